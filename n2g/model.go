@@ -1,0 +1,62 @@
+package n2g
+
+import (
+	"context"
+	"iter"
+)
+
+// LanguageModel is what the method asks of the model whose neuron it explains. It speaks in plain types, so that
+// anything that can answer (a transformer, a sparse auto-encoder's feature, a process elsewhere) satisfies it
+// without importing this package. Implementations are safe for concurrent use, and answer equally whatever else
+// is asked at the same time.
+type LanguageModel interface {
+	// Name identifies the model in an Explanation.
+	Name() string
+	// Tokenize returns the token ids of text, without BOS.
+	Tokenize(text string) ([]int, error)
+	// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD.
+	TokenString(id int) string
+	// Decode is the text of a span of ids.
+	Decode(ids []int) string
+	// BOS is the id that stands in front of every prompt.
+	BOS() int
+	// MaskID is the id that replaces a token whose importance is measured (algorithm: <|padding|>).
+	MaskID() int
+	// ContextLength is the longest prompt, in tokens with BOS.
+	ContextLength() int
+	// Activations runs each prompt (ids, BOS included) and returns the activation of one neuron: result[i][k] is
+	// that on token positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position.
+	Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error)
+}
+
+// MaskedModel is what the augmenter asks of a BERT-like model.
+type MaskedModel interface {
+	// Name identifies the model in an Explanation.
+	Name() string
+	// MaskToken is the text that stands for a masked word, such as [MASK].
+	MaskToken() string
+	// Fill answers, for each text, what could stand in place of the mask token at byte offsets[i] of texts[i]:
+	// vocabulary entries as spelled (a word piece begins with ##) and their probabilities, most probable first.
+	// Other masks of a text stay masked.
+	Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error)
+}
+
+// Site names one neuron: the index-th unit at a hook point of a layer.
+type Site struct {
+	Layer int `json:"layer"`
+	Index int `json:"index"`
+	// Hook is hook_pre, hook_mid or hook_post of the layer's MLP; n2g reads hook_mid of SoLU models and hook_post
+	// of others.
+	Hook string `json:"hook"`
+}
+
+// Examples are the texts that excite a neuron most, in descending order of their maximum (Neuroscope's and
+// Lexoscope's convention), with the highest activation seen on any token of the data set they come from.
+type Examples struct {
+	Layer         int      `json:"layer"`
+	Neuron        int      `json:"neuron"`
+	Hook          string   `json:"hook,omitempty"`    // empty: the model's own
+	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts
+	Density       *float64 `json:"density,omitempty"` // share of the data set's tokens on which the neuron fires, where known
+	Prompts       []string `json:"prompts"`
+}
