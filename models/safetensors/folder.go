@@ -1,0 +1,142 @@
+package safetensors
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+)
+
+// The file names that Hugging Face's libraries give to the weights of a model folder.
+const (
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// Weights is what [File] and [Folder] have in common: named tensors, read as float32.
+type Weights interface {
+	// Names returns the names of the tensors, sorted.
+	Names() []string
+	// Info describes the tensor of that name; ok is false if there is none.
+	Info(name string) (info Info, ok bool)
+	// Float32s converts the tensor's values to float32 straight into dst, which must have Info.Len elements.
+	Float32s(name string, dst []float32) error
+	// Close releases what is open. The Weights must not be used afterwards.
+	Close() error
+}
+
+var (
+	_ Weights = (*File)(nil)
+	_ Weights = (*Folder)(nil)
+)
+
+// Folder is a model folder's weights: one file or several shards.
+type Folder struct {
+	files   []*File
+	tensors map[string]*File
+}
+
+// OpenFolder opens the weights of a local model folder: model.safetensors, or the shards that
+// model.safetensors.index.json lists.
+func OpenFolder(path string) (*Folder, error) {
+	if stat, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open model folder: %w", err)
+	} else if !stat.IsDir() {
+		return nil, fmt.Errorf("open model folder: %s is a file, name the folder that holds it", path)
+	}
+	folder, err := OpenFolderFS(os.DirFS(path))
+	if err != nil {
+		return nil, fmt.Errorf("model folder %s: %w", path, err)
+	}
+	return folder, nil
+}
+
+// OpenFolderFS is [OpenFolder] for the root of a file system.
+func OpenFolderFS(fsys fs.FS) (*Folder, error) {
+	file, err := OpenFS(fsys, singleName)
+	if err == nil {
+		folder := &Folder{files: []*File{file}, tensors: map[string]*File{}}
+		for name := range file.header.tensors {
+			folder.tensors[name] = file
+		}
+		return folder, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	index, err := fs.ReadFile(fsys, indexName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("neither %s nor %s is there: %w", singleName, indexName, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read shard index: %w", err)
+	}
+	return openShards(fsys, index)
+}
+
+// openShards opens every shard of an index once and checks that each tensor is where the index says.
+func openShards(fsys fs.FS, index []byte) (*Folder, error) {
+	var parsed struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(index, &parsed); err != nil {
+		return nil, fmt.Errorf("%s is not JSON of the expected form: %w", indexName, err)
+	}
+	if len(parsed.WeightMap) == 0 {
+		return nil, fmt.Errorf("%s has no weight_map: it names no tensor", indexName)
+	}
+	folder := &Folder{tensors: map[string]*File{}}
+	shards := map[string]*File{}
+	for _, name := range slices.Sorted(maps.Keys(parsed.WeightMap)) {
+		shard := parsed.WeightMap[name]
+		file, open := shards[shard]
+		if !open {
+			var err error
+			if file, err = OpenFS(fsys, shard); err != nil {
+				folder.Close()
+				return nil, fmt.Errorf("shard %q of %s: %w", shard, indexName, err)
+			}
+			shards[shard] = file
+			folder.files = append(folder.files, file)
+		}
+		if _, ok := file.header.tensors[name]; !ok {
+			folder.Close()
+			return nil, fmt.Errorf("%s puts tensor %q into %s, which does not hold it", indexName, name, shard)
+		}
+		folder.tensors[name] = file
+	}
+	return folder, nil
+}
+
+// Names returns the names of all tensors, sorted.
+func (f *Folder) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
+
+// Info describes the tensor of that name; ok is false if there is none.
+func (f *Folder) Info(name string) (info Info, ok bool) {
+	file, ok := f.tensors[name]
+	if !ok {
+		return Info{}, false
+	}
+	return file.Info(name)
+}
+
+// Float32s is [File.Float32s] on the file that holds the tensor.
+func (f *Folder) Float32s(name string, dst []float32) error {
+	file, ok := f.tensors[name]
+	if !ok {
+		return fmt.Errorf("the weights have no tensor %q", name)
+	}
+	return file.Float32s(name, dst)
+}
+
+// Close closes every shard.
+func (f *Folder) Close() error {
+	var errs []error
+	for _, file := range f.files {
+		errs = append(errs, file.Close())
+	}
+	return errors.Join(errs...)
+}
