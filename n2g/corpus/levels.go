@@ -4,14 +4,14 @@ import "math"
 
 // levels counts activations by size, fine enough to tell afterwards what share lies above a level that was not known
 // while they were counted. Bins are geometric: levelBins to each doubling, so that a level is off by at most a
-// hundredth of itself.
+// thousandth of itself.
 type levels struct {
 	bins  [levelOctaves * levelBins]uint64
 	total uint64
 }
 
 const (
-	levelBins    = 64
+	levelBins    = 1024
 	levelOctaves = 48
 	levelLowest  = -32 // the first bin begins at 2^-32; what is smaller is counted in no bin
 )
