@@ -1,0 +1,178 @@
+package transformer
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/layers/activation"
+	"github.com/gomlx/gomlx/ml/nn"
+)
+
+// BERT is the shape of a BERT-like masked language model (Devlin et al. 2018, https://arxiv.org/abs/1810.04805;
+// Sanh et al. 2019, https://arxiv.org/abs/1910.01108 for DistilBERT, which is the same without token types): a stack
+// of post-LayerNorm encoder blocks and a head that predicts the word at a masked place.
+//
+// Its graph functions look parameters up by the names of Hugging Face's DistilBertForMaskedLM, in the layout of the
+// file: a dense layer's weight is [d_out, d_in]. [BERT.BodyParameters] and [BERT.HeadParameters] list them.
+type BERT struct {
+	Layers, Heads int
+	DModel, DMLP  int
+	DVocab        int
+	Positions     int     // the longest text in tokens, [CLS] and [SEP] included
+	TokenTypes    int     // rows of the token type embedding, 0 where there is none; only type 0 is used
+	Epsilon       float64 // of every LayerNorm
+	Activation    string  // of the MLPs: gelu, gelu_new, gelu_pytorch_tanh or relu
+	// HeadActivation is that of the head's transform: gelu with DistilBERT, whatever Activation says.
+	HeadActivation string
+}
+
+// Param is a named parameter and its shape.
+type Param struct {
+	Name  string
+	Shape []int
+}
+
+// Names of the parameters outside the blocks.
+const (
+	bertWords      = "distilbert.embeddings.word_embeddings.weight"
+	bertPositions  = "distilbert.embeddings.position_embeddings.weight"
+	bertTokenTypes = "distilbert.embeddings.token_type_embeddings.weight"
+	bertEmbedNorm  = "distilbert.embeddings.LayerNorm"
+	bertHeadDense  = "vocab_transform"
+	bertHeadNorm   = "vocab_layer_norm"
+	bertDecoder    = "vocab_projector.weight"
+	bertBias       = "vocab_projector.bias"
+)
+
+// bertLayer names a module of a block.
+func bertLayer(layer int, module string) string {
+	return "distilbert.transformer.layer." + strconv.Itoa(layer) + "." + module
+}
+
+// BodyParameters lists the parameters that [BERT.Embed] and [BERT.Block] look up.
+func (c BERT) BodyParameters() []Param {
+	list := []Param{{bertWords, []int{c.DVocab, c.DModel}}, {bertPositions, []int{c.Positions, c.DModel}}}
+	if c.TokenTypes > 0 {
+		list = append(list, Param{bertTokenTypes, []int{c.TokenTypes, c.DModel}})
+	}
+	pair := func(name string, out, in int) {
+		list = append(list, Param{name + ".weight", []int{out, in}}, Param{name + ".bias", []int{out}})
+	}
+	norm := func(name string) {
+		list = append(list, Param{name + ".weight", []int{c.DModel}}, Param{name + ".bias", []int{c.DModel}})
+	}
+	norm(bertEmbedNorm)
+	for l := range c.Layers {
+		for _, module := range []string{"q_lin", "k_lin", "v_lin", "out_lin"} {
+			pair(bertLayer(l, "attention."+module), c.DModel, c.DModel)
+		}
+		norm(bertLayer(l, "sa_layer_norm"))
+		pair(bertLayer(l, "ffn.lin1"), c.DMLP, c.DModel)
+		pair(bertLayer(l, "ffn.lin2"), c.DModel, c.DMLP)
+		norm(bertLayer(l, "output_layer_norm"))
+	}
+	return list
+}
+
+// HeadParameters lists the parameters that [BERT.Unembed] looks up. The decoder, vocab_projector.weight, is last: most
+// models tie it to the word embedding and their files omit it.
+func (c BERT) HeadParameters() []Param {
+	return []Param{
+		{bertHeadDense + ".weight", []int{c.DModel, c.DModel}},
+		{bertHeadDense + ".bias", []int{c.DModel}},
+		{bertHeadNorm + ".weight", []int{c.DModel}},
+		{bertHeadNorm + ".bias", []int{c.DModel}},
+		{bertBias, []int{c.DVocab}},
+		{bertDecoder, []int{c.DVocab, c.DModel}},
+	}
+}
+
+// Embed sums the embeddings of word, position and token type 0, and normalises: ids [batch, seq] become
+// [batch, seq, d_model].
+func (c BERT) Embed(w Weights, ids *Node, hook Hook) *Node {
+	seq := ids.Shape().Dimensions[1]
+	x := Gather(w(bertWords), InsertAxes(ids, -1))
+	position := Slice(w(bertPositions), AxisRangeFromStart(seq))
+	if c.TokenTypes > 0 {
+		position = Add(position, Slice(w(bertTokenTypes), AxisRangeFromStart(1)))
+	}
+	x = c.norm(w, bertEmbedNorm, Add(x, InsertAxes(position, 0)))
+	hook.at("hook_full_embed", x)
+	return x
+}
+
+// Block is one encoder block, x [batch, seq, d_model] to the same:
+//
+//	x = LayerNorm(x + Attention(x))
+//	x = LayerNorm(x + MLP(x))
+//
+// attention gets queries, keys and values [batch, seq, head, d_head]; see [Bidirectional].
+func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hook) *Node {
+	at := func(name string, x *Node) *Node {
+		hook.at(fmt.Sprintf("blocks.%d.%s", layer, name), x)
+		return x
+	}
+	dims := x.Shape().Dimensions
+	heads := func(module string) *Node {
+		return Reshape(bertDense(w, bertLayer(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
+	}
+	z := attention(heads("q_lin"), heads("k_lin"), heads("v_lin"))
+	z = bertDense(w, bertLayer(layer, "attention.out_lin"), Reshape(z, dims...))
+	x = at("hook_normalized_resid_mid", c.norm(w, bertLayer(layer, "sa_layer_norm"), Add(x, z)))
+
+	pre := at("mlp.hook_pre", bertDense(w, bertLayer(layer, "ffn.lin1"), x))
+	post := at("mlp.hook_post", bertActivation(c.Activation, pre))
+	mlp := bertDense(w, bertLayer(layer, "ffn.lin2"), post)
+	return at("hook_normalized_resid_post", c.norm(w, bertLayer(layer, "output_layer_norm"), Add(x, mlp)))
+}
+
+// Unembed predicts words: rows [n, d_model] of the last block become logits [n, d_vocab].
+func (c BERT) Unembed(w Weights, rows *Node) *Node {
+	rows = bertActivation(c.HeadActivation, bertDense(w, bertHeadDense, rows))
+	rows = c.norm(w, bertHeadNorm, rows)
+	return nn.Dense(rows, w(bertDecoder), w(bertBias), compute.DenseLayoutOutputsInput)
+}
+
+// norm is LayerNorm over the last axis with the module's own weight and bias.
+func (c BERT) norm(w Weights, module string, x *Node) *Node {
+	return nn.LayerNorm(x, []int{-1}, c.Epsilon, w(module+".weight"), w(module+".bias"), nil)
+}
+
+// bertDense is x·Wᵀ + b.
+func bertDense(w Weights, module string, x *Node) *Node {
+	return nn.Dense(x, w(module+".weight"), w(module+".bias"), compute.DenseLayoutOutputsInput)
+}
+
+// bertActivation applies the function that a Hugging Face configuration names.
+func bertActivation(name string, x *Node) *Node {
+	switch name {
+	case "relu":
+		return activation.Relu(x)
+	case "gelu_new", "gelu_pytorch_tanh":
+		return activation.GeluApproximate(x)
+	}
+	return activation.Gelu(x)
+}
+
+// BERTActivations lists the names that [BERT.Activation] may have.
+func BERTActivations() []string { return []string{"gelu", "gelu_new", "gelu_pytorch_tanh", "relu"} }
+
+// Bidirectional is attention in which every token sees every other but the padding: lengths [batch] counts the tokens
+// of each text, those behind are padding. Masked scores become exactly zero probability, so padding changes no result.
+func Bidirectional(lengths *Node) Attention {
+	return func(q, k, v *Node) *Node {
+		g := q.Graph()
+		seq, dHead := k.Shape().Dimensions[1], k.Shape().Dimensions[3]
+		scores := Einsum("bqhd,bkhd->bhqk", MulScalar(q, 1/math.Sqrt(float64(dHead))), k)
+		position := Iota(g, shapes.Make(dtypes.Int32, 1, 1, 1, seq), 3)
+		isText := LessThan(position, InsertAxes(ConvertDType(lengths, dtypes.Int32), -1, -1, -1))
+		isText = BroadcastToShape(isText, shapes.Make(dtypes.Bool, scores.Shape().Dimensions...))
+		pattern := Softmax(Where(isText, scores, ConstAs(scores, -1e9)), -1)
+		return Einsum("bhqk,bkhd->bqhd", pattern, v)
+	}
+}

@@ -1,0 +1,21 @@
+package transformer
+
+import . "github.com/gomlx/gomlx/core/graph"
+
+// Weights looks a parameter up by the name it has in the model's file. Inference answers with graph parameters,
+// training with variables; both run the same block functions.
+type Weights func(name string) *Node
+
+// Attention mixes positions: queries, keys and values [batch, seq, head, d_head] become weighted sums of the values, of
+// the same shape. Plain, padded, shared and trained forward differ in nothing else.
+type Attention func(q, k, v *Node) *Node
+
+// Hook is told of intermediate values under TransformerLens's names ("blocks.0.mlp.hook_pre"). A nil Hook ignores them.
+type Hook func(name string, x *Node)
+
+// at reports x if anyone listens.
+func (h Hook) at(name string, x *Node) {
+	if h != nil {
+		h(name, x)
+	}
+}
