@@ -1,0 +1,107 @@
+package transformer
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// minusInfinity is the score of a key that a query does not see: its probability is exactly zero, whatever the others.
+const minusInfinity = -1e9
+
+// Causal is the layer's attention for plain texts that begin at position 0 of their row: a token sees itself and those
+// before it, within the layer's window where it has one.
+func (c Decoder) Causal(layer int) Attention {
+	return func(q, k, v *Node) *Node {
+		g, seq := q.Graph(), q.Shape().Dimensions[1]
+		square := shapes.Make(dtypes.Int32, 1, 1, seq, seq)
+		query, key := Iota(g, square, 2), Iota(g, square, 3)
+		sees := LessOrEqual(key, query)
+		if window := c.window(layer); window > 0 {
+			sees = LogicalAnd(sees, LessThan(Sub(query, key), Scalar(g, dtypes.Int32, window)))
+		}
+		positions := Iota(g, shapes.Make(dtypes.Int32, 1, seq), 1)
+		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees)
+	}
+}
+
+// Tree is the layer's attention for rows that hold a forest of texts which share prefixes: positions [batch, row] says
+// where in its text a row's token stands, and ancestor [batch, row, row] is true where the second row is the first one
+// or precedes it in its text. A causal model gives a shared prefix the same values in every text, so one row serves all.
+func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
+	return func(q, k, v *Node) *Node {
+		sees := InsertAxes(ancestor, 1)
+		if window := c.window(layer); window > 0 {
+			distance := Sub(InsertAxes(positions, 2), InsertAxes(positions, 1))
+			near := LessThan(distance, Scalar(q.Graph(), positions.DType(), window))
+			sees = LogicalAnd(sees, InsertAxes(near, 1))
+		}
+		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees)
+	}
+}
+
+// attend is scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): queries, keys and
+// values [batch, seq, head, d_head] under the mask sees [batch or 1, 1, query, key].
+//
+// The products run on [batch, head, seq, d_head], with the values' contracted axis first: there the pure Go backend's
+// kernels sum over keys in their order, so that keys of probability zero between them do not change a result's last bit.
+func (c Decoder) attend(q, k, v, sees *Node) *Node {
+	q = TransposeAllAxes(MulScalar(q, c.scoreScale()), 0, 2, 1, 3)
+	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
+	v = TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)
+	scores := Dot(q, k).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1})
+	sees = BroadcastToDims(sees, scores.Shape().Dimensions...)
+	pattern := Softmax(Where(sees, scores, ConstAs(scores, minusInfinity)), -1)
+	z := Dot(pattern, v).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1})
+	return TransposeAllAxes(z, 0, 2, 1, 3)
+}
+
+// shareHeads repeats the heads of keys or values for the query heads that share them.
+func (c Decoder) shareHeads(x *Node) *Node {
+	kv := c.kvHeads()
+	if kv == c.Heads {
+		return x
+	}
+	dims := x.Shape().Dimensions
+	x = BroadcastToDims(InsertAxes(x, 3), dims[0], dims[1], kv, c.Heads/kv, dims[3])
+	return Reshape(x, dims[0], dims[1], c.Heads, dims[3])
+}
+
+// rotate turns the first RotaryDims dimensions of queries or keys [batch, seq, head, d_head] by an angle that grows
+// with the position (RoPE, section 3.4.2): dimension i and its partner i + RotaryDims/2 form a plane that turns by
+// position·base^(-2i/RotaryDims). positions is [batch or 1, seq].
+func (c Decoder) rotate(x, positions *Node) *Node {
+	if c.RotaryDims == 0 {
+		return x
+	}
+	half := c.RotaryDims / 2
+	frequencies := make([]float32, half)
+	for i := range frequencies {
+		frequencies[i] = float32(math.Pow(c.RotaryBase, -2*float64(i)/float64(c.RotaryDims)))
+	}
+	// [batch or 1, seq, 1, half]
+	angle := InsertAxes(ConvertDType(positions, dtypes.Float32), -1, -1)
+	angle = Mul(angle, ExpandLeftToRank(Const(x.Graph(), frequencies), 4))
+	cos, sin := Cos(angle), Sin(angle)
+
+	first := Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, half))
+	second := Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(half, 2*half))
+	parts := []*Node{
+		Sub(Mul(first, cos), Mul(second, sin)),
+		Add(Mul(second, cos), Mul(first, sin)),
+	}
+	if c.RotaryDims < c.DHead {
+		parts = append(parts, Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(c.RotaryDims, c.DHead)))
+	}
+	return Concatenate(parts, -1)
+}
+
+// window is how many positions a token of the layer sees, 0 for all.
+func (c Decoder) window(layer int) int {
+	if layer < len(c.Windows) {
+		return c.Windows[layer]
+	}
+	return 0
+}
