@@ -1,8 +1,6 @@
 package transformer
 
 import (
-	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/gomlx/compute"
@@ -26,9 +24,7 @@ type BERT struct {
 	Positions     int     // the longest text in tokens, [CLS] and [SEP] included
 	TokenTypes    int     // rows of the token type embedding, 0 where there is none; only type 0 is used
 	Epsilon       float64 // of every LayerNorm
-	Activation    string  // of the MLPs: gelu, gelu_new, gelu_pytorch_tanh or relu
-	// HeadActivation is that of the head's transform: gelu with DistilBERT, whatever Activation says.
-	HeadActivation string
+	Activation    string  // of the MLPs and the head: one of [BERTActivations]
 }
 
 // Param is a named parameter and its shape.
@@ -113,10 +109,7 @@ func (c BERT) Embed(w Weights, ids *Node, hook Hook) *Node {
 //
 // attention gets queries, keys and values [batch, seq, head, d_head]; see [Bidirectional].
 func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hook) *Node {
-	at := func(name string, x *Node) *Node {
-		hook.at(fmt.Sprintf("blocks.%d.%s", layer, name), x)
-		return x
-	}
+	at := hook.in(layer)
 	dims := x.Shape().Dimensions
 	heads := func(module string) *Node {
 		return Reshape(bertDense(w, bertLayer(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
@@ -133,7 +126,7 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 
 // Unembed predicts words: rows [n, d_model] of the last block become logits [n, d_vocab].
 func (c BERT) Unembed(w Weights, rows *Node) *Node {
-	rows = bertActivation(c.HeadActivation, bertDense(w, bertHeadDense, rows))
+	rows = bertActivation(c.Activation, bertDense(w, bertHeadDense, rows))
 	rows = c.norm(w, bertHeadNorm, rows)
 	return nn.Dense(rows, w(bertDecoder), w(bertBias), compute.DenseLayoutOutputsInput)
 }
@@ -159,20 +152,16 @@ func bertActivation(name string, x *Node) *Node {
 	return activation.Gelu(x)
 }
 
-// BERTActivations lists the names that [BERT.Activation] may have.
+// BERTActivations lists the names that BERT's Activation may have.
 func BERTActivations() []string { return []string{"gelu", "gelu_new", "gelu_pytorch_tanh", "relu"} }
 
 // Bidirectional is attention in which every token sees every other but the padding: lengths [batch] counts the tokens
 // of each text, those behind are padding. Masked scores become exactly zero probability, so padding changes no result.
 func Bidirectional(lengths *Node) Attention {
 	return func(q, k, v *Node) *Node {
-		g := q.Graph()
 		seq, dHead := k.Shape().Dimensions[1], k.Shape().Dimensions[3]
-		scores := Einsum("bqhd,bkhd->bhqk", MulScalar(q, 1/math.Sqrt(float64(dHead))), k)
-		position := Iota(g, shapes.Make(dtypes.Int32, 1, 1, 1, seq), 3)
+		position := Iota(q.Graph(), shapes.Make(dtypes.Int32, 1, 1, 1, seq), 3)
 		isText := LessThan(position, InsertAxes(ConvertDType(lengths, dtypes.Int32), -1, -1, -1))
-		isText = BroadcastToShape(isText, shapes.Make(dtypes.Bool, scores.Shape().Dimensions...))
-		pattern := Softmax(Where(isText, scores, ConstAs(scores, -1e9)), -1)
-		return Einsum("bhqk,bkhd->bqhd", pattern, v)
+		return Decoder{Heads: q.Shape().Dimensions[2], DHead: dHead}.attend(q, k, v, isText)
 	}
 }
