@@ -1,0 +1,39 @@
+//go:build cgo && (linux || darwin)
+
+package backends
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+)
+
+// xlaPlugins lists the installed PJRT plugins by kind: cpu, cuda.
+func xlaPlugins() ([]string, error) {
+	xla.EnableAutoInstall(false) // listing would download otherwise
+	var kinds []string
+	for _, plugin := range xla.GetAvailablePlugins() {
+		kind, _, _ := strings.Cut(filepath.Base(plugin), "_v") // cpu_v0.83.1
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds, nil
+}
+
+// startXLA opens an installed plugin, with float32 products in full precision and memory taken as it is needed.
+func startXLA(plugin string) (compute.Backend, error) {
+	xla.EnableAutoInstall(false)
+	config := plugin + ",tf32=false"
+	if plugin == "cuda" {
+		config += ",preallocate=false"
+	}
+	backend, err := xla.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return backend, nil
+}

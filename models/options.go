@@ -1,0 +1,8 @@
+package models
+
+// Options says how a model is opened. The zero value is what a user gets who asks for nothing.
+type Options struct {
+	// Backend is what the model runs on: auto, go, xla:cpu or xla:cuda (package backends). Empty is the environment
+	// variable N2G_BACKEND, and auto where that is empty too.
+	Backend string
+}
