@@ -1,0 +1,122 @@
+package n2g
+
+import (
+	"iter"
+	"slices"
+)
+
+// NewTrie returns the root of an empty trie.
+func NewTrie() *Node {
+	return &Node{Token: RootToken, Ignore: true, Children: []*Node{}}
+}
+
+// BuildTrie returns the trie of lines as they are, before MergeIgnores.
+func BuildTrie(lines []Line) *Node {
+	root := NewTrie()
+	for _, line := range lines {
+		root.Insert(line)
+	}
+	return root
+}
+
+// Insert adds a line below the node (section 5.3). An existing child of the same token is followed and left as it
+// was: the first to come keeps its values and its end.
+func (n *Node) Insert(line Line) {
+	node := n
+	for _, e := range line.Elements {
+		node = node.childOrNew(e)
+	}
+	if node != n && node.End == nil {
+		end := line.End
+		node.End = &end
+	}
+}
+
+// child returns the child with the token, nil if there is none. An ignore node is told from a text that happens to
+// be spelled like IgnoreToken.
+func (n *Node) child(token string, ignore bool) *Node {
+	for _, c := range n.Children {
+		if c.Ignore == ignore && (ignore || c.Token == token) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (n *Node) childOrNew(e Element) *Node {
+	if c := n.child(e.Token, e.Ignore); c != nil {
+		return c
+	}
+	c := &Node{
+		Token:      e.Token,
+		Activation: e.Activation,
+		Importance: e.Importance,
+		Important:  e.Important,
+		Activator:  e.Activator,
+		Ignore:     e.Ignore,
+		LineEnd:    e.LineEnd,
+		Children:   []*Node{},
+	}
+	n.Children = append(n.Children, c)
+	return c
+}
+
+// element is what a line that passes the node says of it.
+func (n *Node) element() Element {
+	return Element{
+		Token:      n.Token,
+		Activation: n.Activation,
+		Importance: n.Importance,
+		Important:  n.Important,
+		Activator:  n.Activator,
+		Ignore:     n.Ignore,
+		LineEnd:    n.LineEnd,
+	}
+}
+
+// MergeIgnores makes a token that some lines ignore ignored by its siblings' lines too (section 5.4). Breadth first,
+// where a node has an ignore child, the lines through each other child are inserted below the ignore child without
+// their first element, and the other child is dropped unless it predicts something itself. Lines of one element
+// stay. The ignore child comes later in the walk, with what it received.
+func (n *Node) MergeIgnores() {
+	queue := []*Node{n}
+	for len(queue) > 0 {
+		node := queue[0]
+		queue = queue[1:]
+		if ignore := node.child(IgnoreToken, true); ignore != nil {
+			for _, c := range node.Children {
+				if c != ignore {
+					ignore.graft(c)
+				}
+			}
+			node.Children = slices.DeleteFunc(node.Children, func(c *Node) bool { return c != ignore && c.End == nil })
+		}
+		queue = append(queue, node.Children...)
+	}
+}
+
+// graft inserts the lines below src below n; the end of src itself stays behind. What n has keeps its values.
+func (n *Node) graft(src *Node) {
+	for _, c := range src.Children {
+		target := n.childOrNew(c.element())
+		if target.End == nil && c.End != nil {
+			end := *c.End
+			target.End = &end
+		}
+		target.graft(c)
+	}
+}
+
+// Nodes yields every node below n, breadth first, children in insertion order.
+func (n *Node) Nodes() iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		queue := slices.Clone(n.Children)
+		for len(queue) > 0 {
+			node := queue[0]
+			queue = append(queue[1:], node.Children...)
+			if !yield(node) {
+				return
+			}
+		}
+	}
+}
