@@ -1,0 +1,161 @@
+package graphviz
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+)
+
+// DOT returns the graph in Graphviz's language, to be drawn by its program dot. Node 1, 2, 3 … are those of g in order.
+func DOT(g *n2g.Graph, o Options) string {
+	w := &writer{options: o, palette: o.palette(), graph: g}
+	w.choose()
+	w.printf(0, "digraph {")
+	w.head()
+	for _, edge := range w.edges {
+		w.printf(1, "%d -> %d [dir=back penwidth=3]", edge[0]+1, edge[1]+1)
+	}
+	for _, from := range w.cut {
+		w.printf(1, "%d -> more [dir=back penwidth=2 style=dashed]", from+1)
+	}
+	w.body()
+	w.heading()
+	w.printf(0, "}")
+	return w.String()
+}
+
+// writer writes one graph.
+type writer struct {
+	strings.Builder
+	options Options
+	palette palette
+	graph   *n2g.Graph
+
+	shown int      // nodes [0, shown) are drawn
+	edges [][2]int // those between them
+	cut   []int    // nodes with context that is not drawn, each once
+}
+
+func (w *writer) printf(indent int, format string, args ...any) {
+	for range indent {
+		w.WriteByte('\t')
+	}
+	fmt.Fprintf(w, format, args...)
+	w.WriteByte('\n')
+}
+
+// choose says what of a large graph is drawn. A node's parents precede it in breadth-first order, so none is cut loose.
+func (w *writer) choose() {
+	nodes := len(w.graph.Nodes)
+	w.shown = nodes
+	if limit := w.options.maxNodes(); limit >= 0 {
+		w.shown = min(nodes, limit)
+	}
+	seen := make(map[int]bool)
+	for _, edge := range w.graph.Edges {
+		from, to := edge[0], edge[1]
+		switch {
+		case min(from, to) < 0 || max(from, to) >= nodes:
+			// a graph read from elsewhere may hold an edge to nowhere
+		case from < w.shown && to < w.shown:
+			w.edges = append(w.edges, edge)
+		case from < w.shown && !seen[from]:
+			seen[from] = true
+			w.cut = append(w.cut, from)
+		}
+	}
+}
+
+// head writes what holds for the whole graph.
+func (w *writer) head() {
+	w.printf(1, "graph [nodesep=0.2 rankdir=RL ranksep=1.5 splines=spline]")
+	w.printf(1, "graph [bgcolor=%q fontname=%q fontcolor=%q]", w.palette.ground, family, w.palette.text)
+	w.printf(1, "node [fixedsize=true height=0.75 width=2 fontname=%q color=%q]", family, w.palette.line)
+	w.printf(1, "edge [color=%q]", w.palette.line)
+}
+
+// family is the font that Graphviz measures and SVG names; viewers fall back to the last.
+const family = "Helvetica,Arial,sans-serif"
+
+// body writes the nodes: ranks by depth, in a frame for each part of the graph where there are several.
+func (w *writer) body() {
+	var loose, framed []int
+	var parts [][]int
+	for _, part := range components(w.shown, w.edges) {
+		if len(part) == 1 {
+			loose = append(loose, part...)
+		} else {
+			parts = append(parts, part)
+			framed = append(framed, part...)
+		}
+	}
+	if len(parts) < 2 && (len(loose) == 0 || len(framed) == 0) {
+		w.ranks(1, "", append(framed, loose...))
+	} else {
+		for i, part := range parts {
+			w.printf(1, "subgraph cluster_part_%d {", i+1)
+			w.printf(2, `graph [style="rounded,dashed" color=%q margin=24]`, w.palette.frame)
+			w.ranks(2, fmt.Sprintf("%d_", i+1), part)
+			w.printf(1, "}")
+		}
+		w.ranks(1, "", loose)
+	}
+	if more := len(w.graph.Nodes) - w.shown; more > 0 {
+		w.printf(1, `more [label="%d more" fontsize=25 shape=box style="rounded,dashed" fontcolor=%q tooltip=%s]`,
+			more, w.palette.text, quote(fmt.Sprintf("%d more nodes are not drawn", more)))
+	}
+}
+
+// ranks writes nodes as clusters by depth, as the published program does.
+func (w *writer) ranks(indent int, name string, nodes []int) {
+	byDepth := make(map[int][]int)
+	deepest := -1
+	for _, i := range nodes {
+		depth := w.graph.Nodes[i].Depth
+		byDepth[depth] = append(byDepth[depth], i)
+		deepest = max(deepest, depth)
+	}
+	for depth := range deepest + 1 {
+		if len(byDepth[depth]) == 0 {
+			continue
+		}
+		w.printf(indent, "subgraph cluster_%s%d {", name, depth+1)
+		w.printf(indent+1, "graph [style=solid pencolor=transparent penwidth=3 margin=8]")
+		for _, i := range byDepth[depth] {
+			w.node(indent+1, i)
+		}
+		w.printf(indent, "}")
+	}
+}
+
+func (w *writer) node(indent, i int) {
+	node := w.graph.Nodes[i]
+	text := label(node.Token)
+	size := ""
+	if wide := width(text); wide > 2 {
+		size = fmt.Sprintf(" width=%.1f", wide)
+	}
+	fill, ink := w.options.colors(node)
+	border := 3
+	if node.End {
+		border = 7
+	}
+	w.printf(indent, `%d [label=%s fillcolor=%q fontcolor=%s fontsize=25 penwidth=%d shape=box style="filled,solid"%s tooltip=%s]`,
+		i+1, quote(text), fill, ink, border, size, quoteTooltip(tooltip(node)))
+}
+
+// tooltip is the whole token with its numbers.
+func tooltip(node n2g.GraphNode) string {
+	kind := "context"
+	if node.Depth == 0 {
+		kind = "activating"
+	}
+	end := ""
+	if node.End {
+		end = ", end of a line"
+	}
+	return fmt.Sprintf("%s — %s, depth %d, activation %.3f, importance %.3f%s",
+		glyph.Visible(node.Token), kind, node.Depth, node.Activation, node.Importance, end)
+}
