@@ -51,10 +51,10 @@ func (c Decoder) attend(q, k, v, sees *Node) *Node {
 	q = TransposeAllAxes(MulScalar(q, c.scoreScale()), 0, 2, 1, 3)
 	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
 	v = TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)
-	scores := Dot(q, k).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1})
+	scores := scoresOf(q, k)
 	sees = BroadcastToDims(sees, scores.Shape().Dimensions...)
-	pattern := Softmax(Where(sees, scores, ConstAs(scores, minusInfinity)), -1)
-	z := Dot(pattern, v).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1})
+	pattern := softmax(Where(sees, scores, ConstAs(scores, minusInfinity)))
+	z := mix(pattern, v)
 	return TransposeAllAxes(z, 0, 2, 1, 3)
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
-	"github.com/gomlx/gomlx/ml/nn"
 )
 
 // BERT is the shape of a BERT-like masked language model (Devlin et al. 2018, https://arxiv.org/abs/1810.04805;
@@ -128,17 +127,17 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 func (c BERT) Unembed(w Weights, rows *Node) *Node {
 	rows = bertActivation(c.Activation, bertDense(w, bertHeadDense, rows))
 	rows = c.norm(w, bertHeadNorm, rows)
-	return nn.Dense(rows, w(bertDecoder), w(bertBias), compute.DenseLayoutOutputsInput)
+	return project(rows, w(bertDecoder), w(bertBias), compute.DenseLayoutOutputsInput)
 }
 
 // norm is LayerNorm over the last axis with the module's own weight and bias.
 func (c BERT) norm(w Weights, module string, x *Node) *Node {
-	return nn.LayerNorm(x, []int{-1}, c.Epsilon, w(module+".weight"), w(module+".bias"), nil)
+	return layerNorm(x, w(module+".weight"), w(module+".bias"), c.Epsilon)
 }
 
 // bertDense is x·Wᵀ + b.
 func bertDense(w Weights, module string, x *Node) *Node {
-	return nn.Dense(x, w(module+".weight"), w(module+".bias"), compute.DenseLayoutOutputsInput)
+	return project(x, w(module+".weight"), w(module+".bias"), compute.DenseLayoutOutputsInput)
 }
 
 // bertActivation applies the function that a Hugging Face configuration names.
@@ -149,7 +148,7 @@ func bertActivation(name string, x *Node) *Node {
 	case "gelu_new", "gelu_pytorch_tanh":
 		return activation.GeluApproximate(x)
 	}
-	return activation.Gelu(x)
+	return gelu(x)
 }
 
 // BERTActivations lists the names that BERT's Activation may have.

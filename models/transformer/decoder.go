@@ -7,7 +7,6 @@ import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
-	"github.com/gomlx/gomlx/ml/nn"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
@@ -34,6 +33,8 @@ type Decoder struct {
 	// RMSNorm replaces every LayerNorm by its root mean square form (Zhang and Sennrich 2019,
 	// https://arxiv.org/abs/1910.07467).
 	RMSNorm bool
+	// FinalRMS does so for the final norm alone.
+	FinalRMS bool
 	// RotaryDims is how many dimensions of each query and key turn with the position (Su et al. 2021,
 	// https://arxiv.org/abs/2104.09864); 0 is learned positions.
 	RotaryDims int
@@ -135,11 +136,18 @@ func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Att
 	return nil
 }
 
-// Unembed is the final norm and the projection to the vocabulary: x [..., d_model] becomes logits [..., d_vocab].
+// Unembed is the final norm and the projection to the vocabulary: x [..., d_model] becomes logits [..., d_vocab]. A model
+// without an unembed.W_U of its own uses the token embedding, transposed.
 func (c Decoder) Unembed(w Weights, x *Node, hook Hook) *Node {
+	if c.FinalRMS {
+		c.RMSNorm = true
+	}
 	x = c.norm(w, "ln_final", x)
 	hook.at("ln_final.hook_normalized", x)
-	return dense(x, c.need(w, "unembed.W_U"), w("unembed.b_U"))
+	if weight := w("unembed.W_U"); weight != nil {
+		return dense(x, weight, w("unembed.b_U"))
+	}
+	return nn.Dense(x, c.need(w, "embed.W_E"), w("unembed.b_U"), compute.DenseLayoutOutputsInput)
 }
 
 // Forward is the whole model: ids [batch, seq] to logits [batch, seq, d_vocab], with plain causal attention. Padding
@@ -209,7 +217,7 @@ func (c Decoder) mlpMid(pre, linear *Node, at layerHook) *Node {
 func (c Decoder) mlpPost(mid *Node, at layerHook) *Node {
 	post := mid
 	if c.NormalizedMLP() {
-		post = nn.LayerNorm(mid, []int{-1}, c.Epsilon, nil, nil, nil)
+		post = layerNorm(mid, nil, nil, c.Epsilon)
 	}
 	return at("mlp.hook_post", post)
 }
@@ -233,9 +241,9 @@ func (c Decoder) mlpOut(w Weights, layer int, post *Node, at layerHook) *Node {
 func (c Decoder) activate(x *Node) *Node {
 	switch c.Activation {
 	case "solu", "solu_ln":
-		return Mul(x, Softmax(x, -1))
+		return solu(x)
 	case "gelu":
-		return activation.Gelu(x)
+		return gelu(x)
 	case "gelu_new":
 		return activation.GeluApproximate(x)
 	case "relu":
@@ -247,14 +255,18 @@ func (c Decoder) activate(x *Node) *Node {
 	return nil
 }
 
-// norm is LayerNorm or RMSNorm over the last axis, with weight name.w and bias name.b.
+// norm is LayerNorm or RMSNorm over the last axis, with weight name.w and bias name.b where the model has them.
 func (c Decoder) norm(w Weights, name string, x *Node) *Node {
 	weight := w(name + ".w")
 	if c.RMSNorm {
 		scale := Rsqrt(AddScalar(ReduceAndKeep(Square(x), ReduceMean, -1), c.Epsilon))
-		return Mul(Mul(x, scale), ExpandLeftToRank(weight, x.Rank()))
+		x = Mul(x, scale)
+		if weight != nil {
+			x = Mul(x, ExpandLeftToRank(weight, x.Rank()))
+		}
+		return x
 	}
-	return nn.LayerNorm(x, []int{-1}, c.Epsilon, weight, w(name+".b"), nil)
+	return layerNorm(x, weight, w(name+".b"), c.Epsilon)
 }
 
 // scoreScale multiplies query·key.
@@ -276,5 +288,5 @@ func (c Decoder) need(w Weights, name string) *Node {
 
 // dense is x·W + b with W [d_in, d_out]; b may be nil.
 func dense(x, w, b *Node) *Node {
-	return nn.Dense(x, w, b, compute.DenseLayoutInputOutputs)
+	return project(x, w, b, compute.DenseLayoutInputOutputs)
 }

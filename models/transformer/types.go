@@ -2,7 +2,7 @@ package transformer
 
 import . "github.com/gomlx/gomlx/core/graph"
 
-// Weights looks a parameter up by the name it has in the model's file. Inference answers with graph parameters,
+// Weights looks a parameter up by its name, and answers nil for one the model lacks. Inference answers with parameters,
 // training with variables; both run the same block functions.
 type Weights func(name string) *Node
 
