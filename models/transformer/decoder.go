@@ -147,7 +147,7 @@ func (c Decoder) Unembed(w Weights, x *Node, hook Hook) *Node {
 	if weight := w("unembed.W_U"); weight != nil {
 		return dense(x, weight, w("unembed.b_U"))
 	}
-	return nn.Dense(x, c.need(w, "embed.W_E"), w("unembed.b_U"), compute.DenseLayoutOutputsInput)
+	return project(x, c.need(w, "embed.W_E"), w("unembed.b_U"), compute.DenseLayoutOutputsInput)
 }
 
 // Forward is the whole model: ids [batch, seq] to logits [batch, seq, d_vocab], with plain causal attention. Padding
