@@ -1,0 +1,197 @@
+package tokenizers
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// addedToken is a token found in the text before anything else is done to it.
+type addedToken struct {
+	ID         int    `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"` // only where no word character touches it
+	LStrip     bool   `json:"lstrip"`      // takes the blanks before it
+	RStrip     bool   `json:"rstrip"`      // takes the blanks after it
+	Normalized bool   `json:"normalized"`  // is looked for in the normalized text, normalized too
+	Special    bool   `json:"special"`     // is left out by Decode on request
+}
+
+// addedVocabulary finds added tokens: those to be found as they are first, then, between them, those to be found in
+// normalized text.
+type addedVocabulary struct {
+	tokens           []addedToken
+	plain, processed matcher
+}
+
+// newAddedVocabulary gives each token the id that the model's vocabulary has for it, where it has one.
+func newAddedVocabulary(tokens []addedToken, vocab map[string]int, norm normalizer) (*addedVocabulary, error) {
+	v := &addedVocabulary{plain: newMatcher(), processed: newMatcher()}
+	seen := make(map[string]bool, len(tokens))
+	for _, t := range tokens {
+		if t.Content == "" || seen[t.Content] {
+			continue
+		}
+		seen[t.Content] = true
+		if id, ok := vocab[t.Content]; ok {
+			t.ID = id
+		}
+		if t.ID < 0 || t.ID >= maxID {
+			return nil, fmt.Errorf("added token %q has id %d, outside [0, %d)", t.Content, t.ID, maxID)
+		}
+		n := len(v.tokens)
+		v.tokens = append(v.tokens, t)
+		switch {
+		case !t.Normalized:
+			v.plain.insert(t.Content, n)
+		case norm == nil:
+			v.processed.insert(t.Content, n)
+		default:
+			v.processed.insert(norm.normalize(text{s: t.Content}).s, n)
+		}
+	}
+	return v, nil
+}
+
+// split calls found for each added token in s, and between for what lies between them; both in order, neither with an
+// empty piece.
+func (v *addedVocabulary) split(m *matcher, t text, found func(piece text, tok *addedToken), between func(piece text)) {
+	if m.empty() {
+		if t.s != "" {
+			between(t)
+		}
+		return
+	}
+	s, done := t.s, 0
+	for at := 0; at < len(s); {
+		start, end, n := m.next(s, at)
+		if n < 0 {
+			break
+		}
+		at = end
+		tok := &v.tokens[n]
+		if tok.SingleWord && (wordEnds(s[:start]) || wordBegins(s[end:])) {
+			continue
+		}
+		if tok.LStrip {
+			start = max(blankStart(s[:start]), done)
+		}
+		if tok.RStrip {
+			end += runEnd(s[end:], 0, classSpace)
+		}
+		if done < start {
+			between(t.slice(done, start))
+		}
+		if start < end {
+			found(t.slice(start, end), tok)
+		}
+		done = end
+	}
+	if done < len(s) {
+		between(t.slice(done, len(s)))
+	}
+}
+
+func wordBegins(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return s != "" && isWord(r)
+}
+
+func wordEnds(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return s != "" && isWord(r)
+}
+
+// blankStart is where the run of blanks at the end of s begins.
+func blankStart(s string) int {
+	for len(s) > 0 {
+		r, n := utf8.DecodeLastRuneInString(s)
+		if !isSpace(r) {
+			break
+		}
+		s = s[:len(s)-n]
+	}
+	return len(s)
+}
+
+// matcher finds the leftmost of a set of strings, the longest of those that begin there: a trie of bytes.
+type matcher struct {
+	first [256]int32 // node by first byte; 0: none
+	nodes []trieNode // node 0 is not used
+}
+
+type trieNode struct {
+	edges []trieEdge
+	value int32 // of the string that ends here; -1: none
+}
+
+type trieEdge struct {
+	b    byte
+	node int32
+}
+
+func newMatcher() matcher { return matcher{nodes: []trieNode{{value: -1}}} }
+
+func (m *matcher) empty() bool { return len(m.nodes) == 1 }
+
+// insert adds a string; of equal ones the first stays.
+func (m *matcher) insert(s string, value int) {
+	if s == "" {
+		return
+	}
+	node := m.first[s[0]]
+	if node == 0 {
+		node = m.grow()
+		m.first[s[0]] = node
+	}
+	for i := 1; i < len(s); i++ {
+		child := m.child(node, s[i])
+		if child == 0 {
+			child = m.grow()
+			m.nodes[node].edges = append(m.nodes[node].edges, trieEdge{s[i], child})
+		}
+		node = child
+	}
+	if m.nodes[node].value < 0 {
+		m.nodes[node].value = int32(value)
+	}
+}
+
+func (m *matcher) grow() int32 {
+	m.nodes = append(m.nodes, trieNode{value: -1})
+	return int32(len(m.nodes) - 1)
+}
+
+func (m *matcher) child(node int32, b byte) int32 {
+	for _, e := range m.nodes[node].edges {
+		if e.b == b {
+			return e.node
+		}
+	}
+	return 0
+}
+
+// next is the first match in s at or after byte at, and its value; -1 where there is none.
+func (m *matcher) next(s string, at int) (start, end, value int) {
+	for ; at < len(s); at++ {
+		node := m.first[s[at]]
+		if node == 0 {
+			continue
+		}
+		value = -1
+		for i := at + 1; ; i++ {
+			if v := m.nodes[node].value; v >= 0 {
+				end, value = i, int(v)
+			}
+			if i == len(s) {
+				break
+			}
+			if node = m.child(node, s[i]); node == 0 {
+				break
+			}
+		}
+		if value >= 0 {
+			return at, end, value
+		}
+	}
+	return 0, 0, -1
+}

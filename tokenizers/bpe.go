@@ -1,0 +1,359 @@
+package tokenizers
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+// token is a vocabulary entry found in a word, at bytes [start, end) of it.
+type token struct{ id, start, end int32 }
+
+// model splits a word, which the pre-tokenizer made, into vocabulary entries.
+type model interface {
+	// tokenize appends the word's tokens to dst.
+	tokenize(word string, dst []token) []token
+	// unknown is how the file spells the entry for what the vocabulary lacks; empty if it has none.
+	unknown() string
+}
+
+// bpe is byte-pair encoding (Sennrich et al. 2016): starting from characters, or bytes (Radford et al. 2019), the
+// neighbours whose merge was learned first are merged until no merge is left.
+type bpe struct {
+	vocab  map[string]int
+	merges map[uint64]merge // by pair
+	cache  *wordCache
+
+	unkToken     string
+	unkID        int // -1: none
+	fuseUnk      bool
+	byteFallback bool
+	ignoreMerges bool
+	prefix       string // of symbols that do not begin a word
+	suffix       string // of the symbol that ends a word
+
+	// In byte-level mode words are plain bytes, not GPT-2's alphabet; words is the vocabulary so spelled.
+	byteLevel bool
+	byteID    [256]int32
+	words     map[string]int
+}
+
+// merge is a learned merge: the earlier learned, the lower its rank.
+type merge struct{ rank, id int32 }
+
+func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
+
+func newBPE(cfg modelConfig) (*bpe, error) {
+	m := &bpe{
+		vocab:        cfg.Vocab,
+		merges:       make(map[uint64]merge, len(cfg.Merges)),
+		cache:        newWordCache(),
+		unkToken:     cfg.UnkToken,
+		unkID:        -1,
+		fuseUnk:      cfg.FuseUnk,
+		byteFallback: cfg.ByteFallback,
+		ignoreMerges: cfg.IgnoreMerges,
+		prefix:       cfg.ContinuingSubwordPrefix,
+		suffix:       cfg.EndOfWordSuffix,
+	}
+	if cfg.Dropout != 0 {
+		return nil, fmt.Errorf("model BPE asks for dropout %g, which makes encoding random: set it to null", cfg.Dropout)
+	}
+	if id, ok := m.vocab[m.unkToken]; ok && m.unkToken != "" {
+		m.unkID = id
+	}
+	skip := utf8.RuneCountInString(m.prefix) // characters counted, bytes cut: as the reference library does
+	for rank, pair := range cfg.Merges {
+		a, okA := m.vocab[pair[0]]
+		b, okB := m.vocab[pair[1]]
+		if !okA || !okB || len(pair[1]) < skip {
+			return nil, fmt.Errorf("model BPE, merge %d: %q and %q are not both in the vocabulary", rank, pair[0], pair[1])
+		}
+		id, ok := m.vocab[pair[0]+pair[1][skip:]]
+		if !ok {
+			return nil, fmt.Errorf("model BPE, merge %d: its result %q is not in the vocabulary", rank, pair[0]+pair[1][skip:])
+		}
+		m.merges[pairKey(int32(a), int32(b))] = merge{rank: int32(rank), id: int32(id)}
+	}
+	return m, nil
+}
+
+func (m *bpe) unknown() string { return m.unkToken }
+
+// useBytes switches to byte-level mode, and tells whether the vocabulary allows it: that every byte has an entry, and
+// no option acts on characters.
+func (m *bpe) useBytes() bool {
+	if m.prefix != "" || m.suffix != "" {
+		return false
+	}
+	for b, r := range byteRune {
+		id, ok := m.vocab[string(r)]
+		if !ok {
+			return false
+		}
+		m.byteID[b] = int32(id)
+	}
+	m.byteLevel = true
+	if m.ignoreMerges {
+		m.words = make(map[string]int, len(m.vocab))
+		for entry, id := range m.vocab {
+			if raw, ok := bytesOf(entry); ok {
+				m.words[raw] = id
+			}
+		}
+	}
+	return true
+}
+
+func (m *bpe) tokenize(word string, dst []token) []token {
+	if len(word) > cacheMaxWord {
+		return m.split(word, dst)
+	}
+	slot := m.cache.slot(word)
+	if hit := slot.Load(); hit != nil && hit.word == word {
+		return append(dst, hit.tokens...)
+	}
+	n := len(dst)
+	dst = m.split(word, dst)
+	m.cache.put(slot, word, dst[n:])
+	return dst
+}
+
+func (m *bpe) split(word string, dst []token) []token {
+	if word == "" {
+		return dst
+	}
+	if m.ignoreMerges {
+		entries := m.vocab
+		if m.byteLevel {
+			entries = m.words
+		}
+		if id, ok := entries[word]; ok {
+			return append(dst, token{int32(id), 0, int32(len(word))})
+		}
+	}
+	symbols := m.symbols(word)
+	if len(symbols) <= 32 {
+		symbols = m.mergeShort(symbols)
+	} else {
+		symbols = m.mergeLong(symbols)
+	}
+	at := int32(0)
+	for _, s := range symbols {
+		dst = append(dst, token{s.id, at, at + s.len})
+		at += s.len
+	}
+	return dst
+}
+
+// symbol is a vocabulary entry and the bytes of the word it covers.
+type symbol struct{ id, len int32 }
+
+// symbols is what merging starts from.
+func (m *bpe) symbols(word string) []symbol {
+	out := make([]symbol, 0, len(word))
+	if m.byteLevel {
+		for i := range len(word) {
+			out = append(out, symbol{m.byteID[word[i]], 1})
+		}
+		return out
+	}
+	unk := symbol{} // an unknown stretch not yet written; len 0: none
+	flush := func() {
+		if unk.len > 0 {
+			out = append(out, unk)
+			unk = symbol{}
+		}
+	}
+	for i := 0; i < len(word); {
+		_, n := utf8.DecodeRuneInString(word[i:])
+		s := word[i : i+n]
+		if i > 0 {
+			s = m.prefix + s
+		}
+		if i+n == len(word) {
+			s += m.suffix
+		}
+		i += n
+		if id, ok := m.vocab[s]; ok {
+			flush()
+			out = append(out, symbol{int32(id), int32(n)})
+			continue
+		}
+		if m.byteFallback {
+			if ids, ok := m.fallback(s); ok {
+				for _, id := range ids {
+					out = append(out, symbol{id, 1})
+				}
+				continue
+			}
+		}
+		if m.unkID >= 0 {
+			if !m.fuseUnk {
+				flush()
+			}
+			unk = symbol{int32(m.unkID), unk.len + int32(n)}
+		}
+	}
+	flush()
+	return out
+}
+
+// fallback is the entries <0x00> to <0xFF> of s's bytes.
+func (m *bpe) fallback(s string) ([]int32, bool) {
+	ids := make([]int32, 0, len(s))
+	for i := range len(s) {
+		id, ok := m.vocab[fmt.Sprintf("<0x%02X>", s[i])]
+		if !ok {
+			return nil, false
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, true
+}
+
+const noRank = math.MaxInt32
+
+func (m *bpe) rank(a, b int32) merge {
+	if found, ok := m.merges[pairKey(a, b)]; ok {
+		return found
+	}
+	return merge{rank: noRank}
+}
+
+// mergeShort looks for the best pair anew after each merge: quadratic, and fastest for words as they mostly are.
+func (m *bpe) mergeShort(symbols []symbol) []symbol {
+	var buf [32]merge // buf[i] is the merge of symbols i and i+1
+	ranks := buf[:max(len(symbols)-1, 0)]
+	for i := range ranks {
+		ranks[i] = m.rank(symbols[i].id, symbols[i+1].id)
+	}
+	for {
+		best, at := int32(noRank), -1
+		for i, r := range ranks {
+			if r.rank < best {
+				best, at = r.rank, i
+			}
+		}
+		if at < 0 {
+			return symbols
+		}
+		symbols[at] = symbol{ranks[at].id, symbols[at].len + symbols[at+1].len}
+		symbols = append(symbols[:at+1], symbols[at+2:]...)
+		ranks = append(ranks[:at], ranks[at+1:]...)
+		if at < len(ranks) {
+			ranks[at] = m.rank(symbols[at].id, symbols[at+1].id)
+		}
+		if at > 0 {
+			ranks[at-1] = m.rank(symbols[at-1].id, symbols[at].id)
+		}
+	}
+}
+
+// mergeLong keeps the pairs in a heap and the symbols in a linked list: n log n for any word.
+func (m *bpe) mergeLong(symbols []symbol) []symbol {
+	n := len(symbols)
+	l := linked{
+		symbols: symbols,
+		prev:    make([]int32, n),
+		next:    make([]int32, n),
+		pair:    make([]merge, n),
+	}
+	for i := range symbols {
+		l.prev[i], l.next[i] = int32(i-1), int32(i+1)
+	}
+	l.next[n-1] = -1
+	for i := range symbols {
+		l.rate(m, int32(i))
+	}
+	for len(l.heap) > 0 {
+		c := l.pop()
+		i := c.at
+		if l.symbols[i].len == 0 || l.pair[i].rank != c.rank {
+			continue // gone, or another pair by now
+		}
+		j := l.next[i]
+		l.symbols[i] = symbol{l.pair[i].id, l.symbols[i].len + l.symbols[j].len}
+		l.symbols[j].len = 0
+		l.next[i] = l.next[j]
+		if k := l.next[i]; k >= 0 {
+			l.prev[k] = i
+		}
+		l.rate(m, i)
+		if h := l.prev[i]; h >= 0 {
+			l.rate(m, h)
+		}
+	}
+	out := symbols[:0]
+	for i := int32(0); i >= 0; i = l.next[i] {
+		out = append(out, l.symbols[i])
+	}
+	return out
+}
+
+// linked is the state of mergeLong.
+type linked struct {
+	symbols    []symbol
+	prev, next []int32
+	pair       []merge // of a symbol and the next
+	heap       []candidate
+}
+
+// candidate is the pair that begins at symbol at.
+type candidate struct{ rank, at int32 }
+
+// before orders candidates: learned first, then leftmost.
+func (c candidate) before(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
+}
+
+// rate looks up the pair that begins at symbol i.
+func (l *linked) rate(m *bpe, i int32) {
+	l.pair[i] = merge{rank: noRank}
+	if j := l.next[i]; j >= 0 {
+		l.pair[i] = m.rank(l.symbols[i].id, l.symbols[j].id)
+	}
+	if l.pair[i].rank == noRank {
+		return
+	}
+	c := candidate{l.pair[i].rank, i}
+	l.heap = append(l.heap, c)
+	k := len(l.heap) - 1
+	for k > 0 {
+		up := (k - 1) / 2
+		if !c.before(l.heap[up]) {
+			break
+		}
+		l.heap[k] = l.heap[up]
+		k = up
+	}
+	l.heap[k] = c
+}
+
+// pop takes the best candidate off the heap.
+func (l *linked) pop() candidate {
+	top := l.heap[0]
+	last := len(l.heap) - 1
+	c := l.heap[last]
+	l.heap = l.heap[:last]
+	if last == 0 {
+		return top
+	}
+	k := 0
+	for {
+		down := 2*k + 1
+		if down >= last {
+			break
+		}
+		if down+1 < last && l.heap[down+1].before(l.heap[down]) {
+			down++
+		}
+		if !l.heap[down].before(c) {
+			break
+		}
+		l.heap[k] = l.heap[down]
+		k = down
+	}
+	l.heap[k] = c
+	return top
+}

@@ -1,0 +1,166 @@
+package tokenizers
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// formNormalizer is one of Unicode's normalization forms (UAX #15). It is written out, though golang.org/x/text has
+// the forms, since the alignment with the original is needed and no character may be inserted into long runs of marks;
+// the tables are that package's.
+type formNormalizer struct{ compat, compose bool }
+
+// settled is the first lead byte of a character that the form may change: all below U+0300 is in NFC, below U+00C0 in
+// NFD, below U+00A0 in the compatibility forms.
+func (f formNormalizer) settled() byte {
+	switch {
+	case f.compat:
+		return 0xC2
+	case f.compose:
+		return 0xCC
+	}
+	return 0xC3
+}
+
+func (f formNormalizer) normalize(t text) text {
+	limit := f.settled()
+	at := 0
+	for at < len(t.s) && t.s[at] < limit {
+		at++
+	}
+	if at == len(t.s) {
+		return t
+	}
+	edits := f.decompose(t.s)
+	if f.compose {
+		edits = compose(edits)
+	}
+	i := 0
+	for _, r := range t.s {
+		if i == len(edits) || edits[i] != (edit{r, 0}) {
+			return t.apply(edits)
+		}
+		i++
+	}
+	return t
+}
+
+// decompose is the full decomposition of s in canonical order.
+func (f formNormalizer) decompose(s string) []edit {
+	out := make([]edit, 0, len(s))
+	form := norm.NFC
+	if f.compat {
+		form = norm.NFKC
+	}
+	marks := 0 // how many characters at the end of out are marks
+	sortMarks := func() {
+		if marks > 1 {
+			slices.SortStableFunc(out[len(out)-marks:], func(a, b edit) int {
+				return int(combiningClass(a.r)) - int(combiningClass(b.r))
+			})
+		}
+		marks = 0
+	}
+	add := func(r rune, delta int) {
+		if r >= 0x300 && combiningClass(r) > 0 {
+			marks++
+		} else {
+			sortMarks()
+		}
+		out = append(out, edit{r, delta})
+	}
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			add(rune(s[i]), 0)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		delta := 0
+		if hangulBase <= r && r < hangulEnd {
+			k := r - hangulBase
+			add(hangulL+k/(hangulV1*hangulT1), 0)
+			add(hangulV+k%(hangulV1*hangulT1)/hangulT1, 1)
+			if last := k % hangulT1; last != 0 {
+				add(hangulT+last, 1)
+			}
+		} else if parts := form.PropertiesString(s[i : i+n]).Decomposition(); parts != nil {
+			for len(parts) > 0 {
+				d, size := utf8.DecodeRune(parts)
+				add(d, delta)
+				delta = 1
+				parts = parts[size:]
+			}
+		} else {
+			add(r, 0)
+		}
+		i += n
+	}
+	sortMarks()
+	return out
+}
+
+// Hangul syllables are composed by arithmetic (Unicode standard, section 3.12).
+const (
+	hangulBase = 0xAC00
+	hangulEnd  = 0xD7A4
+	hangulL    = 0x1100
+	hangulV    = 0x1161
+	hangulT    = 0x11A7
+	hangulL1   = 19
+	hangulV1   = 21
+	hangulT1   = 28
+)
+
+func combiningClass(r rune) uint8 {
+	var buf [utf8.UTFMax]byte
+	return norm.NFC.Properties(buf[:utf8.EncodeRune(buf[:], r)]).CCC()
+}
+
+// compose joins a starter with each following character that is not blocked from it, where the pair has a composite.
+func compose(in []edit) []edit {
+	out := make([]edit, 0, len(in))
+	starter := -1    // in out
+	last := uint8(0) // combining class of what was kept last after the starter; 0: nothing
+	for _, e := range in {
+		c := uint8(0)
+		if e.r >= 0x300 {
+			c = combiningClass(e.r)
+		}
+		if starter >= 0 && (last == 0 || last < c) {
+			if r, ok := composite(out[starter].r, e.r); ok {
+				out[starter] = edit{r, out[starter].delta + e.delta - 1}
+				continue
+			}
+		}
+		out = append(out, e)
+		if c == 0 {
+			starter, last = len(out)-1, 0
+			continue
+		}
+		last = c
+	}
+	return slices.Clip(out)
+}
+
+// composite is the character that a and b compose to.
+func composite(a, b rune) (rune, bool) {
+	if b < 0x300 {
+		return 0, false
+	}
+	if hangulL <= a && a < hangulL+hangulL1 && hangulV <= b && b < hangulV+hangulV1 {
+		return hangulBase + ((a-hangulL)*hangulV1+b-hangulV)*hangulT1, true
+	}
+	if hangulBase <= a && a < hangulEnd && (a-hangulBase)%hangulT1 == 0 && hangulT < b && b < hangulT+hangulT1 {
+		return a + b - hangulT, true
+	}
+	var buf, dst [4 * utf8.UTFMax]byte
+	pair := utf8.AppendRune(utf8.AppendRune(buf[:0], a), b)
+	joined := norm.NFC.Append(dst[:0], pair...)
+	if r, n := utf8.DecodeRune(joined); n == len(joined) && n > 0 {
+		return r, true
+	}
+	return 0, false
+}

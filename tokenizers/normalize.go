@@ -1,0 +1,228 @@
+package tokenizers
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// normalizer rewrites a text before it is split.
+type normalizer interface{ normalize(t text) text }
+
+const normalizers = "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Sequence"
+
+// parseNormalizer returns nil where there is none.
+func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
+	if isNull(data) {
+		return nil, nil
+	}
+	cfg := struct {
+		CleanText     *bool             `json:"clean_text"`
+		HandleChinese *bool             `json:"handle_chinese_chars"`
+		StripAccents  *bool             `json:"strip_accents"`
+		Lowercase     *bool             `json:"lowercase"`
+		StripLeft     bool              `json:"strip_left"`
+		StripRight    bool              `json:"strip_right"`
+		Pattern       patternConfig     `json:"pattern"`
+		Content       string            `json:"content"`
+		Prepend       string            `json:"prepend"`
+		Normalizers   []json.RawMessage `json:"normalizers"`
+	}{}
+	kind, err := component("normalizer", data, depth, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	or := func(b *bool, otherwise bool) bool {
+		if b == nil {
+			return otherwise
+		}
+		return *b
+	}
+	switch kind {
+	case "BertNormalizer":
+		low := or(cfg.Lowercase, true)
+		return bertNormalizer{or(cfg.CleanText, true), or(cfg.HandleChinese, true), or(cfg.StripAccents, low), low}, nil
+	case "NFC", "NFD", "NFKC", "NFKD":
+		return formNormalizer{compat: kind[2] == 'K', compose: kind[len(kind)-1] == 'C'}, nil
+	case "Lowercase":
+		return normalizerFunc(lowercase), nil
+	case "StripAccents":
+		return normalizerFunc(func(t text) text { return t.keep(func(r rune) bool { return !unicode.Is(unicode.M, r) }) }), nil
+	case "Strip":
+		return normalizerFunc(func(t text) text { return strip(t, cfg.StripLeft, cfg.StripRight) }), nil
+	case "Replace":
+		p, err := newPattern(cfg.Pattern)
+		if err != nil {
+			return nil, err
+		}
+		return normalizerFunc(func(t text) text { return replace(t, p, cfg.Content) }), nil
+	case "Prepend":
+		return normalizerFunc(func(t text) text { return prepend(t, cfg.Prepend) }), nil
+	case "ByteLevel":
+		return normalizerFunc(toByteLevel), nil
+	case "Sequence":
+		var all sequenceNormalizer
+		for _, raw := range cfg.Normalizers {
+			n, err := parseNormalizer(raw, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			if n != nil {
+				all = append(all, n)
+			}
+		}
+		return all, nil
+	}
+	return nil, unsupported("normalizer", kind, normalizers)
+}
+
+type normalizerFunc func(t text) text
+
+func (f normalizerFunc) normalize(t text) text { return f(t) }
+
+type sequenceNormalizer []normalizer
+
+func (all sequenceNormalizer) normalize(t text) text {
+	for _, n := range all {
+		t = n.normalize(t)
+	}
+	return t
+}
+
+// bertNormalizer is BERT's BasicTokenizer up to the splitting.
+type bertNormalizer struct{ clean, chinese, accents, lower bool }
+
+func (b bertNormalizer) normalize(t text) text {
+	if b.clean {
+		t = cleanText(t)
+	}
+	if b.chinese {
+		t = spaceChinese(t)
+	}
+	if b.accents {
+		t = formNormalizer{}.normalize(t).keep(func(r rune) bool { return !unicode.Is(unicode.Mn, r) })
+	}
+	if b.lower {
+		t = lowercase(t)
+	}
+	return t
+}
+
+// cleanText drops control characters and U+FFFD, and makes every blank a space.
+func cleanText(t text) text {
+	clean := func(r rune) bool { return r != 0 && r != utf8.RuneError && !isControl(r) }
+	return t.keep(clean).mapRunes(func(r rune) rune {
+		if isSpace(r) {
+			return ' '
+		}
+		return r
+	})
+}
+
+// spaceChinese sets a space on either side of Chinese characters.
+func spaceChinese(t text) text {
+	if strings.IndexFunc(t.s, isChinese) < 0 {
+		return t
+	}
+	a := newAligned(t)
+	for i, r := range t.s {
+		sp := t.at(i)
+		if isChinese(r) {
+			a.add(' ', sp)
+			a.add(r, sp)
+			a.add(' ', sp)
+			continue
+		}
+		a.add(r, sp)
+	}
+	return a.text()
+}
+
+func lowercase(t text) text {
+	if strings.IndexFunc(t.s, func(r rune) bool { return unicode.ToLower(r) != r }) < 0 {
+		return t
+	}
+	a := newAligned(t)
+	for i, r := range t.s {
+		sp := t.at(i)
+		lower(r, func(r rune) { a.add(r, sp) })
+	}
+	return a.text()
+}
+
+// keep drops the characters that want rejects.
+func (t text) keep(want func(r rune) bool) text {
+	if strings.IndexFunc(t.s, func(r rune) bool { return !want(r) }) < 0 {
+		return t
+	}
+	a := newAligned(t)
+	for i, r := range t.s {
+		if want(r) {
+			a.add(r, t.at(i))
+		}
+	}
+	return a.text()
+}
+
+// mapRunes replaces characters one by one.
+func (t text) mapRunes(to func(r rune) rune) text {
+	if strings.IndexFunc(t.s, func(r rune) bool { return to(r) != r }) < 0 {
+		return t
+	}
+	a := newAligned(t)
+	for i, r := range t.s {
+		a.add(to(r), t.at(i))
+	}
+	return a.text()
+}
+
+// strip drops blanks at the ends.
+func strip(t text, left, right bool) text {
+	i, j := 0, len(t.s)
+	if right {
+		j = blankStart(t.s)
+	}
+	if left {
+		i = min(runEnd(t.s, 0, classSpace), j)
+	}
+	return t.slice(i, j)
+}
+
+// prepend puts s before a text that is not empty; it counts as part of the first character.
+func prepend(t text, s string) text {
+	if t.s == "" || s == "" {
+		return t
+	}
+	a := newAligned(t)
+	sp := t.at(0)
+	for _, r := range s {
+		a.add(r, sp)
+	}
+	a.copy(t, 0, len(t.s))
+	return a.text()
+}
+
+// replace writes content for each match of p; it counts as the match's last character.
+func replace(t text, p pattern, content string) text {
+	matches := p.matches(t.s)
+	if !slices.ContainsFunc(matches, func(m match) bool { return m.is }) {
+		return t
+	}
+	a := newAligned(t)
+	for _, m := range matches {
+		if !m.is {
+			a.copy(t, m.start, m.end)
+			continue
+		}
+		sp := span{t.base, t.base}
+		if m.end > 0 {
+			sp = t.at(m.end - 1)
+		}
+		for _, r := range content {
+			a.add(r, sp)
+		}
+	}
+	return a.text()
+}

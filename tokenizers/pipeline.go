@@ -1,0 +1,160 @@
+package tokenizers
+
+import "strings"
+
+// pipeline is a Tokenizer made of the sections of a tokenizer.json: added tokens are found, what lies between is
+// normalized and cut into words, the model splits those, the post-processor adds special tokens.
+type pipeline struct {
+	added   *addedVocabulary
+	norm    normalizer // nil: none
+	steps   []preTokenizer
+	model   model
+	post    []postStep
+	decoder []decodeStep // nil: tokens are joined by blanks
+	special Special
+
+	vocab   map[string]int
+	addedID map[string]int
+	tokens  []string        // by id, as spelled; added tokens come first
+	known   []bool          // by id: there is such an entry
+	skipped map[string]bool // content of special tokens
+	pieces  []string        // by id: the token by itself
+	blanks  [][2]int        // by id: blanks at either end; nil where no step of post asks
+	size    int
+}
+
+// index fills the tables by id, and lets a byte-level model read bytes directly.
+func (p *pipeline) index() {
+	top := -1
+	for _, id := range p.vocab {
+		top = max(top, id)
+	}
+	for _, t := range p.added.tokens {
+		top = max(top, t.ID)
+	}
+	p.tokens, p.known = make([]string, top+1), make([]bool, top+1)
+	p.addedID, p.skipped = make(map[string]int), make(map[string]bool)
+	for entry, id := range p.vocab {
+		p.tokens[id], p.known[id] = entry, true
+	}
+	p.size = len(p.vocab)
+	for _, t := range p.added.tokens {
+		p.tokens[t.ID], p.known[t.ID] = t.Content, true
+		p.addedID[t.Content] = t.ID
+		if t.Special {
+			p.skipped[t.Content] = true
+		}
+		if _, ok := p.vocab[t.Content]; !ok {
+			p.size++
+		}
+	}
+	p.pieces = make([]string, top+1)
+	for id, known := range p.known {
+		if known {
+			p.pieces[id] = p.join([]string{p.tokens[id]}, true)
+		}
+	}
+	for _, s := range p.post {
+		if _, ok := s.(trimOffsets); ok && p.blanks == nil {
+			p.blanks = make([][2]int, top+1)
+			for id, token := range p.tokens {
+				p.blanks[id] = [2]int{leadingBlanks(token), trailingBlanks(token)}
+			}
+		}
+	}
+	if n := len(p.steps) - 1; n >= 0 {
+		last, isBytes := p.steps[n].(byteLevel)
+		if m, ok := p.model.(*bpe); ok && isBytes && m.useBytes() {
+			last.plain = true
+			p.steps[n] = last
+		}
+	}
+}
+
+func (p *pipeline) Encode(text string) Encoding { return p.encode(text, false) }
+
+func (p *pipeline) EncodeSpecial(text string) Encoding { return p.encode(text, true) }
+
+func (p *pipeline) encode(in string, special bool) Encoding {
+	src := text{s: ValidText(in)}
+	out := make([]piece, 0, len(src.s)/3+4)
+	var found []token
+	word := func(t text) {
+		found = p.model.tokenize(t.s, found[:0])
+		for _, k := range found {
+			start, end := t.original(int(k.start), int(k.end))
+			one := piece{id: int(k.id), start: start, end: end}
+			if p.blanks != nil {
+				one.lead, one.trail = p.blanks[k.id][0], p.blanks[k.id][1]
+			}
+			out = append(out, one)
+		}
+	}
+	addedToken := func(t text, tok *addedToken) {
+		start, end := t.original(0, len(t.s))
+		one := piece{id: tok.ID, start: start, end: end}
+		if p.blanks != nil {
+			one.lead, one.trail = leadingBlanks(t.s), trailingBlanks(t.s)
+		}
+		out = append(out, one)
+	}
+	p.added.split(&p.added.plain, src, addedToken, func(t text) {
+		if p.norm != nil {
+			t = p.norm.normalize(t)
+		}
+		p.added.split(&p.added.processed, t, addedToken, func(t text) { runSteps(p.steps, t, word) })
+	})
+	for _, s := range p.post {
+		out = s.apply(out, special)
+	}
+	enc := Encoding{IDs: make([]int, len(out)), Offsets: make([][2]int, len(out))}
+	for i, o := range out {
+		enc.IDs[i] = o.id
+		enc.Offsets[i] = [2]int{o.start, o.end}
+	}
+	return enc
+}
+
+func (p *pipeline) Decode(ids []int, skipSpecial bool) string {
+	tokens := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if id < 0 || id >= len(p.known) || !p.known[id] {
+			continue
+		}
+		if skipSpecial && p.skipped[p.tokens[id]] {
+			continue
+		}
+		tokens = append(tokens, p.tokens[id])
+	}
+	return p.join(tokens, false)
+}
+
+// join runs the decoder.
+func (p *pipeline) join(tokens []string, lone bool) string {
+	if p.decoder == nil {
+		return strings.Join(tokens, " ")
+	}
+	for _, s := range p.decoder {
+		tokens = s.apply(tokens, lone)
+	}
+	return strings.Join(tokens, "")
+}
+
+func (p *pipeline) TokenString(id int) string {
+	if id < 0 || id >= len(p.pieces) {
+		return ""
+	}
+	return p.pieces[id]
+}
+
+func (p *pipeline) ID(token string) (int, bool) {
+	if id, ok := p.addedID[token]; ok {
+		return id, true
+	}
+	id, ok := p.vocab[token]
+	return id, ok
+}
+
+func (p *pipeline) VocabSize() int { return p.size }
+
+func (p *pipeline) Special() Special { return p.special }

@@ -1,0 +1,160 @@
+package tokenizers
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// piece is a token of a text on its way out: its id, where it lies, and how many of its characters at either end are
+// blanks (kept only if a step of the post-processor asks).
+type piece struct {
+	id          int
+	start, end  int
+	lead, trail int
+}
+
+// postStep is a step of the post-processor.
+type postStep interface {
+	// apply adds tokens only where special is true.
+	apply(pieces []piece, special bool) []piece
+}
+
+const postProcessors = "ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing, Sequence"
+
+// parsePostProcessor returns the steps, none where there is no post-processor.
+func parsePostProcessor(data json.RawMessage, depth int) ([]postStep, error) {
+	if isNull(data) {
+		return nil, nil
+	}
+	cfg := struct {
+		TrimOffsets    *bool             `json:"trim_offsets"`
+		AddPrefixSpace *bool             `json:"add_prefix_space"`
+		CLS            tokenAndID        `json:"cls"`
+		SEP            tokenAndID        `json:"sep"`
+		Single         []templatePiece   `json:"single"`
+		SpecialTokens  map[string]ids    `json:"special_tokens"`
+		Processors     []json.RawMessage `json:"processors"`
+	}{}
+	kind, err := component("post_processor", data, depth, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	var steps []postStep
+	trim := func() {
+		if cfg.TrimOffsets == nil || *cfg.TrimOffsets {
+			steps = append(steps, trimOffsets{prefixSpace: cfg.AddPrefixSpace == nil || *cfg.AddPrefixSpace})
+		}
+	}
+	switch kind {
+	case "ByteLevel":
+		trim()
+	case "RobertaProcessing", "BertProcessing":
+		if !cfg.CLS.ok || !cfg.SEP.ok {
+			return nil, fmt.Errorf("post_processor %s: cls and sep are not both [token, id]", kind)
+		}
+		if kind == "RobertaProcessing" {
+			trim()
+		}
+		steps = append(steps, template{{ids: []int{cfg.CLS.id}}, {text: true}, {ids: []int{cfg.SEP.id}}})
+	case "TemplateProcessing":
+		t := template{}
+		for _, p := range cfg.Single {
+			switch {
+			case p.Sequence != nil:
+				t = append(t, templateItem{text: true})
+			case p.SpecialToken != nil:
+				entry, ok := cfg.SpecialTokens[p.SpecialToken.ID]
+				if !ok {
+					return nil, fmt.Errorf("post_processor TemplateProcessing: %q is not among its special_tokens", p.SpecialToken.ID)
+				}
+				t = append(t, templateItem{ids: entry.IDs})
+			default:
+				return nil, fmt.Errorf("post_processor TemplateProcessing: a part is neither Sequence nor SpecialToken")
+			}
+		}
+		steps = append(steps, t)
+	case "Sequence":
+		for _, raw := range cfg.Processors {
+			more, err := parsePostProcessor(raw, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			steps = append(steps, more...)
+		}
+	default:
+		return nil, unsupported("post_processor", kind, postProcessors)
+	}
+	return steps, nil
+}
+
+// tokenAndID is ["[CLS]", 2].
+type tokenAndID struct {
+	token string
+	id    int
+	ok    bool
+}
+
+func (t *tokenAndID) UnmarshalJSON(data []byte) error {
+	var parts [2]any
+	if err := json.Unmarshal(data, &parts); err != nil {
+		return err
+	}
+	token, isString := parts[0].(string)
+	id, isNumber := parts[1].(float64)
+	if !isString || !isNumber || id < 0 || id >= maxID || id != float64(int(id)) {
+		return fmt.Errorf("%s is not a token and its id", data)
+	}
+	*t = tokenAndID{token, int(id), true}
+	return nil
+}
+
+type templatePiece struct {
+	Sequence     *struct{ ID string }
+	SpecialToken *struct{ ID string }
+}
+
+type ids struct {
+	IDs []int `json:"ids"`
+}
+
+// template is the text with special tokens around it.
+type template []templateItem
+
+type templateItem struct {
+	text bool
+	ids  []int
+}
+
+func (t template) apply(pieces []piece, special bool) []piece {
+	out := make([]piece, 0, len(pieces)+len(t))
+	for _, item := range t {
+		if item.text {
+			out = append(out, pieces...)
+		} else if special {
+			for _, id := range item.ids {
+				out = append(out, piece{id: id})
+			}
+		}
+	}
+	return out
+}
+
+// trimOffsets takes blanks out of offsets. With prefixSpace one blank at the start of the text was added and is kept.
+type trimOffsets struct{ prefixSpace bool }
+
+func (t trimOffsets) apply(pieces []piece, _ bool) []piece {
+	for i := range pieces {
+		p := &pieces[i]
+		lead := p.lead
+		if lead > 0 {
+			if t.prefixSpace && (i == 0 || p.start == 0) {
+				lead--
+			}
+			p.start = min(p.start+lead, p.end)
+		}
+		if p.trail > 0 && p.end >= p.trail {
+			p.end = max(p.end-p.trail, p.start)
+		}
+	}
+	return pieces
+}

@@ -1,0 +1,49 @@
+package tokenizers
+
+import "unicode"
+
+func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
+
+func isNumeric(r rune) bool { return unicode.Is(unicode.N, r) }
+
+// isWord is \w of Unicode regular expressions (UTS #18, annex C).
+func isWord(r rune) bool {
+	if r < 0x80 {
+		return r == '_' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z'
+	}
+	return unicode.In(r, unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control)
+}
+
+// isPunctuation is what BERT takes for punctuation: all of ASCII's, symbols included, and Unicode's.
+func isPunctuation(r rune) bool {
+	if r < 0x80 {
+		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
+	}
+	return unicode.Is(unicode.P, r)
+}
+
+// isControl is what BERT's clean-up drops.
+func isControl(r rune) bool {
+	switch r {
+	case '\t', '\n', '\r':
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
+}
+
+// isChinese tells the blocks that BERT sets blanks around.
+func isChinese(r rune) bool {
+	return 0x4E00 <= r && r <= 0x9FFF || 0x3400 <= r && r <= 0x4DBF || 0x20000 <= r && r <= 0x2A6DF ||
+		0x2A700 <= r && r <= 0x2B73F || 0x2B740 <= r && r <= 0x2B81F || 0x2B920 <= r && r <= 0x2CEAF ||
+		0xF900 <= r && r <= 0xFAFF || 0x2F800 <= r && r <= 0x2FA1F
+}
+
+// lower calls emit for each character of r's lower-case mapping, without context.
+func lower(r rune, emit func(r rune)) {
+	if r == 'İ' { // the one mapping to two characters (SpecialCasing.txt)
+		emit('i')
+		emit('\u0307')
+		return
+	}
+	emit(unicode.ToLower(r))
+}
