@@ -1,0 +1,230 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/tokenizers"
+)
+
+// Masked is a masked language model, BERT or DistilBERT: it says which words could stand at a masked place of a text.
+// It is safe for concurrent use, and answers equally whatever else it is asked at the same time.
+type Masked struct {
+	name      string
+	config    transformer.BERT
+	tokenizer tokenizers.Tokenizer
+	special   tokenizers.Special
+	engine    *maskedEngine
+}
+
+// OpenMasked opens the model in a local folder of Hugging Face layout: config.json, model.safetensors (or its shards),
+// tokenizer.json. Weights are read when the model first runs.
+func OpenMasked(ref string, opts Options) (*Masked, error) {
+	stat, err := os.Stat(ref)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no masked model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json", ref)
+	case err != nil:
+		return nil, fmt.Errorf("open masked model: %w", err)
+	case !stat.IsDir():
+		return nil, fmt.Errorf("masked model %q is a file: name the folder that holds it", ref)
+	}
+	return OpenMaskedFS(os.DirFS(ref), filepath.Base(filepath.Clean(ref)), opts)
+}
+
+// OpenMaskedFS is [OpenMasked] for the root of a file system, an embedded one for instance. name is what [Masked.Name]
+// answers.
+func OpenMaskedFS(fsys fs.FS, name string, opts Options) (*Masked, error) {
+	m, err := openMasked(fsys, name, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open masked model %s: %w", name, err)
+	}
+	return m, nil
+}
+
+func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
+	text, err := fs.ReadFile(fsys, "config.json")
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	config, err := parseMaskedConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	tokenizer, err := openMaskedTokenizer(fsys)
+	if err != nil {
+		return nil, err
+	}
+	special := tokenizer.Special()
+	if special.Mask < 0 {
+		return nil, errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as BERT or DistilBERT")
+	}
+	backend, _, err := backends.Open(opts.Backend)
+	if err != nil {
+		return nil, err
+	}
+	files, err := safetensors.OpenFolderFS(fsys)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := newMaskedEngine(backend, config, files)
+	if err != nil {
+		files.Close()
+		return nil, err
+	}
+	return &Masked{name: name, config: config.BERT, tokenizer: tokenizer, special: special, engine: engine}, nil
+}
+
+// openMaskedTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
+func openMaskedTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
+	text, err := fs.ReadFile(fsys, "tokenizer.json")
+	if err != nil {
+		return nil, fmt.Errorf("read tokenizer: %w", err)
+	}
+	config, err := fs.ReadFile(fsys, "tokenizer_config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read tokenizer: %w", err)
+	}
+	return tokenizers.Parse(text, config)
+}
+
+// Name identifies the model.
+func (m *Masked) Name() string { return m.name }
+
+// Config returns the model's shape.
+func (m *Masked) Config() transformer.BERT { return m.config }
+
+// Tokenizer returns the model's tokenizer.
+func (m *Masked) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
+
+// Backend returns what the model runs on.
+func (m *Masked) Backend() compute.Backend { return m.engine.backend }
+
+// MaskToken is the text that stands for a masked word, such as [MASK].
+func (m *Masked) MaskToken() string { return m.tokenizer.TokenString(m.special.Mask) }
+
+// Close releases the weights and the programs. The model must not be used afterwards.
+func (m *Masked) Close() error { return m.engine.close() }
+
+// Fill answers, for each text, what could stand in place of the mask token at byte offsets[i] of texts[i]: vocabulary
+// entries as spelled (a word piece begins with ##) with their probabilities, most probable first, equals by id. The
+// sequences find each next entry when it is asked for, hold special tokens too, and can be walked more than once.
+// Other masks of a text stay masked. Of a text longer than the model's positions, the tokens around the mask are read.
+func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error) {
+	if len(texts) != len(offsets) {
+		return nil, fmt.Errorf("fill masks: %d texts but %d offsets, give one offset a text", len(texts), len(offsets))
+	}
+	sequences := make([]maskedSequence, len(texts))
+	for i, text := range texts {
+		sequence, err := m.locate(text, offsets[i])
+		if err != nil {
+			return nil, fmt.Errorf("fill masks: text %d: %w", i+1, err)
+		}
+		sequences[i] = sequence
+	}
+	logits, err := m.engine.logits(ctx, sequences)
+	if err != nil {
+		return nil, fmt.Errorf("fill masks: %w", err)
+	}
+	filled := make([]iter.Seq2[string, float64], len(texts))
+	for i := range filled {
+		filled[i] = m.spelled(logits[i][0])
+	}
+	return filled, nil
+}
+
+// MaskFill is the model's answer for one mask.
+type MaskFill struct {
+	Position int       // in the ids given
+	Logits   []float32 // [d_vocab]
+	// Substitutes are the vocabulary entries and their probabilities, as [Masked.Fill] gives them.
+	Substitutes iter.Seq2[string, float64]
+}
+
+// IDs is Substitutes with token ids in place of their spelling.
+func (f MaskFill) IDs() iter.Seq2[int, float64] { return ranked(f.Logits) }
+
+// FillIDs answers for every mask among ids, which must be complete, [CLS] and [SEP] included.
+func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
+	var positions []int
+	for i, id := range ids {
+		if id == m.special.Mask {
+			positions = append(positions, i)
+		}
+	}
+	if len(positions) == 0 {
+		return nil, fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%s)", len(ids), m.special.Mask, m.MaskToken())
+	}
+	logits, err := m.engine.logits(ctx, []maskedSequence{{ids: ids, rows: positions}})
+	if err != nil {
+		return nil, fmt.Errorf("fill masks: %w", err)
+	}
+	fills := make([]MaskFill, len(positions))
+	for i, position := range positions {
+		fills[i] = MaskFill{Position: position, Logits: logits[0][i], Substitutes: m.spelled(logits[0][i])}
+	}
+	return fills, nil
+}
+
+// locate tokenizes text and finds the mask at byte offset in it.
+func (m *Masked) locate(text string, offset int) (maskedSequence, error) {
+	mask := m.MaskToken()
+	if offset < 0 || offset > len(text) || !strings.HasPrefix(text[offset:], mask) {
+		return maskedSequence{}, fmt.Errorf("no %s at byte %d of a text of %d bytes: write %s where a word is to be filled in", mask, offset, len(text), mask)
+	}
+	encoding := m.tokenizer.Encode(text)
+	for i, id := range encoding.IDs {
+		if span := encoding.Offsets[i]; id == m.special.Mask && span[0] <= offset && offset < span[1] {
+			ids, at := m.window(encoding.IDs, i)
+			return maskedSequence{ids: ids, rows: []int{at}}, nil
+		}
+	}
+	return maskedSequence{}, fmt.Errorf("the tokenizer does not read the %s at byte %d as its mask token: set it off from what surrounds it", mask, offset)
+}
+
+// window puts the tokens between [CLS] and [SEP]; where they are more than the model has positions for, it keeps those
+// around the mask, as many on either side as there are. at is the mask's place in the result.
+func (m *Masked) window(body []int, mask int) (ids []int, at int) {
+	room := m.config.Positions
+	if m.special.CLS >= 0 {
+		room--
+	}
+	if m.special.Sep >= 0 {
+		room--
+	}
+	if len(body) > room {
+		start := min(max(0, mask-room/2), len(body)-room)
+		body, mask = body[start:start+room], mask-start
+	}
+	if m.special.CLS >= 0 {
+		ids = append(ids, m.special.CLS)
+	}
+	at = len(ids) + mask
+	ids = append(ids, body...)
+	if m.special.Sep >= 0 {
+		ids = append(ids, m.special.Sep)
+	}
+	return ids, at
+}
+
+// spelled ranks a row of logits by the vocabulary's spelling. Rows may be longer than the vocabulary: some models pad
+// it; such entries count for the probabilities but have no spelling.
+func (m *Masked) spelled(logits []float32) iter.Seq2[string, float64] {
+	return func(yield func(string, float64) bool) {
+		for id, p := range ranked(logits) {
+			if id < m.tokenizer.VocabSize() && !yield(m.tokenizer.TokenString(id), p) {
+				return
+			}
+		}
+	}
+}
