@@ -17,9 +17,6 @@ func DOT(g *n2g.Graph, o Options) string {
 	for _, edge := range w.edges {
 		w.printf(1, "%d -> %d [dir=back penwidth=3]", edge[0]+1, edge[1]+1)
 	}
-	for _, from := range w.cut {
-		w.printf(1, "%d -> more [dir=back penwidth=2 style=dashed]", from+1)
-	}
 	w.body()
 	w.heading()
 	w.printf(0, "}")
@@ -33,9 +30,9 @@ type writer struct {
 	palette palette
 	graph   *n2g.Graph
 
-	shown int      // nodes [0, shown) are drawn
-	edges [][2]int // those between them
-	cut   []int    // nodes with context that is not drawn, each once
+	shown int          // nodes [0, shown) are drawn
+	edges [][2]int     // those between them
+	cut   map[int]bool // drawn nodes with context that is not
 }
 
 func (w *writer) printf(indent int, format string, args ...any) {
@@ -53,7 +50,7 @@ func (w *writer) choose() {
 	if limit := w.options.maxNodes(); limit >= 0 {
 		w.shown = min(nodes, limit)
 	}
-	seen := make(map[int]bool)
+	w.cut = make(map[int]bool)
 	for _, edge := range w.graph.Edges {
 		from, to := edge[0], edge[1]
 		switch {
@@ -61,9 +58,8 @@ func (w *writer) choose() {
 			// a graph read from elsewhere may hold an edge to nowhere
 		case from < w.shown && to < w.shown:
 			w.edges = append(w.edges, edge)
-		case from < w.shown && !seen[from]:
-			seen[from] = true
-			w.cut = append(w.cut, from)
+		case from < w.shown:
+			w.cut[from] = true
 		}
 	}
 }
@@ -103,6 +99,12 @@ func (w *writer) body() {
 		w.ranks(1, "", loose)
 	}
 	if more := len(w.graph.Nodes) - w.shown; more > 0 {
+		for from := w.shown - 1; from >= 0; from-- {
+			if w.cut[from] { // the last of them is deep: an unseen edge puts the note where the graph is cut
+				w.printf(1, "%d -> more [style=invis]", from+1)
+				break
+			}
+		}
 		w.printf(1, `more [label="%d more" fontsize=25 shape=box style="rounded,dashed" fontcolor=%q tooltip=%s]`,
 			more, w.palette.text, quote(fmt.Sprintf("%d more nodes are not drawn", more)))
 	}
@@ -143,19 +145,22 @@ func (w *writer) node(indent, i int) {
 		border = 7
 	}
 	w.printf(indent, `%d [label=%s fillcolor=%q fontcolor=%s fontsize=25 penwidth=%d shape=box style="filled,solid"%s tooltip=%s]`,
-		i+1, quote(text), fill, ink, border, size, quoteTooltip(tooltip(node)))
+		i+1, quote(text), fill, ink, border, size, quoteTooltip(w.tooltip(i)))
 }
 
 // tooltip is the whole token with its numbers.
-func tooltip(node n2g.GraphNode) string {
-	kind := "context"
+func (w *writer) tooltip(i int) string {
+	node := w.graph.Nodes[i]
+	kind, note := "context", ""
 	if node.Depth == 0 {
 		kind = "activating"
 	}
-	end := ""
 	if node.End {
-		end = ", end of a line"
+		note = ", end of a line"
+	}
+	if w.cut[i] {
+		note += ", with context that is not drawn"
 	}
 	return fmt.Sprintf("%s — %s, depth %d, activation %.3f, importance %.3f%s",
-		glyph.Visible(node.Token), kind, node.Depth, node.Activation, node.Importance, end)
+		glyph.Visible(node.Token), kind, node.Depth, node.Activation, node.Importance, note)
 }

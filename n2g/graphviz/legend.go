@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rivo/uniseg"
+
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
 )
@@ -33,8 +35,10 @@ const legendColumns = 2*(swatches+2) + 2
 
 func (w *writer) legend() string {
 	var b strings.Builder
-	word := func(text string) {
-		fmt.Fprintf(&b, `<TD><FONT POINT-SIZE="16" COLOR="%s">%s</FONT></TD>`, w.palette.muted, htmlText(text))
+	word := func(text, attributes string) {
+		// Room of its own, since the reader's font may be wider than the one that Graphviz measures.
+		fmt.Fprintf(&b, `<TD ALIGN="LEFT" WIDTH="%d"%s><FONT POINT-SIZE="16" COLOR="%s">%s</FONT></TD>`,
+			10+10*uniseg.StringWidth(text), attributes, w.palette.muted, htmlText(text))
 	}
 	activation, importance := w.options.scales()
 	for _, s := range []struct {
@@ -42,16 +46,16 @@ func (w *writer) legend() string {
 		name  string
 		depth int
 	}{{activation, "activation", 0}, {importance, "importance", 1}} {
-		word(fmt.Sprintf("%s %.2f", s.name, s.low))
+		word(fmt.Sprintf("%s %.2f", s.name, s.low), "")
 		for i := range swatches {
 			value := s.low + (1-s.low)*float64(i)/(swatches-1)
 			fill, _ := w.options.colors(n2g.GraphNode{Depth: s.depth, Activation: value, Importance: value})
-			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20"></TD>`, fill)
+			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20" BORDER="1" COLOR="%s"></TD>`, fill, w.palette.frame)
 		}
-		word("1")
+		word("1", "")
 	}
-	fmt.Fprintf(&b, `<TD BORDER="5" COLOR="%s"><FONT POINT-SIZE="16" COLOR="%s">end of a line</FONT></TD>`, w.palette.line, w.palette.muted)
-	word("← context")
+	word("end of a line", fmt.Sprintf(` BORDER="5" COLOR="%s"`, w.palette.line))
+	word("← context", "")
 	return b.String()
 }
 

@@ -30,6 +30,7 @@ type shape struct {
 	stroke string    // a colour or none
 	pen    float64   // width of the stroke
 	dashed bool
+	closed bool
 
 	text   string
 	x, y   float64 // base line of the text
@@ -169,6 +170,7 @@ func (r *pictureReader) shape(kind string, attributes map[string]string) error {
 	case "path":
 		s.path, err = curve(attributes["d"])
 	case "polygon", "polyline":
+		s.closed = kind == "polygon"
 		s.path, err = polygon(attributes["points"])
 	default:
 		err = fmt.Errorf("unexpected element %s", kind)

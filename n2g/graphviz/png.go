@@ -90,6 +90,9 @@ func (s *shape) paint(c *gg.Context, scale float64) {
 			c.CubicTo(p[0][0], p[0][1], p[1][0], p[1][1], p[2][0], p[2][1])
 		}
 	}
+	if s.closed {
+		c.ClosePath()
+	}
 	if s.fill != "none" {
 		c.SetColor(parseColor(s.fill))
 		c.FillPreserve()

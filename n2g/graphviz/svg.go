@@ -96,6 +96,9 @@ func (s *shape) svg(b *bytes.Buffer) {
 			fmt.Fprintf(b, "%s %s", short(point[0]), short(point[1]))
 		}
 	}
+	if s.closed {
+		b.WriteByte('Z')
+	}
 	fmt.Fprintf(b, `" fill="%s" stroke="%s"`, attribute(s.fill), attribute(s.stroke))
 	if s.pen != 1 {
 		fmt.Fprintf(b, ` stroke-width="%s"`, short(s.pen))
