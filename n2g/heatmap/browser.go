@@ -1,0 +1,68 @@
+package heatmap
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// findBrowser returns the path of a Chromium, empty where there is none.
+func findBrowser(name string) string {
+	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	if name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// screenshot draws an SVG with a headless Chromium of its own empty profile, which reaches no network.
+func screenshot(ctx context.Context, browser, svg string, s scene, scale float64) ([]byte, error) {
+	folder, err := os.MkdirTemp("", "n2g-heatmap-")
+	if err != nil {
+		return nil, fmt.Errorf("heatmap: cannot make a folder for the browser's files: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	page := filepath.Join(folder, "map.html")
+	out := filepath.Join(folder, "map.png")
+	text := `<!DOCTYPE html><html><head><meta charset="utf-8"/><style>body{margin:0}svg{display:block}</style></head><body>` + svg + `</body></html>`
+	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("heatmap: cannot write the page that the browser draws: %w", err)
+	}
+	args := []string{
+		"--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--hide-scrollbars",
+		"--user-data-dir=" + filepath.Join(folder, "profile"),
+		"--force-device-scale-factor=" + strconv.FormatFloat(scale, 'g', -1, 64),
+		fmt.Sprintf("--window-size=%.0f,%.0f", math.Ceil(s.width), math.Ceil(s.height)),
+		"--screenshot=" + out,
+	}
+	if os.Geteuid() == 0 {
+		args = append(args, "--no-sandbox") // its sandbox refuses to run as root
+	}
+	command := exec.CommandContext(ctx, browser, append(args, "file://"+page)...)
+	said, err := command.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("heatmap: %s could not draw the map (%w): %s", browser, err, lastLine(said))
+	}
+	picture, err := os.ReadFile(out)
+	if err != nil {
+		return nil, fmt.Errorf("heatmap: %s drew no picture: %s", browser, lastLine(said))
+	}
+	return picture, nil
+}
+
+// lastLine is the last line of a program's output.
+func lastLine(output []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,267 @@
+package heatmap
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+)
+
+// HTML returns the map as a fragment with its own scoped style: what a notebook shows. It is well-formed XML, too.
+func (h HeatMap) HTML() string {
+	return h.html("<style>" + style + "</style>")
+}
+
+// Body returns the map as a fragment without style, for a page that holds many maps and [Style] once.
+func (h HeatMap) Body() string { return h.html("") }
+
+// Page returns a page of its own, which opens from disk.
+func (h HeatMap) Page() string {
+	title := h.Title
+	if title == "" {
+		title = "Heat map"
+	}
+	class := ""
+	switch h.Theme {
+	case Light:
+		class = ` class="n2g-light"`
+	case Dark:
+		class = ` class="n2g-dark"`
+	}
+	return `<!DOCTYPE html>
+<html lang="en"` + class + `>
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
+<title>` + html.EscapeString(label(title)) + `</title>
+<style>` + style + pageStyle + `</style>
+</head>
+<body>
+` + h.Body() + `
+</body>
+</html>
+`
+}
+
+func (h HeatMap) html(style string) string {
+	w := writer{h: h}
+	w.Grow(len(style) + 512 + len(h.Tokens)*(64+48*len(h.Rows)))
+	w.WriteString(`<div class="n2g-hm`)
+	switch h.Theme {
+	case Light:
+		w.WriteString(" n2g-light")
+	case Dark:
+		w.WriteString(" n2g-dark")
+	}
+	w.WriteString(`">`)
+	w.WriteString(style)
+	if h.Title != "" {
+		w.WriteString(`<div class="h">` + html.EscapeString(label(h.Title)) + `</div>`)
+	}
+	switch h.Form {
+	case Compact:
+		hue := Red
+		if len(h.Rows) > 0 {
+			hue = h.Rows[0].Color
+		}
+		w.text("c "+hueClass(hue), w.inline)
+	case Strips:
+		w.text("s", w.column)
+	default:
+		w.WriteString(`<div class="m f">`)
+		w.names()
+		for i := range h.Tokens {
+			w.column(i)
+		}
+		w.WriteString(`</div>`)
+	}
+	if !h.NoLegend {
+		w.legend()
+	}
+	w.WriteString(`</div>`)
+	return w.String()
+}
+
+// writer writes the parts of a map. Its class names are short, since each token has some.
+type writer struct {
+	strings.Builder
+	h HeatMap
+}
+
+// text writes running text, its far ends folded away.
+func (w *writer) text(class string, box func(int)) {
+	run := func(from, to int) {
+		w.WriteString(`<div class="m ` + class + `">`)
+		for i := from; i < to; i++ {
+			box(i)
+			if breaksLine(w.h.Tokens[i]) && i+1 < to {
+				w.WriteString(`<br/>`)
+			}
+		}
+		w.WriteString(`</div>`)
+	}
+	fold := func(from, to int, where string) {
+		if from == to {
+			return
+		}
+		fmt.Fprintf(w, `<details><summary>%s %s%s</summary>`, plural(to-from, "token"), where, w.highest(from, to))
+		run(from, to)
+		w.WriteString(`</details>`)
+	}
+	from, to := w.h.window()
+	fold(0, from, "before")
+	run(from, to)
+	fold(to, len(w.h.Tokens), "after")
+}
+
+// highest says what a fold hides.
+func (w *writer) highest(from, to int) string {
+	if len(w.h.Rows) == 0 {
+		return ""
+	}
+	highest := math.Inf(-1)
+	for i := from; i < to; i++ {
+		if v, ok := w.h.Rows[0].value(i); ok && v > highest {
+			highest = v
+		}
+	}
+	if math.IsInf(highest, -1) {
+		return ""
+	}
+	return ", " + html.EscapeString(label(w.h.Rows[0].Name)) + " up to " + precise(highest)
+}
+
+// names writes the column that names the rows of a figure.
+func (w *writer) names() {
+	w.WriteString(`<span class="k"><b>token</b>`)
+	for _, row := range w.h.Rows {
+		w.WriteString(`<i>` + html.EscapeString(label(row.Name)) + `</i>`)
+	}
+	w.WriteString(`</span>`)
+}
+
+// column writes a token with a cell a row below it.
+func (w *writer) column(i int) {
+	w.WriteString(`<span class="t` + markClass(w.h.mark(i)) + `"`)
+	w.title(i)
+	w.WriteString(`><b>`)
+	w.token(w.h.Tokens[i])
+	w.WriteString(`</b>`)
+	for _, row := range w.h.Rows {
+		w.WriteString(`<i class="` + hueClass(row.Color))
+		v, ok := row.value(i)
+		if ok {
+			if class := shadeClass(v, row.max()); class != "" {
+				w.WriteString(" " + class)
+			}
+		}
+		w.WriteString(`">`)
+		if ok && w.h.Form == Figure {
+			w.WriteString(number(v))
+		}
+		w.WriteString(`</i>`)
+	}
+	w.WriteString(`</span>`)
+}
+
+// inline writes a token on its colour.
+func (w *writer) inline(i int) {
+	class := ""
+	if len(w.h.Rows) > 0 {
+		if v, ok := w.h.Rows[0].value(i); ok {
+			class = shadeClass(v, w.h.Rows[0].max())
+		}
+	}
+	class = strings.TrimSpace(class + markClass(w.h.mark(i)))
+	w.WriteString(`<span`)
+	if class != "" {
+		w.WriteString(` class="` + class + `"`)
+	}
+	w.title(i)
+	w.WriteByte('>')
+	w.token(w.h.Tokens[i])
+	w.WriteString(`</span>`)
+}
+
+func (w *writer) title(i int) {
+	w.WriteString(` title="` + html.EscapeString(w.h.tooltip(i)) + `"`)
+}
+
+// token writes a token's glyphs, those of blanks and line ends in a paler ink than the text they stand in.
+func (w *writer) token(token string) {
+	if token == "" {
+		w.WriteString("\u200b")
+	}
+	for len(token) > 0 {
+		pale := isBlank(token[0])
+		end := 1
+		for end < len(token) && isBlank(token[end]) == pale {
+			end++
+		}
+		text := html.EscapeString(glyph.Visible(token[:end]))
+		if pale {
+			text = `<u>` + text + `</u>`
+		}
+		w.WriteString(text)
+		token = token[end:]
+	}
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+func (w *writer) legend() {
+	w.WriteString(`<div class="g">`)
+	for k, row := range w.h.Rows {
+		if k > 0 && w.h.Form == Compact {
+			break
+		}
+		w.WriteString(`<span class="` + hueClass(row.Color) + `">` + html.EscapeString(label(row.Name)) + ` `)
+		if w.h.negative(row) {
+			w.WriteString(`−` + precise(row.max()) + ` <i class="d"></i> `)
+		}
+		w.WriteString(`0 <i class="e"></i> ` + precise(row.max()))
+		if row.Note != "" {
+			w.WriteString(` <small>` + html.EscapeString(label(row.Note)) + `</small>`)
+		}
+		w.WriteString(`</span>`)
+	}
+	for _, mark := range []Mark{Peak, Missed, FalseAlarm} {
+		if n := w.h.count(mark); n > 0 {
+			w.WriteString(`<span><i class="l` + markClass(mark) + `"></i> ` + mark.describe(n) + `</span>`)
+		}
+	}
+	w.WriteString(`</div>`)
+}
+
+// hueClass is the class of a row's colour.
+func hueClass(c Color) string { return string("rbv"[min(c, Violet)]) }
+
+// shadeClass is the class of a value's shade; none for no colour.
+func shadeClass(v, limit float64) string {
+	if math.IsNaN(v) {
+		return "nan"
+	}
+	switch l := level(v, limit); {
+	case l > 0:
+		return "p" + strconv.Itoa(l)
+	case l < 0:
+		return "n p" + strconv.Itoa(-l)
+	}
+	return ""
+}
+
+func markClass(m Mark) string {
+	switch m {
+	case Peak:
+		return " x0"
+	case Missed:
+		return " x1"
+	case FalseAlarm:
+		return " x2"
+	}
+	return ""
+}

@@ -1,0 +1,65 @@
+package heatmap
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image/png"
+)
+
+// PNGOptions say how a PNG is drawn.
+type PNGOptions struct {
+	// Scale is the number of dots a CSS pixel. Default 2, for sharp text on dense screens.
+	Scale float64
+	// Browser is the Chromium that draws text which the built-in font lacks. Default: the one on PATH.
+	Browser string
+	// NoBrowser draws such text as escapes, \u{1f600}, instead.
+	NoBrowser bool
+}
+
+// maxDots bounds a PNG's area: what it needs in memory is four bytes a dot.
+const maxDots = 200e6
+
+// PNG returns the picture that [HeatMap.SVG] describes as dots. The built-in Go fonts draw Latin, Greek and Cyrillic; a
+// map of other text is drawn by a headless Chromium where there is one, else that text appears as escapes.
+func (h HeatMap) PNG(ctx context.Context, o PNGOptions) ([]byte, error) {
+	if o.Scale <= 0 {
+		o.Scale = 2
+	}
+	if h.Theme == Auto {
+		h.Theme = Light
+	}
+	s := h.layout(asIs)
+	if dots := s.width * s.height * o.Scale * o.Scale; !(dots <= maxDots) {
+		return nil, fmt.Errorf("heatmap: a PNG of %d tokens at scale %g would be %.0f by %.0f dots; show fewer tokens or lower the scale",
+			len(h.Tokens), o.Scale, s.width*o.Scale, s.height*o.Scale)
+	}
+	fonts, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	if !fonts.cover(s) {
+		if browser := findBrowser(o.Browser); browser != "" && !o.NoBrowser {
+			return screenshot(ctx, browser, h.SVG(), s, o.Scale)
+		}
+		s = h.layout(fonts.escape)
+	}
+	picture, err := fonts.draw(ctx, s, h.palette(), o.Scale)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&b, picture); err != nil {
+		return nil, fmt.Errorf("heatmap: cannot encode the PNG: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// palette returns the theme's, light for Auto.
+func (h HeatMap) palette() palette {
+	if h.Theme == Dark {
+		return dark
+	}
+	return light
+}

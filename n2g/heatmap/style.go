@@ -1,0 +1,97 @@
+package heatmap
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Style returns the style sheet of every heat map, for a page of many: a <style> element's content. All of its rules
+// are within the class n2g-hm. Classes n2g-light and n2g-dark, on the map or on any element around it, fix the theme.
+func Style() string { return style }
+
+var style = sheet()
+
+// sheet writes the style sheet. A shade is the opacity --a of the hue --h, so that a token needs no style of its own.
+func sheet() string {
+	var b strings.Builder
+	lightVars, darkVars := variables(light), variables(dark)
+	fmt.Fprintf(&b, ".n2g-hm{%s}", lightVars)
+	fmt.Fprintf(&b, "@media screen and (prefers-color-scheme:dark){.n2g-hm{%s}}", darkVars)
+	fmt.Fprintf(&b, ".n2g-hm.n2g-light,.n2g-light .n2g-hm,[data-jp-theme-light=true] .n2g-hm,.vscode-light .n2g-hm{%s}", lightVars)
+	fmt.Fprintf(&b, ".n2g-hm.n2g-dark,.n2g-dark .n2g-hm,[data-jp-theme-light=false] .n2g-hm:not(.n2g-light),.vscode-dark .n2g-hm:not(.n2g-light){%s}", darkVars)
+	b.WriteString(rules)
+	for l := 1; l <= levels; l++ {
+		fmt.Fprintf(&b, ".n2g-hm .p%d{--a:%s}", l, precise(float64(l)/levels))
+	}
+	for l := lastInk + 1; l <= levels; l++ {
+		fmt.Fprintf(&b, ".n2g-hm .p%d", l)
+		if l < levels {
+			b.WriteByte(',')
+		}
+	}
+	b.WriteString("{color:rgb(var(--on))}")
+	return b.String()
+}
+
+// variables declares a theme's colours as triples, to which a rule adds its opacity.
+func variables(p palette) string {
+	triple := func(c rgb) string { return fmt.Sprintf("%d,%d,%d", c[0], c[1], c[2]) }
+	return "--bg:" + triple(p.surface) + ";--ink:" + triple(p.ink) + ";--mute:" + triple(p.muted) + ";--line:" + triple(p.line) +
+		";--mark:" + triple(p.mark) + ";--on:" + triple(p.on) +
+		";--r:" + triple(p.hues[Red]) + ";--b:" + triple(p.hues[Blue]) + ";--v:" + triple(p.hues[Violet]) + ";--n:" + triple(p.hues[grey])
+}
+
+const rules = `
+.n2g-hm{box-sizing:border-box;max-width:100%;margin:0;padding:10px 12px;border-radius:6px;overflow-x:auto;direction:ltr;text-align:left;background:rgb(var(--bg));color:rgb(var(--ink));font:13px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+.n2g-hm *{box-sizing:border-box}
+.n2g-hm .h{font-weight:600;margin:0 0 8px}
+.n2g-hm .m{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;font-size:13px}
+.n2g-hm .r{--h:var(--r)}
+.n2g-hm .b{--h:var(--b)}
+.n2g-hm .v{--h:var(--v)}
+.n2g-hm .n{--h:var(--n)}
+.n2g-hm u{text-decoration:none;opacity:.45}
+.n2g-hm .t,.n2g-hm .k{display:inline-flex;flex-direction:column;vertical-align:top}
+.n2g-hm .t b,.n2g-hm .k b{font-weight:400;white-space:nowrap;unicode-bidi:isolate}
+.n2g-hm .t b{max-width:24em;overflow:hidden;text-overflow:ellipsis}
+.n2g-hm .t i,.n2g-hm .c span{--a:0;background:rgba(var(--h),var(--a))}
+.n2g-hm .f{margin-bottom:-8px}
+.n2g-hm .f .t,.n2g-hm .f .k{margin:0 3px 8px 0}
+.n2g-hm .f .t{min-width:38px;border:1px solid rgb(var(--line));border-radius:5px;overflow:hidden}
+.n2g-hm .f .t b{padding:3px 6px;text-align:center;line-height:18px}
+.n2g-hm .f .t i{font:normal 11px/18px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;font-variant-numeric:tabular-nums;text-align:center;padding:0 5px;border-top:1px solid rgb(var(--line))}
+.n2g-hm .f .k{padding:1px 6px 1px 0;color:rgb(var(--mute));font:11px/18px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
+.n2g-hm .f .k b{padding:3px 0;line-height:18px}
+.n2g-hm .f .k i{font-style:normal;border-top:1px solid transparent;line-height:18px}
+.n2g-hm .s{line-height:1.3}
+.n2g-hm .s .t{margin:0 1px 5px 0;min-width:8px}
+.n2g-hm .s .t b{line-height:18px;padding:0 1px;border-radius:2px}
+.n2g-hm .s .t i{height:4px;margin-top:1px;border-radius:1px;background:linear-gradient(rgba(var(--h),var(--a)),rgba(var(--h),var(--a))),rgba(var(--line),.55)}
+.n2g-hm .c{line-height:1.75}
+.n2g-hm .c span{display:inline-block;line-height:20px;padding:0 1px;border-radius:3px;max-width:100%;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
+.n2g-hm .nan{background:repeating-linear-gradient(135deg,rgba(var(--mute),.3) 0 2px,transparent 2px 5px)!important}
+.n2g-hm .f .x0{border-color:rgb(var(--ink))}
+.n2g-hm .f .x1,.n2g-hm .s .x1 b,.n2g-hm .c .x1{outline:2px solid rgb(var(--mark));outline-offset:-1px}
+.n2g-hm .f .x2,.n2g-hm .s .x2 b,.n2g-hm .c .x2{outline:2px dashed rgb(var(--mark));outline-offset:-1px}
+.n2g-hm .s .x0 b,.n2g-hm .c .x0{outline:1px solid rgb(var(--ink));outline-offset:-1px}
+.n2g-hm details{margin:2px 0}
+.n2g-hm summary{cursor:pointer;color:rgb(var(--mute));font-size:11px}
+.n2g-hm .g{display:flex;flex-wrap:wrap;gap:2px 18px;margin-top:10px;color:rgb(var(--mute));font-size:11px}
+.n2g-hm .g small{font-size:11px}
+.n2g-hm .g i{display:inline-block;width:64px;height:9px;border-radius:2px;vertical-align:-1px}
+.n2g-hm .g .e{background:linear-gradient(90deg,rgba(var(--h),0),rgb(var(--h)));border:1px solid rgb(var(--line))}
+.n2g-hm .g .d{background:linear-gradient(270deg,rgba(var(--n),0),rgb(var(--n)));border:1px solid rgb(var(--line))}
+.n2g-hm .g .l{width:12px;height:11px}
+.n2g-hm .g .x0{border:1px solid rgb(var(--ink))}
+.n2g-hm .g .x1{border:2px solid rgb(var(--mark))}
+.n2g-hm .g .x2{border:2px dashed rgb(var(--mark))}
+`
+
+// pageStyle is added on a page of its own: the map fills it.
+const pageStyle = `
+html{background:#fff}
+@media screen and (prefers-color-scheme:dark){html:not(.n2g-light){background:#14171c}}
+html.n2g-dark{background:#14171c}
+body{margin:0}
+.n2g-hm{max-width:1100px;margin:0 auto;padding:24px 20px}
+`

@@ -1,0 +1,89 @@
+package heatmap
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+)
+
+// levels is the number of shades of a colour: fine enough to read as continuous, few enough for a class each.
+const levels = 20
+
+// level returns the shade of a value, -levels … levels; 0 is no colour. Not-a-number has none.
+func level(v, limit float64) int {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return int(math.Round(max(-1, min(1, v/limit)) * levels))
+}
+
+// number formats a value for a cell: two decimals as in the published figure, fewer where they would not fit.
+func number(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "NaN"
+	case math.IsInf(v, 0):
+		return strings.Replace(strconv.FormatFloat(v, 'f', 0, 64), "Inf", "∞", 1)
+	case a < 9.995:
+		return signless(strconv.FormatFloat(v, 'f', 2, 64))
+	case a < 99.95:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case a < 9999.5:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 1, 64)
+}
+
+// precise formats a value for a title: three decimals, to which normalised activations are rounded, without the
+// zeros at their end.
+func precise(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) >= 9999.5 {
+		return number(v)
+	}
+	s := strconv.FormatFloat(v, 'f', 3, 64)
+	return signless(strings.TrimRight(strings.TrimRight(s, "0"), "."))
+}
+
+// signless drops the sign of a zero.
+func signless(s string) string {
+	if strings.HasPrefix(s, "-") && strings.Trim(s, "-0.") == "" {
+		return s[1:]
+	}
+	return s
+}
+
+// tooltip is the title of token i: the whole token and its values, named where there are several.
+func (h HeatMap) tooltip(i int) string {
+	var b strings.Builder
+	b.WriteString(glyph.Visible(h.Tokens[i]))
+	for k, row := range h.Rows {
+		v, ok := row.value(i)
+		if !ok {
+			continue
+		}
+		if k > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte(' ')
+		if len(h.Rows) > 1 {
+			b.WriteString(label(row.Name))
+			b.WriteByte(' ')
+		}
+		b.WriteString(precise(v))
+	}
+	return b.String()
+}
+
+// label makes a caller's own text (a title, the name of a row) safe to draw: its blanks stay blanks.
+func label(s string) string {
+	words := strings.Split(s, " ")
+	for i, word := range words {
+		words[i] = glyph.Visible(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// breaksLine tells whether running text goes on in a new line after the token.
+func breaksLine(token string) bool { return strings.Contains(token, "\n") }
