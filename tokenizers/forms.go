@@ -2,6 +2,7 @@ package tokenizers
 
 import (
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -9,7 +10,7 @@ import (
 
 // formNormalizer is one of Unicode's normalization forms (UAX #15). It is written out, though golang.org/x/text has
 // the forms, since the alignment with the original is needed and no character may be inserted into long runs of marks;
-// the tables are that package's.
+// the tables are that package's, less what came after Unicode 9.
 type formNormalizer struct{ compat, compose bool }
 
 // settled is the first lead byte of a character that the form may change: all below U+0300 is in NFC, below U+00C0 in
@@ -86,7 +87,7 @@ func (f formNormalizer) decompose(s string) []edit {
 			if last := k % hangulT1; last != 0 {
 				add(hangulT+last, 1)
 			}
-		} else if parts := form.PropertiesString(s[i : i+n]).Decomposition(); parts != nil {
+		} else if parts := form.PropertiesString(s[i : i+n]).Decomposition(); parts != nil && !unicode.Is(unicodeLater, r) {
 			for len(parts) > 0 {
 				d, size := utf8.DecodeRune(parts)
 				add(d, delta)
@@ -115,6 +116,9 @@ const (
 )
 
 func combiningClass(r rune) uint8 {
+	if unicode.Is(unicodeLater, r) {
+		return 0
+	}
 	var buf [utf8.UTFMax]byte
 	return norm.NFC.Properties(buf[:utf8.EncodeRune(buf[:], r)]).CCC()
 }
@@ -159,7 +163,7 @@ func composite(a, b rune) (rune, bool) {
 	var buf, dst [4 * utf8.UTFMax]byte
 	pair := utf8.AppendRune(utf8.AppendRune(buf[:0], a), b)
 	joined := norm.NFC.Append(dst[:0], pair...)
-	if r, n := utf8.DecodeRune(joined); n == len(joined) && n > 0 {
+	if r, n := utf8.DecodeRune(joined); n == len(joined) && n > 0 && !unicode.Is(unicodeLater, r) {
 		return r, true
 	}
 	return 0, false

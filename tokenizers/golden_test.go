@@ -135,6 +135,7 @@ func TestModels(t *testing.T) {
 			}
 			for _, in := range ref.Inputs {
 				ids := append([]int{tok.Special().BOS}, tok.Encode(in.Text).IDs...)
+				ids = ids[:min(len(ids), len(in.IDs))] // texts were cut to the context after tokenization
 				if !slices.Equal(ids, in.IDs) {
 					t.Errorf("%q:\n got %v\nwant %v", in.Text, ids, in.IDs)
 					continue

@@ -49,7 +49,7 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 	case "Lowercase":
 		return normalizerFunc(lowercase), nil
 	case "StripAccents":
-		return normalizerFunc(func(t text) text { return t.keep(func(r rune) bool { return !unicode.Is(unicode.M, r) }) }), nil
+		return normalizerFunc(func(t text) text { return t.keep(func(r rune) bool { return !isMark(r) }) }), nil
 	case "Strip":
 		return normalizerFunc(func(t text) text { return strip(t, cfg.StripLeft, cfg.StripRight) }), nil
 	case "Replace":
@@ -102,7 +102,7 @@ func (b bertNormalizer) normalize(t text) text {
 		t = spaceChinese(t)
 	}
 	if b.accents {
-		t = formNormalizer{}.normalize(t).keep(func(r rune) bool { return !unicode.Is(unicode.Mn, r) })
+		t = formNormalizer{}.normalize(t).keep(func(r rune) bool { return !isAccent(r) })
 	}
 	if b.lower {
 		t = lowercase(t)

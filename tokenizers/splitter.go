@@ -1,9 +1,6 @@
 package tokenizers
 
-import (
-	"unicode"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // class is what the published splitting patterns tell characters apart by: \s, \p{L}, \p{N} and the rest.
 type class uint8
@@ -24,11 +21,11 @@ var asciiClass = func() (table [utf8.RuneSelf]class) {
 
 func classOfRune(r rune) class {
 	switch {
-	case unicode.Is(unicode.L, r):
+	case isLetter(r):
 		return classLetter
-	case unicode.Is(unicode.N, r):
+	case isNumeric(r):
 		return classNumber
-	case unicode.Is(unicode.White_Space, r):
+	case isSpace(r):
 		return classSpace
 	}
 	return classOther

@@ -4,14 +4,16 @@ import "unicode"
 
 func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
 
-func isNumeric(r rune) bool { return unicode.Is(unicode.N, r) }
+func isLetter(r rune) bool { return unicode.Is(unicode.L, r) || unicode.Is(lettersAdded, r) }
+
+func isNumeric(r rune) bool { return unicode.Is(unicode.N, r) || unicode.Is(numbersAdded, r) }
 
 // isWord is \w of Unicode regular expressions (UTS #18, annex C).
 func isWord(r rune) bool {
 	if r < 0x80 {
 		return r == '_' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z'
 	}
-	return unicode.In(r, unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control)
+	return unicode.In(r, unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control, wordsAdded)
 }
 
 // isPunctuation is what BERT takes for punctuation: all of ASCII's, symbols included, and Unicode's.
@@ -19,7 +21,10 @@ func isPunctuation(r rune) bool {
 	if r < 0x80 {
 		return '!' <= r && r <= '/' || ':' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
 	}
-	return unicode.Is(unicode.P, r)
+	if r == 0x166D || r == 0x111C9 { // were punctuation up to versions 11 and 10
+		return true
+	}
+	return unicode.Is(unicode.P, r) && !unicode.Is(punctuationLater, r)
 }
 
 // isControl is what BERT's clean-up drops.
@@ -28,7 +33,25 @@ func isControl(r rune) bool {
 	case '\t', '\n', '\r':
 		return false
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && !unicode.Is(controlsLater, r)
+}
+
+// isAccent is what BERT drops after decomposition: non-spacing marks.
+func isAccent(r rune) bool {
+	if r < 0x300 {
+		return false
+	}
+	return r == 0x1734 || // was one up to version 13
+		unicode.Is(unicode.Mn, r) && !unicode.Is(accentsLater, r)
+}
+
+// isMark is what the normalizer StripAccents drops: marks of any kind.
+func isMark(r rune) bool {
+	if r < 0x300 {
+		return false
+	}
+	return r == 0x1CF2 || r == 0x1CF3 || // were marks up to version 11
+		unicode.Is(unicode.M, r) && !unicode.Is(marksLater, r)
 }
 
 // isChinese tells the blocks that BERT sets blanks around.
