@@ -1,0 +1,119 @@
+// Package optflag makes command line flags of an options struct, so that the options are written down in one place.
+//
+// A field of type int, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name". Its tag
+// help:"…" is the text of the help, and default:"…" what a field left alone stands for.
+package optflag
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"reflect"
+	"strconv"
+)
+
+// Set is the flags of one options struct on a flag set, with those that the user gave.
+type Set struct {
+	names []string
+	given []assignment
+}
+
+type assignment struct {
+	field int
+	text  string
+}
+
+// Add defines on fs the flags of T, a struct. It panics where a tagged field is of another type or the flag exists: the
+// struct is part of the program.
+func Add[T any](fs *flag.FlagSet) *Set {
+	s := &Set{}
+	t := reflect.TypeFor[T]()
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, ok := field.Tag.Lookup("flag")
+		if !ok {
+			continue
+		}
+		kind := field.Type
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		switch kind.Kind() {
+		case reflect.Int, reflect.Float64, reflect.String, reflect.Bool:
+		default:
+			panic(fmt.Sprintf("field %s.%s of type %s cannot be a flag", t, field.Name, field.Type))
+		}
+		s.names = append(s.names, name)
+		fs.Var(&value{set: s, field: i, kind: kind, shown: field.Tag.Get("default")}, name, field.Tag.Get("help"))
+	}
+	return s
+}
+
+// Names returns the flags' names in the order of the struct's fields.
+func (s *Set) Names() []string { return s.names }
+
+// Apply sets the fields whose flags were given, a preset's for instance, and leaves the others alone. options points to
+// the struct that Add was called for.
+func Apply[T any](s *Set, options *T) {
+	v := reflect.ValueOf(options).Elem()
+	for _, a := range s.given {
+		field := v.Field(a.field)
+		if field.Kind() == reflect.Pointer {
+			field.Set(reflect.New(field.Type().Elem()))
+			field = field.Elem()
+		}
+		assign(field, a.text) //nolint:errcheck // Set has parsed the text before
+	}
+}
+
+// value is one flag. It keeps text, and the struct is filled by Apply: what is not given must stay as a preset left it.
+type value struct {
+	set   *Set
+	field int
+	kind  reflect.Type
+	shown string // default, then what was given
+}
+
+func (v *value) String() string {
+	if v == nil {
+		return ""
+	}
+	return v.shown
+}
+
+func (v *value) IsBoolFlag() bool { return v.kind.Kind() == reflect.Bool }
+
+func (v *value) Set(text string) error {
+	if err := assign(reflect.New(v.kind).Elem(), text); err != nil {
+		return err
+	}
+	v.shown = text
+	v.set.given = append(v.set.given, assignment{v.field, text})
+	return nil
+}
+
+func assign(v reflect.Value, text string) error {
+	switch v.Kind() {
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return errors.New("not a whole number")
+		}
+		v.SetInt(int64(n))
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f != f {
+			return errors.New("not a number")
+		}
+		v.SetFloat(f)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return errors.New("neither true nor false")
+		}
+		v.SetBool(b)
+	default:
+		v.SetString(text)
+	}
+	return nil
+}
