@@ -1,0 +1,213 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/tokenizers"
+)
+
+// Causal is a causal language model whose neurons can be read. It satisfies n2g.LanguageModel, is safe for concurrent
+// use, and answers equally whatever else it is asked at the same time.
+type Causal struct {
+	name      string
+	config    Config
+	backend   backends.Info
+	tokenizer tokenizers.Tokenizer
+	special   tokenizers.Special
+	weights   *weights
+	engine    *engine
+}
+
+// Open opens the model in a local folder: config.json, model.safetensors or its shards, and tokenizer.json, in the
+// layout of TransformerLens's own models or of Hugging Face's. [Families] lists what can be opened. Weights are read
+// when they are first needed, and only those.
+func Open(ref string, opts Options) (*Causal, error) {
+	stat, err := os.Stat(ref)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json", ref)
+	case err != nil:
+		return nil, fmt.Errorf("open model: %w", err)
+	case !stat.IsDir():
+		return nil, fmt.Errorf("model %q is a file: name the folder that holds it", ref)
+	}
+	return OpenFS(os.DirFS(ref), filepath.Base(filepath.Clean(ref)), opts)
+}
+
+// OpenFS is [Open] for the root of a file system, an embedded one for instance. name is what [Causal.Name] answers.
+func OpenFS(fsys fs.FS, name string, opts Options) (*Causal, error) {
+	m, err := openCausal(fsys, name, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open model %s: %w", name, err)
+	}
+	return m, nil
+}
+
+func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
+	text, err := fs.ReadFile(fsys, "config.json")
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	config, err := parseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	tokenizer, err := openTokenizer(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if tokenizer.Special().BOS < 0 {
+		return nil, errors.New("its tokenizer names no BOS token, which stands in front of every prompt: name it as bos_token in tokenizer_config.json")
+	}
+	backend, info, err := backends.Open(opts.Backend)
+	if err != nil {
+		return nil, err
+	}
+	files, err := safetensors.OpenFolderFS(fsys)
+	if err != nil {
+		return nil, err
+	}
+	w := newWeights(backend, files, newLayout(config, files))
+	if err := w.check(config); err != nil {
+		files.Close()
+		return nil, err
+	}
+	return &Causal{name: name, config: config, backend: info, tokenizer: tokenizer, special: tokenizer.Special(), weights: w,
+		engine: newEngine(config, w, info.Name == backends.Go)}, nil
+}
+
+// openTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
+func openTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
+	text, err := fs.ReadFile(fsys, "tokenizer.json")
+	if err != nil {
+		return nil, fmt.Errorf("read tokenizer: %w", err)
+	}
+	config, err := fs.ReadFile(fsys, "tokenizer_config.json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read tokenizer: %w", err)
+	}
+	return tokenizers.Parse(text, config)
+}
+
+// Close releases the weights. The model must not be used afterwards.
+func (m *Causal) Close() error { return m.weights.close() }
+
+// Name identifies the model.
+func (m *Causal) Name() string { return m.name }
+
+// Config returns the model's shape.
+func (m *Causal) Config() Config { return m.config }
+
+// Backend says what the model runs on.
+func (m *Causal) Backend() backends.Info { return m.backend }
+
+// Tokenizer returns the model's tokenizer.
+func (m *Causal) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
+
+// Tokenize returns the token ids of text, without BOS.
+func (m *Causal) Tokenize(text string) ([]int, error) { return m.tokenizer.Encode(text).IDs, nil }
+
+// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD.
+func (m *Causal) TokenString(id int) string { return m.tokenizer.TokenString(id) }
+
+// Decode is the text of a span of ids, special tokens included.
+func (m *Causal) Decode(ids []int) string { return m.tokenizer.Decode(ids, false) }
+
+// BOS is the id that stands in front of every prompt.
+func (m *Causal) BOS() int { return m.special.BOS }
+
+// MaskID is the id that replaces a token whose importance is measured: that of <|padding|>, else of the tokenizer's pad
+// token, else 1.
+func (m *Causal) MaskID() int {
+	if id, ok := m.tokenizer.ID("<|padding|>"); ok {
+		return id
+	}
+	if m.special.Pad >= 0 {
+		return m.special.Pad
+	}
+	return 1
+}
+
+// ContextLength is the longest prompt in tokens, BOS included.
+func (m *Causal) ContextLength() int { return m.config.Positions }
+
+// DefaultHook is where the method reads a neuron: hook_mid of SoLU models, hook_post of all others.
+func (m *Causal) DefaultHook() string { return m.config.DefaultHook() }
+
+// Activations runs prompts (ids, BOS included) and returns the activation of one neuron: result[i][k] is that on token
+// positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is hook_pre, hook_mid or
+// hook_post; empty is [Causal.DefaultHook].
+//
+// Layers and positions beyond what is asked are not run, and prompts that share a prefix share its cost. A result does
+// not depend on what else is asked with it or beside it, to the last bit on the pure Go backend.
+func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+	point, err := m.config.point(layer, hook)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.config.neuron(layer, index); err != nil {
+		return nil, err
+	}
+	if positions != nil && len(positions) != len(prompts) {
+		return nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all", len(prompts), len(positions))
+	}
+	requests := make([]request, 0, len(prompts))
+	place := make([]int, 0, len(prompts)) // of the prompt that a request is for
+	result := make([][]float32, len(prompts))
+	for i, ids := range prompts {
+		if err := m.config.checkPrompt(ids); err != nil {
+			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
+		}
+		r := request{ids: ids, index: index}
+		if positions != nil && positions[i] != nil {
+			r.positions = positions[i]
+			if len(r.positions) == 0 {
+				result[i] = []float32{}
+				continue
+			}
+			for _, p := range r.positions {
+				if p < 0 || p >= len(ids) {
+					return nil, fmt.Errorf("prompt %d: position %d is asked, but its tokens stand at 0 to %d", i+1, p, len(ids)-1)
+				}
+			}
+			r.ids = ids[:slices.Max(r.positions)+1]
+		}
+		requests, place = append(requests, r), append(place, i)
+	}
+	values, err := m.engine.activations(ctx, layer, point, requests)
+	if err != nil {
+		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
+	}
+	for k, i := range place {
+		result[i] = values[k]
+	}
+	return result, nil
+}
+
+// LayerActivations is [Causal.Activations] for all neurons of a layer and all positions: [prompt][position][neuron].
+func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, prompts [][]int) ([][][]float32, error) {
+	point, err := m.config.point(layer, hook)
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]request, len(prompts))
+	for i, ids := range prompts {
+		if err := m.config.checkPrompt(ids); err != nil {
+			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
+		}
+		requests[i] = request{ids: ids}
+	}
+	values, err := m.engine.layerActivations(ctx, layer, point, requests)
+	if err != nil {
+		return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
+	}
+	return values, nil
+}

@@ -1,0 +1,35 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/models/transformer"
+)
+
+// point checks a layer and a hook, which may be written hook_mid, mlp.hook_mid or blocks.3.mlp.hook_mid, and returns the
+// short form; an empty hook is the model's own.
+func (c Config) point(layer int, hook string) (string, error) {
+	if layer < 0 || layer >= c.Layers {
+		return "", fmt.Errorf("layer %d is out of range: the model has layers 0 to %d", layer, c.Layers-1)
+	}
+	if hook == "" {
+		return c.DefaultHook(), nil
+	}
+	short := strings.TrimPrefix(hook, transformer.BlockName(layer, ""))
+	short = strings.TrimPrefix(short, "mlp.")
+	switch short {
+	case transformer.HookPre, transformer.HookMid, transformer.HookPost:
+		return short, nil
+	}
+	return "", fmt.Errorf("hook %q is no place of an MLP neuron of layer %d: use %s, %s or %s", hook, layer,
+		transformer.HookPre, transformer.HookMid, transformer.HookPost)
+}
+
+// neuron checks an index.
+func (c Config) neuron(layer, index int) error {
+	if index < 0 || index >= c.DMLP {
+		return fmt.Errorf("neuron %d is out of range: layer %d has neurons 0 to %d", index, layer, c.DMLP-1)
+	}
+	return nil
+}
