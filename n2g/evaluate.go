@@ -42,7 +42,7 @@ func Score(truth, predicted []float64, fireThreshold float64) Scores {
 		for i := range truth {
 			mse += (truth[i] - predicted[i]) * (truth[i] - predicted[i])
 		}
-		s.R2 = 1 - mse/float64(len(truth))/variance
+		s.R2 = finite(1 - mse/float64(len(truth))/variance)
 		if varies(predicted) {
 			s.Pearson = finite(stat.Correlation(truth, predicted, nil))
 		}
