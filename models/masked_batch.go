@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // maskedSequence is one text to run: its ids, and the positions whose logits are asked.
@@ -16,6 +17,7 @@ type maskedSequence struct {
 
 // maskedBatch is a group of sequences that run together, padded to [size, seq].
 type maskedBatch struct {
+	maskedShapes
 	sequences []maskedSequence // all of the call
 	members   []int            // those of the batch, by index
 	size, seq int
@@ -25,31 +27,61 @@ const (
 	// maskedBatchTokens bounds a batch to a second or so of work for a DistilBERT on two cores: between batches the
 	// context is looked at.
 	maskedBatchTokens = 2048
-	// minRows is the least number of rows a matrix product gets. Fewer take other code paths in some backends, which
-	// round differently, and the answer would depend on what else is asked.
-	minRows = 4
 )
+
+// maskedShapes decides the shapes that programs are compiled for.
+//
+// The pure Go backend multiplies small matrices by another kernel, which rounds differently, and a matrix is small when
+// rows·columns·terms are below 4 Mi. What a text is answered must not depend on what runs beside it, so every product
+// gets the rows that make it large: a narrow model runs in larger batches than it is asked for, if need be.
+type maskedShapes struct {
+	positions  int // the longest sequence
+	bodyRows   int // least rows of a product of [d_model, d_model]
+	decodeRows int // least rows of the product with the vocabulary
+}
+
+// newMaskedShapes finds the least rows for a model.
+func newMaskedShapes(c transformer.BERT) maskedShapes {
+	const large = 4 << 20
+	rows := func(columns, terms int) int { return powerOf2(max(2, (large+columns*terms-1)/(columns*terms))) }
+	return maskedShapes{positions: c.Positions, bodyRows: rows(min(c.DModel, c.DMLP), c.DModel), decodeRows: rows(c.DVocab, c.DModel)}
+}
+
+// powerOf2 is the least power of two from n on.
+func powerOf2(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 // maskedLengths are the sequence lengths that programs are compiled for. A text's own length alone decides which it is
 // padded to, so that it is computed in the same shape whatever runs beside it.
 var maskedLengths = [...]int{16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}
 
-// paddedLength rounds a sequence length up to a compiled one, at most the model's positions.
-func paddedLength(n, positions int) int {
+// length rounds a sequence length up to a compiled one, at most the model's positions.
+func (s maskedShapes) length(n int) int {
 	i, _ := slices.BinarySearch(maskedLengths[:], n)
 	if i == len(maskedLengths) {
-		return positions
+		return s.positions
 	}
-	return min(maskedLengths[i], positions)
+	return min(maskedLengths[i], s.positions)
 }
 
-// maskedBatches groups sequences of one padded length, in batches whose sizes are powers of two.
-func maskedBatches(sequences []maskedSequence, positions int) []maskedBatch {
+// size is the power of two in which n waiting sequences of a padded length are best run first: the next above n where
+// that leaves no more than a quarter empty, else the one below, and the rest runs in a batch of its own.
+func (s maskedShapes) size(n, seq int) int {
+	least := powerOf2((s.bodyRows + seq - 1) / seq)
+	most := 1 << (bits.Len(uint(max(1, maskedBatchTokens/seq))) - 1)
+	size := powerOf2(n)
+	if 4*n < 3*size {
+		size /= 2
+	}
+	return max(least, min(size, most))
+}
+
+// batches groups sequences of one padded length, in batches whose sizes are powers of two.
+func (s maskedShapes) batches(sequences []maskedSequence) []maskedBatch {
 	order := make([]int, len(sequences))
 	for i := range order {
 		order[i] = i
 	}
-	length := func(i int) int { return paddedLength(len(sequences[i].ids), positions) }
+	length := func(i int) int { return s.length(len(sequences[i].ids)) }
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(length(a), length(b)) })
 	var batches []maskedBatch
 	for len(order) > 0 {
@@ -58,26 +90,12 @@ func maskedBatches(sequences []maskedSequence, positions int) []maskedBatch {
 		if group < 0 {
 			group = len(order)
 		}
-		size := batchSize(group, max(1, maskedBatchTokens/seq))
+		size := s.size(group, seq)
 		n := min(size, group)
-		batches = append(batches, maskedBatch{sequences: sequences, members: order[:n:n], size: size, seq: seq})
+		batches = append(batches, maskedBatch{maskedShapes: s, sequences: sequences, members: order[:n:n], size: size, seq: seq})
 		order = order[n:]
 	}
 	return batches
-}
-
-// batchSize is the power of two, at most limit, in which n waiting sequences are best run first: the next above n where
-// that leaves no more than a quarter empty, else the one below, and the rest runs in a batch of its own.
-func batchSize(n, limit int) int {
-	limit = 1 << (bits.Len(uint(limit)) - 1)
-	above := 1 << bits.Len(uint(n-1))
-	if above > limit {
-		return limit
-	}
-	if 4*n >= 3*above {
-		return above
-	}
-	return above / 2
 }
 
 // tensors lays the batch out: ids [size, seq] padded with 0, lengths [size], and rows [n] as indices into the
@@ -100,7 +118,7 @@ func (b maskedBatch) tensors() []*tensors.Tensor {
 			asked = append(asked, int32(i*b.seq+row))
 		}
 	}
-	for len(asked) < minRows || len(asked)&(len(asked)-1) != 0 {
+	for len(asked) < b.decodeRows || len(asked) != powerOf2(len(asked)) {
 		asked = append(asked, asked[0])
 	}
 	return []*tensors.Tensor{

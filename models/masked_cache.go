@@ -34,7 +34,7 @@ func (e *maskedEngine) runWithCache(ctx context.Context, ids []int) (*MaskedCach
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	batch := maskedBatches([]maskedSequence{{ids: ids, rows: []int{0}}}, e.config.Positions)[0]
+	batch := e.shapes.batches([]maskedSequence{{ids: ids, rows: []int{0}}})[0]
 	arguments, err := e.arguments(batch.tensors()[:2]...)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (e *maskedEngine) runWithCache(ctx context.Context, ids []int) (*MaskedCach
 		if err := errors.Join(err, outputs[i].FinalizeAll()); err != nil {
 			return nil, err
 		}
-		width := len(flat) / batch.seq
+		width := len(flat) / (batch.size * batch.seq)
 		rows := make([][]float32, len(ids))
 		for k := range rows {
 			rows[k] = flat[k*width : (k+1)*width : (k+1)*width]

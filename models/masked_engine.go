@@ -21,6 +21,7 @@ import (
 type maskedEngine struct {
 	backend compute.Backend
 	config  maskedConfig
+	shapes  maskedShapes
 	files   safetensors.Weights
 	names   []string       // tensors of the files that the model needs
 	place   map[string]int // of a parameter, as the graph functions call it, in names; a tied decoder shares one
@@ -38,7 +39,7 @@ func newMaskedEngine(backend compute.Backend, config maskedConfig, files safeten
 	if err != nil {
 		return nil, err
 	}
-	e := &maskedEngine{backend: backend, config: config, files: files, place: map[string]int{}}
+	e := &maskedEngine{backend: backend, config: config, shapes: newMaskedShapes(config.BERT), files: files, place: map[string]int{}}
 	for i, source := range sources {
 		at := slices.Index(e.names, source)
 		if at < 0 {
@@ -128,8 +129,14 @@ func (e *maskedEngine) fillGraph(inputs []*graph.Node) *graph.Node {
 	w, call := e.inputs(inputs, 3)
 	ids, lengths, rows := call[0], call[1], call[2]
 	x := e.body(w, ids, lengths, nil)
-	x = graph.Reshape(x, -1, e.config.DModel)
-	return e.config.Unembed(w, graph.Gather(x, graph.InsertAxes(rows, -1)))
+	x = graph.Gather(graph.Reshape(x, -1, e.config.DModel), graph.InsertAxes(rows, -1))
+	asked := x.Shape().Dimensions[0]
+	if missing := e.shapes.bodyRows - asked; missing > 0 {
+		empty := graph.Zeros(x.Graph(), shapes.Make(x.DType(), missing, e.config.DModel))
+		x = graph.Concatenate([]*graph.Node{x, empty}, 0)
+	}
+	x = graph.Slice(e.config.Transform(w, x), graph.AxisRange(0, asked))
+	return e.config.Decode(w, x)
 }
 
 // cacheGraph gives every value of cacheNames, in that order, and the logits of every row.
@@ -176,7 +183,7 @@ func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) (
 		}
 	}
 	result := make([][][]float32, len(sequences))
-	for _, batch := range maskedBatches(sequences, e.config.Positions) {
+	for _, batch := range e.shapes.batches(sequences) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 const goldenModels = "../testdata/golden/models"
@@ -507,27 +508,38 @@ func TestOpenMaskedRefuses(t *testing.T) {
 }
 
 func TestMaskedBatches(t *testing.T) {
-	for _, positions := range []int{20, 512} {
+	for _, model := range []transformer.BERT{
+		{DModel: 128, DMLP: 512, DVocab: 4096, Positions: 20},
+		{DModel: 128, DMLP: 512, DVocab: 4096, Positions: 512},
+		{DModel: 768, DMLP: 3072, DVocab: 30522, Positions: 512},
+	} {
+		shapes := newMaskedShapes(model)
 		var sequences []maskedSequence
-		for n := 1; n <= positions; n++ {
+		for n := 1; n <= model.Positions; n++ {
 			sequences = append(sequences, maskedSequence{ids: make([]int, n), rows: []int{0}})
 			if n%3 == 0 {
 				sequences = append(sequences, sequences[n/2])
 			}
 		}
 		seen := map[int]bool{}
-		waste, shapes := 0, map[[2]int]bool{}
-		for _, batch := range maskedBatches(sequences, positions) {
-			if batch.size&(batch.size-1) != 0 || len(batch.members) > batch.size || batch.size*batch.seq > max(maskedBatchTokens, batch.seq) || batch.seq > positions {
+		distinct := map[[2]int]bool{}
+		for _, batch := range shapes.batches(sequences) {
+			rows := batch.size * batch.seq
+			if batch.size != powerOf2(batch.size) || len(batch.members) > batch.size || len(batch.members) == 0 || rows > max(maskedBatchTokens, 2*batch.seq) || batch.seq > model.Positions {
 				t.Errorf("batch of %d in [%d %d]", len(batch.members), batch.size, batch.seq)
 			}
-			shapes[[2]int{batch.size, batch.seq}] = true
-			waste += batch.size - len(batch.members)
+			if rows*model.DModel*model.DModel < 4<<20 {
+				t.Errorf("[%d %d] runs on the kernel for small matrices", batch.size, batch.seq)
+			}
+			if waste := batch.size - len(batch.members); 4*waste > batch.size && rows/2 >= shapes.bodyRows {
+				t.Errorf("%d places of [%d %d] are empty", waste, batch.size, batch.seq)
+			}
+			distinct[[2]int{batch.size, batch.seq}] = true
 			for _, i := range batch.members {
 				if seen[i] || len(sequences[i].ids) > batch.seq {
 					t.Errorf("sequence %d twice or longer than %d", i, batch.seq)
 				}
-				if batch.seq != paddedLength(len(sequences[i].ids), positions) {
+				if batch.seq != shapes.length(len(sequences[i].ids)) {
 					t.Errorf("sequence %d of %d tokens runs at %d", i, len(sequences[i].ids), batch.seq)
 				}
 				seen[i] = true
@@ -536,10 +548,7 @@ func TestMaskedBatches(t *testing.T) {
 		if len(seen) != len(sequences) {
 			t.Errorf("%d of %d sequences are in a batch", len(seen), len(sequences))
 		}
-		if 4*waste > len(sequences) {
-			t.Errorf("%d empty places for %d sequences", waste, len(sequences))
-		}
-		t.Logf("%d shapes, %d empty places for %d sequences", len(shapes), waste, len(sequences))
+		t.Logf("%+v: %d shapes for %d sequences", shapes, len(distinct), len(sequences))
 	}
 }
 

@@ -123,10 +123,16 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 	return at("hook_normalized_resid_post", c.norm(w, bertLayer(layer, "output_layer_norm"), Add(x, mlp)))
 }
 
-// Unembed predicts words: rows [n, d_model] of the last block become logits [n, d_vocab].
-func (c BERT) Unembed(w Weights, rows *Node) *Node {
-	rows = bertActivation(c.Activation, bertDense(w, bertHeadDense, rows))
-	rows = c.norm(w, bertHeadNorm, rows)
+// Unembed predicts words: rows [n, d_model] of the last block become logits [n, d_vocab]. It is Transform, then Decode.
+func (c BERT) Unembed(w Weights, rows *Node) *Node { return c.Decode(w, c.Transform(w, rows)) }
+
+// Transform is the head's own layer, rows [n, d_model] to the same.
+func (c BERT) Transform(w Weights, rows *Node) *Node {
+	return c.norm(w, bertHeadNorm, bertActivation(c.Activation, bertDense(w, bertHeadDense, rows)))
+}
+
+// Decode compares transformed rows [n, d_model] with every word: [n, d_vocab].
+func (c BERT) Decode(w Weights, rows *Node) *Node {
 	return project(rows, w(bertDecoder), w(bertBias), compute.DenseLayoutOutputsInput)
 }
 
