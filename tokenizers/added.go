@@ -7,7 +7,7 @@ import (
 
 // addedToken is a token found in the text before anything else is done to it.
 type addedToken struct {
-	ID         int    `json:"id"`
+	ID         int    `json:"-"`
 	Content    string `json:"content"`
 	SingleWord bool   `json:"single_word"` // only where no word character touches it
 	LStrip     bool   `json:"lstrip"`      // takes the blanks before it
@@ -23,21 +23,26 @@ type addedVocabulary struct {
 	plain, processed matcher
 }
 
-// newAddedVocabulary gives each token the id that the model's vocabulary has for it, where it has one.
+// newAddedVocabulary gives each token the id that the model's vocabulary has for it, and the others ids that follow the
+// vocabulary, in their order: as the reference library does, whatever ids the file tells. The two differ only in files
+// that no library wrote.
 func newAddedVocabulary(tokens []addedToken, vocab map[string]int, norm normalizer) (*addedVocabulary, error) {
 	v := &addedVocabulary{plain: newMatcher(), processed: newMatcher()}
+	top := -1 // highest id of an added token
 	seen := make(map[string]bool, len(tokens))
 	for _, t := range tokens {
 		if t.Content == "" || seen[t.Content] {
 			continue
 		}
 		seen[t.Content] = true
-		if id, ok := vocab[t.Content]; ok {
-			t.ID = id
+		id, ok := vocab[t.Content]
+		if !ok {
+			id = max(len(vocab), top+1)
 		}
-		if t.ID < 0 || t.ID >= maxID {
-			return nil, fmt.Errorf("added token %q has id %d, outside [0, %d)", t.Content, t.ID, maxID)
+		if id >= maxID {
+			return nil, fmt.Errorf("added token %q would have id %d, more than the limit of %d", t.Content, id, maxID)
 		}
+		t.ID, top = id, max(top, id)
 		n := len(v.tokens)
 		v.tokens = append(v.tokens, t)
 		switch {

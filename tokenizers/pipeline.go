@@ -105,7 +105,7 @@ func (p *pipeline) encode(in string, special bool) Encoding {
 		p.added.split(&p.added.processed, t, addedToken, func(t text) { runSteps(p.steps, t, word) })
 	})
 	for _, s := range p.post {
-		out = s.apply(out, special)
+		out = s.apply(out, src.s, special)
 	}
 	enc := Encoding{IDs: make([]int, len(out)), Offsets: make([][2]int, len(out))}
 	for i, o := range out {

@@ -3,6 +3,7 @@ package tokenizers
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
 // piece is a token of a text on its way out: its id, where it lies, and how many of its characters at either end are
@@ -15,8 +16,8 @@ type piece struct {
 
 // postStep is a step of the post-processor.
 type postStep interface {
-	// apply adds tokens only where special is true.
-	apply(pieces []piece, special bool) []piece
+	// apply works on the pieces of text src; it adds tokens only where special is true.
+	apply(pieces []piece, src string, special bool) []piece
 }
 
 const postProcessors = "ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing, Sequence"
@@ -125,7 +126,7 @@ type templateItem struct {
 	ids  []int
 }
 
-func (t template) apply(pieces []piece, special bool) []piece {
+func (t template) apply(pieces []piece, _ string, special bool) []piece {
 	out := make([]piece, 0, len(pieces)+len(t))
 	for _, item := range t {
 		if item.text {
@@ -139,21 +140,23 @@ func (t template) apply(pieces []piece, special bool) []piece {
 	return out
 }
 
-// trimOffsets takes blanks out of offsets. With prefixSpace one blank at the start of the text was added and is kept.
+// trimOffsets takes blanks out of offsets. With prefixSpace a lone blank at the start of the text was added and is kept.
 type trimOffsets struct{ prefixSpace bool }
 
-func (t trimOffsets) apply(pieces []piece, _ bool) []piece {
+func (t trimOffsets) apply(pieces []piece, src string, _ bool) []piece {
 	for i := range pieces {
 		p := &pieces[i]
-		lead := p.lead
-		if lead > 0 {
-			if t.prefixSpace && (i == 0 || p.start == 0) {
-				lead--
-			}
-			p.start = min(p.start+lead, p.end)
+		lead, trail := p.lead, p.trail
+		if lead == 1 && t.prefixSpace && (i == 0 || p.start == 0) {
+			lead = 0
 		}
-		if p.trail > 0 && p.end >= p.trail {
-			p.end = max(p.end-p.trail, p.start)
+		for ; lead > 0 && p.start < p.end; lead-- {
+			_, n := utf8.DecodeRuneInString(src[p.start:])
+			p.start = min(p.start+n, p.end)
+		}
+		for ; trail > 0 && p.start < p.end; trail-- {
+			_, n := utf8.DecodeLastRuneInString(src[:p.end])
+			p.end = max(p.end-n, p.start)
 		}
 	}
 	return pieces
