@@ -3,6 +3,9 @@ package heatmap
 import (
 	"context"
 	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
 	"math"
 	"os"
 	"os/exec"
@@ -43,7 +46,7 @@ func screenshot(ctx context.Context, browser, svg string, s scene, scale float64
 		"--disable-component-update", "--disable-sync", "--hide-scrollbars",
 		"--user-data-dir=" + filepath.Join(folder, "profile"),
 		"--force-device-scale-factor=" + strconv.FormatFloat(scale, 'g', -1, 64),
-		fmt.Sprintf("--window-size=%.0f,%.0f", math.Ceil(s.width), math.Ceil(s.height)),
+		fmt.Sprintf("--window-size=%.0f,%.0f", math.Ceil(s.width)+browserFrame, math.Ceil(s.height)+browserFrame),
 		"--screenshot=" + out,
 	}
 	if os.Geteuid() == 0 {
@@ -54,12 +57,24 @@ func screenshot(ctx context.Context, browser, svg string, s scene, scale float64
 	if err != nil {
 		return nil, fmt.Errorf("heatmap: %s could not draw the map (%w): %s", browser, err, lastLine(said))
 	}
-	picture, err := os.ReadFile(out)
+	shot, err := os.Open(out)
 	if err != nil {
 		return nil, fmt.Errorf("heatmap: %s drew no picture: %s", browser, lastLine(said))
 	}
-	return picture, nil
+	defer shot.Close()
+	picture, err := png.Decode(shot)
+	if err != nil {
+		return nil, fmt.Errorf("heatmap: %s drew a picture that is no PNG: %w", browser, err)
+	}
+	size := image.Rect(0, 0, int(math.Ceil(s.width*scale)), int(math.Ceil(s.height*scale)))
+	cut := image.NewRGBA(size)
+	draw.Draw(cut, size, picture, image.Point{}, draw.Src)
+	return encode(cut)
 }
+
+// browserFrame is added to the window, since some versions count a frame of about 90 pixels that is never drawn as
+// part of it; the picture is cut to size.
+const browserFrame = 200
 
 // lastLine is the last line of a program's output.
 func lastLine(output []byte) string {

@@ -62,22 +62,20 @@ func (h HeatMap) html(style string) string {
 	if h.Title != "" {
 		w.WriteString(`<div class="h">` + html.EscapeString(label(h.Title)) + `</div>`)
 	}
-	switch h.Form {
-	case Compact:
-		hue := Red
-		if len(h.Rows) > 0 {
-			hue = h.Rows[0].Color
-		}
-		w.text("c "+hueClass(hue), w.inline)
-	case Strips:
-		w.text("s", w.column)
+	switch {
+	case len(h.Tokens) == 0:
+	case h.Form == Compact:
+		w.text("c", w.inline)
+	case h.Form == Strips:
+		w.text("s", w.striped)
 	default:
-		w.WriteString(`<div class="m f">`)
+		w.WriteString(`<div class="m f"` + w.hues() + `>`)
 		w.names()
+		w.WriteString(`<div>`)
 		for i := range h.Tokens {
 			w.column(i)
 		}
-		w.WriteString(`</div>`)
+		w.WriteString(`</div></div>`)
 	}
 	if !h.NoLegend {
 		w.legend()
@@ -95,7 +93,7 @@ type writer struct {
 // text writes running text, its far ends folded away.
 func (w *writer) text(class string, box func(int)) {
 	run := func(from, to int) {
-		w.WriteString(`<div class="m ` + class + `">`)
+		w.WriteString(`<div class="m ` + class + `"` + w.hues() + `>`)
 		for i := from; i < to; i++ {
 			box(i)
 			if breaksLine(w.h.Tokens[i]) && i+1 < to {
@@ -144,25 +142,50 @@ func (w *writer) names() {
 	w.WriteString(`</span>`)
 }
 
-// column writes a token with a cell a row below it.
+// hues declares the rows' colours once, where the cells find them by their place in the column.
+func (w *writer) hues() string {
+	var b strings.Builder
+	for k, row := range w.h.Rows {
+		if k > 0 {
+			b.WriteByte(';')
+		}
+		fmt.Fprintf(&b, "--h%d:var(--%s)", k+1, hueClass(row.Color))
+	}
+	return ` style="` + b.String() + `"`
+}
+
+// column writes a figure's token with a cell a row below it.
 func (w *writer) column(i int) {
-	w.WriteString(`<span class="t` + markClass(w.h.mark(i)) + `"`)
-	w.title(i)
-	w.WriteString(`><b>`)
+	w.open(i, "")
+	w.WriteString(`<b>`)
 	w.token(w.h.Tokens[i])
 	w.WriteString(`</b>`)
-	for _, row := range w.h.Rows {
-		w.WriteString(`<i class="` + hueClass(row.Color))
+	for k, row := range w.h.Rows {
 		v, ok := row.value(i)
+		w.cell(k, v, ok)
 		if ok {
-			if class := shadeClass(v, row.max()); class != "" {
-				w.WriteString(" " + class)
-			}
-		}
-		w.WriteString(`">`)
-		if ok && w.h.Form == Figure {
 			w.WriteString(number(v))
 		}
+		w.WriteString(`</i>`)
+	}
+	w.WriteString(`</span>`)
+}
+
+// striped writes a token with a strip of colour a row below it, down to the last that has one.
+func (w *writer) striped(i int) {
+	w.open(i, "")
+	w.token(w.h.Tokens[i])
+	skipped := 0
+	for k, row := range w.h.Rows {
+		v, ok := row.value(i)
+		if !ok || shadeClass(v, row.max()) == "" {
+			skipped++
+			continue
+		}
+		for ; skipped > 0; skipped-- {
+			w.WriteString(`<i></i>`)
+		}
+		w.cell(k, v, ok)
 		w.WriteString(`</i>`)
 	}
 	w.WriteString(`</span>`)
@@ -176,19 +199,37 @@ func (w *writer) inline(i int) {
 			class = shadeClass(v, w.h.Rows[0].max())
 		}
 	}
-	class = strings.TrimSpace(class + markClass(w.h.mark(i)))
-	w.WriteString(`<span`)
-	if class != "" {
-		w.WriteString(` class="` + class + `"`)
-	}
-	w.title(i)
-	w.WriteByte('>')
+	w.open(i, class)
 	w.token(w.h.Tokens[i])
 	w.WriteString(`</span>`)
 }
 
-func (w *writer) title(i int) {
-	w.WriteString(` title="` + html.EscapeString(w.h.tooltip(i)) + `"`)
+// open begins the box of token i.
+func (w *writer) open(i int, class string) {
+	if m := markClass(w.h.mark(i)); m != "" {
+		class = strings.TrimSpace(class + " " + m)
+	}
+	w.WriteString(`<span`)
+	if class != "" {
+		w.WriteString(` class="` + class + `"`)
+	}
+	w.WriteString(` title="` + html.EscapeString(w.h.tooltip(i)) + `">`)
+}
+
+// cell begins the cell of the k-th row. The style sheet knows the places of four; further ones name their colour.
+func (w *writer) cell(k int, v float64, ok bool) {
+	class := ""
+	if ok {
+		class = shadeClass(v, w.h.Rows[k].max())
+	}
+	if k >= placed {
+		class = strings.TrimSpace(hueClass(w.h.Rows[k].Color) + " " + class)
+	}
+	if class == "" {
+		w.WriteString(`<i>`)
+		return
+	}
+	w.WriteString(`<i class="` + class + `">`)
 }
 
 // token writes a token's glyphs, those of blanks and line ends in a paler ink than the text they stand in.
@@ -231,7 +272,7 @@ func (w *writer) legend() {
 	}
 	for _, mark := range []Mark{Peak, Missed, FalseAlarm} {
 		if n := w.h.count(mark); n > 0 {
-			w.WriteString(`<span><i class="l` + markClass(mark) + `"></i> ` + mark.describe(n) + `</span>`)
+			w.WriteString(`<span><i class="l ` + markClass(mark) + `"></i> ` + mark.describe(n) + `</span>`)
 		}
 	}
 	w.WriteString(`</div>`)
@@ -257,11 +298,11 @@ func shadeClass(v, limit float64) string {
 func markClass(m Mark) string {
 	switch m {
 	case Peak:
-		return " x0"
+		return "x0"
 	case Missed:
-		return " x1"
+		return "x1"
 	case FalseAlarm:
-		return " x2"
+		return "x2"
 	}
 	return ""
 }

@@ -1,8 +1,10 @@
 package heatmap
 
 import (
+	"iter"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
@@ -99,24 +101,40 @@ const (
 	maxCells   = 40 // longer tokens are cut; their tooltip is not
 )
 
+// face is what the layout knows of the fonts that will draw it.
+type face interface {
+	// show returns what is drawn of a text whose characters are visible already.
+	show(text string) string
+	// width returns that of a label at labelSize.
+	width(text string) float64
+}
+
+// viewer stands for the fonts of whoever opens an SVG: it has all characters, and none is wider than in the widest
+// common sans-serif font.
+type viewer struct{}
+
+func (viewer) show(text string) string { return text }
+
+func (viewer) width(text string) float64 { return float64(uniseg.StringWidth(text)) * valueWidth }
+
 // layout places a map's parts, breaking lines at its width.
 type layout struct {
 	h     HeatMap
-	show  func(text string) string // what is drawn of a text whose glyphs are visible already
+	face  face
 	width float64
 	x, y  float64
 	left  float64 // where lines begin
 	scene scene
 }
 
-func (h HeatMap) layout(show func(string) string) scene {
-	l := &layout{h: h, show: show, width: h.Width, x: margin, y: margin, left: margin}
+func (h HeatMap) layout(f face) scene {
+	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin}
 	if l.width <= 0 {
 		l.width = 900
 	}
 	l.width = max(l.width, 160)
 	if h.Title != "" {
-		l.add("", shape{x: margin, y: l.y + 12, text: show(label(h.Title)), size: 14, bold: true, fill: paint{ink, 1}})
+		l.add("", shape{x: margin, y: l.y + 12, text: f.show(label(h.Title)), size: 14, bold: true, fill: paint{ink, 1}})
 		l.y += 26
 	}
 	if len(h.Tokens) > 0 {
@@ -134,9 +152,6 @@ func (h HeatMap) layout(show func(string) string) scene {
 	return l.scene
 }
 
-// asIs shows a text unchanged: whoever draws it has all fonts.
-func asIs(text string) string { return text }
-
 func (l *layout) add(tooltip string, shapes ...shape) {
 	l.scene.groups = append(l.scene.groups, group{tooltip, shapes})
 }
@@ -145,14 +160,14 @@ func (l *layout) add(tooltip string, shapes ...shape) {
 func (l *layout) figure() {
 	names := 0.0
 	for _, row := range l.h.Rows {
-		names = max(names, labelWidth(l.show(label(row.Name))))
+		names = max(names, l.face.width(l.face.show(label(row.Name))))
 	}
 	l.left = margin + min(names+10, l.width/3)
 	height := tokenRow + float64(len(l.h.Rows))*valueRow
 	l.x = l.left
 	l.rowNames()
 	for i, token := range l.h.Tokens {
-		text, cells := fit(l.show(glyph.Visible(token)), l.room(12))
+		text, cells := fit(l.face.show(glyph.Visible(token)), l.room(12))
 		w := max(40, float64(cells)*cellWidth+12)
 		for _, row := range l.h.Rows {
 			if v, ok := row.value(i); ok {
@@ -174,7 +189,7 @@ func (l *layout) figure() {
 func (l *layout) rowNames() {
 	for k, row := range l.h.Rows {
 		y := l.y + tokenRow + float64(k)*valueRow
-		l.add("", shape{x: margin, y: y + 13, text: l.show(label(row.Name)), size: labelSize, fill: paint{muted, 1}})
+		l.add("", shape{x: margin, y: y + 13, text: l.face.show(label(row.Name)), size: labelSize, fill: paint{muted, 1}})
 	}
 }
 
@@ -204,8 +219,8 @@ func (l *layout) running() {
 		gap = 2
 	}
 	for i, token := range l.h.Tokens {
-		text, cells := fit(l.show(glyph.Visible(token)), l.room(3))
-		w := max(8, float64(cells)*cellWidth+2)
+		text, cells := fit(l.face.show(glyph.Visible(token)), l.room(4))
+		w := max(8, float64(cells)*cellWidth+4)
 		if l.x > l.left && l.x+w > l.width-margin {
 			l.newline(height)
 		}
@@ -237,12 +252,9 @@ func (l *layout) word(i int, text string, cells int, w float64) {
 	shapes := []shape{back, {x: l.x + w/2, y: l.y + 14, w: float64(cells) * cellWidth, text: text, size: tokenSize, anchor: middle, mono: true, fill: textPaint}}
 	if l.h.Form == Strips {
 		for k, row := range l.h.Rows {
-			strip := shape{x: l.x, y: l.y + 20 + float64(k)*stripRow, w: w, h: stripRow - 1, radius: 1, fill: paint{line, 0.55}}
-			shapes = append(shapes, strip)
 			if v, ok := row.value(i); ok {
-				if strip.fill, _ = shade(row, v); strip.fill.opacity > 0 {
-					shapes = append(shapes, strip)
-				}
+				fill, _ := shade(row, v)
+				shapes = append(shapes, shape{x: l.x, y: l.y + 20 + float64(k)*stripRow, w: w, h: stripRow - 1, radius: 1, fill: fill})
 			}
 		}
 	}
@@ -258,19 +270,19 @@ func (l *layout) legend() {
 		rows = rows[:min(1, len(rows))]
 	}
 	for _, row := range rows {
-		name, low, high := l.show(label(row.Name)), "0", precise(row.max())
+		name, low, high := l.face.show(label(row.Name)), "0", precise(row.max())
 		negative := l.h.negative(row)
 		if negative {
 			low = "−" + high
 		}
 		if row.Note != "" {
-			high += " " + l.show(label(row.Note))
+			high += " " + l.face.show(label(row.Note))
 		}
 		steps := 8
 		if negative {
 			steps = 16
 		}
-		l.wrap(labelWidth(name) + labelWidth(low) + labelWidth(high) + float64(steps)*8 + 20)
+		l.wrap(l.face.width(name) + l.face.width(low) + l.face.width(high) + float64(steps)*8 + 20)
 		l.write(name+" "+low, paint{muted, 1})
 		l.x += 5
 		swatch := l.x
@@ -293,7 +305,7 @@ func (l *layout) legend() {
 		if n == 0 {
 			continue
 		}
-		l.wrap(20 + labelWidth(m.describe(n)))
+		l.wrap(20 + l.face.width(m.describe(n)))
 		l.add("", outlined(shape{x: l.x + 1, y: l.y - 9, w: 12, h: 10, radius: 2}, m))
 		l.x += 18
 		l.write(m.describe(n), paint{muted, 1})
@@ -311,7 +323,7 @@ func (l *layout) wrap(w float64) {
 
 func (l *layout) write(text string, fill paint) {
 	l.add("", shape{x: l.x, y: l.y, text: text, size: labelSize, fill: fill})
-	l.x += labelWidth(text)
+	l.x += l.face.width(text)
 }
 
 // room is the number of cells that fit into a line beside a box's padding.
@@ -336,9 +348,6 @@ func fit(text string, room int) (string, int) {
 	}
 	return b.String() + "…", cells + 1
 }
-
-// labelWidth is about that of a label in a sans-serif font at labelSize.
-func labelWidth(s string) float64 { return float64(uniseg.StringWidth(s)) * valueWidth }
 
 // shade returns a value's background and the colour of text on it.
 func shade(row Row, v float64) (background, text paint) {
@@ -375,4 +384,27 @@ func (s shape) strokeWidth() float64 {
 		return 2
 	}
 	return 1
+}
+
+// runs cuts a token's text into the glyphs of blanks, which are drawn pale, and the rest.
+func runs(s shape) iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		for text := s.text; text != ""; {
+			pale := s.mono && paleGlyph(text)
+			end := strings.IndexFunc(text, func(r rune) bool { return s.mono && paleGlyph(string(r)) != pale })
+			if end < 0 {
+				end = len(text)
+			}
+			if !yield(text[:end], pale) {
+				return
+			}
+			text = text[end:]
+		}
+	}
+}
+
+// paleGlyph tells whether a text begins with the glyph of a blank.
+func paleGlyph(text string) bool {
+	r, _ := utf8.DecodeRuneInString(text)
+	return r == glyph.Blank || r == glyph.Newline || r == glyph.Tab
 }

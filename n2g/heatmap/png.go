@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
 	"image/png"
 )
 
@@ -20,8 +21,12 @@ type PNGOptions struct {
 // maxDots bounds a PNG's area: what it needs in memory is four bytes a dot.
 const maxDots = 200e6
 
+// maxBrowser is the side, in dots, up to which a headless Chromium draws a picture whole.
+const maxBrowser = 16000
+
 // PNG returns the picture that [HeatMap.SVG] describes as dots. The built-in Go fonts draw Latin, Greek and Cyrillic; a
-// map of other text is drawn by a headless Chromium where there is one, else that text appears as escapes.
+// map of other text is drawn by a headless Chromium where there is one (up to 16,000 dots a side), else that text
+// appears as escapes.
 func (h HeatMap) PNG(ctx context.Context, o PNGOptions) ([]byte, error) {
 	if o.Scale <= 0 {
 		o.Scale = 2
@@ -29,7 +34,7 @@ func (h HeatMap) PNG(ctx context.Context, o PNGOptions) ([]byte, error) {
 	if h.Theme == Auto {
 		h.Theme = Light
 	}
-	s := h.layout(asIs)
+	s := h.layout(viewer{})
 	if dots := s.width * s.height * o.Scale * o.Scale; !(dots <= maxDots) {
 		return nil, fmt.Errorf("heatmap: a PNG of %d tokens at scale %g would be %.0f by %.0f dots; show fewer tokens or lower the scale",
 			len(h.Tokens), o.Scale, s.width*o.Scale, s.height*o.Scale)
@@ -38,16 +43,19 @@ func (h HeatMap) PNG(ctx context.Context, o PNGOptions) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !fonts.cover(s) {
-		if browser := findBrowser(o.Browser); browser != "" && !o.NoBrowser {
+	if !o.NoBrowser && !fonts.cover(s) && max(s.width, s.height)*o.Scale <= maxBrowser {
+		if browser := findBrowser(o.Browser); browser != "" {
 			return screenshot(ctx, browser, h.SVG(), s, o.Scale)
 		}
-		s = h.layout(fonts.escape)
 	}
-	picture, err := fonts.draw(ctx, s, h.palette(), o.Scale)
+	picture, err := fonts.draw(ctx, h.layout(fonts), h.palette(), o.Scale)
 	if err != nil {
 		return nil, err
 	}
+	return encode(picture)
+}
+
+func encode(picture image.Image) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
 	if err := encoder.Encode(&b, picture); err != nil {

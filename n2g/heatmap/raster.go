@@ -183,12 +183,11 @@ func (r *raster) dashes(x, y, w, h, t float64) {
 	}
 }
 
-// text draws a text glyph by glyph, shrunk where it is wider than its pinned width.
+// text draws a text run by run, shrunk where it is wider than its pinned width.
 func (r *raster) text(s shape) error {
 	f := r.fonts.of(s)
-	text := s.text
 	size := s.size * r.scale
-	width, err := r.advance(f, text, size)
+	width, err := r.advance(f, s.text, size)
 	if err != nil {
 		return err
 	}
@@ -201,31 +200,47 @@ func (r *raster) text(s shape) error {
 		x -= width / 2
 	}
 	y := s.y * r.scale
-	area := image.Rect(int(x-size), int(y-1.5*size), int(x+width+size)+1, int(y+size)+1)
-	r.path.Reset(area.Dx(), area.Dy())
-	pen := pen{&r.path, x - float64(area.Min.X), y - float64(area.Min.Y)}
+	for run, pale := range runs(s) {
+		if width, err = r.advance(f, run, size); err != nil {
+			return err
+		}
+		area := image.Rect(int(x-size), int(y-1.5*size), int(x+width+size)+1, int(y+size)+1)
+		r.path.Reset(area.Dx(), area.Dy())
+		if err := r.glyphs(f, run, size, pen{&r.path, x - float64(area.Min.X), y - float64(area.Min.Y)}); err != nil {
+			return err
+		}
+		color := s.fill
+		if pale {
+			color.opacity *= 0.5
+		}
+		r.fill(area, color)
+		x += width
+	}
+	return nil
+}
+
+// glyphs adds a text's outlines to the path.
+func (r *raster) glyphs(f *sfnt.Font, text string, size float64, p pen) error {
 	for _, c := range text {
 		if c == glyph.Newline {
-			pen.newline(size)
-			pen.x += 0.6 * size
-			continue
+			p.newline(size)
+		} else {
+			i, err := f.GlyphIndex(&r.buffer, c)
+			if err != nil {
+				return fmt.Errorf("heatmap: cannot find the glyph of %q: %w", c, err)
+			}
+			segments, err := f.LoadGlyph(&r.buffer, i, fixed.Int26_6(math.Round(size*64)), nil)
+			if err != nil {
+				return fmt.Errorf("heatmap: cannot load the glyph of %q: %w", c, err)
+			}
+			p.outline(segments)
 		}
-		i, err := f.GlyphIndex(&r.buffer, c)
-		if err != nil {
-			return fmt.Errorf("heatmap: cannot find the glyph of %q: %w", c, err)
-		}
-		segments, err := f.LoadGlyph(&r.buffer, i, fixed.Int26_6(math.Round(size*64)), nil)
-		if err != nil {
-			return fmt.Errorf("heatmap: cannot load the glyph of %q: %w", c, err)
-		}
-		pen.outline(segments)
 		step, err := r.advance(f, string(c), size)
 		if err != nil {
 			return err
 		}
-		pen.x += step
+		p.x += step
 	}
-	r.fill(area, s.fill)
 	return nil
 }
 
@@ -250,8 +265,8 @@ func (r *raster) advance(f *sfnt.Font, text string, size float64) (float64, erro
 	return width, nil
 }
 
-// escape replaces what the fonts lack by escapes; a control picture by that of its control character.
-func (f *fonts) escape(text string) string {
+// show implements face: it replaces what the fonts lack by escapes; a control picture by that of its control character.
+func (f *fonts) show(text string) string {
 	var buffer sfnt.Buffer
 	var b strings.Builder
 	for _, c := range text {
@@ -267,6 +282,15 @@ func (f *fonts) escape(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// width implements face.
+func (f *fonts) width(text string) float64 {
+	width, err := (&raster{fonts: f}).advance(f.sans, text, labelSize)
+	if err != nil {
+		return viewer{}.width(text)
+	}
+	return width
 }
 
 // pen draws glyphs at a place of a path.

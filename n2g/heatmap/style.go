@@ -20,6 +20,10 @@ func sheet() string {
 	fmt.Fprintf(&b, ".n2g-hm.n2g-light,.n2g-light .n2g-hm,[data-jp-theme-light=true] .n2g-hm,.vscode-light .n2g-hm{%s}", lightVars)
 	fmt.Fprintf(&b, ".n2g-hm.n2g-dark,.n2g-dark .n2g-hm,[data-jp-theme-light=false] .n2g-hm:not(.n2g-light),.vscode-dark .n2g-hm:not(.n2g-light){%s}", darkVars)
 	b.WriteString(rules)
+	for k := 1; k <= placed; k++ {
+		fmt.Fprintf(&b, ".n2g-hm .m i:nth-of-type(%d){--h:var(--h%[1]d)}", k)
+	}
+	b.WriteString(".n2g-hm .c span{--h:var(--h1)}.n2g-hm .m i.n,.n2g-hm .c span.n{--h:var(--n)}")
 	for l := 1; l <= levels; l++ {
 		fmt.Fprintf(&b, ".n2g-hm .p%d{--a:%s}", l, precise(float64(l)/levels))
 	}
@@ -41,6 +45,9 @@ func variables(p palette) string {
 		";--r:" + triple(p.hues[Red]) + ";--b:" + triple(p.hues[Blue]) + ";--v:" + triple(p.hues[Violet]) + ";--n:" + triple(p.hues[grey])
 }
 
+// placed is the number of rows whose colour a cell takes from its place in the column.
+const placed = 4
+
 const rules = `
 .n2g-hm{box-sizing:border-box;max-width:100%;margin:0;padding:10px 12px;border-radius:6px;overflow-x:auto;direction:ltr;text-align:left;background:rgb(var(--bg));color:rgb(var(--ink));font:13px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .n2g-hm *{box-sizing:border-box}
@@ -51,29 +58,21 @@ const rules = `
 .n2g-hm .v{--h:var(--v)}
 .n2g-hm .n{--h:var(--n)}
 .n2g-hm u{text-decoration:none;opacity:.45}
-.n2g-hm .t,.n2g-hm .k{display:inline-flex;flex-direction:column;vertical-align:top}
-.n2g-hm .t b,.n2g-hm .k b{font-weight:400;white-space:nowrap;unicode-bidi:isolate}
-.n2g-hm .t b{max-width:24em;overflow:hidden;text-overflow:ellipsis}
-.n2g-hm .t i,.n2g-hm .c span{--a:0;background:rgba(var(--h),var(--a))}
-.n2g-hm .f{margin-bottom:-8px}
-.n2g-hm .f .t,.n2g-hm .f .k{margin:0 3px 8px 0}
-.n2g-hm .f .t{min-width:38px;border:1px solid rgb(var(--line));border-radius:5px;overflow:hidden}
-.n2g-hm .f .t b{padding:3px 6px;text-align:center;line-height:18px}
-.n2g-hm .f .t i{font:normal 11px/18px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;font-variant-numeric:tabular-nums;text-align:center;padding:0 5px;border-top:1px solid rgb(var(--line))}
-.n2g-hm .f .k{padding:1px 6px 1px 0;color:rgb(var(--mute));font:11px/18px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
-.n2g-hm .f .k b{padding:3px 0;line-height:18px}
-.n2g-hm .f .k i{font-style:normal;border-top:1px solid transparent;line-height:18px}
-.n2g-hm .s{line-height:1.3}
-.n2g-hm .s .t{margin:0 1px 5px 0;min-width:8px}
-.n2g-hm .s .t b{line-height:18px;padding:0 1px;border-radius:2px}
-.n2g-hm .s .t i{height:4px;margin-top:1px;border-radius:1px;background:linear-gradient(rgba(var(--h),var(--a)),rgba(var(--h),var(--a))),rgba(var(--line),.55)}
-.n2g-hm .c{line-height:1.75}
-.n2g-hm .c span{display:inline-block;line-height:20px;padding:0 1px;border-radius:3px;max-width:100%;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
+.n2g-hm .f{display:flex;margin-bottom:-8px}
+.n2g-hm .f span{display:inline-flex;flex-direction:column;flex:none;vertical-align:top;margin:0 3px 8px 0;overflow:hidden}
+.n2g-hm .f b{max-width:24em;padding:3px 6px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;unicode-bidi:isolate;font-weight:400;text-align:center;line-height:18px}
+.n2g-hm .f i{border-top:1px solid rgb(var(--line));padding:0 5px;background:rgba(var(--h),var(--a,0));font:normal 11px/18px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;font-variant-numeric:tabular-nums;text-align:center}
+.n2g-hm .f [title]{min-width:38px;border:1px solid rgb(var(--line));border-radius:5px}
+.n2g-hm .f .k{padding:1px 6px 1px 0;color:rgb(var(--mute))}
+.n2g-hm .f .k b,.n2g-hm .f .k i{padding-left:0;padding-right:0;border-color:transparent;background:none;text-align:left}
+.n2g-hm .f .k b{font-size:11px;font-family:system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
+.n2g-hm .s span{display:inline-block;vertical-align:top;margin:0 2px 3px 0;padding:0 1px;min-width:8px;min-height:29px;max-width:100%;line-height:18px;border-radius:2px;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
+.n2g-hm .s i{display:block;height:4px;margin-top:1px;border-radius:1px;background:rgba(var(--h),var(--a,0))}
+.n2g-hm .c span{display:inline-block;margin-bottom:2px;padding:0 1px;line-height:20px;border-radius:3px;background:rgba(var(--h),var(--a,0));max-width:100%;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
 .n2g-hm .nan{background:repeating-linear-gradient(135deg,rgba(var(--mute),.3) 0 2px,transparent 2px 5px)!important}
-.n2g-hm .f .x0{border-color:rgb(var(--ink))}
-.n2g-hm .f .x1,.n2g-hm .s .x1 b,.n2g-hm .c .x1{outline:2px solid rgb(var(--mark));outline-offset:-1px}
-.n2g-hm .f .x2,.n2g-hm .s .x2 b,.n2g-hm .c .x2{outline:2px dashed rgb(var(--mark));outline-offset:-1px}
-.n2g-hm .s .x0 b,.n2g-hm .c .x0{outline:1px solid rgb(var(--ink));outline-offset:-1px}
+.n2g-hm .m .x0{outline:1px solid rgb(var(--ink));outline-offset:-1px}
+.n2g-hm .m .x1{outline:2px solid rgb(var(--mark));outline-offset:-1px}
+.n2g-hm .m .x2{outline:2px dashed rgb(var(--mark));outline-offset:-1px}
 .n2g-hm details{margin:2px 0}
 .n2g-hm summary{cursor:pointer;color:rgb(var(--mute));font-size:11px}
 .n2g-hm .g{display:flex;flex-wrap:wrap;gap:2px 18px;margin-top:10px;color:rgb(var(--mute));font-size:11px}
@@ -81,7 +80,7 @@ const rules = `
 .n2g-hm .g i{display:inline-block;width:64px;height:9px;border-radius:2px;vertical-align:-1px}
 .n2g-hm .g .e{background:linear-gradient(90deg,rgba(var(--h),0),rgb(var(--h)));border:1px solid rgb(var(--line))}
 .n2g-hm .g .d{background:linear-gradient(270deg,rgba(var(--n),0),rgb(var(--n)));border:1px solid rgb(var(--line))}
-.n2g-hm .g .l{width:12px;height:11px}
+.n2g-hm .g .l{width:20px;height:11px}
 .n2g-hm .g .x0{border:1px solid rgb(var(--ink))}
 .n2g-hm .g .x1{border:2px solid rgb(var(--mark))}
 .n2g-hm .g .x2{border:2px dashed rgb(var(--mark))}

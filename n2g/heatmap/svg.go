@@ -10,7 +10,7 @@ import (
 // SVG returns the map as a picture that scales, with the tokens' titles and, for theme Auto, the viewer's theme. It
 // shows all tokens: FoldAfter is for HTML.
 func (h HeatMap) SVG() string {
-	s := h.layout(asIs)
+	s := h.layout(viewer{})
 	var b strings.Builder
 	b.Grow(2048 + len(s.groups)*400)
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %[1]s %[2]s" role="img">`, pixels(s.width), pixels(s.height))
@@ -106,7 +106,15 @@ func (s shape) svgText(b *strings.Builder) {
 		// Other scripts come from other fonts, whose advances are not whole cells.
 		b.WriteString(` textLength="` + pixels(s.w) + `" lengthAdjust="spacingAndGlyphs"`)
 	}
-	b.WriteString(`>` + html.EscapeString(s.text) + `</text>`)
+	b.WriteByte('>')
+	for text, pale := range runs(s) {
+		if pale {
+			b.WriteString(`<tspan fill-opacity=".45">` + html.EscapeString(text) + `</tspan>`)
+		} else {
+			b.WriteString(html.EscapeString(text))
+		}
+	}
+	b.WriteString(`</text>`)
 }
 
 // ascii tells text that the monospaced fonts draw in whole cells; the glyph of a blank is among it.
