@@ -28,7 +28,7 @@ func NewTokenSets(root *Node) TokenSets {
 		}
 	}
 	return TokenSets{
-		Activating: slices.Sorted(maps.Keys(activating)),
-		Important:  slices.Sorted(maps.Keys(important)),
+		Activating: notNil(slices.Sorted(maps.Keys(activating))),
+		Important:  notNil(slices.Sorted(maps.Keys(important))),
 	}
 }
