@@ -1,0 +1,310 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+)
+
+// view is what the template shows: all of it text that the template escapes, but for maps and graphs, which are markup
+// already.
+type view struct {
+	Title, Theme string
+	Style        template.CSS
+	Many         bool
+	Neurons      []neuron
+}
+
+type neuron struct {
+	ID, Name, Model, Masked, Hook string
+	Facts                         []fact
+	Graph, GraphDark              template.HTML
+	Scores                        []scoreRow
+	FireThreshold                 string
+	Trains                        []train
+	TrainLegend                   template.HTML
+	Tests                         []test
+	TestLegend                    template.HTML
+	Missed, FalseAlarms           int
+	Options                       []option
+}
+
+// fact is a number of the headline.
+type fact struct{ Name, Value, Title string }
+
+// scoreRow is a predictor's line of the table.
+type scoreRow struct {
+	Name  string
+	Cells []string
+	Own   bool // the graph's, not a baseline's
+}
+
+// train is a pruned prompt.
+type train struct {
+	Heading   string
+	Facts     string
+	Important []string
+	Map       template.HTML // empty where only the text is known
+	Text      string
+	Whole     template.HTML // the prompt before pruning, where stages were kept
+	WholeSize int
+	Variants  []variant
+	Positive  int
+}
+
+type variant struct {
+	Change, Activation string
+	Map                template.HTML
+	Text               string
+	Positive           bool
+}
+
+type test struct {
+	Heading             string
+	Map                 template.HTML
+	Missed, FalseAlarms int
+	Peak                string
+}
+
+func newNeuron(i int, entry Entry) (neuron, error) {
+	e := entry.Explanation
+	resolved := e.Options.Resolved()
+	n := neuron{
+		ID:            "n" + strconv.Itoa(i+1),
+		Name:          fmt.Sprintf("Layer %d, neuron %d", e.Site.Layer, e.Site.Index),
+		Model:         e.Model,
+		Masked:        e.MaskedModel,
+		Hook:          e.Site.Hook,
+		FireThreshold: number(*resolved.FireThreshold),
+		Options:       options(resolved),
+	}
+	var err error
+	if n.Graph, err = inline(entry.Graph); err != nil {
+		return n, fmt.Errorf("page: graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
+	}
+	if n.GraphDark, err = inline(entry.GraphDark); err != nil {
+		return n, fmt.Errorf("page: dark graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
+	}
+	n.addTrains(e)
+	n.addTests(e, *resolved.FireThreshold)
+	n.Scores = scores(e)
+	n.Facts = facts(e)
+	return n, nil
+}
+
+func facts(e *n2g.Explanation) []fact {
+	list := []fact{{"max activation", number(e.MaxActivation), "what activations are divided by"}}
+	if e.Density != nil {
+		list = append(list, fact{"density", percent(*e.Density), "share of tokens on which the neuron fires"})
+	}
+	if e.Scores != nil {
+		list = append(list, fact{"firing F1", score(e.Scores.Firing.F1), "of the graph's predictions on the test examples"})
+	}
+	prompts := map[int]bool{}
+	for _, p := range e.Prunes {
+		prompts[p.PromptIndex] = true
+	}
+	list = append(list, fact{"train examples", strconv.Itoa(len(prompts)), "the graph is built from them"})
+	if len(e.Tests) > 0 {
+		list = append(list, fact{"test examples", strconv.Itoa(len(e.Tests)), "the graph is scored on them"})
+	}
+	if e.Graph != nil {
+		list = append(list, fact{"graph nodes", strconv.Itoa(len(e.Graph.Nodes)), ""})
+	}
+	return list
+}
+
+// scores returns the table's lines: the graph, then the baselines.
+func scores(e *n2g.Explanation) []scoreRow {
+	if e.Scores == nil {
+		return nil
+	}
+	row := func(name string, s n2g.Scores) scoreRow {
+		r := scoreRow{Name: name}
+		for _, c := range []n2g.ClassScores{s.Firing, s.NonFiring} {
+			r.Cells = append(r.Cells, score(c.Precision), score(c.Recall), score(c.F1), strconv.Itoa(c.Support))
+		}
+		r.Cells = append(r.Cells, score(s.R2), score(s.Pearson), score(s.AveragePrecision))
+		return r
+	}
+	rows := []scoreRow{row("Neuron graph", *e.Scores)}
+	rows[0].Own = true
+	if e.Baselines != nil {
+		rows = append(rows,
+			row("Token lookup", e.Baselines.TokenLookup.Scores),
+			row(fmt.Sprintf("%d-gram", *e.Options.Resolved().NGram+1), e.Baselines.NGram.Scores))
+	}
+	return rows
+}
+
+func (n *neuron) addTrains(e *n2g.Explanation) {
+	whole := map[int]n2g.Train{}
+	if e.Stages != nil {
+		for _, t := range e.Stages.Trains {
+			whole[t.PromptIndex] = t
+		}
+	}
+	measured := false
+	for _, p := range e.Prunes {
+		t := train{
+			Heading:   fmt.Sprintf("Prompt %d, token %d", p.PromptIndex+1, p.Position),
+			Facts:     "activation " + number(p.InitialMax) + ", pruned " + number(p.TruncatedMax),
+			Important: visible(p.ImportantTokens),
+			Text:      text(p.Text),
+		}
+		if p.InitialMax > 0 {
+			t.Facts += " (" + strconv.Itoa(int(math.Round(100*p.TruncatedMax/p.InitialMax))) + " %)"
+		}
+		if p.Measured != nil {
+			measured = true
+			m := heatmap.FromMeasured(*p.Measured)
+			m.NoLegend = true
+			t.Map = template.HTML(m.Body())
+		}
+		if w, ok := whole[p.PromptIndex]; ok {
+			t.Whole = template.HTML(wholePrompt(w, p.Position).Body())
+			t.WholeSize = max(0, len(w.Tokens)-1)
+		}
+		for i, v := range p.Variants {
+			if i == 0 && v.Text == p.Text {
+				continue // the pruned text itself, which is shown already
+			}
+			t.Variants = append(t.Variants, newVariant(v))
+			if v.Positive {
+				t.Positive++
+			}
+		}
+		n.Trains = append(n.Trains, t)
+	}
+	if measured {
+		legend := heatmap.FromMeasured(n2g.Measured{})
+		legend.Rows[0].Note = "(" + number(e.MaxActivation) + ")"
+		n.TrainLegend = template.HTML(legend.Body())
+	}
+}
+
+// wholePrompt is a train prompt before pruning, without BOS.
+func wholePrompt(t n2g.Train, position int) heatmap.HeatMap {
+	m := heatmap.HeatMap{
+		Tokens:    afterBOS(t.Tokens),
+		Rows:      []heatmap.Row{{Name: "activation", Values: afterBOS(t.Activations)}},
+		Form:      heatmap.Compact,
+		NoLegend:  true,
+		FoldAfter: -1, // it is folded as a whole
+	}
+	if position > 0 && position <= len(m.Tokens) {
+		m.Marks = make([]heatmap.Mark, position)
+		m.Marks[position-1] = heatmap.Peak
+	}
+	return m
+}
+
+func newVariant(v n2g.Variant) variant {
+	out := variant{
+		Change:     signed(v.Change),
+		Activation: number(v.Activation),
+		Text:       text(v.Text),
+		Positive:   v.Positive,
+	}
+	if v.Measured != nil {
+		m := heatmap.HeatMap{
+			Tokens:   afterBOS(v.Measured.Tokens),
+			Rows:     []heatmap.Row{{Name: "activation", Values: afterBOS(v.Measured.Activations)}},
+			Form:     heatmap.Compact,
+			NoLegend: true,
+		}
+		out.Map = template.HTML(m.Body())
+	}
+	return out
+}
+
+func (n *neuron) addTests(e *n2g.Explanation, fireThreshold float64) {
+	for _, t := range e.Tests {
+		m := heatmap.FromTest(n2g.Test{
+			Tokens:      afterBOS(t.Tokens),
+			Activations: afterBOS(t.Activations),
+			Predictions: afterBOS(t.Predictions),
+		}, fireThreshold)
+		m.NoLegend = true
+		out := test{Heading: fmt.Sprintf("Prompt %d", t.PromptIndex+1), Map: template.HTML(m.Body())}
+		for _, mark := range m.Marks {
+			switch mark {
+			case heatmap.Missed:
+				out.Missed++
+			case heatmap.FalseAlarm:
+				out.FalseAlarms++
+			}
+		}
+		peak := 0.0
+		for _, a := range t.Activations {
+			peak = max(peak, a)
+		}
+		out.Peak = score(peak)
+		n.Missed += out.Missed
+		n.FalseAlarms += out.FalseAlarms
+		n.Tests = append(n.Tests, out)
+	}
+	if len(e.Tests) > 0 {
+		legend := heatmap.FromTest(n2g.Test{}, fireThreshold)
+		legend.Rows[0].Note = "(" + number(e.MaxActivation) + ")"
+		n.TestLegend = template.HTML(legend.Body())
+	}
+}
+
+// afterBOS drops the first token's entry: BOS is context, on which nothing activates.
+func afterBOS[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[1:]
+}
+
+func visible(tokens []string) []string {
+	list := make([]string, len(tokens))
+	for i, token := range tokens {
+		list[i] = glyph.Visible(token)
+	}
+	return list
+}
+
+// text shows a text of many tokens: only what is not a plain blank by its glyph.
+func text(s string) string {
+	words := strings.Split(s, " ")
+	for i, word := range words {
+		words[i] = glyph.Visible(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// number formats an activation or an option's value.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+// score formats a ratio.
+func score(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 3, 64)
+	if s == "-0.000" {
+		return "0.000"
+	}
+	return s
+}
+
+// signed formats a change with its sign, in percent.
+func signed(v float64) string {
+	s := strconv.FormatFloat(100*v, 'f', 0, 64)
+	if s == "-0" {
+		s = "0"
+	}
+	if v > 0 {
+		s = "+" + s
+	}
+	return strings.Replace(s, "-", "−", 1) + " %"
+}
+
+// percent formats a share with three digits.
+func percent(v float64) string { return strconv.FormatFloat(100*v, 'g', 3, 64) + " %" }
