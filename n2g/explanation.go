@@ -20,6 +20,7 @@ type Explanation struct {
 	Tests     []Test     `json:"tests,omitempty"`     // test prompts
 	Scores    *Scores    `json:"scores,omitempty"`    // of the trie's predictions on Tests
 	Baselines *Baselines `json:"baselines,omitempty"` // on the same Tests
+	Notes     []string   `json:"notes,omitempty"`     // what was left out and why, a sentence each
 
 	Stages *Stages `json:"stages,omitempty"` // only if Options.Stages
 }
@@ -32,7 +33,7 @@ type Prune struct {
 	InitialMax      float64   `json:"initial_max"`      // activation at Position
 	TruncatedMax    float64   `json:"truncated_max"`    // maximum over the chosen candidate, without post-context
 	ImportantTokens []string  `json:"important_tokens"` // in order of position
-	Variants        []Variant `json:"variants"`         // the pruned text itself first, with change 1; then positives and negatives as found
+	Variants        []Variant `json:"variants"`         // the pruned text itself first, with change 1; then the positives as found, then the negatives
 	Measured        *Measured `json:"measured,omitempty"`
 }
 
@@ -50,7 +51,7 @@ type Variant struct {
 	Activation float64   `json:"activation"` // its maximum
 	Change     float64   `json:"change"`     // (Activation - that of the pruned text) / that of the pruned text
 	Positive   bool      `json:"positive"`
-	Measured   *Measured `json:"measured,omitempty"` // of positive variants, where the graph needs it or stages are kept
+	Measured   *Measured `json:"measured,omitempty"` // where it adds to the graph or stages are kept; not of the first, which has the Prune's
 }
 
 // Measured is a text's tokens with what masking them showed.
@@ -58,6 +59,7 @@ type Measured struct {
 	Tokens      []string  `json:"tokens"`      // token strings, BOS first
 	Activations []float64 `json:"activations"` // normalised, rounded to 3 decimals, BOS 0
 	Peak        int       `json:"peak"`        // position of the maximum
+	Maximum     float64   `json:"maximum"`     // the activation at Peak as the model gives it
 	Importances []float64 `json:"importances"` // of each token for the one at Peak
 	// Matrix[i][j] is the importance of token i for token j; kept only with Options.Stages.
 	Matrix [][]float64 `json:"matrix,omitempty"`

@@ -8,7 +8,11 @@ import (
 // LanguageModel is what the method asks of the model whose neuron it explains. It speaks in plain types, so that
 // anything that can answer (a transformer, a sparse auto-encoder's feature, a process elsewhere) satisfies it
 // without importing this package. Implementations are safe for concurrent use, and answer equally whatever else
-// is asked at the same time.
+// is asked at the same time. The model is causal: an activation depends on its token and those before it only, so no
+// more of a prompt is sent than up to the last position asked.
+//
+// A model that has a usual hook point also implements DefaultHook() string; it serves where a [Site] or [Examples]
+// names none. Package n2gtest checks implementations.
 type LanguageModel interface {
 	// Name identifies the model in an Explanation.
 	Name() string
@@ -46,7 +50,7 @@ type Site struct {
 	Layer int `json:"layer"`
 	Index int `json:"index"`
 	// Hook is hook_pre, hook_mid or hook_post of the layer's MLP; n2g reads hook_mid of SoLU models and hook_post
-	// of others.
+	// of others. Empty is the model's own DefaultHook.
 	Hook string `json:"hook"`
 }
 
@@ -56,7 +60,7 @@ type Examples struct {
 	Layer         int      `json:"layer"`
 	Neuron        int      `json:"neuron"`
 	Hook          string   `json:"hook,omitempty"`    // empty: the model's own
-	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts
+	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts; see Options.NoGraph
 	Density       *float64 `json:"density,omitempty"` // share of the data set's tokens on which the neuron fires, where known
 	Prompts       []string `json:"prompts"`
 }

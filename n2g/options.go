@@ -3,6 +3,7 @@ package n2g
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,8 +66,13 @@ type Options struct {
 
 	// Stages keeps every intermediate result in the Explanation.
 	Stages bool `json:"stages,omitempty"`
-	// NoGraph stops after augmentation: every example is pruned, measured and varied, none is kept for testing.
+	// NoGraph stops after augmentation: every example is pruned, measured and varied, none is kept for testing. Where
+	// the examples tell no MaxActivation either, each pruned text is normalised by its own maximum, as the published
+	// walkthrough does.
 	NoGraph bool `json:"no_graph,omitempty" flag:"no-graph" help:"stop after augmentation: no graph, no scores"`
+
+	// Observe, where set, is called by Explain before each of its stages: done of total are over.
+	Observe func(stage string, done, total int) `json:"-"`
 }
 
 // Walkthrough returns the options of the published walkthrough notebook, which explains one prompt: every length is a
@@ -109,18 +115,32 @@ func setFromText(v reflect.Value, text string) {
 	}
 }
 
-// modes are the values of Options.Mode.
-var modes = []string{"default", "mask_num", "only_important", "all_but_important"}
+// Values of Options.Mode.
+const (
+	ModeDefault         = "default"           // each important word by itself
+	ModeMaskNum         = "mask_num"          // MaskNum consecutive words from each important one on
+	ModeOnlyImportant   = "only_important"    // all important words at once
+	ModeAllButImportant = "all_but_important" // all the other words at once
+)
+
+// modes returns the values of Options.Mode.
+func modes() []string {
+	return []string{ModeDefault, ModeMaskNum, ModeOnlyImportant, ModeAllButImportant}
+}
 
 // check says which option is out of its range.
 func (o Options) check() error {
-	known := false
-	for _, mode := range modes {
-		known = known || mode == *o.Mode
-	}
 	switch {
-	case !known:
-		return fmt.Errorf("option mode is %q; it is one of %s", *o.Mode, strings.Join(modes, ", "))
+	case !slices.Contains(modes(), *o.Mode):
+		return fmt.Errorf("option mode is %q; it is one of %s", *o.Mode, strings.Join(modes(), ", "))
+	case *o.Cutoff < 0:
+		return fmt.Errorf("option cutoff is %d; it is at least 1, or 0 for no limit", *o.Cutoff)
+	case !(*o.StrongThreshold > 0 && *o.StrongThreshold <= 1):
+		return fmt.Errorf("option strong_threshold is %g; it lies in (0, 1]", *o.StrongThreshold)
+	case *o.Substitutes < 0:
+		return fmt.Errorf("option substitutes is %d; it is at least 0", *o.Substitutes)
+	case *o.PostContext < -1:
+		return fmt.Errorf("option post_context is %d; it is at least 0, or -1 for the whole rest of the sentence", *o.PostContext)
 	case *o.SkipInterval < 1:
 		return fmt.Errorf("option skip_interval is %d; it is at least 1", *o.SkipInterval)
 	case *o.MaskNum < 1:

@@ -1,0 +1,231 @@
+package n2g
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNeverFires says that a neuron has no activation above 0 on a prompt, so that there is nothing to explain.
+var ErrNeverFires = errors.New("the neuron never fires on the prompt")
+
+// PruneText is stage 2 for one prompt: for each strong position, in ascending order, the shortest text up to it that
+// still excites the neuron there, with some context after it (section 2 of the method; "pruning" in section 3.1 of
+// arXiv 2304.12918). The result has neither important tokens nor variants yet. If the neuron does not fire on the
+// prompt, the error is [ErrNeverFires].
+func PruneText(ctx context.Context, model LanguageModel, site Site, text string, opts Options) ([]Prune, error) {
+	n, err := newNeuron(model, site, opts)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := n.prompt(text)
+	if err != nil {
+		return nil, err
+	}
+	activations, err := n.whole(ctx, [][]int{ids})
+	if err != nil {
+		return nil, err
+	}
+	strong, err := n.strong(ids, activations[0])
+	if err != nil {
+		return nil, err
+	}
+	pruned, err := n.prune(ctx, strong)
+	if err != nil {
+		return nil, err
+	}
+	prunes := make([]Prune, len(pruned))
+	for i, p := range pruned {
+		prunes[i] = p.prune()
+	}
+	return prunes, nil
+}
+
+// prompt tokenizes a whole prompt and drops what exceeds MaxLength.
+func (n *neuron) prompt(text string) ([]int, error) {
+	ids, err := tokenize(n.model, text)
+	if err != nil {
+		return nil, err
+	}
+	ids = ids[:min(len(ids), *n.opts.MaxLength)]
+	return ids, checkLength(n.model, ids)
+}
+
+// pruning is a strong position of a prompt on its way through stage 2.
+type pruning struct {
+	prompt   int // index in Examples.Prompts
+	ids      []int
+	position int
+	initial  float64 // activation at position
+
+	starts    []int // of the candidates, shortest first
+	text      string
+	truncated float64
+	pruned    []int // ids of text, BOS first
+}
+
+func (p *pruning) prune() Prune {
+	return Prune{PromptIndex: p.prompt, Position: p.position, Text: p.text, InitialMax: p.initial, TruncatedMax: p.truncated}
+}
+
+// strong finds the positions of a prompt to prune.
+func (n *neuron) strong(ids []int, activations []float64) ([]*pruning, error) {
+	highest := activations[n.peak(ids, activations)]
+	if highest <= 0 {
+		return nil, fmt.Errorf("%w: its highest activation there is %.3g; choose a text that excites layer %d neuron %d", ErrNeverFires, highest, n.site.Layer, n.site.Index)
+	}
+	var found []*pruning
+	for i, a := range activations {
+		if ids[i] != n.bos && a >= *n.opts.StrongThreshold*highest {
+			found = append(found, &pruning{ids: ids, position: i, initial: a, starts: n.candidateStarts(i)})
+		}
+	}
+	return found, nil
+}
+
+// candidateStarts are the first tokens of the candidates that end at position p: counting them 1, 2, … from the
+// shortest on, the multiples of SkipInterval, those below SkipThreshold, and the one that reaches the very start.
+// Token 0 being BOS, which every prompt gets anyway, that one starts at token 1 (section 10.2).
+func (n *neuron) candidateStarts(p int) []int {
+	var starts []int
+	longest := p + 1
+	if *n.opts.Cutoff > 0 {
+		longest = min(longest, *n.opts.Cutoff)
+	}
+	for count := 1; count <= longest; count++ {
+		start := max(p-count+1, 1)
+		known := len(starts) > 0 && starts[len(starts)-1] == start
+		if !known && (count%*n.opts.SkipInterval == 0 || count < *n.opts.SkipThreshold || count == p+1) {
+			starts = append(starts, start)
+		}
+	}
+	if len(starts) == 0 {
+		// A cutoff below the interval rules all out; the longest within the cutoff is left.
+		starts = append(starts, max(p-longest+1, 1))
+	}
+	return starts
+}
+
+// candidateBudget is how many tokens of candidates are asked of each position in a first round; later rounds take
+// twice as many. The default options need one round; where every length is a candidate, long ones wait until the
+// short ones have failed.
+const candidateBudget = 512
+
+// prune chooses a candidate for each position and appends the context after it.
+func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) {
+	open := all
+	tried := make(map[*pruning]int)
+	for budget := candidateBudget; len(open) > 0; budget *= 2 {
+		var candidates []candidate
+		for _, p := range open {
+			for left := budget; left > 0 && tried[p] < len(p.starts); tried[p]++ {
+				start := p.starts[tried[p]]
+				candidates = append(candidates, n.candidate(p, start))
+				left -= p.position - start + 1
+			}
+		}
+		if err := n.run(ctx, candidates); err != nil {
+			return nil, err
+		}
+		passed := map[*pruning]bool{}
+		for _, c := range candidates {
+			if !passed[c.of] && c.ids != nil {
+				// The longest yet stands where none passes.
+				c.of.truncated, c.of.text = c.maximum, n.withPostContext(c.of, c.start)
+				passed[c.of] = n.passes(c)
+			}
+		}
+		var still []*pruning
+		for _, p := range open {
+			if !passed[p] && tried[p] < len(p.starts) {
+				still = append(still, p)
+			}
+		}
+		open = still
+	}
+	for _, p := range all {
+		ids, err := encode(n.model, p.text)
+		if err == nil {
+			err = checkLength(n.model, ids)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("what is left of the prompt up to token %d: %w", p.position, err)
+		}
+		p.pruned = ids
+	}
+	return all, nil
+}
+
+// candidate is what might be left of a prompt: the tokens from start to the strong position, tokenized anew.
+type candidate struct {
+	of      *pruning
+	start   int
+	ids     []int // nil: the text cannot be run
+	peak    int
+	maximum float64
+}
+
+func (n *neuron) candidate(p *pruning, start int) candidate {
+	ids, err := encode(n.model, n.model.Decode(p.ids[start:p.position+1]))
+	if err != nil || len(ids) > n.model.ContextLength() {
+		// Tokenized anew, a text can become longer than the context, or nothing: then it is no candidate.
+		ids = nil
+	}
+	return candidate{of: p, start: start, ids: ids}
+}
+
+// run finds the maximum of every candidate with one call.
+func (n *neuron) run(ctx context.Context, candidates []candidate) error {
+	var prompts [][]int
+	for _, c := range candidates {
+		if c.ids != nil {
+			prompts = append(prompts, c.ids)
+		}
+	}
+	activations, err := n.whole(ctx, prompts)
+	if err != nil {
+		return err
+	}
+	for i := range candidates {
+		if c := &candidates[i]; c.ids != nil {
+			c.peak = n.peak(c.ids, activations[0])
+			c.maximum = activations[0][c.peak]
+			activations = activations[1:]
+		}
+	}
+	return nil
+}
+
+// passes says whether the candidate still has its maximum at the strong token, which is its last one, and high enough.
+func (n *neuron) passes(c candidate) bool {
+	if c.peak != len(c.ids)-1 {
+		return false
+	}
+	initial := c.of.initial
+	return (c.maximum-initial)/initial > *n.opts.ProportionThreshold ||
+		n.opts.AbsoluteThreshold != nil && c.maximum >= *n.opts.AbsoluteThreshold
+}
+
+// withPostContext is the text of the tokens from start to the strong position and of those that follow it in its
+// sentence. It is decoded as a whole, so that characters of several tokens stay whole (section 10.9).
+func (n *neuron) withPostContext(p *pruning, start int) string {
+	end := n.sentenceEnd(p.ids, p.position)
+	if limit := *n.opts.PostContext; limit >= 0 {
+		end = min(end, p.position+1+limit)
+	}
+	return n.model.Decode(p.ids[start:end])
+}
+
+// sentenceEnd is the end of the sentence of token p: after the first token from p on that holds a full stop, an
+// exclamation mark or a line break.
+func (n *neuron) sentenceEnd(ids []int, p int) int {
+	for i := p; i < len(ids); i++ {
+		if endsSentence(n.model.TokenString(ids[i])) {
+			return i + 1
+		}
+	}
+	return len(ids)
+}
+
+func endsSentence(token string) bool { return strings.ContainsAny(token, ".!\n") }
