@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+)
+
+// activationsOutput is what -json prints.
+type activationsOutput struct {
+	IDs         []int       `json:"ids"`
+	Tokens      []string    `json:"tokens,omitempty"` // absent for a model without a tokenizer
+	Activations [][]float32 `json:"activations"`      // [token][neuron]; of one neuron: [token][1]
+}
+
+func (a *app) activations() *command {
+	c := newCommand("activations", "show a neuron's activation on each token of a text")
+	c.long = `Prints a table of tokens and activations; of all neurons (-neuron all), the five highest of each token. The text is run
+with BOS in front; -ids are run exactly as given, so that any model can be compared with another program without
+a tokenizer.`
+	c.examples = []string{
+		`-layer 2 -neuron 117 -text main.go`,
+		`-model gpt2 -layer 3 -neuron all -hook hook_post -ids '[50256,464,3807]' -json`,
+		`-layer 2 -neuron 117 -text main.go -html activations.html`,
+	}
+	ref := modelFlag(c)
+	backend := backendFlag(c)
+	layer := c.flags.Int("layer", -1, "`NUMBER` the layer, from 0")
+	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
+	hook := c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)")
+	file := c.flags.String("text", "", "`FILE` the text, taken as it is; - is standard input")
+	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
+	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
+	page := c.flags.String("html", "", "`FILE` to write a page with the text's heat map to")
+	c.run = func(ctx context.Context, _ []string) error {
+		index, err := neuronNumber(*neuron)
+		switch {
+		case err != nil:
+			return err
+		case *layer < 0:
+			return errors.New("name a layer with -layer NUMBER, from 0")
+		case given(c.flags, "text") == given(c.flags, "ids"):
+			return errors.New("give either a text with -text FILE or token ids with -ids '[0,5,17]'")
+		case index < 0 && *page != "":
+			return errors.New("a heat map shows one neuron: give its number with -neuron, not all")
+		}
+		var text string
+		var ids []int
+		if given(c.flags, "ids") {
+			ids, err = parseIDs(*list)
+		} else {
+			var data []byte
+			data, err = a.read(*file)
+			text = string(data)
+		}
+		if err != nil {
+			return err
+		}
+		model, err := a.openModel(*ref, *backend)
+		if err != nil {
+			return err
+		}
+		defer model.Close()
+		if ids == nil {
+			if ids, err = model.Tokenize(text); err != nil {
+				return err
+			}
+			ids = append([]int{model.BOS()}, ids...)
+		}
+		out, err := measure(ctx, model, *layer, *hook, index, ids)
+		if err != nil {
+			return err
+		}
+		if *page != "" {
+			if *hook == "" {
+				*hook = model.DefaultHook()
+			}
+			title := fmt.Sprintf("%s, layer %d, neuron %d, %s", model.Name(), *layer, index, *hook)
+			if err := a.writeBytes(ctx, *page, []byte(out.heatMap(title).Page())); err != nil {
+				return err
+			}
+			if !*asJSON {
+				return nil
+			}
+		}
+		return buffered(a.stdout, func(w io.Writer) error {
+			if *asJSON {
+				return encodeJSON(w, out)
+			}
+			return out.table(w)
+		})
+	}
+	return c
+}
+
+// neuronNumber reads -neuron; all is -1.
+func neuronNumber(text string) (int, error) {
+	if text == "all" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("-neuron is %q: give a neuron's number, from 0, or all", text)
+	}
+	return n, nil
+}
+
+// measure runs ids; index -1 is all neurons.
+func measure(ctx context.Context, model *models.Causal, layer int, hook string, index int, ids []int) (*activationsOutput, error) {
+	out := &activationsOutput{IDs: ids}
+	if model.Tokenizer() != nil {
+		for _, id := range ids {
+			out.Tokens = append(out.Tokens, model.TokenString(id))
+		}
+	}
+	if index < 0 {
+		all, err := model.LayerActivations(ctx, layer, hook, [][]int{ids})
+		if err != nil {
+			return nil, err
+		}
+		out.Activations = all[0]
+		return out, nil
+	}
+	one, err := model.Activations(ctx, layer, hook, index, [][]int{ids}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, value := range one[0] {
+		out.Activations = append(out.Activations, []float32{value})
+	}
+	return out, nil
+}
+
+// token is the text of the i-th token, or its number where there is no tokenizer.
+func (o *activationsOutput) token(i int) string {
+	if o.Tokens == nil {
+		return fmt.Sprintf("#%d", o.IDs[i])
+	}
+	return o.Tokens[i]
+}
+
+// highest is the number of neurons a row of the table names.
+const highest = 5
+
+func (o *activationsOutput) table(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	one := len(o.Activations[0]) == 1
+	if one {
+		fmt.Fprintln(table, "POSITION\tID\tACTIVATION\tTOKEN")
+	} else {
+		fmt.Fprintln(table, "POSITION\tID\tHIGHEST NEURONS\tTOKEN")
+	}
+	for i, row := range o.Activations {
+		cell := fmt.Sprintf("%.4f", row[0])
+		if !one {
+			cell = top(row)
+		}
+		fmt.Fprintf(table, "%d\t%d\t%s\t%q\n", i, o.IDs[i], cell, o.token(i))
+	}
+	return table.Flush()
+}
+
+// top names the neurons of the highest values.
+func top(row []float32) string {
+	order := make([]int, len(row))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case row[a] > row[b]:
+			return -1
+		case row[a] < row[b]:
+			return 1
+		}
+		return 0
+	})
+	var cells []string
+	for _, i := range order[:min(highest, len(order))] {
+		cells = append(cells, fmt.Sprintf("%d: %.3f", i, row[i]))
+	}
+	return strings.Join(cells, ", ")
+}
+
+// heatMap shows one neuron's activations; full colour is the highest of the text.
+func (o *activationsOutput) heatMap(title string) heatmap.HeatMap {
+	values := make([]float64, len(o.IDs))
+	tokens := make([]string, len(o.IDs))
+	for i := range o.IDs {
+		values[i], tokens[i] = float64(o.Activations[i][0]), o.token(i)
+	}
+	m := heatmap.HeatMap{Title: title, Tokens: tokens, Form: heatmap.Compact,
+		Rows: []heatmap.Row{{Name: "activation", Values: values, Color: heatmap.Red}}}
+	if peak := slices.Max(values); peak > 0 {
+		m.Rows[0].Max, m.Rows[0].Note = peak, "the text's highest"
+	}
+	return m
+}
+
+// modelFlag defines -model.
+func modelFlag(c *command) *string {
+	return c.flags.String("model", "tiny", "`MODEL` tiny, which is part of the program, or a folder with config.json, model.safetensors and tokenizer.json")
+}
+
+// openModel opens a causal model and says what it runs on.
+func (a *app) openModel(ref, backend string) (*models.Causal, error) {
+	model, err := models.Open(ref, models.Options{Backend: backend})
+	if err != nil {
+		return nil, err
+	}
+	a.start(model.Backend())
+	return model, nil
+}

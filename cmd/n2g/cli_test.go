@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const (
+	golden = "../../testdata/golden/"
+	solu   = golden + "models/solu"
+	bert   = golden + "models/bert"
+)
+
+// call runs the program with args.
+func call(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	status = run(t.Context(), args, strings.NewReader(stdin), &out, &complaints)
+	return status, out.String(), complaints.String()
+}
+
+// file makes a file of content.
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommands(t *testing.T) {
+	text := file(t, "func main() { return nil }")
+	for _, test := range []struct {
+		name   string
+		args   []string
+		stdin  string
+		status int
+		stdout []string // all of them, in order
+		stderr []string
+	}{
+		{name: "nothing", status: 1, stderr: []string{"n2g help"}},
+		{name: "help", args: []string{"help"}, stdout: []string{"Usage: n2g COMMAND", "activations", "tokenize"}},
+		{name: "-h", args: []string{"-h"}, stdout: []string{"Usage: n2g COMMAND"}},
+		{name: "help of a command", args: []string{"help", "fill"}, stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
+		{name: "-h of a command", args: []string{"fill", "-h"}, stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
+		{name: "unknown command", args: []string{"exlpain"}, status: 1, stderr: []string{`no command "exlpain"`, "n2g help"}},
+		{name: "unknown flag", args: []string{"fill", "-colour"}, status: 1, stderr: []string{"-colour", "n2g fill -h"}},
+		{name: "bad value", args: []string{"fill", "-n", "x"}, status: 1, stderr: []string{`"x"`, "-n", "n2g fill -h"}},
+		{name: "stray argument", args: []string{"version", "now"}, status: 1, stderr: []string{`"now"`}},
+		{name: "version", args: []string{"version", "-backend", "go"}, stdout: []string{"n2g ", "go1.", "backend go"}},
+		{name: "unknown backend", args: []string{"version", "-backend", "tpu"}, status: 1, stderr: []string{`tpu`, "xla:cuda"}},
+		{name: "models", args: []string{"models"}, stdout: []string{"tiny", "transformer_lens", "distilbert"}},
+		{name: "backend", args: []string{"backend"}, stdout: []string{"auto", "go", "xla:cpu"}},
+
+		{name: "activations", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text},
+			stdout: []string{"POSITION", "<|endoftext|>", `"func"`, `" main"`}, stderr: []string{"n2g ", "backend"}},
+		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-text", text},
+			stdout: []string{"HIGHEST", `"func"`}},
+		{name: "activations of standard input", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-"}, stdin: "x y",
+			stdout: []string{`"x"`, `" y"`}},
+		{name: "no layer", args: []string{"activations", "-model", solu, "-neuron", "3", "-text", text}, status: 1, stderr: []string{"-layer"}},
+		{name: "no neuron", args: []string{"activations", "-model", solu, "-layer", "1", "-text", text}, status: 1, stderr: []string{"-neuron"}},
+		{name: "layer out of range", args: []string{"activations", "-model", solu, "-layer", "7", "-neuron", "3", "-text", text}, status: 1, stderr: []string{"layer 7", "0 to 2"}},
+		{name: "neuron out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "512", "-text", text}, status: 1, stderr: []string{"neuron 512", "511"}},
+		{name: "unknown hook", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-hook", "hook_out", "-text", text}, status: 1, stderr: []string{"hook_out", "hook_mid"}},
+		{name: "no text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3"}, status: 1, stderr: []string{"-text", "-ids"}},
+		{name: "text and ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text, "-ids", "[0]"}, status: 1, stderr: []string{"either"}},
+		{name: "bad ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,a]"}, status: 1, stderr: []string{"[0,5,17]"}},
+		{name: "no ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[]"}, status: 1, stderr: []string{"empty"}},
+		{name: "id out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,9999999]"}, status: 1, stderr: []string{"9999999"}},
+		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
+		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3", "-text", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
+
+		{name: "fill", args: []string{"fill", "-masked", bert, "-text", "if err != [MASK] { return err }", "-n", "2"}, stdout: []string{"POSITION", "PROBABILITY"}},
+		{name: "fill without mask", args: []string{"fill", "-masked", bert, "-text", "no gap"}, status: 1, stderr: []string{"[MASK]"}},
+		{name: "fill nothing", args: []string{"fill", "-masked", bert}, status: 1, stderr: []string{"-text", "-ids"}},
+		{name: "fill none", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-n", "0"}, status: 1, stderr: []string{"-n is 0"}},
+
+		{name: "tokenize", args: []string{"tokenize", "-tokenizer", bert, "-text", "if x\n"}, stdout: []string{"ID", "0-2", `"if"`, "3-4", `"x"`}},
+		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-text", "-"}, stdin: " x", stdout: []string{`" x"`}},
+		{name: "tokenize without tokenizer", args: []string{"tokenize", "-text", "x"}, status: 1, stderr: []string{"-tokenizer"}},
+		{name: "tokenize without text", args: []string{"tokenize", "-tokenizer", bert}, status: 1, stderr: []string{"-text", "-jsonl"}},
+		{name: "bad JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"a\"}\n{", status: 1, stdout: []string{`"ids"`}, stderr: []string{"line 2"}},
+		{name: "empty JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{}", status: 1, stderr: []string{"line 1", "text_b64"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, stdout, stderr := call(t, test.stdin, test.args...)
+			if status != test.status {
+				t.Fatalf("exit status %d, want %d; it says %q", status, test.status, stderr)
+			}
+			contains(t, "stdout", stdout, test.stdout)
+			contains(t, "stderr", stderr, test.stderr)
+			if status != 0 {
+				lines := strings.Split(strings.TrimSpace(stderr), "\n")
+				last := lines[len(lines)-1]
+				if !strings.HasPrefix(last, "n2g: ") || len(lines) > 2 || strings.Contains(stderr, "goroutine") {
+					t.Errorf("the complaint is not one sentence: %q", stderr)
+				}
+			}
+		})
+	}
+}
+
+// contains looks for the wanted texts in order.
+func contains(t *testing.T, where, text string, wanted []string) {
+	t.Helper()
+	rest := text
+	for _, want := range wanted {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Errorf("%s lacks %q after what came before it: %q", where, want, text)
+			return
+		}
+		rest = after
+	}
+}
+
+// TestHelpOfAll: each command has an example or nothing to choose.
+func TestHelpOfAll(t *testing.T) {
+	a := &app{}
+	for _, c := range a.commands() {
+		flags := 0
+		c.flags.VisitAll(func(f *flag.Flag) {
+			flags++
+			if f.Usage == "" {
+				t.Errorf("n2g %s -%s has no help", c.name, f.Name)
+			}
+		})
+		if flags > 1 && len(c.examples) == 0 {
+			t.Errorf("n2g %s has %d flags and no example", c.name, flags)
+		}
+	}
+}
+
+// TestActivationsJSON compares with PyTorch's activations.
+func TestActivationsJSON(t *testing.T) {
+	var reference struct {
+		Inputs []struct {
+			IDs []int `json:"ids"`
+		} `json:"inputs"`
+	}
+	data, err := os.ReadFile(solu + "/ref.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &reference); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := json.Marshal(reference.Inputs[0].IDs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(args ...string) (out activationsOutput) {
+		t.Helper()
+		status, stdout, stderr := call(t, "", append([]string{"activations", "-model", solu, "-layer", "2", "-json"}, args...)...)
+		if status != 0 {
+			t.Fatal(stderr)
+		}
+		if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	all := read("-neuron", "all", "-hook", "hook_mid", "-ids", string(ids))
+	one := read("-neuron", "17", "-ids", string(ids))
+	if !reflect.DeepEqual(all.IDs, reference.Inputs[0].IDs) || len(all.Tokens) != len(all.IDs) || len(all.Activations) != len(all.IDs) {
+		t.Fatalf("%d ids, %d tokens, %d rows", len(all.IDs), len(all.Tokens), len(all.Activations))
+	}
+	for i, row := range one.Activations {
+		if len(row) != 1 || len(all.Activations[i]) != 512 || math.Abs(float64(row[0]-all.Activations[i][17])) > 1e-5 {
+			t.Fatalf("row %d: %v alone, %v among all", i, row, all.Activations[i][17])
+		}
+	}
+	// BOS stands in front of a text.
+	status, stdout, stderr := call(t, "func main", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-json", "-text", "-")
+	var text activationsOutput
+	if status != 0 || json.Unmarshal([]byte(stdout), &text) != nil || len(text.IDs) != 3 || text.IDs[0] != 0 {
+		t.Errorf("%d %s %s", status, stdout, stderr)
+	}
+}
+
+func TestActivationsHTML(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.html")
+	status, stdout, stderr := call(t, "a </script> b", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-html", path, "-text", "-")
+	if status != 0 || stdout != "" {
+		t.Fatalf("%d %q %q", status, stdout, stderr)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(page, []byte("</script>")) || !bytes.Contains(page, []byte("layer 2, neuron 17, hook_mid")) {
+		t.Errorf("page %.500s", page)
+	}
+}
+
+func TestFillJSON(t *testing.T) {
+	status, stdout, stderr := call(t, "", "fill", "-masked", bert, "-json", "-n", "4", "-text", "if [MASK] != [MASK] {")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	var out []fillOutput
+	if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out) != 2 || out[0].Position != 2 || len(out[1].Substitutes) != 4 {
+		t.Fatalf("%+v", out)
+	}
+	for _, mask := range out {
+		for i, s := range mask.Substitutes {
+			if s.Probability <= 0 || s.Probability > 1 || s.Token == "" || i > 0 && s.Probability > mask.Substitutes[i-1].Probability {
+				t.Errorf("substitute %d: %+v", i, s)
+			}
+		}
+	}
+}
+
+// TestTokenizeLines sends the reference texts through -jsonl and compares with the Rust library's answers.
+func TestTokenizeLines(t *testing.T) {
+	for _, name := range []string{"bpe_gpt2", "wordpiece"} {
+		t.Run(name, func(t *testing.T) {
+			packed, err := os.Open(golden + "tokenizers/" + name + ".cases.jsonl.gz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer packed.Close()
+			unpacked, err := gzip.NewReader(packed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cases, err := io.ReadAll(unpacked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status, stdout, stderr := call(t, string(cases), "tokenize", "-jsonl", "-tokenizer", golden+"tokenizers/"+name+".tokenizer.json")
+			if status != 0 {
+				t.Fatal(stderr)
+			}
+			got := bufio.NewScanner(strings.NewReader(stdout))
+			got.Buffer(nil, 1<<24)
+			n := 0
+			for want := range bytes.Lines(cases) {
+				var wanted, answered tokenizeOutput
+				if !got.Scan() {
+					t.Fatalf("only %d lines", n)
+				}
+				n++
+				if err := json.Unmarshal(want, &wanted); err != nil {
+					t.Fatal(err)
+				}
+				if err := json.Unmarshal(got.Bytes(), &answered); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(answered, wanted) {
+					t.Fatalf("line %d\n got %s\nwant %s", n, got.Bytes(), want)
+				}
+			}
+		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	reader, _ := io.Pipe() // never answers
+	var stdout, stderr bytes.Buffer
+	status := run(ctx, []string{"activations", "-model", solu, "-layer", "2", "-neuron", "17", "-text", "-"}, reader, &stdout, &stderr)
+	if status != statusInterrupted || stdout.Len() > 0 || stderr.String() != "n2g: interrupted\n" {
+		t.Errorf("status %d, %q, %q", status, &stdout, &stderr)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	a := &app{}
+	folder := t.TempDir()
+	path := filepath.Join(folder, "out")
+	if err := a.writeBytes(t.Context(), path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	fails := func(w io.Writer) error {
+		if _, err := io.WriteString(w, "half"); err != nil {
+			return err
+		}
+		return io.ErrUnexpectedEOF
+	}
+	if err := a.write(t.Context(), path, fails); err == nil {
+		t.Error("a failed write reports nothing")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.writeBytes(cancelled, path, []byte("new")); err == nil {
+		t.Error("a cancelled write reports nothing")
+	}
+	content, err := os.ReadFile(path)
+	entries, _ := os.ReadDir(folder)
+	if err != nil || string(content) != "old" || len(entries) != 1 {
+		t.Errorf("after failures: %q, %v, files %v", content, err, entries)
+	}
+	if err := a.writeBytes(t.Context(), "/dev/null", []byte("x")); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat("/dev/null"); err != nil || info.Mode().IsRegular() {
+		t.Errorf("/dev/null is replaced: %v %v", info, err)
+	}
+	link := filepath.Join(folder, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.writeBytes(t.Context(), link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if content, err = os.ReadFile(path); err != nil || string(content) != "new" {
+		t.Errorf("through a link: %q, %v", content, err)
+	}
+}

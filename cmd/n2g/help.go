@@ -1,0 +1,73 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// overview is the answer to n2g help.
+func overview(commands []*command) string {
+	var b strings.Builder
+	b.WriteString("n2g finds out what single neurons of a language model do.\n\nUsage: n2g COMMAND [flags]\n\nCommands:\n")
+	for _, c := range commands {
+		fmt.Fprintf(&b, "  %-12s %s\n", c.name, c.short)
+	}
+	b.WriteString("\nn2g COMMAND -h tells more, with examples.\n")
+	return b.String()
+}
+
+// help is the answer to n2g COMMAND -h.
+func (c *command) help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nUsage: n2g %s [flags]", c.short, c.name)
+	if c.argument != "" {
+		b.WriteString(" " + c.argument)
+	}
+	b.WriteByte('\n')
+	if c.long != "" {
+		fmt.Fprintf(&b, "\n%s\n", c.long)
+	}
+	if len(c.examples) > 0 {
+		b.WriteString("\nExamples:\n")
+		for _, example := range c.examples {
+			fmt.Fprintf(&b, "  n2g %s %s\n", c.name, example)
+		}
+	}
+	var own []*flag.Flag
+	c.flags.VisitAll(func(f *flag.Flag) {
+		if !slices.Contains(c.options, f.Name) {
+			own = append(own, f)
+		}
+	})
+	writeFlags(&b, "Flags", own)
+	var options []*flag.Flag
+	for _, name := range c.options {
+		options = append(options, c.flags.Lookup(name))
+	}
+	writeFlags(&b, "Options", options)
+	return b.String()
+}
+
+func writeFlags(b *strings.Builder, heading string, flags []*flag.Flag) {
+	if len(flags) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s:\n", heading)
+	for _, f := range flags {
+		value, usage := flag.UnquoteUsage(f)
+		if value == "value" {
+			value = "VALUE"
+		}
+		usage = strings.TrimPrefix(usage, value+" ") // this program's flags begin their text with the value's name
+		name := "-" + f.Name
+		if value != "" {
+			name += " " + value
+		}
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "-1" && !strings.Contains(usage, "default") {
+			usage += fmt.Sprintf(" (default %s)", f.DefValue)
+		}
+		fmt.Fprintf(b, "  %-28s %s\n", name, usage)
+	}
+}
