@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/gomlx/compute"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
@@ -22,6 +21,7 @@ import (
 type Masked struct {
 	name      string
 	config    transformer.BERT
+	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
 	special   tokenizers.Special
 	engine    *maskedEngine
@@ -61,7 +61,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	tokenizer, err := openMaskedTokenizer(fsys)
+	tokenizer, err := openTokenizer(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if special.Mask < 0 {
 		return nil, errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as BERT or DistilBERT")
 	}
-	backend, _, err := backends.Open(opts.Backend)
+	backend, info, err := backends.Open(opts.Backend)
 	if err != nil {
 		return nil, err
 	}
@@ -82,20 +82,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 		files.Close()
 		return nil, err
 	}
-	return &Masked{name: name, config: config.BERT, tokenizer: tokenizer, special: special, engine: engine}, nil
-}
-
-// openMaskedTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
-func openMaskedTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
-	text, err := fs.ReadFile(fsys, "tokenizer.json")
-	if err != nil {
-		return nil, fmt.Errorf("read tokenizer: %w", err)
-	}
-	config, err := fs.ReadFile(fsys, "tokenizer_config.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read tokenizer: %w", err)
-	}
-	return tokenizers.Parse(text, config)
+	return &Masked{name: name, config: config.BERT, backend: info, tokenizer: tokenizer, special: special, engine: engine}, nil
 }
 
 // Name identifies the model.
@@ -107,13 +94,13 @@ func (m *Masked) Config() transformer.BERT { return m.config }
 // Tokenizer returns the model's tokenizer.
 func (m *Masked) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
 
-// Backend returns what the model runs on.
-func (m *Masked) Backend() compute.Backend { return m.engine.backend }
+// Backend says what the model runs on.
+func (m *Masked) Backend() backends.Info { return m.backend }
 
 // MaskToken is the text that stands for a masked word, such as [MASK].
 func (m *Masked) MaskToken() string { return m.tokenizer.TokenString(m.special.Mask) }
 
-// Close releases the weights and the programs. The model must not be used afterwards.
+// Close releases the weights. The model must not be used afterwards.
 func (m *Masked) Close() error { return m.engine.close() }
 
 // Fill answers, for each text, what could stand in place of the mask token at byte offsets[i] of texts[i]: vocabulary

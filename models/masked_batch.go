@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
@@ -43,12 +42,9 @@ type maskedShapes struct {
 // newMaskedShapes finds the least rows for a model.
 func newMaskedShapes(c transformer.BERT) maskedShapes {
 	const large = 4 << 20
-	rows := func(columns, terms int) int { return powerOf2(max(2, (large+columns*terms-1)/(columns*terms))) }
+	rows := func(columns, terms int) int { return powerOfTwo(max(2, (large+columns*terms-1)/(columns*terms))) }
 	return maskedShapes{positions: c.Positions, bodyRows: rows(min(c.DModel, c.DMLP), c.DModel), decodeRows: rows(c.DVocab, c.DModel)}
 }
-
-// powerOf2 is the least power of two from n on.
-func powerOf2(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 // maskedLengths are the sequence lengths that programs are compiled for. A text's own length alone decides which it is
 // padded to, so that it is computed in the same shape whatever runs beside it.
@@ -66,9 +62,9 @@ func (s maskedShapes) length(n int) int {
 // size is the power of two in which n waiting sequences of a padded length are best run first: the next above n where
 // that leaves no more than a quarter empty, else the one below, and the rest runs in a batch of its own.
 func (s maskedShapes) size(n, seq int) int {
-	least := powerOf2((s.bodyRows + seq - 1) / seq)
+	least := powerOfTwo((s.bodyRows + seq - 1) / seq)
 	most := 1 << (bits.Len(uint(max(1, maskedBatchTokens/seq))) - 1)
-	size := powerOf2(n)
+	size := powerOfTwo(n)
 	if 4*n < 3*size {
 		size /= 2
 	}
@@ -101,29 +97,23 @@ func (s maskedShapes) batches(sequences []maskedSequence) []maskedBatch {
 // tensors lays the batch out: ids [size, seq] padded with 0, lengths [size], and rows [n] as indices into the
 // flattened first two axes, n being a power of two. Empty sequences have length 1, so that their attention has
 // something to sum; rows nobody asked repeat the first.
-func (b maskedBatch) tensors() []*tensors.Tensor {
-	flat := make([]int32, b.size*b.seq)
-	count := make([]int32, b.size)
-	var asked []int32
-	for i := range count {
-		count[i] = 1
+func (b maskedBatch) tensors() (ids, lengths, rows []int32) {
+	ids, lengths = make([]int32, b.size*b.seq), make([]int32, b.size)
+	for i := range lengths {
+		lengths[i] = 1
 	}
 	for i, member := range b.members {
 		sequence := b.sequences[member]
-		count[i] = int32(len(sequence.ids))
+		lengths[i] = int32(len(sequence.ids))
 		for k, id := range sequence.ids {
-			flat[i*b.seq+k] = int32(id)
+			ids[i*b.seq+k] = int32(id)
 		}
 		for _, row := range sequence.rows {
-			asked = append(asked, int32(i*b.seq+row))
+			rows = append(rows, int32(i*b.seq+row))
 		}
 	}
-	for len(asked) < b.decodeRows || len(asked) != powerOf2(len(asked)) {
-		asked = append(asked, asked[0])
+	for len(rows) < b.decodeRows || len(rows) != powerOfTwo(len(rows)) {
+		rows = append(rows, rows[0])
 	}
-	return []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(flat, b.size, b.seq),
-		tensors.FromFlatDataAndDimensions(count, b.size),
-		tensors.FromFlatDataAndDimensions(asked, len(asked)),
-	}
+	return ids, lengths, rows
 }

@@ -2,24 +2,16 @@ package models
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
-// MaskedCache holds every intermediate value of one text, as [Masked.RunWithCache] leaves it.
-type MaskedCache struct {
-	// Hooks are the values by TransformerLens's names, each [position][width]: hook_full_embed and, for every layer L,
-	// blocks.L.hook_normalized_resid_mid, blocks.L.mlp.hook_pre, blocks.L.mlp.hook_post and
-	// blocks.L.hook_normalized_resid_post.
-	Hooks map[string][][]float32
-	// Logits predict the word at each position, [position][d_vocab].
-	Logits [][]float32
-}
-
-// RunWithCache runs one text and keeps everything. ids must be complete, [CLS] and [SEP] included.
-func (m *Masked) RunWithCache(ctx context.Context, ids []int) (*MaskedCache, error) {
+// RunWithCache runs one text and keeps everything: hook_full_embed and, for every layer L, blocks.L.hook_normalized_resid_mid,
+// blocks.L.mlp.hook_pre, blocks.L.mlp.hook_post and blocks.L.hook_normalized_resid_post, and the logits of the word at
+// each position. ids must be complete, [CLS] and [SEP] included.
+func (m *Masked) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	cache, err := m.engine.runWithCache(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("run with cache: %w", err)
@@ -27,38 +19,50 @@ func (m *Masked) RunWithCache(ctx context.Context, ids []int) (*MaskedCache, err
 	return cache, nil
 }
 
-func (e *maskedEngine) runWithCache(ctx context.Context, ids []int) (*MaskedCache, error) {
+func (e *maskedEngine) runWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	if err := e.check(ids); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	batch := e.shapes.batches([]maskedSequence{{ids: ids, rows: []int{0}}})[0]
-	arguments, err := e.arguments(batch.tensors()[:2]...)
-	if err != nil {
-		return nil, err
-	}
-	outputs, err := e.cache.Call(arguments...)
-	if err != nil {
-		return nil, err
-	}
-	cache := &MaskedCache{Hooks: map[string][][]float32{}}
-	for i, name := range append(e.cacheNames(), "") {
-		flat, err := tensors.CopyFlatData[float32](outputs[i])
-		if err := errors.Join(err, outputs[i].FinalizeAll()); err != nil {
-			return nil, err
-		}
-		width := len(flat) / (batch.size * batch.seq)
-		rows := make([][]float32, len(ids))
-		for k := range rows {
-			rows[k] = flat[k*width : (k+1)*width : (k+1)*width]
-		}
-		if name == "" {
+	b := e.shapes.batches([]maskedSequence{{ids: ids, rows: []int{0}}})[0]
+	padded, lengths, _ := b.tensors()
+	names := e.cacheNames()
+	cache := &Cache{Values: map[string][][]float32{}}
+	key := programKey{kind: "cache", groups: b.size, rows: b.seq}
+	err := e.run(key, e.cacheGraph, b, [][]int32{padded, lengths}, func(i int, flat []float32) {
+		rows := splitRows(flat, b.size*b.seq)[:len(ids):len(ids)]
+		if i == len(names) {
 			cache.Logits = rows
 		} else {
-			cache.Hooks[name] = rows
+			cache.Values[names[i]] = rows
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return cache, nil
+}
+
+// cacheGraph gives every value of cacheNames, in that order, and the logits of every row; inputs are ids and lengths.
+func (e *maskedEngine) cacheGraph(w transformer.Weights, inputs []*graph.Node) []*graph.Node {
+	values := map[string]*graph.Node{}
+	x := e.body(w, inputs[0], inputs[1], func(name string, x *graph.Node) { values[name] = x })
+	var outputs []*graph.Node
+	for _, name := range e.cacheNames() {
+		outputs = append(outputs, values[name])
+	}
+	return append(outputs, e.config.Unembed(w, graph.Reshape(x, -1, e.config.DModel)))
+}
+
+// cacheNames lists the hook points of the model.
+func (e *maskedEngine) cacheNames() []string {
+	names := []string{"hook_full_embed"}
+	for l := range e.config.Layers {
+		for _, hook := range []string{"hook_normalized_resid_mid", "mlp.hook_pre", "mlp.hook_post", "hook_normalized_resid_post"} {
+			names = append(names, transformer.BlockName(l, hook))
+		}
+	}
+	return names
 }

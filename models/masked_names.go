@@ -27,8 +27,8 @@ var bertModules = strings.NewReplacer(
 	"vocab_projector.bias", "cls.predictions.bias",
 )
 
-// wordEmbedding is the parameter that a tied decoder shares.
-const wordEmbedding = "distilbert.embeddings.word_embeddings.weight"
+// decoderWeight is the parameter that most models lack, since they use the word embedding in its place.
+const decoderWeight = "vocab_projector.weight"
 
 // maskedNames lists what files call a parameter, the usual name first. Files of a bare encoder lack the prefix, and
 // those converted from TensorFlow call the weight and bias of a LayerNorm gamma and beta.
@@ -62,23 +62,31 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// maskedSources finds every parameter in the files and checks its shape: source[i] is the name of parameters[i]
-// there.
-func maskedSources(config maskedConfig, parameters []transformer.Param, files safetensors.Weights) (sources []string, err error) {
-	for _, parameter := range parameters {
-		names := maskedNames(config.family, parameter.Name)
-		if config.tied && parameter.Name == "vocab_projector.weight" {
-			names = maskedNames(config.family, wordEmbedding)
+// maskedLayout finds the parameters of a masked model in its files. Dense weights become [d_in, d_out].
+func maskedLayout(config maskedConfig, files safetensors.Weights) (layout, error) {
+	views := map[string]view{}
+	for _, parameter := range append(config.BodyParameters(), config.HeadParameters()...) {
+		if config.tied && parameter.Name == decoderWeight {
+			continue // the graph takes the word embedding
 		}
+		names := maskedNames(config.family, parameter.Name)
 		at := slices.IndexFunc(names, func(name string) bool { _, ok := files.Info(name); return ok })
 		if at < 0 {
 			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM", strings.Join(names, " or "))
 		}
-		info, _ := files.Info(names[at])
-		if !slices.Equal(info.Shape, parameter.Shape) {
-			return nil, fmt.Errorf("tensor %s has shape %v, but config.json makes it %v: the two belong to different models", names[at], info.Shape, parameter.Shape)
+		v := plain(names[at], parameter.Shape...)
+		if isDense(parameter) {
+			v = transposed(names[at], parameter.Shape[1], parameter.Shape[0])
 		}
-		sources = append(sources, names[at])
+		if err := v.check(files); err != nil {
+			return nil, err
+		}
+		views[parameter.Name] = v
 	}
-	return sources, nil
+	return func(name string) (view, bool) { v, ok := views[name]; return v, ok }, nil
+}
+
+// isDense tells the matrices of dense layers from embeddings, one of which the decoder is.
+func isDense(p transformer.Param) bool {
+	return len(p.Shape) == 2 && p.Name != decoderWeight && !strings.Contains(p.Name, "embeddings")
 }

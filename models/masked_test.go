@@ -148,7 +148,7 @@ func TestMaskedAgreesWithPyTorch(t *testing.T) {
 					if l > 0 {
 						hook = fmt.Sprintf("blocks.%d.hook_normalized_resid_post", l-1)
 					}
-					rows := cache.Hooks[hook]
+					rows := cache.Values[hook]
 					if len(rows) != len(ids) {
 						t.Fatalf("%s has %d positions, want %d", hook, len(rows), len(ids))
 					}
@@ -169,7 +169,7 @@ func TestMaskedAnswersAlikeInAnyBatch(t *testing.T) {
 	var texts []string
 	var offsets []int
 	for i := range 23 {
-		text := strings.Repeat("x ", i*i/4) + reference.Texts[i%len(reference.Texts)]
+		text := strings.Repeat("x ", i*i/8) + reference.Texts[i%len(reference.Texts)]
 		texts, offsets = append(texts, text), append(offsets, strings.Index(text, "[MASK]"))
 	}
 	type answer struct {
@@ -470,7 +470,7 @@ func TestOpenMaskedRefuses(t *testing.T) {
 		"is_decoder":                        config(`"is_decoder": false`, `"is_decoder": true`),
 		"relative_key":                      config(`"hidden_size"`, `"position_embedding_type": "relative_key", "hidden_size"`),
 		"bert.encoder.layer.2.attention.self.query.weight or encoder": config(`"num_hidden_layers": 2`, `"num_hidden_layers": 3`),
-		"has shape [4096 128], but config.json makes it [4097 128]":   config(`"vocab_size": 4096`, `"vocab_size": 4097`),
+		"has shape [4096 128], but config.json says [4097 128]":       config(`"vocab_size": 4096`, `"vocab_size": 4097`),
 		"config.json":       func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "config.json") },
 		"tokenizer.json":    func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "tokenizer.json") },
 		"model.safetensors": func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "model.safetensors") },
@@ -525,7 +525,7 @@ func TestMaskedBatches(t *testing.T) {
 		distinct := map[[2]int]bool{}
 		for _, batch := range shapes.batches(sequences) {
 			rows := batch.size * batch.seq
-			if batch.size != powerOf2(batch.size) || len(batch.members) > batch.size || len(batch.members) == 0 || rows > max(maskedBatchTokens, 2*batch.seq) || batch.seq > model.Positions {
+			if batch.size != powerOfTwo(batch.size) || len(batch.members) > batch.size || len(batch.members) == 0 || rows > max(maskedBatchTokens, 2*batch.seq) || batch.seq > model.Positions {
 				t.Errorf("batch of %d in [%d %d]", len(batch.members), batch.size, batch.seq)
 			}
 			if rows*model.DModel*model.DModel < 4<<20 {
