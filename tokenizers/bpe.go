@@ -11,8 +11,8 @@ type token struct{ id, start, end int32 }
 
 // model splits a word, which the pre-tokenizer made, into vocabulary entries.
 type model interface {
-	// tokenize appends the word's tokens to dst.
-	tokenize(word string, dst []token) []token
+	// tokenize is the word's tokens, in buf if that is large enough or in memory that others read too.
+	tokenize(word string, buf []token) []token
 	// unknown is how the file spells the entry for what the vocabulary lacks; empty if it has none.
 	unknown() string
 }
@@ -105,19 +105,7 @@ func (m *bpe) useBytes() bool {
 	return true
 }
 
-func (m *bpe) tokenize(word string, dst []token) []token {
-	if len(word) > cacheMaxWord {
-		return m.split(word, dst)
-	}
-	slot := m.cache.slot(word)
-	if hit := slot.Load(); hit != nil && hit.word == word {
-		return append(dst, hit.tokens...)
-	}
-	n := len(dst)
-	dst = m.split(word, dst)
-	m.cache.put(slot, word, dst[n:])
-	return dst
-}
+func (m *bpe) tokenize(word string, buf []token) []token { return m.cache.tokenize(word, buf, m.split) }
 
 func (m *bpe) split(word string, dst []token) []token {
 	if word == "" {

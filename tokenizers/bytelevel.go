@@ -18,24 +18,25 @@ var byteRune = func() (table [256]rune) {
 	return table
 }()
 
-// runeByte is the inverse of byteRune.
-var runeByte = func() map[rune]byte {
-	m := make(map[rune]byte, 256)
-	for b, r := range byteRune {
-		m[r] = byte(b)
+// runeByte is the inverse of byteRune: the byte that a character stands for, -1 where it stands for none.
+var runeByte = func() (table [0x144]int16) {
+	for r := range table {
+		table[r] = -1
 	}
-	return m
+	for b, r := range byteRune {
+		table[r] = int16(b)
+	}
+	return table
 }()
 
 // bytesOf is the bytes that a vocabulary entry in GPT-2's alphabet stands for; false if it holds another character.
 func bytesOf(token string) (string, bool) {
 	out := make([]byte, 0, len(token))
 	for _, r := range token {
-		b, ok := runeByte[r]
-		if !ok {
+		if int(r) >= len(runeByte) || runeByte[r] < 0 {
 			return "", false
 		}
-		out = append(out, b)
+		out = append(out, byte(runeByte[r]))
 	}
 	return string(out), true
 }

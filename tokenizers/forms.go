@@ -25,27 +25,62 @@ func (f formNormalizer) settled() byte {
 	return 0xC3
 }
 
+// normalize works on stretches of characters that the form may change, with the character before each: what follows a
+// stretch neither moves nor composes with it.
 func (f formNormalizer) normalize(t text) text {
 	limit := f.settled()
-	at := 0
-	for at < len(t.s) && t.s[at] < limit {
-		at++
+	var a *aligned
+	done := 0
+	for at := 0; at < len(t.s); {
+		if t.s[at] < limit && t.s[at] < utf8.RuneSelf {
+			at++
+			continue
+		}
+		_, n := utf8.DecodeRuneInString(t.s[at:])
+		if t.s[at] < limit {
+			at += n
+			continue
+		}
+		start, end := at, at+n
+		if start > 0 {
+			_, before := utf8.DecodeLastRuneInString(t.s[:start])
+			start -= before
+		}
+		for end < len(t.s) && t.s[end] >= limit {
+			_, n = utf8.DecodeRuneInString(t.s[end:])
+			end += n
+		}
+		at = end
+		edits := f.decompose(t.s[start:end])
+		if f.compose {
+			edits = compose(edits)
+		}
+		if unchanged(t.s[start:end], edits) {
+			continue
+		}
+		if a == nil {
+			a = newAligned(t)
+		}
+		a.copy(t, done, start)
+		a.apply(t, start, end, edits)
+		done = end
 	}
-	if at == len(t.s) {
+	if a == nil {
 		return t
 	}
-	edits := f.decompose(t.s)
-	if f.compose {
-		edits = compose(edits)
-	}
+	a.copy(t, done, len(t.s))
+	return a.text()
+}
+
+func unchanged(s string, edits []edit) bool {
 	i := 0
-	for _, r := range t.s {
+	for _, r := range s {
 		if i == len(edits) || edits[i] != (edit{r, 0}) {
-			return t.apply(edits)
+			return false
 		}
 		i++
 	}
-	return t
+	return i == len(edits)
 }
 
 // decompose is the full decomposition of s in canonical order.

@@ -141,39 +141,18 @@ func spaceChinese(t text) text {
 }
 
 func lowercase(t text) text {
-	if strings.IndexFunc(t.s, func(r rune) bool { return unicode.ToLower(r) != r }) < 0 {
-		return t
+	if !strings.ContainsRune(t.s, 'İ') {
+		return t.mapRunes(unicode.ToLower)
 	}
 	a := newAligned(t)
 	for i, r := range t.s {
 		sp := t.at(i)
-		lower(r, func(r rune) { a.add(r, sp) })
-	}
-	return a.text()
-}
-
-// keep drops the characters that want rejects.
-func (t text) keep(want func(r rune) bool) text {
-	if strings.IndexFunc(t.s, func(r rune) bool { return !want(r) }) < 0 {
-		return t
-	}
-	a := newAligned(t)
-	for i, r := range t.s {
-		if want(r) {
-			a.add(r, t.at(i))
+		if r == 'İ' { // the one character with two in lower case (SpecialCasing.txt)
+			a.add('i', sp)
+			a.add('\u0307', sp)
+			continue
 		}
-	}
-	return a.text()
-}
-
-// mapRunes replaces characters one by one.
-func (t text) mapRunes(to func(r rune) rune) text {
-	if strings.IndexFunc(t.s, func(r rune) bool { return to(r) != r }) < 0 {
-		return t
-	}
-	a := newAligned(t)
-	for i, r := range t.s {
-		a.add(to(r), t.at(i))
+		a.add(unicode.ToLower(r), sp)
 	}
 	return a.text()
 }
@@ -216,7 +195,7 @@ func replace(t text, p pattern, content string) text {
 			a.copy(t, m.start, m.end)
 			continue
 		}
-		sp := span{t.base, t.base}
+		sp := span{int32(t.base), int32(t.base)}
 		if m.end > 0 {
 			sp = t.at(m.end - 1)
 		}

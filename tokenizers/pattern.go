@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // match is a stretch of a text: a match of a pattern (is), or what lies between matches.
@@ -86,7 +87,7 @@ func (f runes) matches(s string) []match {
 	var found [][]int
 	for i, r := range s {
 		if f(r) {
-			found = append(found, []int{i, i + len(string(r))})
+			found = append(found, []int{i, i + utf8.RuneLen(r)})
 		}
 	}
 	return between(s, found)

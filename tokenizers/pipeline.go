@@ -77,26 +77,24 @@ func (p *pipeline) EncodeSpecial(text string) Encoding { return p.encode(text, t
 
 func (p *pipeline) encode(in string, special bool) Encoding {
 	src := text{s: ValidText(in)}
-	out := make([]piece, 0, len(src.s)/3+4)
-	var found []token
+	capacity := len(src.s)/3 + 4 // about what English and source code need
+	out := output{Encoding: Encoding{IDs: make([]int, 0, capacity), Offsets: make([][2]int, 0, capacity)}, src: src.s}
+	buf := make([]token, 0, cacheMaxWord)
 	word := func(t text) {
-		found = p.model.tokenize(t.s, found[:0])
-		for _, k := range found {
-			start, end := t.original(int(k.start), int(k.end))
-			one := piece{id: int(k.id), start: start, end: end}
+		for _, k := range p.model.tokenize(t.s, buf) {
+			out.IDs = append(out.IDs, int(k.id))
+			out.Offsets = append(out.Offsets, t.original(int(k.start), int(k.end)))
 			if p.blanks != nil {
-				one.lead, one.trail = p.blanks[k.id][0], p.blanks[k.id][1]
+				out.blanks = append(out.blanks, p.blanks[k.id])
 			}
-			out = append(out, one)
 		}
 	}
 	addedToken := func(t text, tok *addedToken) {
-		start, end := t.original(0, len(t.s))
-		one := piece{id: tok.ID, start: start, end: end}
+		out.IDs = append(out.IDs, tok.ID)
+		out.Offsets = append(out.Offsets, t.original(0, len(t.s)))
 		if p.blanks != nil {
-			one.lead, one.trail = leadingBlanks(t.s), trailingBlanks(t.s)
+			out.blanks = append(out.blanks, [2]int{leadingBlanks(t.s), trailingBlanks(t.s)})
 		}
-		out = append(out, one)
 	}
 	p.added.split(&p.added.plain, src, addedToken, func(t text) {
 		if p.norm != nil {
@@ -105,14 +103,9 @@ func (p *pipeline) encode(in string, special bool) Encoding {
 		p.added.split(&p.added.processed, t, addedToken, func(t text) { runSteps(p.steps, t, word) })
 	})
 	for _, s := range p.post {
-		out = s.apply(out, src.s, special)
+		s.apply(&out, special)
 	}
-	enc := Encoding{IDs: make([]int, len(out)), Offsets: make([][2]int, len(out))}
-	for i, o := range out {
-		enc.IDs[i] = o.id
-		enc.Offsets[i] = [2]int{o.start, o.end}
-	}
-	return enc
+	return out.Encoding
 }
 
 func (p *pipeline) Decode(ids []int, skipSpecial bool) string {

@@ -6,18 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// piece is a token of a text on its way out: its id, where it lies, and how many of its characters at either end are
-// blanks (kept only if a step of the post-processor asks).
-type piece struct {
-	id          int
-	start, end  int
-	lead, trail int
+// output is an encoding on its way out.
+type output struct {
+	Encoding
+	src    string   // the text that offsets refer to
+	blanks [][2]int // how many characters at either end of each token are blanks; only if a step asks
 }
 
 // postStep is a step of the post-processor.
 type postStep interface {
-	// apply works on the pieces of text src; it adds tokens only where special is true.
-	apply(pieces []piece, src string, special bool) []piece
+	// apply changes the output; it adds tokens only where special is true.
+	apply(out *output, special bool)
 }
 
 const postProcessors = "ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing, Sequence"
@@ -126,38 +125,45 @@ type templateItem struct {
 	ids  []int
 }
 
-func (t template) apply(pieces []piece, _ string, special bool) []piece {
-	out := make([]piece, 0, len(pieces)+len(t))
+func (t template) apply(out *output, special bool) {
+	in := *out
+	n := len(in.IDs) + len(t)
+	out.IDs, out.Offsets, out.blanks = make([]int, 0, n), make([][2]int, 0, n), nil
 	for _, item := range t {
 		if item.text {
-			out = append(out, pieces...)
+			out.IDs = append(out.IDs, in.IDs...)
+			out.Offsets = append(out.Offsets, in.Offsets...)
+			out.blanks = append(out.blanks, in.blanks...)
 		} else if special {
 			for _, id := range item.ids {
-				out = append(out, piece{id: id})
+				out.IDs = append(out.IDs, id)
+				out.Offsets = append(out.Offsets, [2]int{})
+				if in.blanks != nil {
+					out.blanks = append(out.blanks, [2]int{})
+				}
 			}
 		}
 	}
-	return out
 }
 
 // trimOffsets takes blanks out of offsets. With prefixSpace a lone blank at the start of the text was added and is kept.
 type trimOffsets struct{ prefixSpace bool }
 
-func (t trimOffsets) apply(pieces []piece, src string, _ bool) []piece {
-	for i := range pieces {
-		p := &pieces[i]
-		lead, trail := p.lead, p.trail
-		if lead == 1 && t.prefixSpace && (i == 0 || p.start == 0) {
+func (t trimOffsets) apply(out *output, _ bool) {
+	for i, blanks := range out.blanks {
+		start, end := out.Offsets[i][0], out.Offsets[i][1]
+		lead, trail := blanks[0], blanks[1]
+		if lead == 1 && t.prefixSpace && (i == 0 || start == 0) {
 			lead = 0
 		}
-		for ; lead > 0 && p.start < p.end; lead-- {
-			_, n := utf8.DecodeRuneInString(src[p.start:])
-			p.start = min(p.start+n, p.end)
+		for ; lead > 0 && start < end; lead-- {
+			_, n := utf8.DecodeRuneInString(out.src[start:])
+			start = min(start+n, end)
 		}
-		for ; trail > 0 && p.start < p.end; trail-- {
-			_, n := utf8.DecodeLastRuneInString(src[:p.end])
-			p.end = max(p.end-n, p.start)
+		for ; trail > 0 && start < end; trail-- {
+			_, n := utf8.DecodeLastRuneInString(out.src[:end])
+			end = max(end-n, start)
 		}
+		out.Offsets[i] = [2]int{start, end}
 	}
-	return pieces
 }

@@ -177,9 +177,28 @@ func (c cutter) split(t text, emit func(word text)) {
 			emit(t.slice(i, j))
 		}
 	}
-	if f, ok := c.pattern.(splitter); ok && c.behavior != contiguous && !c.invert && c.behavior == isolated {
-		f(t.s, give)
-		return
+	if !c.invert && c.behavior <= isolated {
+		switch f := c.pattern.(type) {
+		case splitter:
+			if c.behavior == isolated {
+				f(t.s, give)
+				return
+			}
+		case runes:
+			done := 0
+			for i, r := range t.s {
+				if !f(r) {
+					continue
+				}
+				give(done, i)
+				done = i + utf8.RuneLen(r)
+				if c.behavior == isolated {
+					give(i, done)
+				}
+			}
+			give(done, len(t.s))
+			return
+		}
 	}
 	all := c.pattern.matches(t.s)
 	if c.invert {

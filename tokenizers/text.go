@@ -1,9 +1,12 @@
 package tokenizers
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // span is a range of bytes [start, end) of the original text.
-type span struct{ start, end int }
+type span struct{ start, end int32 }
 
 // text is a piece of text on its way through normalizer and pre-tokenizer that remembers where in the original each of
 // its bytes came from.
@@ -20,7 +23,7 @@ func (t text) slice(i, j int) text {
 	}
 	out := text{s: t.s[i:j], base: t.base, align: t.align[i:j]}
 	if i < j {
-		out.base = t.align[i].start
+		out.base = int(t.align[i].start)
 	}
 	return out
 }
@@ -37,18 +40,25 @@ func (t text) at(i int) span {
 	for end < len(t.s) && !utf8.RuneStart(t.s[end]) {
 		end++
 	}
-	return span{t.base + start, t.base + end}
+	return span{int32(t.base + start), int32(t.base + end)}
 }
 
 // original is where bytes [i, j) came from, widened to whole characters.
-func (t text) original(i, j int) (start, end int) {
+func (t text) original(i, j int) [2]int {
+	if t.align == nil {
+		end := min(j, len(t.s))
+		for i > 0 && i < len(t.s) && !utf8.RuneStart(t.s[i]) {
+			i--
+		}
+		for end < len(t.s) && !utf8.RuneStart(t.s[end]) {
+			end++
+		}
+		return [2]int{t.base + i, t.base + end}
+	}
 	if i >= j || i >= len(t.s) {
-		return t.base + i, t.base + j
+		return [2]int{t.base + i, t.base + j}
 	}
-	if j > len(t.s) {
-		j = len(t.s)
-	}
-	return t.at(i).start, t.at(j - 1).end
+	return [2]int{int(t.align[i].start), int(t.align[min(j, len(t.s))-1].end)}
 }
 
 // aligned collects the characters of a changed text.
@@ -80,8 +90,11 @@ func (a *aligned) copy(t text, i, j int) {
 		return
 	}
 	for k := i; k < j; {
-		_, n := utf8.DecodeRuneInString(t.s[k:])
-		sp := span{t.base + k, t.base + k + n}
+		n := 1
+		if t.s[k] >= utf8.RuneSelf {
+			_, n = utf8.DecodeRuneInString(t.s[k:])
+		}
+		sp := span{int32(t.base + k), int32(t.base + k + n)}
 		for range n {
 			a.align = append(a.align, sp)
 		}
@@ -98,29 +111,61 @@ type edit struct {
 	delta int
 }
 
-// apply changes t as edits say. An inserted character came from where the last one used up came from.
-func (t text) apply(edits []edit) text {
-	a := newAligned(t)
-	at := 0
-	next := func() {
-		if at < len(t.s) {
-			_, n := utf8.DecodeRuneInString(t.s[at:])
-			at += n
-		}
-	}
+// apply appends bytes [at, end) of t, changed as edits say. An inserted character came from where the last one used up
+// came from.
+func (a *aligned) apply(t text, at, end int, edits []edit) {
 	for _, e := range edits {
 		switch {
-		case e.delta > 0 && at == 0:
-			a.add(e.r, span{t.base, t.base})
-		case e.delta > 0:
+		case e.delta > 0 && at > 0:
 			a.add(e.r, t.at(at-1))
-		case at >= len(t.s):
-			a.add(e.r, span{t.base, t.base})
+		case e.delta > 0 || at >= end:
+			a.add(e.r, span{int32(t.base), int32(t.base)})
 		default:
 			a.add(e.r, t.at(at))
-			for range 1 - e.delta {
-				next()
+			for n := 1 - e.delta; n > 0 && at < end; n-- {
+				_, size := utf8.DecodeRuneInString(t.s[at:])
+				at += size
 			}
+		}
+	}
+}
+
+// mapRunes replaces characters one by one.
+func (t text) mapRunes(to func(r rune) rune) text {
+	first := strings.IndexFunc(t.s, func(r rune) bool { return to(r) != r })
+	if first < 0 {
+		return t
+	}
+	// As long as no character changes its length the alignment stays what it is.
+	out := make([]byte, 0, len(t.s))
+	out = append(out, t.s[:first]...)
+	for i, r := range t.s[first:] {
+		out = utf8.AppendRune(out, to(r))
+		if len(out) != first+i+utf8.RuneLen(r) {
+			return t.mapLengths(to)
+		}
+	}
+	return text{s: string(out), base: t.base, align: t.align}
+}
+
+// mapLengths is mapRunes where characters change their length.
+func (t text) mapLengths(to func(r rune) rune) text {
+	a := newAligned(t)
+	for i, r := range t.s {
+		a.add(to(r), t.at(i))
+	}
+	return a.text()
+}
+
+// keep drops the characters that want rejects.
+func (t text) keep(want func(r rune) bool) text {
+	if strings.IndexFunc(t.s, func(r rune) bool { return !want(r) }) < 0 {
+		return t
+	}
+	a := newAligned(t)
+	for i, r := range t.s {
+		if want(r) {
+			a.add(r, t.at(i))
 		}
 	}
 	return a.text()

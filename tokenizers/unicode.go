@@ -2,7 +2,7 @@ package tokenizers
 
 import "unicode"
 
-func isSpace(r rune) bool { return unicode.Is(unicode.White_Space, r) }
+func isSpace(r rune) bool { return unicode.IsSpace(r) }
 
 func isLetter(r rune) bool { return unicode.Is(unicode.L, r) || unicode.Is(lettersAdded, r) }
 
@@ -33,6 +33,9 @@ func isControl(r rune) bool {
 	case '\t', '\n', '\r':
 		return false
 	}
+	if r < 0x80 {
+		return r < ' ' || r == 0x7F
+	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && !unicode.Is(controlsLater, r)
 }
 
@@ -56,17 +59,10 @@ func isMark(r rune) bool {
 
 // isChinese tells the blocks that BERT sets blanks around.
 func isChinese(r rune) bool {
+	if r < 0x3400 {
+		return false
+	}
 	return 0x4E00 <= r && r <= 0x9FFF || 0x3400 <= r && r <= 0x4DBF || 0x20000 <= r && r <= 0x2A6DF ||
 		0x2A700 <= r && r <= 0x2B73F || 0x2B740 <= r && r <= 0x2B81F || 0x2B920 <= r && r <= 0x2CEAF ||
 		0xF900 <= r && r <= 0xFAFF || 0x2F800 <= r && r <= 0x2FA1F
-}
-
-// lower calls emit for each character of r's lower-case mapping, without context.
-func lower(r rune, emit func(r rune)) {
-	if r == 'İ' { // the one mapping to two characters (SpecialCasing.txt)
-		emit('i')
-		emit('\u0307')
-		return
-	}
-	emit(unicode.ToLower(r))
 }

@@ -41,18 +41,8 @@ func newWordPiece(cfg modelConfig) (*wordPiece, error) {
 
 func (m *wordPiece) unknown() string { return m.unkToken }
 
-func (m *wordPiece) tokenize(word string, dst []token) []token {
-	if len(word) > cacheMaxWord {
-		return m.split(word, dst)
-	}
-	slot := m.cache.slot(word)
-	if hit := slot.Load(); hit != nil && hit.word == word {
-		return append(dst, hit.tokens...)
-	}
-	n := len(dst)
-	dst = m.split(word, dst)
-	m.cache.put(slot, word, dst[n:])
-	return dst
+func (m *wordPiece) tokenize(word string, buf []token) []token {
+	return m.cache.tokenize(word, buf, m.split)
 }
 
 func (m *wordPiece) split(word string, dst []token) []token {
