@@ -61,7 +61,7 @@ func (n *neuron) measure(ctx context.Context, all []measurement) ([]*Measured, e
 			requests = append(requests, request{m.ids, n.contents(m.ids)})
 		}
 		for row := range m.rows() {
-			requests = append(requests, n.masked(*m, row))
+			requests = append(requests, n.maskedRequest(*m, row))
 		}
 	}
 	answers, err := n.ask(ctx, requests)
@@ -101,8 +101,8 @@ func (m *measurement) after(row int) []int {
 	return nil
 }
 
-// masked asks the activations of the columns with token row masked.
-func (n *neuron) masked(m measurement, row int) request {
+// maskedRequest asks the activations of the columns with token row masked.
+func (n *neuron) maskedRequest(m measurement, row int) request {
 	ids := append([]int(nil), m.ids[:m.rows()]...)
 	ids[row] = n.maskID
 	return request{ids, m.after(row)}
