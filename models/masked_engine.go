@@ -29,7 +29,6 @@ func newMaskedEngine(backend compute.Backend, config maskedConfig, files safeten
 	if err != nil {
 		return nil, err
 	}
-	config.InFirst = true
 	return &maskedEngine{
 		config:   config.BERT,
 		shapes:   newMaskedShapes(config.BERT),

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // bertModules translates the module names of DistilBERT, which the graph functions use, into those of BERT.
@@ -62,7 +61,7 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// maskedLayout finds the parameters of a masked model in its files. Dense weights become [d_in, d_out].
+// maskedLayout finds the parameters of a masked model in its files.
 func maskedLayout(config maskedConfig, files safetensors.Weights) (layout, error) {
 	views := map[string]view{}
 	for _, parameter := range append(config.BodyParameters(), config.HeadParameters()...) {
@@ -75,18 +74,10 @@ func maskedLayout(config maskedConfig, files safetensors.Weights) (layout, error
 			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM", strings.Join(names, " or "))
 		}
 		v := plain(names[at], parameter.Shape...)
-		if isDense(parameter) {
-			v = transposed(names[at], parameter.Shape[1], parameter.Shape[0])
-		}
 		if err := v.check(files); err != nil {
 			return nil, err
 		}
 		views[parameter.Name] = v
 	}
 	return func(name string) (view, bool) { v, ok := views[name]; return v, ok }, nil
-}
-
-// isDense tells the matrices of dense layers from embeddings, one of which the decoder is.
-func isDense(p transformer.Param) bool {
-	return len(p.Shape) == 2 && p.Name != decoderWeight && !strings.Contains(p.Name, "embeddings")
 }

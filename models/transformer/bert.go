@@ -24,9 +24,6 @@ type BERT struct {
 	TokenTypes    int     // rows of the token type embedding, 0 where there is none; only type 0 is used
 	Epsilon       float64 // of every LayerNorm
 	Activation    string  // of the MLPs and the head: one of [BERTActivations]
-	// InFirst says that Weights answers with dense weights as [d_in, d_out], which CPUs multiply faster, instead of the
-	// file's [d_out, d_in].
-	InFirst bool
 }
 
 // Param is a named parameter and its shape.
@@ -114,15 +111,15 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 	at := hook.in(layer)
 	dims := x.Shape().Dimensions
 	heads := func(module string) *Node {
-		return Reshape(c.dense(w, bertLayer(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
+		return Reshape(bertDense(w, bertLayer(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
 	}
 	z := attention(heads("q_lin"), heads("k_lin"), heads("v_lin"))
-	z = c.dense(w, bertLayer(layer, "attention.out_lin"), Reshape(z, dims...))
+	z = bertDense(w, bertLayer(layer, "attention.out_lin"), Reshape(z, dims...))
 	x = at("hook_normalized_resid_mid", c.norm(w, bertLayer(layer, "sa_layer_norm"), Add(x, z)))
 
-	pre := at("mlp.hook_pre", c.dense(w, bertLayer(layer, "ffn.lin1"), x))
+	pre := at("mlp.hook_pre", bertDense(w, bertLayer(layer, "ffn.lin1"), x))
 	post := at("mlp.hook_post", bertActivation(c.Activation, pre))
-	mlp := c.dense(w, bertLayer(layer, "ffn.lin2"), post)
+	mlp := bertDense(w, bertLayer(layer, "ffn.lin2"), post)
 	return at("hook_normalized_resid_post", c.norm(w, bertLayer(layer, "output_layer_norm"), Add(x, mlp)))
 }
 
@@ -131,7 +128,7 @@ func (c BERT) Unembed(w Weights, rows *Node) *Node { return c.Decode(w, c.Transf
 
 // Transform is the head's own layer, rows [n, d_model] to the same.
 func (c BERT) Transform(w Weights, rows *Node) *Node {
-	return c.norm(w, bertHeadNorm, bertActivation(c.Activation, c.dense(w, bertHeadDense, rows)))
+	return c.norm(w, bertHeadNorm, bertActivation(c.Activation, bertDense(w, bertHeadDense, rows)))
 }
 
 // Decode compares transformed rows [n, d_model] with every word: [n, d_vocab]. Where Weights has no decoder (nil), the
@@ -149,13 +146,9 @@ func (c BERT) norm(w Weights, module string, x *Node) *Node {
 	return layerNorm(x, w(module+".weight"), w(module+".bias"), c.Epsilon)
 }
 
-// dense is x·Wᵀ + b.
-func (c BERT) dense(w Weights, module string, x *Node) *Node {
-	layout := compute.DenseLayoutOutputsInput
-	if c.InFirst {
-		layout = compute.DenseLayoutInputOutputs
-	}
-	return project(x, w(module+".weight"), w(module+".bias"), layout)
+// bertDense is x·Wᵀ + b.
+func bertDense(w Weights, module string, x *Node) *Node {
+	return project(x, w(module+".weight"), w(module+".bias"), compute.DenseLayoutOutputsInput)
 }
 
 // bertActivation applies the function that a Hugging Face configuration names.
