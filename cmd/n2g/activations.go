@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
 
@@ -70,10 +71,9 @@ a tokenizer.`
 		}
 		defer model.Close()
 		if ids == nil {
-			if ids, err = model.Tokenize(text); err != nil {
+			if ids, err = n2g.Prompt(model, text); err != nil {
 				return err
 			}
-			ids = append([]int{model.BOS()}, ids...)
 		}
 		out, err := measure(ctx, model, *layer, *hook, index, ids)
 		if err != nil {
