@@ -225,17 +225,13 @@ func TestMineEqualsTop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := func(name string) (string, bool) {
-		file, ok := fsys[name]
-		return string(file.Data), ok
-	}
 	for _, layer := range []int{0, 2} {
 		for n := range 5 {
 			want, err := corpus.Top(ctx, model, n2g.Site{Layer: layer, Index: n, Hook: "hook_mid"}, corpus.FS(fsys), o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := index.Examples(layer, n, document)
+			got, err := index.Examples(layer, n, fsys)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,11 +243,17 @@ func TestMineEqualsTop(t *testing.T) {
 			}
 		}
 	}
-	if _, err := index.Examples(1, 0, document); err == nil {
+	if _, err := index.Examples(1, 0, fsys); err == nil {
 		t.Error("a layer that was not mined has examples")
 	}
-	if _, err := index.Examples(0, 0, func(string) (string, bool) { return "", true }); err == nil {
+	for name := range fsys {
+		fsys[name] = &fstest.MapFile{}
+	}
+	if _, err := index.Examples(0, 0, fsys); err == nil {
 		t.Error("a span beyond its document was accepted")
+	}
+	if _, err := index.Examples(0, 0, fstest.MapFS{}); err == nil {
+		t.Error("a span of a missing document was accepted")
 	}
 }
 
@@ -286,7 +288,7 @@ func FuzzReadIndex(f *testing.F) {
 			return
 		}
 		for _, n := range index.Neurons {
-			index.Examples(n.Layer, n.Neuron, func(string) (string, bool) { return "abc", true })
+			index.Examples(n.Layer, n.Neuron, fstest.MapFS{"a": {Data: []byte("abc")}})
 		}
 	})
 }

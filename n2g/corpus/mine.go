@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -182,8 +183,8 @@ func ReadIndex(r io.Reader) (*Index, error) {
 	return &index, nil
 }
 
-// Examples returns a neuron's examples, their texts taken from document, which finds a document's content by name.
-func (x *Index) Examples(layer, neuron int, document func(name string) (string, bool)) (*n2g.Examples, error) {
+// Examples returns a neuron's examples, their texts read from the corpus that was mined.
+func (x *Index) Examples(layer, neuron int, fsys fs.FS) (*n2g.Examples, error) {
 	at := slices.IndexFunc(x.Neurons, func(n NeuronIndex) bool { return n.Layer == layer && n.Neuron == neuron })
 	if at < 0 {
 		return nil, fmt.Errorf("corpus: the index of %s has no layer %d neuron %d; it holds %d neurons", x.Model, layer, neuron, len(x.Neurons))
@@ -195,11 +196,14 @@ func (x *Index) Examples(layer, neuron int, document func(name string) (string, 
 	found := &n2g.Examples{Layer: layer, Neuron: neuron, Hook: x.Hook, MaxActivation: entry.MaxActivation, Density: new(entry.Density)}
 	for _, i := range entry.Examples {
 		span := x.Spans[i]
-		content, ok := document(span.Document)
-		if !ok || span.Start < 0 || span.Start > span.End || span.End > len(content) {
-			return nil, fmt.Errorf("corpus: the index points to bytes %d to %d of %s, which the corpus lacks; mine it again", span.Start, span.End, span.Document)
+		content, err := fs.ReadFile(fsys, span.Document)
+		if err != nil {
+			return nil, fmt.Errorf("corpus: layer %d neuron %d: %w; the index was mined from another corpus", layer, neuron, err)
 		}
-		found.Prompts = append(found.Prompts, content[span.Start:span.End])
+		if span.Start < 0 || span.Start > span.End || span.End > len(content) {
+			return nil, fmt.Errorf("corpus: the index points to bytes %d to %d of %s, which has %d; mine it again", span.Start, span.End, span.Document, len(content))
+		}
+		found.Prompts = append(found.Prompts, string(content[span.Start:span.End]))
 	}
 	return found, nil
 }
