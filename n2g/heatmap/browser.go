@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // findBrowser returns the path of a Chromium, empty where there is none.
@@ -53,7 +54,11 @@ func screenshot(ctx context.Context, browser, svg string, s scene, scale float64
 		args = append(args, "--no-sandbox") // its sandbox refuses to run as root
 	}
 	command := exec.CommandContext(ctx, browser, append(args, "file://"+page)...)
+	command.WaitDelay = 5 * time.Second // its children may outlive it when ctx ends
 	said, err := command.CombinedOutput()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("heatmap: %s could not draw the map (%w): %s", browser, err, lastLine(said))
 	}

@@ -144,6 +144,9 @@ func (w *writer) names() {
 
 // hues declares the rows' colours once, where the cells find them by their place in the column.
 func (w *writer) hues() string {
+	if len(w.h.Rows) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	for k, row := range w.h.Rows {
 		if k > 0 {

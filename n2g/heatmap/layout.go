@@ -19,6 +19,7 @@ type scene struct {
 
 // group is a token's shapes, which share a tooltip; or others without.
 type group struct {
+	box     bool // a token's
 	tooltip string
 	shapes  []shape
 }
@@ -129,12 +130,12 @@ type layout struct {
 
 func (h HeatMap) layout(f face) scene {
 	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin}
-	if l.width <= 0 {
+	if !(l.width > 0) {
 		l.width = 900
 	}
 	l.width = max(l.width, 160)
 	if h.Title != "" {
-		l.add("", shape{x: margin, y: l.y + 12, text: f.show(label(h.Title)), size: 14, bold: true, fill: paint{ink, 1}})
+		l.add(shape{x: margin, y: l.y + 12, text: f.show(label(h.Title)), size: 14, bold: true, fill: paint{ink, 1}})
 		l.y += 26
 	}
 	if len(h.Tokens) > 0 {
@@ -152,8 +153,14 @@ func (h HeatMap) layout(f face) scene {
 	return l.scene
 }
 
-func (l *layout) add(tooltip string, shapes ...shape) {
-	l.scene.groups = append(l.scene.groups, group{tooltip, shapes})
+// add places shapes that are no token's.
+func (l *layout) add(shapes ...shape) {
+	l.scene.groups = append(l.scene.groups, group{shapes: shapes})
+}
+
+// addBox places the shapes of token i.
+func (l *layout) addBox(i int, shapes ...shape) {
+	l.scene.groups = append(l.scene.groups, group{box: true, tooltip: l.h.tooltip(i), shapes: shapes})
 }
 
 // figure places the published form: boxed columns, the rows' names before each line of them.
@@ -189,7 +196,7 @@ func (l *layout) figure() {
 func (l *layout) rowNames() {
 	for k, row := range l.h.Rows {
 		y := l.y + tokenRow + float64(k)*valueRow
-		l.add("", shape{x: margin, y: y + 13, text: l.face.show(label(row.Name)), size: labelSize, fill: paint{muted, 1}})
+		l.add(shape{x: margin, y: y + 13, text: l.face.show(label(row.Name)), size: labelSize, fill: paint{muted, 1}})
 	}
 }
 
@@ -208,7 +215,7 @@ func (l *layout) box(i int, text string, cells int, w, height float64) {
 			shape{x: l.x + w/2, y: y + 13, text: number(v), size: labelSize, anchor: middle, fill: text})
 	}
 	border := shape{x: l.x, y: l.y, w: w, h: height, radius: 4, stroke: paint{line, 1}}
-	l.add(l.h.tooltip(i), append(shapes, outlined(border, l.h.mark(i)))...)
+	l.addBox(i, append(shapes, outlined(border, l.h.mark(i)))...)
 }
 
 // running places running text, on the first row's colours or over strips of all rows.
@@ -258,7 +265,7 @@ func (l *layout) word(i int, text string, cells int, w float64) {
 			}
 		}
 	}
-	l.add(l.h.tooltip(i), shapes...)
+	l.addBox(i, shapes...)
 }
 
 // legend places each row's scale and what the outlines mean.
@@ -292,10 +299,10 @@ func (l *layout) legend() {
 				share = (float64(s) - 7.5) / 7.5
 			}
 			fill, _ := shade(row, share*row.max())
-			l.add("", shape{x: l.x, y: l.y - 9, w: 8, h: 10, fill: fill})
+			l.add(shape{x: l.x, y: l.y - 9, w: 8, h: 10, fill: fill})
 			l.x += 8
 		}
-		l.add("", shape{x: swatch, y: l.y - 9, w: float64(steps) * 8, h: 10, radius: 1, stroke: paint{line, 1}})
+		l.add(shape{x: swatch, y: l.y - 9, w: float64(steps) * 8, h: 10, radius: 1, stroke: paint{line, 1}})
 		l.x += 5
 		l.write(high, paint{muted, 1})
 		l.x += 20
@@ -306,7 +313,7 @@ func (l *layout) legend() {
 			continue
 		}
 		l.wrap(20 + l.face.width(m.describe(n)))
-		l.add("", outlined(shape{x: l.x + 1, y: l.y - 9, w: 12, h: 10, radius: 2}, m))
+		l.add(outlined(shape{x: l.x + 1, y: l.y - 9, w: 12, h: 10, radius: 2}, m))
 		l.x += 18
 		l.write(m.describe(n), paint{muted, 1})
 		l.x += 20
@@ -322,7 +329,7 @@ func (l *layout) wrap(w float64) {
 }
 
 func (l *layout) write(text string, fill paint) {
-	l.add("", shape{x: l.x, y: l.y, text: text, size: labelSize, fill: fill})
+	l.add(shape{x: l.x, y: l.y, text: text, size: labelSize, fill: fill})
 	l.x += l.face.width(text)
 }
 

@@ -29,13 +29,13 @@ func (h HeatMap) SVG() string {
 	}
 	b.WriteString(`<rect class="hm-bg" width="100%" height="100%" rx="6"/>`)
 	for _, g := range s.groups {
-		if g.tooltip != "" {
+		if g.box {
 			b.WriteString("<g><title>" + html.EscapeString(g.tooltip) + "</title>")
 		}
 		for _, sh := range g.shapes {
 			sh.svg(&b)
 		}
-		if g.tooltip != "" {
+		if g.box {
 			b.WriteString("</g>")
 		}
 	}
