@@ -15,14 +15,14 @@ type Options struct {
 	// MinCount is how often a pair must occur to be merged; 0 is 2. Learning ends early where no pair does.
 	MinCount int
 	// Alphabet bounds the number of different characters of a WordPiece vocabulary, the most frequent ones; words with
-	// another become [UNK]. 0 is 200. A byte-level vocabulary always holds all 256 bytes.
+	// another become [UNK]. 0 is 120. A byte-level vocabulary always holds all 256 bytes.
 	Alphabet int
 }
 
 func (o Options) withDefaults() Options {
 	o.Size = cmp.Or(o.Size, 4096)
 	o.MinCount = cmp.Or(o.MinCount, 2)
-	o.Alphabet = cmp.Or(o.Alphabet, 200)
+	o.Alphabet = cmp.Or(o.Alphabet, 120)
 	return o
 }
 
@@ -31,8 +31,8 @@ type Vocabulary struct {
 	// Tokens holds the entries by id, spelled as in tokenizer.json: bytes as GPT-2's printable characters, word pieces
 	// with "##".
 	Tokens []string
-	// Merges holds the two parts of each merged entry, in the order learned: entry len(Tokens)-len(Merges)+i is made
-	// of Merges[i]. A WordPiece tokenizer has no use for them; they are not written for one.
+	// Merges holds the two parts of each merge, in the order learned. A WordPiece tokenizer has no use for them; they
+	// are not written for one.
 	Merges [][2]string
 
 	kind kind
@@ -81,14 +81,15 @@ func ByteLevel(ctx context.Context, words *Words, opts Options) (*Vocabulary, er
 }
 
 // WordPiece learns an uncased BERT vocabulary from a table made by [NewBERTWords]: ids 0 to 4 are [PAD], [UNK],
-// [CLS], [SEP] and [MASK]; the characters follow, then, each with "##" before it, the characters that continue a word,
-// then the merges. Every character stands in both forms, so a word of known characters is never [UNK].
+// [CLS], [SEP] and [MASK]; the characters follow, then, each with "##" before it, those that continue a word somewhere
+// (punctuation never does), then the merges.
 func WordPiece(ctx context.Context, words *Words, opts Options) (*Vocabulary, error) {
 	opts = opts.withDefaults()
 	v := &Vocabulary{Tokens: slices.Clone(wordPieceSpecials), kind: wordPiece}
 	list := words.sorted()
 	alphabet := frequentRunes(words, list, opts.Alphabet)
-	if least := len(v.Tokens) + 2*len(alphabet); opts.Size < least {
+	inside := runesInside(list, alphabet)
+	if least := len(v.Tokens) + len(alphabet) + len(inside); opts.Size < least {
 		return nil, fmt.Errorf("learn: a WordPiece vocabulary of %d entries cannot hold %d characters and the special tokens: ask for at least %d or a smaller alphabet", opts.Size, len(alphabet), least)
 	}
 	first, later := make(map[rune]int32), make(map[rune]int32)
@@ -96,7 +97,7 @@ func WordPiece(ctx context.Context, words *Words, opts Options) (*Vocabulary, er
 		first[r] = int32(len(v.Tokens))
 		v.Tokens = append(v.Tokens, string(r))
 	}
-	for _, r := range alphabet {
+	for _, r := range inside {
 		later[r] = int32(len(v.Tokens))
 		v.Tokens = append(v.Tokens, continuing+string(r))
 	}
@@ -143,6 +144,23 @@ func frequentRunes(words *Words, list []string, n int) []rune {
 	runes = runes[:min(n, len(runes))]
 	slices.Sort(runes)
 	return runes
+}
+
+// runesInside lists the characters of the alphabet that some word has in another place than its first.
+func runesInside(list []string, alphabet []rune) []rune {
+	seen := make(map[rune]bool)
+	for _, word := range list {
+		for at, r := range word {
+			seen[r] = seen[r] || at > 0
+		}
+	}
+	var inside []rune
+	for _, r := range alphabet {
+		if seen[r] {
+			inside = append(inside, r)
+		}
+	}
+	return inside
 }
 
 // grow merges pairs until the vocabulary is full.
