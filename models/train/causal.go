@@ -1,0 +1,206 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
+)
+
+// causalConfig is config.json of a TransformerLens model, with what the training gave.
+type causalConfig struct {
+	Layers        int     `json:"n_layers"`
+	DModel        int     `json:"d_model"`
+	Context       int     `json:"n_ctx"`
+	DHead         int     `json:"d_head"`
+	Heads         int     `json:"n_heads"`
+	DMLP          int     `json:"d_mlp"`
+	DVocab        int     `json:"d_vocab"`
+	Activation    string  `json:"act_fn"`
+	Normalization string  `json:"normalization_type"`
+	Positions     string  `json:"positional_embedding_type"`
+	Direction     string  `json:"attention_dir"`
+	Epsilon       float64 `json:"eps"`
+	Seed          uint64  `json:"seed"`
+	Format        string  `json:"format"`
+	Name          string  `json:"model_name"`
+	Report
+}
+
+// Causal trains a SoLU model (https://transformer-circuits.pub/2022/solu) to predict the next token, on windows of the
+// corpus with BOS in front, and writes it to opts.Out as TransformerLens lays such models out: config.json,
+// model.safetensors in half precision, tokenizer.json and tokenizer_config.json. A run that was stopped goes on from
+// its checkpoint, and ends with the same model.
+func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
+	if err := setDefaults(&opts); err != nil {
+		return nil, err
+	}
+	s := opts.schedule()
+	if err := s.check(opts.DModel, opts.Heads); err != nil {
+		return nil, err
+	}
+	backend, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	m, err := prepare(ctx, s, learn.NewByteLevelWords(), opts.Vocabulary, opts.Context, learn.ByteLevel)
+	if err != nil {
+		return nil, err
+	}
+	shape := transformer.Decoder{Layers: opts.Layers, DModel: opts.DModel, Heads: opts.Heads, DHead: opts.DModel / opts.Heads,
+		DMLP: opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
+	t, err := newTrainer(backend, causalParameters(shape), causalObjective(shape), shards, opts.Seed)
+	if err != nil {
+		return nil, err
+	}
+	bos := int32(m.tokenizer.Special().BOS)
+	loss, err := t.run(ctx, s, m, func(_ int, picked []int) [][]*tensors.Tensor {
+		var parts [][]*tensors.Tensor
+		for shard := range shards {
+			n := len(picked) / shards
+			parts = append(parts, causalBatch(m.train, picked[shard*n:(shard+1)*n], bos))
+		}
+		return parts
+	})
+	if err != nil {
+		return nil, err
+	}
+	weights, err := t.weightsFile()
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Steps: t.done, Tokens: t.done * s.batch * m.train.length, Loss: loss}
+	s.say("measuring on held-out windows")
+	if err := t.judgeCausal(ctx, shape, m.heldOut, s.heldOut, bos, report); err != nil {
+		return nil, err
+	}
+	config := causalConfig{Layers: shape.Layers, DModel: shape.DModel, Context: shape.Positions, DHead: shape.DHead, Heads: shape.Heads,
+		DMLP: shape.DMLP, DVocab: shape.DVocab, Activation: shape.Activation, Normalization: "LN", Positions: "standard",
+		Direction: "causal", Epsilon: shape.Epsilon, Seed: opts.Seed, Format: "transformer_lens", Name: opts.Name, Report: *report}
+	return report, writeModel(s.out, weights, config, m.vocabulary, opts.Context)
+}
+
+// causalObjective is the mean loss of predicting targets [batch, seq] after ids [batch, seq].
+func causalObjective(shape transformer.Decoder) objective {
+	return func(w transformer.Weights, inputs []*Node) *Node {
+		logits := causalLogits(shape, w, inputs[0])
+		return transformer.CrossEntropy(logits, Reshape(inputs[1], -1))
+	}
+}
+
+// causalLogits predicts after each of ids [batch, seq]: [batch·seq, d_vocab].
+func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node) *Node {
+	x := shape.Embed(w, ids, nil, nil)
+	for layer := range shape.Layers {
+		x = shape.Block(w, layer, x, shape.Causal(layer), nil)
+	}
+	return shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
+}
+
+// causalParameters says how each parameter starts: matrices so that they keep the scale of what they multiply, those
+// that write to the residual stream smaller the more layers there are (Radford et al. 2019), norms as identities.
+func causalParameters(shape transformer.Decoder) []parameter {
+	var list []parameter
+	for _, param := range shape.Parameters() {
+		p := parameter{Param: param}
+		name := param.Name[strings.LastIndexByte(param.Name, '.')+1:]
+		switch {
+		case name == "w":
+			p.start = 1
+		case name == "W_E" || name == "W_pos" || name == "W_U":
+			p.spread = 0.02
+		case strings.HasPrefix(name, "W_"):
+			p.muon = true
+			p.spread = 0.5 / math.Sqrt(float64(fanIn(name, shape)))
+			if name == "W_O" || name == "W_out" {
+				p.spread /= math.Sqrt(2 * float64(shape.Layers))
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// fanIn is how many values a matrix sums for each of its results.
+func fanIn(name string, shape transformer.Decoder) int {
+	switch name {
+	case "W_O":
+		return shape.Heads * shape.DHead
+	case "W_out":
+		return shape.DMLP
+	}
+	return shape.DModel
+}
+
+// causalBatch is ids and targets of windows: the ids are BOS and the window but its last token, the targets the window.
+func causalBatch(w *windows, picked []int, bos int32) []*tensors.Tensor {
+	ids := make([]int32, 0, len(picked)*w.length)
+	targets := make([]int32, 0, len(picked)*w.length)
+	for _, i := range picked {
+		window := w.at(i)
+		ids = append(append(ids, bos), window[:w.length-1]...)
+		targets = append(targets, window...)
+	}
+	return []*tensors.Tensor{
+		tensors.FromFlatDataAndDimensions(ids, len(picked), w.length),
+		tensors.FromFlatDataAndDimensions(targets, len(picked), w.length),
+	}
+}
+
+// judgeCausal measures loss and accuracy on held-out windows.
+func (t *trainer) judgeCausal(ctx context.Context, shape transformer.Decoder, w *windows, n int, bos int32, report *Report) error {
+	picked := w.spread(n)
+	var parts [][]*tensors.Tensor
+	for len(picked) > 0 {
+		size := min(judged, len(picked))
+		parts = append(parts, causalBatch(w, picked[:size], bos))
+		picked = picked[size:]
+	}
+	return t.judge(ctx, report, parts, func(w transformer.Weights, in []*Node) (logits, targets *Node) {
+		return causalLogits(shape, w, in[0]), Reshape(in[1], -1)
+	})
+}
+
+// judged is how many windows are judged at a time.
+const judged = 8
+
+// judge measures the mean loss and how often the most probable entry is the target, over all parts.
+func (t *trainer) judge(ctx context.Context, report *Report, parts [][]*tensors.Tensor, predict func(w transformer.Weights, in []*Node) (logits, targets *Node)) error {
+	n := len(t.params)
+	program, err := NewExec(t.backend, func(in []*Node) []*Node {
+		byName := make(map[string]*Node, n)
+		for i, p := range t.params {
+			byName[p.Name] = in[i]
+		}
+		logits, targets := predict(func(name string) *Node { return byName[name] }, in[n:])
+		right := Equal(ArgMax(logits, -1, dtypes.Int32), targets)
+		return []*Node{transformer.CrossEntropy(logits, targets), ReduceAllMean(ConvertDType(right, dtypes.Float32))}
+	})
+	if err != nil {
+		return fmt.Errorf("building the measurement: %w", err)
+	}
+	var loss, top float64
+	for _, part := range parts {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("measuring on held-out text: %w", err)
+		}
+		out, err := program.Call(arguments(t.weights, part)...)
+		if err != nil {
+			return fmt.Errorf("measuring on held-out text: %w", err)
+		}
+		count := part[len(part)-1].Shape().Size()
+		report.HeldOutTokens += count
+		loss += float64(count) * float64(tensors.ToScalar[float32](out[0]))
+		top += float64(count) * float64(tensors.ToScalar[float32](out[1]))
+		release(out)
+	}
+	report.HeldOutLoss = loss / float64(report.HeldOutTokens)
+	report.HeldOutTop1 = top / float64(report.HeldOutTokens)
+	return nil
+}

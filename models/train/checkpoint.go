@@ -1,0 +1,98 @@
+package train
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/safetensors"
+)
+
+// A checkpoint is a safetensors file: weights and moments in full precision under "weights/", "first/" and "second/",
+// and in its metadata the steps taken and what the run was made with.
+const (
+	checkpointSteps = "steps"
+	checkpointRun   = "run"
+)
+
+// save writes a checkpoint; a kill while it does so leaves the one before it.
+func (t *trainer) save(path, run string) error {
+	var list []safetensors.Tensor
+	for i, p := range t.params {
+		for _, group := range t.groups() {
+			values, err := tensors.CopyFlatData[float32](group.of[i])
+			if err != nil {
+				return fmt.Errorf("reading %s for the checkpoint: %w", p.Name, err)
+			}
+			list = append(list, safetensors.Tensor{Name: group.prefix + p.Name, Shape: group.of[i].Shape().Dimensions, Data: values})
+		}
+	}
+	return writeAtomically(path, func(w io.Writer) error {
+		return safetensors.Write(w, list, map[string]string{checkpointSteps: strconv.Itoa(t.done), checkpointRun: run})
+	})
+}
+
+// group is weights, first or second moments.
+type group struct {
+	prefix string
+	of     []*tensors.Tensor
+}
+
+func (t *trainer) groups() []group {
+	return []group{{"weights/", t.weights}, {"first/", t.first}, {"second/", t.second}}
+}
+
+// resume takes up the checkpoint at path, if there is one.
+func (t *trainer) resume(path, run string) (found bool, err error) {
+	file, err := safetensors.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if made := file.Metadata()[checkpointRun]; made != run {
+		return false, fmt.Errorf("the checkpoint %s belongs to another run (%s, this one is %s): remove it to begin anew, or name another output folder", path, made, run)
+	}
+	steps, err := strconv.Atoi(file.Metadata()[checkpointSteps])
+	if err != nil {
+		return false, fmt.Errorf("the checkpoint %s does not say how many steps it took: remove it to begin anew", path)
+	}
+	for _, group := range t.groups() {
+		for i, p := range t.params {
+			shape := group.of[i].Shape().Dimensions
+			values := make([]float32, size(shape))
+			if err := file.Float32s(group.prefix+p.Name, values); err != nil {
+				return false, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
+			}
+			group.of[i] = tensor(values, shape)
+		}
+	}
+	t.done = steps
+	return true, nil
+}
+
+// writeAtomically writes a file beside path and then renames it.
+func writeAtomically(path string, write func(io.Writer) error) (err error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("writing %s: %w", path, err), os.Remove(temp.Name()))
+		}
+	}()
+	buffered := bufio.NewWriterSize(temp, 1<<20)
+	if err := errors.Join(write(buffered), buffered.Flush(), temp.Sync(), temp.Chmod(0o644), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}

@@ -1,0 +1,130 @@
+package train
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+)
+
+// CausalOptions says how a causal SoLU model is trained. The zero value of every field but Out is what made the
+// embedded model; the tags name the command line's flags.
+type CausalOptions struct {
+	Out          string  `json:"-" flag:"out" help:"folder that gets the model; its checkpoint lies beside it"`
+	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
+	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
+	Name         string  `json:"-" flag:"name" default:"tiny" help:"name of the model in its config.json"`
+	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
+	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
+	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, and the model's context length"`
+	Layers       int     `json:"layers" flag:"layers" default:"3" help:"blocks"`
+	DModel       int     `json:"d_model" flag:"d-model" default:"128" help:"width of the residual stream"`
+	DMLP         int     `json:"d_mlp" flag:"d-mlp" default:"512" help:"neurons a layer"`
+	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`
+	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
+	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.005" help:"peak learning rate"`
+	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"50" help:"steps until the peak learning rate"`
+	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights and of the order of the windows"`
+	HeldOut      int     `json:"held_out" flag:"held-out" default:"512" help:"held-out windows that the reported loss is measured on"`
+	Checkpoint   int     `json:"-" flag:"checkpoint" default:"100" help:"steps between checkpoints"`
+
+	// Progress gets a progress bar if it is a terminal, and a line every now and then if it is not; nil is silence.
+	Progress io.Writer `json:"-"`
+}
+
+// MaskedOptions says how a masked DistilBERT model is trained. The zero value of every field but Out is what made the
+// embedded model; the tags name the command line's flags.
+type MaskedOptions struct {
+	Out          string  `json:"-" flag:"out" help:"folder that gets the model; its checkpoint lies beside it"`
+	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
+	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
+	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"name of the model in its config.json"`
+	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
+	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
+	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`
+	Layers       int     `json:"layers" flag:"layers" default:"2" help:"blocks"`
+	DModel       int     `json:"d_model" flag:"d-model" default:"128" help:"width of the residual stream"`
+	DMLP         int     `json:"d_mlp" flag:"d-mlp" default:"512" help:"neurons a layer"`
+	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`
+	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
+	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.004" help:"peak learning rate"`
+	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"50" help:"steps until the peak learning rate"`
+	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights, of the order of the windows and of the masks"`
+	HeldOut      int     `json:"held_out" flag:"held-out" default:"512" help:"held-out windows that the reported figures are measured on"`
+	Checkpoint   int     `json:"-" flag:"checkpoint" default:"100" help:"steps between checkpoints"`
+
+	// Progress gets a progress bar if it is a terminal, and a line every now and then if it is not; nil is silence.
+	Progress io.Writer `json:"-"`
+}
+
+// schedule is what both kinds of training share.
+type schedule struct {
+	out, corpus, backend string
+	steps, batch         int
+	rate                 float64
+	warmUp               int
+	seed                 uint64
+	heldOut, checkpoint  int
+	progress             io.Writer
+	options              any // what a checkpoint must have been made with
+}
+
+func (o CausalOptions) schedule() schedule {
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+}
+
+func (o MaskedOptions) schedule() schedule {
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+}
+
+// setDefaults gives the fields of the struct that options points to, where they are zero, what their tags name.
+func setDefaults(options any) error {
+	v := reflect.ValueOf(options).Elem()
+	for i := range v.NumField() {
+		value, ok := v.Type().Field(i).Tag.Lookup("default")
+		if field := v.Field(i); ok && field.IsZero() {
+			if err := setField(field, value); err != nil {
+				return fmt.Errorf("default of %s: %w", v.Type().Field(i).Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func setField(field reflect.Value, text string) error {
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(text)
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		field.SetInt(int64(n))
+		return err
+	case reflect.Uint64:
+		n, err := strconv.ParseUint(text, 10, 64)
+		field.SetUint(n)
+		return err
+	case reflect.Float64:
+		x, err := strconv.ParseFloat(text, 64)
+		field.SetFloat(x)
+		return err
+	default:
+		return fmt.Errorf("no default can be given to a %s", field.Kind())
+	}
+	return nil
+}
+
+// check refuses what cannot be trained.
+func (s schedule) check(dModel, heads int) error {
+	switch {
+	case s.out == "":
+		return fmt.Errorf("no output folder: say where the model goes (-out)")
+	case s.batch < 2 || s.batch%2 != 0:
+		return fmt.Errorf("a batch of %d windows cannot be halved between two workers: choose an even number", s.batch)
+	case heads < 1 || dModel%heads != 0:
+		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
+	case cmp.Compare(s.rate, 0) <= 0:
+		return fmt.Errorf("a learning rate of %g moves nothing: choose a positive one", s.rate)
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/tokenizers"
+	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
+)
+
+// Report says how a training ended.
+type Report struct {
+	Steps       int     `json:"train_steps"`
+	Tokens      int     `json:"train_tokens"` // seen, repetitions included
+	Loss        float64 `json:"train_loss"`   // of the last steps, nats a predicted token
+	HeldOutLoss float64 `json:"heldout_loss"` // nats a predicted token, of the half-precision weights as written
+	// HeldOutTop1 is how often the most probable entry is the right one; causal: the next token, masked: the masked one.
+	HeldOutTop1   float64 `json:"heldout_top1"`
+	HeldOutTokens int     `json:"heldout_tokens"` // predicted for the two figures
+}
+
+// shards is in how many parts a batch is computed side by side. The pure Go backend computes all but matrix products on
+// one core, so two parts keep two cores busy. It is part of what a result depends on, hence no option.
+const shards = 2
+
+// material is a corpus in a form to train on.
+type material struct {
+	vocabulary     *learn.Vocabulary
+	tokenizer      tokenizers.Tokenizer
+	train, heldOut *windows
+	fingerprint    string
+}
+
+// prepare learns a vocabulary from the train part of the corpus and encodes both parts.
+func prepare(ctx context.Context, s schedule, words *learn.Words, size, length int,
+	grow func(context.Context, *learn.Words, learn.Options) (*learn.Vocabulary, error)) (*material, error) {
+	corpus, err := OpenCorpus(s.corpus)
+	if err != nil {
+		return nil, err
+	}
+	m := &material{}
+	if m.fingerprint, err = corpus.Fingerprint(); err != nil {
+		return nil, err
+	}
+	s.say("learning a vocabulary of %d entries", size)
+	for name, text := range corpus.Texts(false) {
+		if err := errors.Join(text.Err, ctx.Err()); err != nil {
+			return nil, fmt.Errorf("counting words, at %s: %w", name, err)
+		}
+		words.Add(text.Body)
+	}
+	if m.vocabulary, err = grow(ctx, words, learn.Options{Size: size}); err != nil {
+		return nil, err
+	}
+	if got := len(m.vocabulary.Tokens); got != size {
+		return nil, fmt.Errorf("the corpus is too small for a vocabulary of %d entries: it gives %d; ask for fewer", size, got)
+	}
+	file, err := m.vocabulary.TokenizerJSON()
+	if err != nil {
+		return nil, err
+	}
+	config, err := m.vocabulary.ConfigJSON(length)
+	if err != nil {
+		return nil, err
+	}
+	if m.tokenizer, err = tokenizers.Parse(file, config); err != nil {
+		return nil, fmt.Errorf("reading the vocabulary just learned: %w", err)
+	}
+	s.say("encoding the corpus")
+	// A causal window begins with BOS in place of its last token; a masked one gets [CLS] and [SEP] around it.
+	end, cut := -1, length-2
+	if bos := m.tokenizer.Special().BOS; bos >= 0 {
+		end, cut = bos, length
+	}
+	if m.train, err = tokenize(ctx, corpus, false, m.tokenizer, end, cut); err != nil {
+		return nil, err
+	}
+	m.heldOut, err = tokenize(ctx, corpus, true, m.tokenizer, end, cut)
+	return m, err
+}
+
+// run trains until the last step, taking up the checkpoint beside the output folder if there is one. It returns the
+// mean loss of the last steps.
+func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(step int, windows []int) [][]*tensors.Tensor) (float64, error) {
+	made, err := json.Marshal(s.options)
+	if err != nil {
+		return 0, fmt.Errorf("describing the run: %w", err)
+	}
+	run := string(made) + " on " + m.fingerprint
+	path := CheckpointPath(s.out)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, fmt.Errorf("making the folder of the checkpoint: %w", err)
+	}
+	found, err := t.resume(path, run)
+	if err != nil {
+		return 0, err
+	}
+	if found {
+		s.say("resuming after step %d", t.done)
+	}
+	progress := newProgress(s.progress, t.done, s.steps, s.batch*m.train.length)
+	defer progress.close()
+	for t.done < s.steps {
+		if err := ctx.Err(); err != nil {
+			return 0, fmt.Errorf("stopped after step %d of %d; run the same command to go on: %w", t.done, s.steps, errors.Join(err, t.save(path, run)))
+		}
+		rate := learningRate(s.rate, t.done, s.steps, s.warmUp)
+		batch := parts(t.done, m.train.batch(s.seed, t.done, s.batch))
+		loss, err := t.step(batch, rate)
+		if err != nil {
+			return 0, err
+		}
+		progress.step(loss)
+		if t.done%s.checkpoint == 0 || t.done == s.steps {
+			if err := t.save(path, run); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return progress.loss(), nil
+}
+
+// CheckpointPath is where the checkpoint of a training with that output folder lies.
+func CheckpointPath(out string) string { return filepath.Clean(out) + ".checkpoint.safetensors" }
+
+// say writes a line where progress goes.
+func (s schedule) say(format string, args ...any) {
+	if s.progress != nil {
+		fmt.Fprintf(s.progress, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+	}
+}
+
+// weightsFile is model.safetensors in half precision. The trainer's weights become what the file holds, so that figures
+// measured afterwards are those of the file.
+func (t *trainer) weightsFile() ([]byte, error) {
+	list := make([]safetensors.Tensor, len(t.params))
+	for i, p := range t.params {
+		values, err := tensors.CopyFlatData[float32](t.weights[i])
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", p.Name, err)
+		}
+		list[i] = safetensors.Tensor{Name: p.Name, DType: safetensors.F16, Shape: p.Shape, Data: values}
+	}
+	var text strings.Builder
+	if err := safetensors.Write(&text, list, map[string]string{"format": "pt"}); err != nil {
+		return nil, fmt.Errorf("encoding the weights: %w", err)
+	}
+	data := []byte(text.String())
+	file, err := safetensors.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the weights back: %w", err)
+	}
+	for i, p := range t.params {
+		values := make([]float32, size(p.Shape))
+		if err := file.Float32s(p.Name, values); err != nil {
+			return nil, fmt.Errorf("reading the weights back: %w", err)
+		}
+		t.weights[i] = tensor(values, p.Shape)
+	}
+	return data, nil
+}
+
+// writeModel writes the model folder: weights, configuration, tokenizer.
+func writeModel(out string, weights []byte, config any, vocabulary *learn.Vocabulary, context int) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return fmt.Errorf("making the model's folder: %w", err)
+	}
+	configuration, err := json.MarshalIndent(config, "", " ")
+	if err != nil {
+		return fmt.Errorf("encoding config.json: %w", err)
+	}
+	tokenizer, err := vocabulary.TokenizerJSON()
+	if err != nil {
+		return err
+	}
+	tokenizerConfig, err := vocabulary.ConfigJSON(context)
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{
+		{"tokenizer.json", tokenizer},
+		{"tokenizer_config.json", tokenizerConfig},
+		{"config.json", append(configuration, '\n')},
+		{"model.safetensors", weights},
+	} {
+		err := writeAtomically(filepath.Join(out, file.name), func(w io.Writer) error {
+			_, err := w.Write(file.data)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
