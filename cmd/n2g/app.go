@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // commands in the order of the help.
 func (a *app) commands() []*command {
 	return []*command{
-		a.activations(), a.fill(), a.tokenize(), a.models(), a.backend(), a.version(),
+		a.explain(), a.activations(), a.fill(), a.tokenize(), a.models(), a.backend(), a.version(),
 	}
 }
 

@@ -103,6 +103,9 @@ func substitutes(model *models.Masked, fill models.MaskFill, n int) []substitute
 	return list
 }
 
+// noModel stands for doing without a masked model.
+const noModel = "none"
+
 // maskedFlag defines -masked.
 func maskedFlag(c *command) *string {
 	return c.flags.String("masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, or a folder with config.json, model.safetensors and tokenizer.json")

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+)
+
+// exampleLine is what -examples reads: n2g.Examples, and what is absent is seen to be.
+type exampleLine struct {
+	n2g.Examples
+	Layer  *int `json:"layer"`
+	Neuron *int `json:"neuron"`
+}
+
+// given returns the examples that the flags name; nil asks for a search.
+func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
+	sources := 0
+	for _, flag := range []*string{f.text, f.examples, f.corpus} {
+		if *flag != "" {
+			sources++
+		}
+	}
+	switch {
+	case sources == 0:
+		return nil, errors.New("say what to explain the neuron on: a text (-text FILE), its examples (-examples FILE) or a corpus to find them in (-corpus FOLDER)")
+	case sources > 1:
+		return nil, errors.New("give one of -text, -examples and -corpus")
+	case *f.examples != "":
+		data, err := a.read(*f.examples)
+		if err != nil {
+			return nil, err
+		}
+		list, err := parseExamples(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", *f.examples, err)
+		}
+		return f.choose(list)
+	case *f.layer < 0 || *f.neuron < 0:
+		return nil, errors.New("name the neuron with -layer NUMBER and -neuron NUMBER, both from 0")
+	case *f.corpus != "":
+		return nil, nil
+	}
+	data, err := a.read(*f.text)
+	if err != nil {
+		return nil, err
+	}
+	return []n2g.Examples{{Layer: *f.layer, Neuron: *f.neuron, Hook: *f.hook, Prompts: []string{string(data)}}}, nil
+}
+
+// choose keeps the examples of the neuron that the flags name, or all where they name none.
+func (f *explainFlags) choose(list []n2g.Examples) ([]n2g.Examples, error) {
+	var kept []n2g.Examples
+	for _, examples := range list {
+		if (*f.layer < 0 || examples.Layer == *f.layer) && (*f.neuron < 0 || examples.Neuron == *f.neuron) {
+			if *f.hook != "" {
+				examples.Hook = *f.hook
+			}
+			kept = append(kept, examples)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("%s holds no examples of the neuron that -layer and -neuron name", *f.examples)
+	}
+	return kept, nil
+}
+
+// parseExamples reads JSON objects one after the other.
+func parseExamples(data []byte) ([]n2g.Examples, error) {
+	const layout = `{"layer": 0, "neuron": 0, "max_activation": 1.5, "prompts": ["a text", …]}`
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var list []n2g.Examples
+	for {
+		var line exampleLine
+		err := decoder.Decode(&line)
+		switch {
+		case errors.Is(err, io.EOF) && len(list) > 0:
+			return list, nil
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("no examples in it; it holds objects like %s", layout)
+		case err != nil:
+			return nil, fmt.Errorf("object %d: %w; it should be like %s", len(list)+1, err, layout)
+		case line.Layer == nil || line.Neuron == nil:
+			return nil, fmt.Errorf("object %d lacks layer or neuron; it should be like %s", len(list)+1, layout)
+		case len(line.Prompts) == 0:
+			return nil, fmt.Errorf("object %d has no prompts; it should be like %s", len(list)+1, layout)
+		}
+		line.Examples.Layer, line.Examples.Neuron = *line.Layer, *line.Neuron
+		list = append(list, line.Examples)
+	}
+}
+
+// search finds the neuron's examples in a corpus.
+func (f *explainFlags) search(ctx context.Context, a *app, model n2g.LanguageModel) (*n2g.Examples, error) {
+	source, err := corpus.Dir(*f.corpus)
+	if err != nil {
+		return nil, err
+	}
+	progress := a.progress(-1)
+	defer progress.end()
+	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
+	return corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(windows int) { progress.update(windows, "reading the corpus, windows") }})
+}
+
+func (a *app) readCasings(path string) (n2g.Casings, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := a.read(path)
+	if err != nil {
+		return nil, err
+	}
+	return n2g.LoadCasings(bytes.NewReader(data))
+}
+
+// readWords reads words between blanks, or a JSON list.
+func (a *app) readWords(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := a.read(path)
+	if err != nil {
+		return nil, err
+	}
+	if text := strings.TrimSpace(string(data)); !strings.HasPrefix(text, "[") {
+		return strings.Fields(text), nil
+	}
+	var words []string
+	if err := json.Unmarshal(data, &words); err != nil {
+		return nil, fmt.Errorf("%s is no JSON list of words: %w", path, err)
+	}
+	return words, nil
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+	"github.com/neuron2graph/neuron2graph/n2g/page"
+)
+
+// explainFlags are the flags of n2g explain.
+type explainFlags struct {
+	command                   *command
+	model, masked, backend    *string
+	layer, neuron             *int
+	hook, casings, stopwords  *string
+	text, examples, corpus    *string
+	preset                    *string
+	html, json, svg, png, dot *string
+	stages                    *bool
+	method                    *optflag.Set
+}
+
+func (a *app) explain() *command {
+	c := newCommand("explain", "explain a neuron: what it fires on, why, and how well a graph of that predicts it")
+	c.long = `Takes the texts that excite the neuron most (-examples, or found in -corpus), prunes each to the shortest that still does, measures which
+tokens matter, varies them with a masked model, builds a graph of the result and scores how well it predicts the neuron on
+texts kept apart. -text explains the neuron's activation on one text, as the published walkthrough does, without a
+graph.
+
+-examples reads one JSON object {"layer", "neuron", "max_activation", "prompts"} or many as JSON Lines; -json then writes
+one line each. Without an output flag a summary is printed.`
+	c.examples = []string{
+		`-layer 2 -neuron 117 -corpus ~/src -html neuron.html`,
+		`-layer 2 -neuron 117 -text prompt.txt`,
+		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
+		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
+	}
+	f := &explainFlags{
+		command: c, model: modelFlag(c), masked: c.flags.String("masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, or none for no variants"), backend: backendFlag(c),
+		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
+		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
+		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
+		text:      c.flags.String("text", "", "`FILE` one text to explain the neuron on, taken as it is; - is standard input"),
+		examples:  c.flags.String("examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
+		corpus:    c.flags.String("corpus", "", "`FOLDER` of text files, or one file, to find the neuron's examples in"),
+		casings:   c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
+		stopwords: c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
+		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text, else published)"),
+		html:      c.flags.String("html", "", "`FILE` to write a page to, with graph, scores and texts"),
+		json:      c.flags.String("json", "", "`FILE` to write the explanation to as JSON; - is standard output"),
+		svg:       c.flags.String("svg", "", "`FILE` to write the graph to as SVG"),
+		png:       c.flags.String("png", "", "`FILE` to write the graph to as PNG"),
+		dot:       c.flags.String("dot", "", "`FILE` to write the graph to in Graphviz's language"),
+		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON (-stages=false: only those that predict and show)"),
+		method:    optflag.Add[n2g.Options](c.flags),
+	}
+	c.options = f.method.Names()
+	c.run = func(ctx context.Context, _ []string) error { return a.runExplain(ctx, f) }
+	return c
+}
+
+// options are the preset with what the flags change.
+func (f *explainFlags) options(a *app) (n2g.Options, error) {
+	var options n2g.Options
+	preset := *f.preset
+	if preset == "" && *f.text != "" {
+		preset = "walkthrough"
+	}
+	switch preset {
+	case "", "published":
+	case "walkthrough":
+		options = n2g.Walkthrough()
+	default:
+		return options, fmt.Errorf("-preset is %q: it is published or walkthrough", preset)
+	}
+	optflag.Apply(f.method, &options)
+	options.Stages = *f.stages && *f.json != "" || *f.html != ""
+	var err error
+	if options.Casings, err = a.readCasings(*f.casings); err != nil {
+		return options, err
+	}
+	options.Stopwords, err = a.readWords(*f.stopwords)
+	return options, err
+}
+
+func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
+	options, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	draws := *f.svg != "" || *f.png != "" || *f.dot != ""
+	if draws && options.NoGraph {
+		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
+	}
+	given, err := f.given(a)
+	if err != nil {
+		return err
+	}
+	if draws && len(given) > 1 {
+		return fmt.Errorf("-svg, -png and -dot draw one neuron, and there are examples of %d: choose one with -layer and -neuron", len(given))
+	}
+	model, err := a.openModel(*f.model, *f.backend)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	var masked n2g.MaskedModel
+	if *f.masked != noModel {
+		opened, err := models.OpenMasked(*f.masked, models.Options{Backend: *f.backend})
+		if err != nil {
+			return err
+		}
+		defer opened.Close()
+		masked = opened
+	}
+	if given == nil {
+		found, err := f.search(ctx, a, model)
+		if err != nil {
+			return err
+		}
+		given = []n2g.Examples{*found}
+	}
+	explanations, failure := a.explainAll(ctx, model, masked, given, options)
+	if len(explanations) == 0 {
+		return failure
+	}
+	return errors.Join(f.output(ctx, a, explanations), failure)
+}
+
+// explainAll explains one neuron after the other. Of many, one that cannot be explained is left out: the rest is
+// returned with an error that says so.
+func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2g.MaskedModel, given []n2g.Examples, options n2g.Options) ([]*n2g.Explanation, error) {
+	const steps = 6 // of a neuron, as Options.Observe counts them
+	progress := a.progress(len(given) * steps)
+	defer progress.end()
+	var explanations []*n2g.Explanation
+	var first error
+	failed := 0
+	for i, examples := range given {
+		options.Observe = func(stage string, done, total int) {
+			progress.update(i*steps+done*steps/max(1, total), fmt.Sprintf("layer %d neuron %d: %s", examples.Layer, examples.Neuron, stage))
+		}
+		e, err := n2g.Explain(ctx, model, masked, examples, options)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil && len(given) == 1:
+			return nil, err
+		case err != nil:
+			if failed++; first == nil {
+				first = err
+			}
+		default:
+			explanations = append(explanations, e)
+		}
+	}
+	if failed > 0 {
+		return explanations, fmt.Errorf("%d of %d neurons are left out; the first: %w", failed, len(given), first)
+	}
+	return explanations, nil
+}
+
+// output writes what the flags ask for.
+func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.Explanation) error {
+	asked := false
+	write := func(path string, content func(io.Writer) error) error {
+		if path == "" {
+			return nil
+		}
+		asked = true
+		return a.write(ctx, path, content)
+	}
+	drawing := func(path string, draw func(context.Context, *n2g.Graph, graphviz.Options) ([]byte, error)) error {
+		return write(path, func(w io.Writer) error {
+			o := graphviz.OptionsFor(explanations[0].Options)
+			o.Title = name(explanations[0])
+			data, err := draw(ctx, explanations[0].Graph, o)
+			if err != nil {
+				return err
+			}
+			_, err = w.Write(data)
+			return err
+		})
+	}
+	err := errors.Join(
+		write(*f.json, func(w io.Writer) error {
+			for _, e := range explanations {
+				if err := encodeJSON(w, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+		write(*f.html, func(w io.Writer) error { return writePage(ctx, w, explanations) }),
+		drawing(*f.svg, graphviz.SVG),
+		drawing(*f.png, graphviz.PNG),
+		drawing(*f.dot, func(_ context.Context, g *n2g.Graph, o graphviz.Options) ([]byte, error) {
+			return []byte(graphviz.DOT(g, o)), nil
+		}),
+	)
+	if asked || err != nil {
+		return err
+	}
+	return buffered(a.stdout, func(w io.Writer) error {
+		for _, e := range explanations {
+			summarize(w, e)
+		}
+		return nil
+	})
+}
+
+// name is a neuron's, for a heading.
+func name(e *n2g.Explanation) string {
+	return fmt.Sprintf("%s, layer %d, neuron %d", filepath.Base(e.Model), e.Site.Layer, e.Site.Index)
+}
+
+// writePage writes a page of one neuron or of many.
+func writePage(ctx context.Context, w io.Writer, explanations []*n2g.Explanation) error {
+	entries := make([]page.Entry, len(explanations))
+	for i, e := range explanations {
+		entries[i].Explanation = e
+		if e.Graph == nil {
+			continue
+		}
+		o := graphviz.OptionsFor(e.Options)
+		light, err := graphviz.SVG(ctx, e.Graph, o)
+		if err != nil {
+			return err
+		}
+		o.Theme = graphviz.Dark
+		dark, err := graphviz.SVG(ctx, e.Graph, o)
+		if err != nil {
+			return err
+		}
+		entries[i].Graph, entries[i].GraphDark = string(light), string(dark)
+	}
+	if len(entries) == 1 {
+		return page.Write(w, entries[0].Explanation, page.Options{Graph: entries[0].Graph, GraphDark: entries[0].GraphDark})
+	}
+	return page.WriteAll(w, entries, page.Options{})
+}
