@@ -74,37 +74,52 @@ func (n *Node) element() Element {
 	}
 }
 
+// maxGrafted bounds the nodes that MergeIgnores makes. A neuron's merged trie holds hundreds; but where a text repeats
+// one token and the lines ignore it at ever other places, each level of the merge may double the trie.
+const maxGrafted = 1 << 16
+
 // MergeIgnores makes a token that some lines ignore ignored by its siblings' lines too (section 5.4). Breadth first,
 // where a node has an ignore child, the lines through each other child are inserted below the ignore child without
 // their first element, and the other child is dropped unless it predicts something itself. Lines of one element
-// stay. The ignore child comes later in the walk, with what it received.
-func (n *Node) MergeIgnores() {
+// stay. The ignore child comes later in the walk, with what it received. It returns false if the trie grew so large
+// that deeper nodes were left as they were; such a trie predicts as well, but generalises less.
+func (n *Node) MergeIgnores() bool {
+	grafted := 0
 	queue := []*Node{n}
 	for len(queue) > 0 {
 		node := queue[0]
 		queue = queue[1:]
-		if ignore := node.child(IgnoreToken, true); ignore != nil {
+		if ignore := node.child(IgnoreToken, true); ignore != nil && len(node.Children) > 1 {
+			if grafted > maxGrafted {
+				return false
+			}
 			for _, c := range node.Children {
 				if c != ignore {
-					ignore.graft(c)
+					grafted += ignore.graft(c)
 				}
 			}
 			node.Children = slices.DeleteFunc(node.Children, func(c *Node) bool { return c != ignore && c.End == nil })
 		}
 		queue = append(queue, node.Children...)
 	}
+	return true
 }
 
-// graft inserts the lines below src below n; the end of src itself stays behind. What n has keeps its values.
-func (n *Node) graft(src *Node) {
+// graft inserts the lines below src below n and returns how many nodes that took; the end of src itself stays behind.
+// What n has keeps its values.
+func (n *Node) graft(src *Node) int {
+	made := 0
 	for _, c := range src.Children {
+		before := len(n.Children)
 		target := n.childOrNew(c.element())
+		made += len(n.Children) - before
 		if target.End == nil && c.End != nil {
 			end := *c.End
 			target.End = &end
 		}
-		target.graft(c)
+		made += target.graft(c)
 	}
+	return made
 }
 
 // Nodes yields every node below n, breadth first, children in insertion order.

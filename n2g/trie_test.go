@@ -115,6 +115,37 @@ func TestMergeKeepsLines(t *testing.T) {
 	}
 }
 
+// Lines over one token, ignored at ever other places, would double the trie at each level.
+func TestMergeIsBounded(t *testing.T) {
+	random := rand.New(rand.NewPCG(23, 24))
+	lines := make([]Line, 300)
+	for k := range lines {
+		lines[k] = line(1, slices.Repeat([]string{"0"}, 1+random.IntN(40))...)
+		for i := range lines[k].Elements {
+			if i > 0 && i < len(lines[k].Elements)-1 && random.IntN(10) == 0 {
+				lines[k].Elements[i] = Element{Token: IgnoreToken, Ignore: true}
+			}
+		}
+	}
+	trie := BuildTrie(lines)
+	if trie.MergeIgnores() {
+		t.Error("the trie was merged completely")
+	}
+	nodes := 0
+	for range trie.Nodes() {
+		nodes++
+	}
+	if nodes > 4*maxGrafted {
+		t.Errorf("the merged trie has %d nodes", nodes)
+	}
+	p := NewPredictor(trie)
+	for _, l := range lines {
+		if got := p.PredictLast(l.text("0")); got != 1 {
+			t.Fatalf("line %+v predicts %g", l, got)
+		}
+	}
+}
+
 func TestIgnoreIsNoText(t *testing.T) {
 	line := Line{Elements: []Element{{Token: "x", Activator: true}, {Token: IgnoreToken, Important: true}}, End: 1}
 	trie := BuildTrie([]Line{line})
@@ -245,11 +276,15 @@ func checkAgainstNaive(t *testing.T, lines []Line, tokens []string) {
 		naive.insert(append(path, naiveTrie{e: Element{Token: naiveEnd}, end: l.End}))
 	}
 	trie := BuildTrie(lines)
-	if err := sameTrie(trie, naive.node(), 0, true); err != nil {
-		t.Fatalf("%+v\nbefore merge: %v", lines, err)
+	for _, lineEnds := range []bool{true, false} {
+		if err := sameTrie(trie, naive.node(), 0, lineEnds); err != nil {
+			t.Fatalf("%+v\nbefore merge: %v", lines, err)
+		}
 	}
 	naive.merge()
-	trie.MergeIgnores()
+	if !trie.MergeIgnores() {
+		t.Fatalf("%+v\nare not merged completely", lines)
+	}
 	if err := sameTrie(trie, naive.node(), 0, false); err != nil {
 		t.Fatalf("%+v\nmerged: %v", lines, err)
 	}
