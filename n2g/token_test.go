@@ -75,6 +75,9 @@ func FuzzNormalizeToken(f *testing.F) {
 		if utf8.ValidString(s) && !utf8.ValidString(got) {
 			t.Errorf("NormalizeToken(%q) = %q", s, got)
 		}
+		if again := NormalizeToken(got); again != got {
+			t.Errorf("NormalizeToken(%q) = %q, of which it makes %q", s, got, again)
+		}
 		prefix := []byte("x ")
 		if appended := appendNormalized(slices.Clone(prefix), s); string(appended) != "x "+got {
 			t.Errorf("appended to a prefix: %q, alone %q", appended, got)

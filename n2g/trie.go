@@ -82,7 +82,7 @@ const maxGrafted = 1 << 16
 // where a node has an ignore child, the lines through each other child are inserted below the ignore child without
 // their first element, and the other child is dropped unless it predicts something itself. Lines of one element
 // stay. The ignore child comes later in the walk, with what it received. It returns false if the trie grew so large
-// that deeper nodes were left as they were; such a trie predicts as well, but generalises less.
+// that deeper nodes were left as they were; such a trie is valid, but generalises less.
 func (n *Node) MergeIgnores() bool {
 	grafted := 0
 	queue := []*Node{n}
