@@ -53,6 +53,9 @@ a tokenizer.`
 		case index < 0 && *page != "":
 			return errors.New("a heat map shows one neuron: give its number with -neuron, not all")
 		}
+		if err := checkOutputs(*page); err != nil {
+			return err
+		}
 		var text string
 		var ids []int
 		if given(c.flags, "ids") {

@@ -99,6 +99,9 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if draws && options.NoGraph {
 		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
 	}
+	if err := checkOutputs(*f.json, *f.html, *f.svg, *f.png, *f.dot); err != nil {
+		return err
+	}
 	given, err := f.given(a)
 	if err != nil {
 		return err

@@ -90,3 +90,28 @@ func (a *app) writeBytes(ctx context.Context, path string, data []byte) error {
 		return err
 	})
 }
+
+// checkOutputs finds before long work what would keep its results from being written.
+func checkOutputs(paths ...string) error {
+	toStandard := 0
+	for _, path := range paths {
+		switch path {
+		case "":
+		case standard:
+			toStandard++
+		default:
+			if info, err := os.Stat(filepath.Dir(path)); err != nil {
+				return fmt.Errorf("there is no folder to write %s to: %w", path, err)
+			} else if !info.IsDir() {
+				return fmt.Errorf("%s cannot be written: %s is no folder", path, filepath.Dir(path))
+			}
+			if info, err := os.Stat(path); err == nil && info.IsDir() {
+				return fmt.Errorf("%s is a folder: name a file to write", path)
+			}
+		}
+	}
+	if toStandard > 1 {
+		return errors.New("only one output can go to standard output: name files for the others")
+	}
+	return nil
+}

@@ -38,7 +38,7 @@ func (w *writer) legend() string {
 	word := func(text, attributes string) {
 		// Room of its own, since the reader's font may be wider than the one that Graphviz measures.
 		fmt.Fprintf(&b, `<TD ALIGN="LEFT" WIDTH="%d"%s><FONT POINT-SIZE="16" COLOR="%s">%s</FONT></TD>`,
-			10+10*uniseg.StringWidth(text), attributes, w.palette.muted, htmlText(text))
+			8+9*uniseg.StringWidth(text), attributes, w.palette.muted, htmlText(text))
 	}
 	activation, importance := w.options.scales()
 	for _, s := range []struct {

@@ -185,6 +185,9 @@ func polygon(points string) ([]segment, error) {
 	if err != nil || len(values) < 4 || len(values)%2 != 0 {
 		return nil, fmt.Errorf("polygon %q", points)
 	}
+	if n := len(values); values[0] == values[n-2] && values[1] == values[n-1] {
+		values = values[:n-2] // the path is closed, which joins the corner as well
+	}
 	var path []segment
 	for i := 0; i < len(values); i += 2 {
 		s := segment{op: 'L'}
