@@ -81,7 +81,7 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 		return nil, err
 	}
 	return &Causal{name: name, config: config, backend: info, tokenizer: tokenizer, special: tokenizer.Special(), weights: w,
-		engine: newEngine(config, w, info.Name == backends.Go)}, nil
+		engine: newEngine(config, w, info)}, nil
 }
 
 // openTokenizer reads tokenizer.json and, if there, tokenizer_config.json.

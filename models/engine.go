@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
@@ -36,29 +37,17 @@ const (
 )
 
 // newEngine sizes batches for the backend: one whose memory the host shares runs on the CPU.
-func newEngine(c Config, w *weights, goBackend bool) *engine {
+func newEngine(c Config, w *weights, info backends.Info) *engine {
 	e := &engine{config: c, weights: w, programs: newPrograms(), running: make(chan struct{}, inFlight)}
 	// A block's matrix products: queries, keys, values and output (4·d²) and the MLP, two operations an element.
 	perRow := 2 * float64(c.Layers) * float64(4*c.DModel*c.DModel+2*c.DModel*c.DMLP)
 	most := int(min(max(batchWork/perRow, leastRows), mostRows))
-	if goBackend {
-		e.bucketing, e.limit = fineBuckets(most), groupLimit(c)
+	if info.Name == backends.Go {
+		e.bucketing, e.limit = goBuckets(c, most, info.SIMD), panel
 	} else {
 		e.bucketing, e.limit = coarseBuckets(deviceRows), deviceGroup
 	}
 	return e
-}
-
-// groupLimit is how many rows to put into a group. A larger group shares more, but each row attends over all rows of
-// its group, seen or not: worth about as much as a quarter of the row's own matrix products.
-func groupLimit(c Config) int {
-	switch {
-	case c.DModel < 256:
-		return 64
-	case c.DModel < 640:
-		return 128
-	}
-	return 256
 }
 
 // body builds embedding and the blocks before a layer over the rows of a batch.

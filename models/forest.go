@@ -28,8 +28,8 @@ type member struct {
 	rows    []int32
 }
 
-// plant packs requests into groups of at most limit rows each, or one request where that alone is longer. Requests that
-// share a prefix come into the same group as far as that limit allows; neurons of a group are equal.
+// plant packs requests into groups of at most limit rows each. Requests that share a prefix come into the same group as
+// far as that limit allows; neurons of a group are equal. A request longer than the limit has a group of its own.
 func plant(requests []request, limit int) []*group {
 	order := make([]int, len(requests))
 	for i := range order {
@@ -126,9 +126,9 @@ func (b batch) tensors() (ids, positions, index []int32, ancestor []bool) {
 
 // bucketing rounds a batch's shape up, so that few programs serve all.
 type bucketing struct {
-	rows  func(int) int // of a group
-	slots func(int) int // groups of a batch
-	most  int           // rows of a batch, padding included
+	rows  func(int) int         // of a group
+	slots func(n, rows int) int // groups of a batch
+	most  int                   // rows of a batch, padding included
 }
 
 // batches collects groups of similar size into batches.
@@ -138,24 +138,48 @@ func (b bucketing) batches(groups []*group) []batch {
 	for len(groups) > 0 {
 		rows := b.rows(len(groups[0].ids))
 		n := max(1, min(len(groups), b.most/rows))
-		batches = append(batches, batch{groups[:n], b.slots(n), rows})
+		batches = append(batches, batch{groups[:n], b.slots(n, rows), rows})
 		groups = groups[n:]
 	}
 	return batches
 }
 
-// fineBuckets suits a backend to which a new shape costs little: padding is at most a seventh.
-func fineBuckets(most int) bucketing {
+// panel is how many terms of a sum the pure Go backend's kernels add up one after the other; a longer sum is made of
+// several, added up.
+const panel = 128
+
+// goBuckets suits the pure Go backend, to which a new shape costs little. Its shapes keep a row's result the same, bit by
+// bit, whatever runs with it. The vector kernels for products of fewer than 4·2²⁰ terms add up long sums differently from
+// those for more, so a batch has as many rows as put its products with long sums among the latter. The kernels without
+// vectors treat what is left of a matrix after triples of rows differently, so there the rows are multiples of three.
+func goBuckets(c Config, most int, simd bool) bucketing {
+	const large = 4 << 20
+	first := 32
+	if !simd {
+		first = 48
+	}
+	atLeast := 1 // rows of a batch
+	for _, product := range [][2]int{{c.DModel, c.Heads * c.DHead}, {c.Heads * c.DHead, c.DModel}, {c.DModel, c.DMLP}, {c.DMLP, c.DModel}} {
+		if in, out := product[0], product[1]; in > panel {
+			atLeast = max(atLeast, ceilDiv(large, in*out))
+		}
+	}
 	return bucketing{
 		rows: func(n int) int {
-			step := 16
+			step := first
 			for step*8 < n {
 				step *= 2
 			}
-			return (n + step - 1) / step * step
+			return ceilDiv(n, step) * step
 		},
-		slots: func(n int) int { return n },
-		most:  most,
+		slots: func(n, rows int) int {
+			n = max(n, ceilDiv(atLeast, rows))
+			if rows > panel { // attention sums over the rows
+				n = max(n, ceilDiv(large, c.Heads*c.DHead*rows*rows))
+			}
+			return n
+		},
+		most: most,
 	}
 }
 
@@ -163,10 +187,13 @@ func fineBuckets(most int) bucketing {
 func coarseBuckets(most int) bucketing {
 	return bucketing{
 		rows:  func(n int) int { return powerOfTwo(max(n, 32)) },
-		slots: powerOfTwo,
+		slots: func(n, _ int) int { return powerOfTwo(n) },
 		most:  most,
 	}
 }
+
+// ceilDiv is a/b, rounded up.
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
 // powerOfTwo is the least one that is not below n.
 func powerOfTwo(n int) int {

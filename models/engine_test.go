@@ -1,0 +1,198 @@
+package models_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models"
+)
+
+// randomPrompts makes a mixture as the method asks it: texts of all lengths, masked variants of some, truncations.
+func randomPrompts(m *models.Causal, rng *rand.Rand, n int) [][]int {
+	longest := min(m.ContextLength(), 200)
+	var prompts [][]int
+	for len(prompts) < n {
+		ids := []int{m.BOS()}
+		for range rng.IntN(longest) {
+			ids = append(ids, rng.IntN(m.Config().DVocab))
+			if rng.IntN(12) == 0 {
+				break
+			}
+		}
+		prompts = append(prompts, ids)
+		if rng.IntN(2) == 0 {
+			for i := range ids[:min(len(ids), 30)] {
+				variant := slices.Clone(ids)
+				variant[i] = m.MaskID()
+				prompts = append(prompts, variant)
+			}
+		}
+		prompts = append(prompts, ids[:1+rng.IntN(len(ids))])
+	}
+	rng.Shuffle(len(prompts), func(i, j int) { prompts[i], prompts[j] = prompts[j], prompts[i] })
+	return prompts
+}
+
+// A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass.
+func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
+	ctx := context.Background()
+	for _, name := range causalGolden {
+		t.Run(name, func(t *testing.T) {
+			m := openGolden(t, name)
+			rng := rand.New(rand.NewPCG(1, 2))
+			prompts := randomPrompts(m, rng, 150)
+			for layer := range m.Config().Layers {
+				index := rng.IntN(m.Config().DMLP)
+				together, err := m.Activations(ctx, layer, "", index, prompts, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, i := range rng.Perm(len(prompts))[:25] {
+					alone, err := m.Activations(ctx, layer, "", index, prompts[i:i+1], nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !slices.Equal(alone[0], together[i]) {
+						t.Fatalf("layer %d: a prompt of %d tokens gives\n%v alone,\n%v among others", layer, len(prompts[i]), alone[0], together[i])
+					}
+				}
+				i := rng.IntN(len(prompts))
+				cache, err := m.RunWithCache(ctx, prompts[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				plain := cache.Values["blocks."+string(rune('0'+layer))+".mlp."+m.DefaultHook()]
+				for p, got := range together[i] {
+					if !near(got, plain[p][index]) {
+						t.Fatalf("layer %d, position %d: %g in a batch, %g in a plain pass", layer, p, got, plain[p][index])
+					}
+				}
+			}
+		})
+	}
+}
+
+// Positions asked out of order, twice or not at all are answered as asked, and do not change a value.
+func TestActivationsAtPositions(t *testing.T) {
+	m := openGolden(t, "solu")
+	rng := rand.New(rand.NewPCG(3, 4))
+	prompts := randomPrompts(m, rng, 40)
+	all, err := m.Activations(context.Background(), 1, "", 7, prompts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	positions := make([][]int, len(prompts))
+	for i, ids := range prompts {
+		switch rng.IntN(3) {
+		case 0: // nil: all
+		case 1:
+			positions[i] = []int{}
+		default:
+			for range 1 + rng.IntN(4) {
+				positions[i] = append(positions[i], rng.IntN(len(ids)))
+			}
+		}
+	}
+	some, err := m.Activations(context.Background(), 1, "blocks.1.mlp.hook_mid", 7, prompts, positions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range prompts {
+		want := all[i]
+		if positions[i] != nil {
+			want = []float32{}
+			for _, p := range positions[i] {
+				want = append(want, all[i][p])
+			}
+		}
+		if !slices.Equal(some[i], want) {
+			t.Fatalf("prompt %d, positions %v: got %v, want %v", i, positions[i], some[i], want)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	m := openGolden(t, "pythia")
+	prompts := randomPrompts(m, rand.New(rand.NewPCG(5, 6)), 40)
+	want, err := m.Activations(context.Background(), 1, "", 3, prompts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(worker), 7))
+			for range 5 {
+				lo := rng.IntN(len(prompts) - 5)
+				hi := lo + 1 + rng.IntN(len(prompts)-lo)
+				hi = min(hi, len(prompts))
+				got, err := m.Activations(context.Background(), 1, "", 3, prompts[lo:hi], nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for i := range got {
+					if !slices.Equal(got[i], want[lo+i]) {
+						t.Errorf("a prompt's activations changed while others ran")
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestScanAgreesWithActivations(t *testing.T) {
+	ctx := context.Background()
+	for _, name := range causalGolden {
+		t.Run(name, func(t *testing.T) {
+			m := openGolden(t, name)
+			windows := randomPrompts(m, rand.New(rand.NewPCG(8, 9)), 30)
+			windows = slices.DeleteFunc(windows, func(ids []int) bool { return len(ids) < 2 })
+			layers := []int{m.Config().Layers - 1, 0}
+			highest, where, err := m.Scan(ctx, layers, "", windows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for l, layer := range layers {
+				all, err := m.LayerActivations(ctx, layer, "", windows)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, rows := range all {
+					for n := range rows[0] {
+						p := where[l][i][n]
+						if p < 1 || int(p) >= len(rows) || !near(rows[p][n], highest[l][i][n]) {
+							t.Fatalf("layer %d, window %d, neuron %d: %g at %d of %d", layer, i, n, highest[l][i][n], p, len(rows))
+						}
+						for q := 1; q < len(rows); q++ {
+							if rows[q][n] > highest[l][i][n] && !near(rows[q][n], highest[l][i][n]) {
+								t.Fatalf("layer %d, window %d, neuron %d: %g at %d exceeds the maximum %g", layer, i, n, rows[q][n], q, highest[l][i][n])
+							}
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestCancel(t *testing.T) {
+	m := openGolden(t, "solu")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	prompts := [][]int{{0, 5, 6}}
+	if _, err := m.Activations(ctx, 0, "", 0, prompts, nil); err == nil {
+		t.Error("Activations ran under a cancelled context")
+	}
+	if _, _, err := m.Scan(ctx, []int{0}, "", prompts); err == nil {
+		t.Error("Scan ran under a cancelled context")
+	}
+	if _, err := m.RunWithCache(ctx, prompts[0]); err == nil {
+		t.Error("RunWithCache ran under a cancelled context")
+	}
+}
