@@ -23,6 +23,12 @@ type addedVocabulary struct {
 	plain, processed matcher
 }
 
+// maxAdded bounds the length of an added token, in bytes.
+const maxAdded = 1 << 12
+
+// maxNodes bounds the tries of added tokens, one node a byte: hundreds of times the largest there is.
+const maxNodes = 1 << 22
+
 // newAddedVocabulary gives each token the id that the model's vocabulary has for it, and the others ids that follow the
 // vocabulary, in their order: as the reference library does, whatever ids the file tells. The two differ only in files
 // that no library wrote.
@@ -30,17 +36,17 @@ func newAddedVocabulary(tokens []addedToken, vocab map[string]int, norm normaliz
 	v := &addedVocabulary{plain: newMatcher(), processed: newMatcher()}
 	top := -1 // highest id of an added token
 	seen := make(map[string]bool, len(tokens))
-	for _, t := range tokens {
+	for i, t := range tokens {
 		if t.Content == "" || seen[t.Content] {
 			continue
+		}
+		if len(t.Content) > maxAdded {
+			return nil, fmt.Errorf("added token %d is %d bytes long, more than the limit of %d", i, len(t.Content), maxAdded)
 		}
 		seen[t.Content] = true
 		id, ok := vocab[t.Content]
 		if !ok {
 			id = max(len(vocab), top+1)
-		}
-		if id >= maxID {
-			return nil, fmt.Errorf("added token %q would have id %d, more than the limit of %d", t.Content, id, maxID)
 		}
 		t.ID, top = id, max(top, id)
 		n := len(v.tokens)
@@ -52,6 +58,9 @@ func newAddedVocabulary(tokens []addedToken, vocab map[string]int, norm normaliz
 			v.processed.insert(t.Content, n)
 		default:
 			v.processed.insert(norm.normalize(text{s: t.Content}).s, n)
+		}
+		if len(v.plain.nodes)+len(v.processed.nodes) > maxNodes {
+			return nil, fmt.Errorf("added tokens: together they are longer than the limit of %d bytes", maxNodes)
 		}
 	}
 	return v, nil

@@ -43,17 +43,21 @@ type merge struct{ rank, id int32 }
 
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
 
-func newBPE(cfg modelConfig) (*bpe, error) {
+func newBPE(cfg modelConfig, vocab map[string]int) (*bpe, error) {
+	pairs, err := parseMerges(cfg.Merges)
+	if err != nil {
+		return nil, fmt.Errorf("model BPE: %w", err)
+	}
 	m := &bpe{
-		vocab:        cfg.Vocab,
-		merges:       make(map[uint64]merge, len(cfg.Merges)),
+		vocab:        vocab,
+		merges:       make(map[uint64]merge, len(pairs)),
 		cache:        newWordCache(),
-		unkToken:     cfg.UnkToken,
+		unkToken:     or(cfg.UnkToken, ""),
 		unkID:        -1,
 		fuseUnk:      cfg.FuseUnk,
 		byteFallback: cfg.ByteFallback,
 		ignoreMerges: cfg.IgnoreMerges,
-		prefix:       cfg.ContinuingSubwordPrefix,
+		prefix:       or(cfg.ContinuingSubwordPrefix, ""),
 		suffix:       cfg.EndOfWordSuffix,
 	}
 	if cfg.Dropout != 0 {
@@ -63,7 +67,7 @@ func newBPE(cfg modelConfig) (*bpe, error) {
 		m.unkID = id
 	}
 	skip := utf8.RuneCountInString(m.prefix) // characters counted, bytes cut: as the reference library does
-	for rank, pair := range cfg.Merges {
+	for rank, pair := range pairs {
 		a, okA := m.vocab[pair[0]]
 		b, okB := m.vocab[pair[1]]
 		if !okA || !okB || len(pair[1]) < skip {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // fileConfig is the part of a tokenizer.json that is read: truncation and padding are left to callers.
@@ -18,110 +17,73 @@ type fileConfig struct {
 	Model         json.RawMessage `json:"model"`
 }
 
-// modelConfig holds the fields of BPE and of WordPiece.
+// modelConfig is the model section: the fields of BPE and of WordPiece.
 type modelConfig struct {
-	Type                    string         `json:"type"`
-	Vocab                   map[string]int `json:"-"`
-	Merges                  mergeList      `json:"merges"`
-	UnkToken                string         `json:"unk_token"`
-	ContinuingSubwordPrefix string         `json:"continuing_subword_prefix"`
-	EndOfWordSuffix         string         `json:"end_of_word_suffix"`
-	MaxInputCharsPerWord    int            `json:"max_input_chars_per_word"`
-	Dropout                 float64        `json:"dropout"`
-	FuseUnk                 bool           `json:"fuse_unk"`
-	ByteFallback            bool           `json:"byte_fallback"`
-	IgnoreMerges            bool           `json:"ignore_merges"`
+	Type                    string          `json:"type"`
+	Vocab                   json.RawMessage `json:"vocab"`
+	Merges                  json.RawMessage `json:"merges"`
+	UnkToken                *string         `json:"unk_token"`
+	ContinuingSubwordPrefix *string         `json:"continuing_subword_prefix"`
+	EndOfWordSuffix         string          `json:"end_of_word_suffix"`
+	MaxInputCharsPerWord    *int            `json:"max_input_chars_per_word"`
+	Dropout                 float64         `json:"dropout"`
+	FuseUnk                 bool            `json:"fuse_unk"`
+	ByteFallback            bool            `json:"byte_fallback"`
+	IgnoreMerges            bool            `json:"ignore_merges"`
 }
 
-// mergeList reads both spellings of merges: "a b", and ["a", "b"].
-type mergeList [][2]string
-
-func (l *mergeList) UnmarshalJSON(data []byte) error {
-	var pairs [][]string
-	if err := json.Unmarshal(data, &pairs); err == nil {
-		*l = make(mergeList, len(pairs))
-		for i, p := range pairs {
-			if len(p) != 2 {
-				return fmt.Errorf("merge %d has %d parts, not 2", i, len(p))
-			}
-			(*l)[i] = [2]string{p[0], p[1]}
-		}
-		return nil
+// or is *p, or otherwise where the file has no such field.
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
 	}
-	var lines []string
-	if err := json.Unmarshal(data, &lines); err != nil {
-		return errors.New("merges are neither strings nor pairs of strings")
-	}
-	*l = (*l)[:0]
-	for i, line := range lines {
-		if strings.HasPrefix(line, "#version") {
-			continue
-		}
-		a, b, ok := strings.Cut(line, " ")
-		if !ok || strings.Contains(b, " ") {
-			return fmt.Errorf("merge %d is %q, not two parts with a blank between", i, line)
-		}
-		*l = append(*l, [2]string{a, b})
-	}
-	return nil
+	return *p
 }
 
-// maxID bounds token ids, since tables are as long as the highest: twenty times the largest vocabulary there is.
-const maxID = 1 << 22
+// maxSpare bounds token ids: n entries may have ids below 16n + maxSpare, since tables are as long as the highest.
+const maxSpare = 1 << 16
 
-// parseModel reads the model section, whose type may be missing in files of old.
+// parseModel reads the model section, whose type may be missing in files of old. It also returns the vocabulary.
 func parseModel(data json.RawMessage) (model, map[string]int, error) {
 	if isNull(data) {
 		return nil, nil, errors.New("there is no model section, so this is no tokenizer.json")
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
+	var cfg modelConfig
+	if err := json.Unmarshal(data, &cfg); err != nil {
 		return nil, nil, fmt.Errorf("model: %w", err)
 	}
-	kind, err := modelType(fields)
+	kind, err := cfg.kind()
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg := modelConfig{MaxInputCharsPerWord: 100}
-	if kind == "WordPiece" {
-		cfg.UnkToken, cfg.ContinuingSubwordPrefix = "[UNK]", "##"
-	}
-	if err := json.Unmarshal(data, &cfg); err != nil {
+	vocab, err := parseVocab(cfg.Vocab)
+	if err != nil {
 		return nil, nil, fmt.Errorf("model %s: %w", kind, err)
 	}
-	if err := json.Unmarshal(fields["vocab"], &cfg.Vocab); err != nil || cfg.Vocab == nil {
-		return nil, nil, fmt.Errorf("model %s: its vocab is no table of tokens and ids", kind)
-	}
-	for entry, id := range cfg.Vocab {
-		if id < 0 || id >= maxID {
-			return nil, nil, fmt.Errorf("model %s: token %q has id %d, outside [0, %d)", kind, entry, id, maxID)
+	limit := 16*len(vocab) + maxSpare
+	for entry, id := range vocab {
+		if id < 0 || id >= limit {
+			return nil, nil, fmt.Errorf("model %s: token %q has id %d, outside [0, %d) where the ids of %d entries may lie", kind, entry, id, limit, len(vocab))
 		}
 	}
 	if kind == "WordPiece" {
-		m, err := newWordPiece(cfg)
-		return m, cfg.Vocab, err
+		m, err := newWordPiece(cfg, vocab)
+		return m, vocab, err
 	}
-	m, err := newBPE(cfg)
-	return m, cfg.Vocab, err
+	m, err := newBPE(cfg, vocab)
+	return m, vocab, err
 }
 
-// modelType is the model's type, or what its fields show it to be.
-func modelType(fields map[string]json.RawMessage) (string, error) {
-	var kind string
-	if raw, ok := fields["type"]; ok {
-		if err := json.Unmarshal(raw, &kind); err != nil {
-			return "", errors.New("the model's type is no string")
-		}
-	}
-	vocab := bytes.TrimLeft(fields["vocab"], " \t\r\n")
-	has := func(name string) bool { _, ok := fields[name]; return ok }
+// kind is the model's type, or what its fields show it to be.
+func (cfg modelConfig) kind() (string, error) {
+	kind := cfg.Type
 	if kind == "" {
 		switch {
-		case len(vocab) > 0 && vocab[0] == '[':
+		case len(cfg.Vocab) > 0 && cfg.Vocab[0] == '[':
 			kind = "Unigram"
-		case has("merges"):
+		case cfg.Merges != nil:
 			kind = "BPE"
-		case has("max_input_chars_per_word") || has("continuing_subword_prefix"):
+		case cfg.MaxInputCharsPerWord != nil || cfg.ContinuingSubwordPrefix != nil:
 			kind = "WordPiece"
 		default:
 			return "", errors.New("the model has no type and its fields do not tell one (merges would be BPE's, max_input_chars_per_word WordPiece's)")
@@ -129,15 +91,14 @@ func modelType(fields map[string]json.RawMessage) (string, error) {
 	}
 	switch kind {
 	case "BPE", "WordPiece":
+		if cfg.Vocab == nil {
+			return "", fmt.Errorf("model %s has no vocab", kind)
+		}
+		return kind, nil
 	case "Unigram":
 		return "", errors.New("the model is Unigram (SentencePiece), which is not supported: use a model with byte-level BPE or WordPiece")
-	default:
-		return "", fmt.Errorf("the model's type is %q, which is not supported: only BPE and WordPiece are", kind)
 	}
-	if len(vocab) == 0 {
-		return "", fmt.Errorf("model %s has no vocab", kind)
-	}
-	return kind, nil
+	return "", fmt.Errorf("the model's type is %q, which is not supported: only BPE and WordPiece are", kind)
 }
 
 func isNull(data json.RawMessage) bool {

@@ -6,34 +6,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"math"
 	"runtime"
-	"unicode/utf8"
 
 	"github.com/daulet/tokenizers"
 )
 
 // OpenDaulet is [Open] over the Rust library, by way of github.com/daulet/tokenizers: it reads every kind of
 // tokenizer.json, Unigram included. It needs that module's libtokenizers.a at link time, and differs from [Open] where
-// its C interface does: a text ends at its first NUL, and TokenString follows the file's decoder, which with Metaspace
+// its C interface does: a text ends at its first NUL, trimmed offsets count blanks beyond ASCII as one byte, and
+// TokenString follows the file's decoder, which with Metaspace
 // and Strip drops the leading space.
 func OpenDaulet(path string) (Tokenizer, error) {
-	info, err := os.Stat(path)
+	file, data, config, err := readFiles(path)
 	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
-	}
-	file, config := path, []byte(nil)
-	if info.IsDir() {
-		file = filepath.Join(path, "tokenizer.json")
-		config, err = os.ReadFile(filepath.Join(path, "tokenizer_config.json"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("open tokenizer: %w", err)
-		}
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
+		return nil, err
 	}
 	d, unknown, err := newDaulet(data)
 	if err != nil {
@@ -125,19 +112,10 @@ func (d *daulet) encode(text string, special bool) Encoding {
 	text = ValidText(text)
 	raw := d.lib.EncodeWithOptions(text, special, tokenizers.WithReturnOffsets())
 	enc := Encoding{IDs: make([]int, len(raw.IDs)), Offsets: make([][2]int, len(raw.IDs))}
-	// The library counts characters.
-	at := make([]int, 0, len(text)+1)
-	for i := 0; i < len(text); {
-		at = append(at, i)
-		_, n := utf8.DecodeRuneInString(text[i:])
-		i += n
-	}
-	at = append(at, len(text))
 	for i, id := range raw.IDs {
 		enc.IDs[i] = int(id)
 		if i < len(raw.Offsets) {
-			start, end := int(raw.Offsets[i][0]), int(raw.Offsets[i][1])
-			enc.Offsets[i] = [2]int{at[min(start, len(at)-1)], at[min(end, len(at)-1)]}
+			enc.Offsets[i] = [2]int{int(raw.Offsets[i][0]), int(raw.Offsets[i][1])}
 		}
 	}
 	return enc
@@ -146,7 +124,7 @@ func (d *daulet) encode(text string, special bool) Encoding {
 func (d *daulet) Decode(ids []int, skipSpecial bool) string {
 	raw := make([]uint32, 0, len(ids))
 	for _, id := range ids {
-		if id >= 0 && id < maxID {
+		if id >= 0 && id <= math.MaxInt32 {
 			raw = append(raw, uint32(id))
 		}
 	}

@@ -38,18 +38,12 @@ func parseDecoder(data json.RawMessage, depth int) ([]decodeStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	or := func(s *string, otherwise string) string {
-		if s == nil {
-			return otherwise
-		}
-		return *s
-	}
 	one := func(f decodeFunc) ([]decodeStep, error) { return []decodeStep{f}, nil }
 	switch kind {
 	case "ByteLevel":
 		return one(decodeBytes)
 	case "WordPiece":
-		prefix, cleanup := or(cfg.Prefix, "##"), cfg.Cleanup == nil || *cfg.Cleanup
+		prefix, cleanup := or(cfg.Prefix, "##"), or(cfg.Cleanup, true)
 		return one(func(tokens []string, _ bool) []string { return decodeWordPiece(tokens, prefix, cleanup) })
 	case "BPEDecoder":
 		suffix := or(cfg.Suffix, "</w>")
@@ -70,13 +64,11 @@ func parseDecoder(data json.RawMessage, depth int) ([]decodeStep, error) {
 			return each(tokens, func(t string) string { return stripContent(t, cfg.Content, start, cfg.Stop) })
 		})
 	case "Replace":
-		p, err := newPattern(cfg.Pattern)
+		r, err := newReplacer(cfg.Pattern, cfg.Content)
 		if err != nil {
 			return nil, fmt.Errorf("decoder Replace: %w", err)
 		}
-		return one(func(tokens []string, _ bool) []string {
-			return each(tokens, func(t string) string { return replace(text{s: t}, p, cfg.Content).s })
-		})
+		return []decodeStep{r}, nil
 	case "Metaspace":
 		m, err := newMetaspace(cfg.Replacement, cfg.PrependScheme, cfg.AddPrefixSpace)
 		if err != nil {
@@ -92,7 +84,7 @@ func parseDecoder(data json.RawMessage, depth int) ([]decodeStep, error) {
 			}
 			all = append(all, steps...)
 		}
-		return all, nil
+		return all, checkGrowth("decoder", all)
 	}
 	return nil, unsupported("decoder", kind, decoders)
 }

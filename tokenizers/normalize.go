@@ -34,12 +34,6 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	or := func(b *bool, otherwise bool) bool {
-		if b == nil {
-			return otherwise
-		}
-		return *b
-	}
 	switch kind {
 	case "BertNormalizer":
 		low := or(cfg.Lowercase, true)
@@ -53,15 +47,11 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 	case "Strip":
 		return normalizerFunc(func(t text) text { return strip(t, cfg.StripLeft, cfg.StripRight) }), nil
 	case "Replace":
-		p, err := newPattern(cfg.Pattern)
-		if err != nil {
-			return nil, err
-		}
-		return normalizerFunc(func(t text) text { return replace(t, p, cfg.Content) }), nil
+		return newReplacer(cfg.Pattern, cfg.Content)
 	case "Prepend":
 		return normalizerFunc(func(t text) text { return prepend(t, cfg.Prepend) }), nil
 	case "ByteLevel":
-		return normalizerFunc(toByteLevel), nil
+		return byteNormalizer{}, nil
 	case "Sequence":
 		var all sequenceNormalizer
 		for _, raw := range cfg.Normalizers {
@@ -73,7 +63,7 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 				all = append(all, n)
 			}
 		}
-		return all, nil
+		return all, checkGrowth("normalizer", all)
 	}
 	return nil, unsupported("normalizer", kind, normalizers)
 }
@@ -90,6 +80,23 @@ func (all sequenceNormalizer) normalize(t text) text {
 	}
 	return t
 }
+
+func (all sequenceNormalizer) growth() int {
+	total := 1
+	for _, n := range all {
+		if g, ok := n.(growing); ok {
+			total *= g.growth()
+		}
+	}
+	return total
+}
+
+// byteNormalizer writes a text in GPT-2's alphabet.
+type byteNormalizer struct{}
+
+func (byteNormalizer) normalize(t text) text { return toByteLevel(t) }
+
+func (byteNormalizer) growth() int { return 2 }
 
 // bertNormalizer is BERT's BasicTokenizer up to the splitting.
 type bertNormalizer struct{ clean, chinese, accents, lower bool }

@@ -18,7 +18,6 @@ type pipeline struct {
 	tokens  []string        // by id, as spelled; added tokens come first
 	known   []bool          // by id: there is such an entry
 	skipped map[string]bool // content of special tokens
-	pieces  []string        // by id: the token by itself
 	blanks  [][2]int        // by id: blanks at either end; nil where no step of post asks
 	size    int
 }
@@ -46,12 +45,6 @@ func (p *pipeline) index() {
 		}
 		if _, ok := p.vocab[t.Content]; !ok {
 			p.size++
-		}
-	}
-	p.pieces = make([]string, top+1)
-	for id, known := range p.known {
-		if known {
-			p.pieces[id] = p.join([]string{p.tokens[id]}, true)
 		}
 	}
 	for _, s := range p.post {
@@ -134,10 +127,10 @@ func (p *pipeline) join(tokens []string, lone bool) string {
 }
 
 func (p *pipeline) TokenString(id int) string {
-	if id < 0 || id >= len(p.pieces) {
+	if id < 0 || id >= len(p.known) || !p.known[id] {
 		return ""
 	}
-	return p.pieces[id]
+	return p.join([]string{p.tokens[id]}, true)
 }
 
 func (p *pipeline) ID(token string) (int, bool) {

@@ -3,6 +3,7 @@ package tokenizers
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -41,8 +42,8 @@ func parsePostProcessor(data json.RawMessage, depth int) ([]postStep, error) {
 	}
 	var steps []postStep
 	trim := func() {
-		if cfg.TrimOffsets == nil || *cfg.TrimOffsets {
-			steps = append(steps, trimOffsets{prefixSpace: cfg.AddPrefixSpace == nil || *cfg.AddPrefixSpace})
+		if or(cfg.TrimOffsets, true) {
+			steps = append(steps, trimOffsets{prefixSpace: or(cfg.AddPrefixSpace, true)})
 		}
 	}
 	switch kind {
@@ -66,6 +67,11 @@ func parsePostProcessor(data json.RawMessage, depth int) ([]postStep, error) {
 				entry, ok := cfg.SpecialTokens[p.SpecialToken.ID]
 				if !ok {
 					return nil, fmt.Errorf("post_processor TemplateProcessing: %q is not among its special_tokens", p.SpecialToken.ID)
+				}
+				for _, id := range entry.IDs {
+					if id < 0 || id > math.MaxInt32 {
+						return nil, fmt.Errorf("post_processor TemplateProcessing: %q has id %d", p.SpecialToken.ID, id)
+					}
 				}
 				t = append(t, templateItem{ids: entry.IDs})
 			default:
@@ -101,7 +107,7 @@ func (t *tokenAndID) UnmarshalJSON(data []byte) error {
 	}
 	token, isString := parts[0].(string)
 	id, isNumber := parts[1].(float64)
-	if !isString || !isNumber || id < 0 || id >= maxID || id != float64(int(id)) {
+	if !isString || !isNumber || id < 0 || id > math.MaxInt32 || id != float64(int(id)) {
 		return fmt.Errorf("%s is not a token and its id", data)
 	}
 	*t = tokenAndID{token, int(id), true}

@@ -42,8 +42,8 @@ func parsePreTokenizer(data json.RawMessage, depth int) ([]preTokenizer, error) 
 	switch kind {
 	case "ByteLevel":
 		return one(byteLevel{
-			prefixSpace: cfg.AddPrefixSpace == nil || *cfg.AddPrefixSpace,
-			regex:       cfg.UseRegex == nil || *cfg.UseRegex,
+			prefixSpace: or(cfg.AddPrefixSpace, true),
+			regex:       or(cfg.UseRegex, true),
 		})
 	case "BertPreTokenizer":
 		return []preTokenizer{cutter{runes(isSpace), removed, false}, cutter{runes(isPunctuation), isolated, false}}, nil
@@ -85,7 +85,7 @@ func parsePreTokenizer(data json.RawMessage, depth int) ([]preTokenizer, error) 
 		if err != nil {
 			return nil, fmt.Errorf("pre_tokenizer Metaspace: %w", err)
 		}
-		m.cut = cfg.Split == nil || *cfg.Split
+		m.cut = or(cfg.Split, true)
 		return one(m)
 	case "Sequence":
 		var all []preTokenizer
@@ -96,7 +96,7 @@ func parsePreTokenizer(data json.RawMessage, depth int) ([]preTokenizer, error) 
 			}
 			all = append(all, steps...)
 		}
-		return all, nil
+		return all, checkGrowth("pre_tokenizer", all)
 	}
 	return nil, unsupported("pre_tokenizer", kind, preTokenizers)
 }
@@ -143,6 +143,8 @@ func (b byteLevel) split(t text, emit func(word text)) {
 		give(0, len(t.s))
 	}
 }
+
+func (b byteLevel) growth() int { return 2 }
 
 // behavior is what becomes of a pattern's matches.
 type behavior uint8
@@ -262,7 +264,7 @@ func newMetaspace(replacement, scheme string, prefixSpace *bool) (metaspace, err
 	}
 	if m.scheme == "" {
 		m.scheme = "always"
-		if prefixSpace != nil && !*prefixSpace {
+		if !or(prefixSpace, true) {
 			m.scheme = "never"
 		}
 	}

@@ -44,27 +44,35 @@ type Special struct{ BOS, EOS, Pad, Mask, Unknown, CLS, Sep int }
 // Open reads a tokenizer.json, or a folder that holds one; then tokenizer_config.json, where present, names the special
 // tokens.
 func Open(path string) (Tokenizer, error) {
-	info, err := os.Stat(path)
+	file, data, config, err := readFiles(path)
 	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
-	}
-	file, config := path, []byte(nil)
-	if info.IsDir() {
-		file = filepath.Join(path, "tokenizer.json")
-		config, err = os.ReadFile(filepath.Join(path, "tokenizer_config.json"))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("open tokenizer: %w", err)
-		}
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
+		return nil, err
 	}
 	t, err := Parse(data, config)
 	if err != nil {
 		return nil, fmt.Errorf("open tokenizer %s: %w", file, err)
 	}
 	return t, nil
+}
+
+// readFiles reads a tokenizer.json, whose path it returns, and, in a folder, its tokenizer_config.json.
+func readFiles(path string) (file string, data, config []byte, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
+	}
+	file = path
+	if info.IsDir() {
+		file = filepath.Join(path, "tokenizer.json")
+		config, err = os.ReadFile(filepath.Join(path, "tokenizer_config.json"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", nil, nil, fmt.Errorf("open tokenizer: %w", err)
+		}
+	}
+	if data, err = os.ReadFile(file); err != nil {
+		return "", nil, nil, fmt.Errorf("open tokenizer: %w; give a tokenizer.json or a folder that holds one", err)
+	}
+	return file, data, config, nil
 }
 
 // Parse reads the bytes of a tokenizer.json, and of a tokenizer_config.json, which names the special tokens, or nil.

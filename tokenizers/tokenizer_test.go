@@ -142,7 +142,8 @@ func TestBadInput(t *testing.T) {
 		{"vocab.json", `{"model":{"type":"BPE","vocab":{"a":"b"},"merges":[]}}`, "no table of tokens and ids"},
 		{"nullvocab.json", `{"model":{"type":"BPE","vocab":null,"merges":[]}}`, "no table of tokens and ids"},
 		{"negative.json", `{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}`, `"a" has id -1`},
-		{"large.json", `{"model":{"type":"BPE","vocab":{"a":99999999999},"merges":[]}}`, `"a" has id 99999999999`},
+		{"large.json", `{"model":{"type":"BPE","vocab":{"a":99999999999},"merges":[]}}`, `the id of "a" is no number`},
+		{"far.json", `{"model":{"type":"BPE","vocab":{"a":70000},"merges":[]}}`, `"a" has id 70000`},
 		{"merge.json", `{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}`, `"a" and "b"`},
 		{"result.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}}`, `"ab" is not in the vocabulary`},
 		{"parts.json", `{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]}}`, "1 parts"},
@@ -161,6 +162,10 @@ func TestBadInput(t *testing.T) {
 		{"nopattern.json", bpe(`"pre_tokenizer":{"type":"Split","behavior":"Isolated"},`), "pattern"},
 		{"cls.json", bpe(`"post_processor":{"type":"BertProcessing","cls":["a",0]},`), "cls and sep"},
 		{"template.json", bpe(`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},`), `"x"`},
+		{"blowup.json", bpe(`"normalizer":{"type":"Sequence","normalizers":[` + strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"NFC"}]},`), "lengthen"},
+		{"bytes.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + strings.Repeat(`{"type":"ByteLevel"},`, 40) + `{"type":"Whitespace"}]},`), "lengthen"},
+		{"decoder.json", bpe(`"decoder":{"type":"Sequence","decoders":[` + strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"Fuse"}]},`), "lengthen"},
+		{"steps.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + strings.Repeat(`{"type":"Whitespace"},`, 300) + `{"type":"Whitespace"}]},`), "301 steps"},
 		{"deep.json", bpe(`"normalizer":` + strings.Repeat(`{"type":"Sequence","normalizers":[`, 50) + strings.Repeat(`]}`, 50) + `,`), "deeper"},
 	} {
 		path := filepath.Join(dir, c.name)

@@ -16,21 +16,22 @@ type wordPiece struct {
 	cache        *wordCache
 }
 
-func newWordPiece(cfg modelConfig) (*wordPiece, error) {
-	unk, ok := cfg.Vocab[cfg.UnkToken]
+func newWordPiece(cfg modelConfig, vocab map[string]int) (*wordPiece, error) {
+	unkToken := or(cfg.UnkToken, "[UNK]")
+	unk, ok := vocab[unkToken]
 	if !ok {
-		return nil, fmt.Errorf("model WordPiece: its unknown token %q is not in the vocabulary", cfg.UnkToken)
+		return nil, fmt.Errorf("model WordPiece: its unknown token %q is not in the vocabulary", unkToken)
 	}
 	m := &wordPiece{
-		start:    cfg.Vocab,
+		start:    vocab,
 		inner:    make(map[string]int),
-		maxChars: cfg.MaxInputCharsPerWord,
-		unkToken: cfg.UnkToken,
+		maxChars: or(cfg.MaxInputCharsPerWord, 100),
+		unkToken: unkToken,
 		unkID:    unk,
 		cache:    newWordCache(),
 	}
-	prefix := cfg.ContinuingSubwordPrefix
-	for entry, id := range cfg.Vocab {
+	prefix := or(cfg.ContinuingSubwordPrefix, "##")
+	for entry, id := range vocab {
 		m.longest = max(m.longest, len(entry))
 		if len(entry) > len(prefix) && entry[:len(prefix)] == prefix {
 			m.inner[entry[len(prefix):]] = id
