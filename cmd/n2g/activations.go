@@ -41,7 +41,7 @@ a tokenizer.`
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
 	page := c.flags.String("html", "", "`FILE` to write a page with the text's heat map to")
-	c.run = func(ctx context.Context, _ []string) error {
+	c.run = func(ctx context.Context) error {
 		index, err := neuronNumber(*neuron)
 		switch {
 		case err != nil:

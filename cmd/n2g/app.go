@@ -27,20 +27,20 @@ type app struct {
 	terminal       bool // stderr is one
 }
 
-// command is one subcommand. Its flags are defined by the function that makes it.
+// command is one subcommand, or several under one name. Its flags are defined by the function that makes it.
 type command struct {
-	name     string
-	argument string // after the flags; empty for none
+	name     string // all words after n2g
 	short    string // one line
 	long     string
 	examples []string // what follows "n2g name "
 	flags    *flag.FlagSet
-	options  []string // names of the flags that are listed last, under their own heading
-	run      func(ctx context.Context, args []string) error
+	options  []string   // names of the flags that are listed last, under their own heading
+	commands []*command // where there are some, the next word names one, and nothing else is used but name and short
+	run      func(ctx context.Context) error
 }
 
 func newCommand(name, short string) *command {
-	c := &command{name: name, short: short, flags: flag.NewFlagSet(name, flag.ContinueOnError)}
+	c := &command{name: name, short: short, flags: flag.NewFlagSet("n2g "+name, flag.ContinueOnError)}
 	c.flags.SetOutput(io.Discard) // run says what is wrong, once
 	return c
 }
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // commands in the order of the help.
 func (a *app) commands() []*command {
 	return []*command{
-		a.explain(), a.activations(), a.fill(), a.tokenize(), a.models(), a.backend(), a.version(),
+		a.explain(), a.activations(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
 	}
 }
 
@@ -75,22 +75,38 @@ func (a *app) dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("say what to do: n2g help lists the commands")
 	}
-	name, rest := args[0], args[1:]
-	switch name {
+	switch args[0] {
 	case "help", "-h", "-help", "--help":
-		if len(rest) == 0 {
+		if len(args) == 1 {
 			fmt.Fprint(a.stdout, overview(commands))
 			return nil
 		}
-		name, rest = rest[0], []string{"-h"}
+		args = append(args[1:len(args):len(args)], "-h")
 	case "-version", "--version":
-		name = "version"
+		args = []string{"version"}
 	}
+	c, rest, err := find(commands, "", args)
+	if err != nil {
+		return err
+	}
+	return a.runCommand(ctx, c, rest)
+}
+
+// find returns the command that the first words of args name, and the other words.
+func find(commands []*command, prefix string, args []string) (*command, []string, error) {
+	name := prefix + args[0]
 	i := slices.IndexFunc(commands, func(c *command) bool { return c.name == name })
 	if i < 0 {
-		return fmt.Errorf("there is no command %q: n2g help lists them", name)
+		return nil, nil, fmt.Errorf("there is no command %q: n2g help%s lists them", name, strings.TrimRight(" "+prefix, " "))
 	}
-	return a.runCommand(ctx, commands[i], rest)
+	c, rest := commands[i], args[1:]
+	if len(c.commands) == 0 || len(rest) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, rest[0]) {
+		return c, rest, nil
+	}
+	if len(rest) == 0 {
+		return nil, nil, fmt.Errorf("n2g %s needs one more word: n2g help %[1]s lists which", name)
+	}
+	return find(c.commands, name+" ", rest)
 }
 
 func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
@@ -101,10 +117,10 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
-	case c.argument == "" && c.flags.NArg() > 0:
+	case c.flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q: n2g %s takes flags only, and n2g %s -h lists them", c.flags.Arg(0), c.name, c.name)
 	}
-	return c.run(ctx, c.flags.Args())
+	return c.run(ctx)
 }
 
 // oneLine is the error without line ends, which a sentence does not have.

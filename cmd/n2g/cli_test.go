@@ -64,6 +64,13 @@ func TestCommands(t *testing.T) {
 		{name: "models", args: []string{"models"}, stdout: []string{"tiny", "transformer_lens", "distilbert"}},
 		{name: "backend", args: []string{"backend"}, stdout: []string{"auto", "go", "xla:cpu"}},
 
+		{name: "train", args: []string{"train"}, status: 1, stderr: []string{"n2g help train"}},
+		{name: "help of train", args: []string{"help", "train"}, stdout: []string{"train causal", "train masked"}},
+		{name: "help of train causal", args: []string{"train", "causal", "-h"}, stdout: []string{"Usage: n2g train causal", "-learning-rate", "(default"}},
+		{name: "train nothing", args: []string{"train", "nothing"}, status: 1, stderr: []string{"train nothing", "n2g help train"}},
+		{name: "train to nowhere", args: []string{"train", "masked"}, status: 1, stderr: []string{"-out"}},
+		{name: "train with a bad seed", args: []string{"train", "causal", "-seed", "-1"}, status: 1, stderr: []string{"seed"}},
+
 		{name: "activations", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text},
 			stdout: []string{"POSITION", "<|endoftext|>", `"func"`, `" main"`}, stderr: []string{"n2g ", "backend"}},
 		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-text", text},
@@ -130,7 +137,11 @@ func contains(t *testing.T, where, text string, wanted []string) {
 // TestHelpOfAll: each command has an example or nothing to choose.
 func TestHelpOfAll(t *testing.T) {
 	a := &app{}
+	var all []*command
 	for _, c := range a.commands() {
+		all = append(append(all, c), c.commands...)
+	}
+	for _, c := range all {
 		flags := 0
 		c.flags.VisitAll(func(f *flag.Flag) {
 			flags++

@@ -62,7 +62,7 @@ one line each. Without an output flag a summary is printed.`
 		method:    optflag.Add[n2g.Options](c.flags),
 	}
 	c.options = f.method.Names()
-	c.run = func(ctx context.Context, _ []string) error { return a.runExplain(ctx, f) }
+	c.run = func(ctx context.Context) error { return a.runExplain(ctx, f) }
 	return c
 }
 

@@ -37,7 +37,7 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, such as '[101,103,102]'")
 	n := c.flags.Int("n", 10, "`NUMBER` of substitutes to show for each mask")
 	asJSON := c.flags.Bool("json", false, "print JSON")
-	c.run = func(ctx context.Context, _ []string) error {
+	c.run = func(ctx context.Context) error {
 		switch {
 		case given(c.flags, "text") == given(c.flags, "ids"):
 			return errors.New("give either a text with -text TEXT or token ids with -ids '[101,103,102]'")

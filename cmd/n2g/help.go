@@ -11,21 +11,26 @@ import (
 func overview(commands []*command) string {
 	var b strings.Builder
 	b.WriteString("n2g finds out what single neurons of a language model do.\n\nUsage: n2g COMMAND [flags]\n\nCommands:\n")
-	for _, c := range commands {
-		fmt.Fprintf(&b, "  %-12s %s\n", c.name, c.short)
-	}
+	list(&b, commands)
 	b.WriteString("\nn2g COMMAND -h tells more, with examples.\n")
 	return b.String()
+}
+
+func list(b *strings.Builder, commands []*command) {
+	for _, c := range commands {
+		fmt.Fprintf(b, "  %-12s %s\n", c.name, c.short)
+	}
 }
 
 // help is the answer to n2g COMMAND -h.
 func (c *command) help() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\nUsage: n2g %s [flags]", c.short, c.name)
-	if c.argument != "" {
-		b.WriteString(" " + c.argument)
+	if len(c.commands) > 0 {
+		fmt.Fprintf(&b, "%s\n\nCommands:\n", c.short)
+		list(&b, c.commands)
+		return b.String()
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "%s\n\nUsage: n2g %s [flags]\n", c.short, c.name)
 	if c.long != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.long)
 	}

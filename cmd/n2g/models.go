@@ -11,7 +11,7 @@ import (
 
 func (a *app) models() *command {
 	c := newCommand("models", "tell which models can be opened")
-	c.run = func(context.Context, []string) error {
+	c.run = func(context.Context) error {
 		fmt.Fprintf(a.stdout, `A model is
   tiny       small models that are part of the program, to try everything with
   a folder   config.json, model.safetensors (or its shards) and tokenizer.json
@@ -27,7 +27,7 @@ Masked families (-masked): bert, distilbert
 func (a *app) backend() *command {
 	c := newCommand("backend", "tell what models can run on here")
 	c.long = `Tries every backend and says which one a model runs on when none is chosen. Nothing is downloaded.`
-	c.run = func(context.Context, []string) error {
+	c.run = func(context.Context) error {
 		for _, name := range backends.Names() {
 			_, info, err := backends.Open(name)
 			answer := ""

@@ -59,7 +59,7 @@ standard input, an object with text, or text_b64 where the text is not UTF-8.`
 	text := c.flags.String("text", "", "`TEXT` to split; - reads standard input as it is, its last newline included")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	lines := c.flags.Bool("jsonl", false, "read JSON Lines from standard input and write as many")
-	c.run = func(ctx context.Context, _ []string) error {
+	c.run = func(ctx context.Context) error {
 		if *path == "" {
 			return errors.New("name a tokenizer with -tokenizer FILE")
 		}

@@ -38,7 +38,7 @@ func versionText() string {
 func (a *app) version() *command {
 	c := newCommand("version", "print the version, how the program was built, and what models run on")
 	backend := backendFlag(c)
-	c.run = func(context.Context, []string) error {
+	c.run = func(context.Context) error {
 		fmt.Fprintf(a.stdout, "n2g %s\n%s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		_, info, err := backends.Open(*backend)
 		if err != nil {

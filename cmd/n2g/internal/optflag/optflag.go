@@ -1,6 +1,6 @@
 // Package optflag makes command line flags of an options struct, so that the options are written down in one place.
 //
-// A field of type int, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name". Its tag
+// A field of type int, uint64, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name". Its tag
 // help:"…" is the text of the help, and default:"…" what a field left alone stands for.
 package optflag
 
@@ -39,7 +39,7 @@ func Add[T any](fs *flag.FlagSet) *Set {
 			kind = kind.Elem()
 		}
 		switch kind.Kind() {
-		case reflect.Int, reflect.Float64, reflect.String, reflect.Bool:
+		case reflect.Int, reflect.Uint64, reflect.Float64, reflect.String, reflect.Bool:
 		default:
 			panic(fmt.Sprintf("field %s.%s of type %s cannot be a flag", t, field.Name, field.Type))
 		}
@@ -100,6 +100,12 @@ func assign(v reflect.Value, text string) error {
 			return errors.New("not a whole number")
 		}
 		v.SetInt(int64(n))
+	case reflect.Uint64:
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return errors.New("not a whole number from 0")
+		}
+		v.SetUint(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || f != f {

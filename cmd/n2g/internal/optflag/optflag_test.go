@@ -16,6 +16,7 @@ type options struct {
 	Name  string   `flag:"name"`
 	Quick bool     `flag:"quick"`
 	Count int      `flag:"count"`
+	Seed  uint64   `flag:"seed"`
 	Other []string
 }
 
@@ -29,6 +30,7 @@ func TestApply(t *testing.T) {
 		{[]string{"-steps", "7", "-quick"}, options{Steps: new(3)}, options{Steps: new(7), Quick: true}},
 		{[]string{"-quick=false", "-rate", "-1e-3"}, options{Quick: true}, options{Rate: new(-0.001)}},
 		{[]string{"-name", "", "-count", "2", "-count", "4"}, options{Name: "preset"}, options{Count: 4}},
+		{[]string{"-seed", "18446744073709551615"}, options{}, options{Seed: 1<<64 - 1}},
 	} {
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
 		set := optflag.Add[options](fs)
@@ -45,7 +47,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestBadValues(t *testing.T) {
-	for _, args := range [][]string{{"-steps", "x"}, {"-steps", "1.5"}, {"-rate", "NaN"}, {"-quick=maybe"}, {"-none", "1"}} {
+	for _, args := range [][]string{{"-steps", "x"}, {"-steps", "1.5"}, {"-rate", "NaN"}, {"-quick=maybe"}, {"-seed", "-1"}, {"-none", "1"}} {
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
 		fs.SetOutput(io.Discard)
 		optflag.Add[options](fs)
