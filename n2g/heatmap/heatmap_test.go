@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"math"
 	"os"
@@ -181,7 +182,7 @@ func TestPNG(t *testing.T) {
 			if picture.Bounds().Dx() != 500 {
 				t.Errorf("%s: width %d", name, picture.Bounds().Dx())
 			}
-			colors := map[any]bool{}
+			colors := map[color.Color]bool{}
 			for y := range picture.Bounds().Dy() {
 				for x := range 500 {
 					colors[picture.At(x, y)] = true

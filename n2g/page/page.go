@@ -46,7 +46,7 @@ func Write(w io.Writer, e *n2g.Explanation, o Options) error {
 // graphs are ignored: each entry has its own.
 func WriteAll(w io.Writer, entries []Entry, o Options) error {
 	v := view{
-		Title: o.Title,
+		Title: text(o.Title),
 		Style: template.CSS(heatmap.Style() + pageCSS),
 		Many:  len(entries) > 1,
 	}

@@ -78,9 +78,9 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	n := neuron{
 		ID:            "n" + strconv.Itoa(i+1),
 		Name:          fmt.Sprintf("Layer %d, neuron %d", e.Site.Layer, e.Site.Index),
-		Model:         e.Model,
-		Masked:        e.MaskedModel,
-		Hook:          e.Site.Hook,
+		Model:         text(e.Model),
+		Masked:        text(e.MaskedModel),
+		Hook:          text(e.Site.Hook),
 		FireThreshold: number(*resolved.FireThreshold),
 		Options:       options(resolved),
 	}
@@ -184,7 +184,7 @@ func (n *neuron) addTrains(e *n2g.Explanation) {
 	}
 	if measured {
 		legend := heatmap.FromMeasured(n2g.Measured{})
-		legend.Rows[0].Note = "(" + number(e.MaxActivation) + ")"
+		legend.Rows[0].Note = "= " + number(e.MaxActivation)
 		n.TrainLegend = template.HTML(legend.Body())
 	}
 }
@@ -252,7 +252,7 @@ func (n *neuron) addTests(e *n2g.Explanation, fireThreshold float64) {
 	}
 	if len(e.Tests) > 0 {
 		legend := heatmap.FromTest(n2g.Test{}, fireThreshold)
-		legend.Rows[0].Note = "(" + number(e.MaxActivation) + ")"
+		legend.Rows[0].Note = "= " + number(e.MaxActivation)
 		n.TestLegend = template.HTML(legend.Body())
 	}
 }
@@ -273,7 +273,7 @@ func visible(tokens []string) []string {
 	return list
 }
 
-// text shows a text of many tokens: only what is not a plain blank by its glyph.
+// text shows a text of many tokens, or a name: only what is not a plain blank by its glyph.
 func text(s string) string {
 	words := strings.Split(s, " ")
 	for i, word := range words {
