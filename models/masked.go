@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
@@ -27,7 +27,7 @@ type Masked struct {
 	engine    *maskedEngine
 }
 
-// OpenMasked opens the model in a local folder of Hugging Face layout: config.json, model.safetensors (or its shards),
+// OpenMasked opens the model in a local folder of Hugging Face layout: config.json, weights (package checkpoint),
 // tokenizer.json. Weights are read when the model first runs.
 func OpenMasked(ref string, opts Options) (*Masked, error) {
 	stat, err := os.Stat(ref)
@@ -73,7 +73,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := safetensors.OpenFolderFS(fsys)
+	files, err := checkpoint.OpenFolder(fsys)
 	if err != nil {
 		return nil, err
 	}

@@ -137,21 +137,33 @@ func (f *File) Float32s(name string, dst []float32) error {
 	case len(dst) != info.Len():
 		return fmt.Errorf("tensor %q of %s has %d elements, the destination %d", name, f.name, info.Len(), len(dst))
 	}
-	begin, end := f.dataStart+info.Begin, f.dataStart+info.End
+	begin := f.dataStart + info.Begin
 	if f.mapped != nil {
-		toFloat32(info.DType, dst, f.mapped[begin:end])
+		toFloat32(info.DType, dst, f.mapped[begin:f.dataStart+info.End])
 		return nil
 	}
+	if err := ReadFloat32s(f.reader, begin, info.DType, dst); err != nil {
+		return fmt.Errorf("tensor %q of %s: %w", name, f.name, err)
+	}
+	return nil
+}
+
+// ReadFloat32s converts len(dst) values of type F32, F16, BF16 or F64 that lie at offset off of r, little-endian and
+// without gaps, to float32 straight into dst.
+func ReadFloat32s(r io.ReaderAt, off int64, t DType, dst []float32) error {
+	if !t.floating() {
+		return fmt.Errorf("values have type %s, not one of F32, F16, BF16, F64", t)
+	}
 	const chunk = 1 << 15 // elements: small enough for the second-level cache
-	size := info.DType.Size()
+	size := t.Size()
 	buffer := make([]byte, min(chunk, len(dst))*size)
 	for len(dst) > 0 {
 		n := min(chunk, len(dst))
-		if err := readFull(f.reader, buffer[:n*size], begin); err != nil {
-			return fmt.Errorf("tensor %q of %s: %w", name, f.name, err)
+		if err := readFull(r, buffer[:n*size], off); err != nil {
+			return err
 		}
-		toFloat32(info.DType, dst[:n], buffer[:n*size])
-		dst, begin = dst[n:], begin+int64(n*size)
+		toFloat32(t, dst[:n], buffer[:n*size])
+		dst, off = dst[n:], off+int64(n*size)
 	}
 	return nil
 }

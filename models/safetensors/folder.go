@@ -35,8 +35,8 @@ var (
 
 // Folder is a model folder's weights: one file or several shards.
 type Folder struct {
-	files   []*File
-	tensors map[string]*File
+	files   []Weights
+	tensors map[string]Weights
 }
 
 // OpenFolder opens the weights of a local model folder: model.safetensors, or the shards that
@@ -58,7 +58,7 @@ func OpenFolder(path string) (*Folder, error) {
 func OpenFolderFS(fsys fs.FS) (*Folder, error) {
 	file, err := OpenFS(fsys, singleName)
 	if err == nil {
-		folder := &Folder{files: []*File{file}, tensors: map[string]*File{}}
+		folder := &Folder{files: []Weights{file}, tensors: map[string]Weights{}}
 		for name := range file.header.tensors {
 			folder.tensors[name] = file
 		}
@@ -67,18 +67,19 @@ func OpenFolderFS(fsys fs.FS) (*Folder, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	index, err := fs.ReadFile(fsys, indexName)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := fs.Stat(fsys, indexName); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("neither %s nor %s is there: %w", singleName, indexName, fs.ErrNotExist)
 	}
+	return OpenIndexed(fsys, indexName, func(name string) (Weights, error) { return OpenFS(fsys, name) })
+}
+
+// OpenIndexed reads the index of a model in several files: which file each tensor is in. Every file is opened once, by
+// open, and each tensor must be where the index says.
+func OpenIndexed(fsys fs.FS, indexName string, open func(name string) (Weights, error)) (*Folder, error) {
+	index, err := fs.ReadFile(fsys, indexName)
 	if err != nil {
 		return nil, fmt.Errorf("read shard index: %w", err)
 	}
-	return openShards(fsys, index)
-}
-
-// openShards opens every shard of an index once and checks that each tensor is where the index says.
-func openShards(fsys fs.FS, index []byte) (*Folder, error) {
 	var parsed struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
@@ -88,21 +89,20 @@ func openShards(fsys fs.FS, index []byte) (*Folder, error) {
 	if len(parsed.WeightMap) == 0 {
 		return nil, fmt.Errorf("%s has no weight_map: it names no tensor", indexName)
 	}
-	folder := &Folder{tensors: map[string]*File{}}
-	shards := map[string]*File{}
+	folder := &Folder{tensors: map[string]Weights{}}
+	shards := map[string]Weights{}
 	for _, name := range slices.Sorted(maps.Keys(parsed.WeightMap)) {
 		shard := parsed.WeightMap[name]
-		file, open := shards[shard]
-		if !open {
-			var err error
-			if file, err = OpenFS(fsys, shard); err != nil {
+		file, opened := shards[shard]
+		if !opened {
+			if file, err = open(shard); err != nil {
 				folder.Close()
 				return nil, fmt.Errorf("shard %q of %s: %w", shard, indexName, err)
 			}
 			shards[shard] = file
 			folder.files = append(folder.files, file)
 		}
-		if _, ok := file.header.tensors[name]; !ok {
+		if _, ok := file.Info(name); !ok {
 			folder.Close()
 			return nil, fmt.Errorf("%s puts tensor %q into %s, which does not hold it", indexName, name, shard)
 		}
