@@ -112,19 +112,20 @@ func parseMerges(data json.RawMessage) ([][2]string, error) {
 	for n := 0; s.next() != ']'; n++ {
 		if s.next() == '[' {
 			s.at++
-			var parts []string
-			for s.next() != ']' {
+			var pair [2]string
+			parts := 0
+			for ; s.next() != ']'; parts++ {
 				part, ok := s.text()
 				if !ok {
 					return nil, odd
 				}
-				parts = append(parts, part)
+				pair[min(parts, 1)] = part
 			}
 			s.at++
-			if len(parts) != 2 {
-				return nil, fmt.Errorf("merge %d has %d parts, not 2", n, len(parts))
+			if parts != 2 {
+				return nil, fmt.Errorf("merge %d has %d parts, not 2", n, parts)
 			}
-			merges = append(merges, [2]string(parts))
+			merges = append(merges, pair)
 			continue
 		}
 		line, ok := s.text()
