@@ -40,18 +40,21 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 	if file, ok := f.(*os.File); ok {
 		return openOS(file, name)
 	}
-	defer f.Close()
 	stat, err := f.Stat()
 	if err != nil {
+		f.Close()
 		return nil, fmt.Errorf("open weights: %w", err)
 	}
 	if r, ok := f.(io.ReaderAt); ok {
 		file, err := newFile(r, stat.Size(), name)
 		if err != nil {
+			f.Close()
 			return nil, err
 		}
+		file.close = f.Close
 		return file, nil
 	}
+	defer f.Close()
 	data, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("open weights: %w", err)

@@ -3,6 +3,8 @@ package safetensors_test
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -140,3 +142,49 @@ func TestWriteRefuses(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// closing is a file system whose files cannot be read once they are closed.
+type closing struct{ fs.FS }
+
+type closingFile struct {
+	fs.File
+	closed bool
+}
+
+func (c closing) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	return &closingFile{File: f}, err
+}
+
+func (f *closingFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.closed {
+		return 0, fs.ErrClosed
+	}
+	return f.File.(io.ReaderAt).ReadAt(p, off)
+}
+
+func (f *closingFile) Close() error {
+	f.closed = true
+	return f.File.Close()
+}
+
+func TestOpenFSKeepsTheFileOpen(t *testing.T) {
+	var out bytes.Buffer
+	if err := safetensors.Write(&out, []safetensors.Tensor{{Name: "a", Data: []float32{5}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.OpenFS(closing{fstest.MapFS{"m": {Data: out.Bytes()}}}, "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := make([]float32, 1)
+	if err := f.Float32s("a", value); err != nil || value[0] != 5 {
+		t.Errorf("%v, %v", value, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := f.Float32s("a", value); err == nil {
+		t.Error("the file is still open after Close")
+	}
+}
