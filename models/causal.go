@@ -8,9 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/checkpoint"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
@@ -21,14 +22,15 @@ type Causal struct {
 	config    Config
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
-	special   tokenizers.Special
 	weights   *weights
 	engine    *engine
 }
 
-// Open opens the model in a local folder: config.json, model.safetensors or its shards, and tokenizer.json, in the
-// layout of TransformerLens's own models or of Hugging Face's. [Families] lists what can be opened. Weights are read
-// when they are first needed, and only those.
+// Open opens the model in a local folder: config.json, weights (model.safetensors, pytorch_model.bin, the shards of
+// either, or one .pth file) and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's.
+// [Families] lists what can be opened. Weights are read when they are first needed, and only those.
+//
+// Without a tokenizer.json a model can be asked about token ids, but not about texts.
 func Open(ref string, opts Options) (*Causal, error) {
 	stat, err := os.Stat(ref)
 	switch {
@@ -60,28 +62,29 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	tokenizer, err := openTokenizer(fsys)
-	if err != nil {
+	m := &Causal{name: name, config: config}
+	if m.tokenizer, err = openTokenizer(fsys); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if tokenizer.Special().BOS < 0 {
+	if m.tokenizer != nil && m.tokenizer.Special().BOS < 0 {
 		return nil, errors.New("its tokenizer names no BOS token, which stands in front of every prompt: name it as bos_token in tokenizer_config.json")
 	}
 	backend, info, err := backends.Open(opts.Backend)
 	if err != nil {
 		return nil, err
 	}
-	files, err := safetensors.OpenFolderFS(fsys)
+	files, err := checkpoint.OpenFolder(fsys)
 	if err != nil {
 		return nil, err
 	}
-	w := newWeights(backend, files, newLayout(config, files))
-	if err := w.check(config); err != nil {
+	m.backend = info
+	m.weights = newWeights(backend, files, newLayout(config, files))
+	if err := m.weights.check(config); err != nil {
 		files.Close()
 		return nil, err
 	}
-	return &Causal{name: name, config: config, backend: info, tokenizer: tokenizer, special: tokenizer.Special(), weights: w,
-		engine: newEngine(config, w, info)}, nil
+	m.engine = newEngine(config, m.weights, info)
+	return m, nil
 }
 
 // openTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
@@ -109,31 +112,60 @@ func (m *Causal) Config() Config { return m.config }
 // Backend says what the model runs on.
 func (m *Causal) Backend() backends.Info { return m.backend }
 
-// Tokenizer returns the model's tokenizer.
+// Tokenizer returns the model's tokenizer, nil if its folder has none.
 func (m *Causal) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
 
 // Tokenize returns the token ids of text, without BOS.
-func (m *Causal) Tokenize(text string) ([]int, error) { return m.tokenizer.Encode(text).IDs, nil }
+func (m *Causal) Tokenize(text string) ([]int, error) {
+	if m.tokenizer == nil {
+		return nil, fmt.Errorf("model %s has no tokenizer.json, so it cannot read a text: give token ids, or put the file into its folder", m.name)
+	}
+	return m.tokenizer.Encode(text).IDs, nil
+}
 
-// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD.
-func (m *Causal) TokenString(id int) string { return m.tokenizer.TokenString(id) }
+// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD. Without a tokenizer it
+// is the number.
+func (m *Causal) TokenString(id int) string {
+	if m.tokenizer == nil {
+		return fmt.Sprintf("#%d", id)
+	}
+	return m.tokenizer.TokenString(id)
+}
 
 // Decode is the text of a span of ids, special tokens included.
-func (m *Causal) Decode(ids []int) string { return m.tokenizer.Decode(ids, false) }
+func (m *Causal) Decode(ids []int) string {
+	if m.tokenizer == nil {
+		var text strings.Builder
+		for _, id := range ids {
+			text.WriteString(m.TokenString(id))
+		}
+		return text.String()
+	}
+	return m.tokenizer.Decode(ids, false)
+}
 
-// BOS is the id that stands in front of every prompt.
-func (m *Causal) BOS() int { return m.special.BOS }
+// BOS is the id that stands in front of every prompt, -1 without a tokenizer.
+func (m *Causal) BOS() int {
+	if m.tokenizer == nil {
+		return -1
+	}
+	return m.tokenizer.Special().BOS
+}
 
 // MaskID is the id that replaces a token whose importance is measured: that of <|padding|>, else of the tokenizer's pad
 // token, else 1.
 func (m *Causal) MaskID() int {
+	const otherwise = 1 // <|padding|> in GPT-NeoX's vocabulary
+	if m.tokenizer == nil {
+		return otherwise
+	}
 	if id, ok := m.tokenizer.ID("<|padding|>"); ok {
 		return id
 	}
-	if m.special.Pad >= 0 {
-		return m.special.Pad
+	if pad := m.tokenizer.Special().Pad; pad >= 0 {
+		return pad
 	}
-	return 1
+	return otherwise
 }
 
 // ContextLength is the longest prompt in tokens, BOS included.

@@ -1,0 +1,188 @@
+package models_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/modeltest"
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// A causal model is what the method asks for.
+var _ n2g.LanguageModel = (*models.Causal)(nil)
+
+var texts = []string{
+	"// The caller must hold the lock. It returns an error!",
+	"x",
+	"func (t *Template) Execute(wr io.Writer, data any) error {\n\treturn t.execute(wr, data)\n}",
+	"  two blanks, naïve café 日本語 😀",
+	"package main",
+	strings.Repeat("if err != nil { return err } ", 12),
+}
+
+func TestContract(t *testing.T) {
+	for _, name := range causalGolden {
+		t.Run(name, func(t *testing.T) {
+			modeltest.TestLanguageModel(t, openGolden(t, name), modeltest.Neuron{Layer: 1, Hook: "", Index: 17}, texts)
+		})
+	}
+}
+
+// folder copies the files of a golden model but those in changed, which are written instead; an empty one is left out.
+func folder(t *testing.T, name string, changed map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} {
+		text, err := os.ReadFile(golden(name) + "/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if replacement, ok := changed[file]; ok {
+			text = []byte(replacement)
+		}
+		if len(text) == 0 {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// replaced is a golden model's file with a part replaced.
+func replaced(t *testing.T, name, file, old, new string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(golden(name) + "/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("%s of %s does not hold %q", file, name, old)
+	}
+	return map[string]string{file: strings.Replace(string(text), old, new, 1)}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		what, model string
+		changed     map[string]string
+		want        []string // parts of the message
+	}{
+		{"no config", "solu", map[string]string{"config.json": ""}, []string{"config.json"}},
+		{"config that is no JSON", "solu", map[string]string{"config.json": "{"}, []string{"config.json", "JSON"}},
+		{"unknown family", "gpt2", replaced(t, "gpt2", "config.json", `"model_type": "gpt2"`, `"model_type": "t5"`), []string{"t5", "gpt_neox"}},
+		{"masked model", "bert", nil, []string{"masked"}},
+		{"no weights", "solu", map[string]string{"model.safetensors": ""}, []string{"model.safetensors"}},
+		{"truncated weights", "solu", map[string]string{"model.safetensors": "12345678"}, []string{"model.safetensors"}},
+		{"more layers than weights", "solu", replaced(t, "solu", "config.json", `"n_layers": 3`, `"n_layers": 4`), []string{"blocks.3."}},
+		{"another width", "gptneo", replaced(t, "gptneo", "config.json", `"hidden_size": 64`, `"hidden_size": 32`), []string{"[4096 64]", "[4096 32]"}},
+		{"attention-only", "solu", replaced(t, "solu", "config.json", `"eps"`, `"attn_only": true, "eps"`), []string{"attention-only"}},
+		{"unknown activation", "pythia", replaced(t, "pythia", "config.json", `"hidden_act": "gelu"`, `"hidden_act": "sine"`), []string{"sine", "relu"}},
+		{"stretched rotary positions", "pythia", replaced(t, "pythia", "config.json", `"rope_type": "default"`, `"rope_type": "yarn"`), []string{"yarn"}},
+		{"uneven heads", "gpt2", replaced(t, "gpt2", "config.json", `"n_head": 4`, `"n_head": 5`), []string{"d_head"}},
+		{"absurd size", "gpt2", replaced(t, "gpt2", "config.json", `"n_layer": 2`, `"n_layer": 2000000000`), []string{"layers"}},
+		{"broken tokenizer", "solu", map[string]string{"tokenizer.json": "{"}, []string{"tokenizer"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			m, err := models.Open(folder(t, c.model, c.changed), models.Options{Backend: "go"})
+			if err == nil {
+				m.Close()
+				t.Fatal("no error")
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q is not in: %v", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("an error of several lines: %v", err)
+			}
+		})
+	}
+	_, err := models.Open(filepath.Join(t.TempDir(), "nothing"), models.Options{})
+	if err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("a missing folder: %v", err)
+	}
+	if _, err := models.Open(golden("solu")+"/config.json", models.Options{}); err == nil || !strings.Contains(err.Error(), "folder") {
+		t.Errorf("a file: %v", err)
+	}
+	if _, err := models.Open(golden("solu"), models.Options{Backend: "abacus"}); err == nil || !strings.Contains(err.Error(), "abacus") {
+		t.Errorf("an unknown backend: %v", err)
+	}
+}
+
+// A model without a tokenizer runs on ids alone.
+func TestNoTokenizer(t *testing.T) {
+	m, err := models.Open(folder(t, "pythia", map[string]string{"tokenizer.json": "", "tokenizer_config.json": ""}), models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.Tokenize("text"); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+		t.Errorf("tokenize: %v", err)
+	}
+	if m.Tokenizer() != nil || m.BOS() != -1 || m.Decode([]int{5}) != "#5" {
+		t.Error("a tokenizer out of nowhere")
+	}
+	if got, err := m.Activations(t.Context(), 0, "", 0, [][]int{{0, 5}}, nil); err != nil || len(got[0]) != 2 {
+		t.Errorf("%v, error %v", got, err)
+	}
+}
+
+// Opening reads headers alone, and a layer reads what it needs: the weights of later layers may be missing on disk.
+func TestReadsOnlyWhatIsNeeded(t *testing.T) {
+	files := &countingFS{FS: os.DirFS(golden("solu")), read: map[string]int64{}}
+	m, err := models.OpenFS(files, "solu", models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	opened := files.read["model.safetensors"]
+	if opened > 64<<10 {
+		t.Errorf("opening read %d bytes of the weights", opened)
+	}
+	if _, err := m.Activations(t.Context(), 0, "", 0, [][]int{{0, 5}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := m.Config()
+	// Embeddings, attention, W_in and what is small of layer 0.
+	need := int64(4 * (c.DVocab*c.DModel + c.Positions*c.DModel + 4*c.DModel*c.DModel + c.DModel*c.DMLP + 16*c.DMLP))
+	if got := files.read["model.safetensors"] - opened; got > need {
+		t.Errorf("layer 0 read %d bytes of weights, needs %d", got, need)
+	}
+}
+
+// countingFS counts the bytes read of each file.
+type countingFS struct {
+	fs.FS
+	read map[string]int64
+}
+
+func (c *countingFS) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &countingFile{f, name, c}, nil
+}
+
+type countingFile struct {
+	fs.File
+	name string
+	fs   *countingFS
+}
+
+func (f *countingFile) ReadAt(p []byte, offset int64) (int, error) {
+	reader, ok := f.File.(*os.File)
+	if !ok {
+		return 0, errors.New("not a file")
+	}
+	f.fs.read[f.name] += int64(len(p))
+	return reader.ReadAt(p, offset)
+}

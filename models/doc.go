@@ -1,0 +1,22 @@
+// Package models runs transformer language models and reads their neurons.
+//
+// [Open] opens a causal model, whose neurons are explained; [OpenMasked] a BERT-like one, which proposes words. Both are
+// folders of the usual layout (config.json, weights, tokenizer.json); nothing is downloaded. A [Causal] answers
+//
+//   - [Causal.Activations]: one neuron on the tokens of many prompts, the method's own question,
+//   - [Causal.LayerActivations]: all neurons of a layer,
+//   - [Causal.Scan]: where in a corpus each neuron of some layers is highest,
+//   - [Causal.RunWithCache]: every value of one run, for exploration.
+//
+// # How it works
+//
+// Package transformer builds the computation of each family as GoMLX graphs, under TransformerLens's names. A layout
+// says, for each family, where in the model's files a parameter of that name lies and how it is turned. Weights are read
+// when a program first needs them, straight into the backend's buffers, so that asking for layer 0 reads layer 0.
+//
+// The engine does no work that nobody reads: a program ends at the site asked; of its values only the asked column
+// leaves the device; and prompts of one call that share a prefix, as masked variants of a text do, share its rows. It
+// plants the prompts as a forest, in which each token's row follows the row of the token before it, and lets a row attend
+// to its ancestors alone. Rows are padded to a few shapes; on the pure Go backend those are chosen such that a result is
+// equal to the last bit whatever is asked with it.
+package models
