@@ -121,6 +121,9 @@ const (
 func compileUnicode(expr string) (*regexp.Regexp, error) {
 	var b strings.Builder
 	b.WriteString("(?m)")
+	if strings.Contains(expr, "{,") { // to Go no repetition
+		return nil, fmt.Errorf("{,n} is not")
+	}
 	inside := false
 	for i := 0; i < len(expr); i++ {
 		c := expr[i]
