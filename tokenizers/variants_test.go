@@ -20,8 +20,8 @@ type variant struct {
 	Cases  []goldenCase   `json:"cases"`
 }
 
-// readVariants returns the variants, each with its whole tokenizer.json.
-func readVariants(t testing.TB) ([]variant, [][]byte) {
+// readVariants returns the variants so named, or all, each with its whole tokenizer.json.
+func readVariants(t testing.TB, names ...string) ([]variant, [][]byte) {
 	t.Helper()
 	f, err := os.Open("testdata/variants.json.gz")
 	if err != nil {
@@ -49,6 +49,12 @@ func readVariants(t testing.TB) ([]variant, [][]byte) {
 			t.Fatal(err)
 		}
 		all.Bases[name] = base
+	}
+	if len(names) > 0 {
+		all.Variants = slices.DeleteFunc(all.Variants, func(v variant) bool { return !slices.Contains(names, v.Name) })
+		if len(all.Variants) != len(names) {
+			t.Fatalf("%d variants of %v", len(all.Variants), names)
+		}
 	}
 	var files [][]byte
 	for _, v := range all.Variants {
