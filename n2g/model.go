@@ -41,7 +41,7 @@ type MaskedModel interface {
 	MaskToken() string
 	// Fill answers, for each text, what could stand in place of the mask token at byte offsets[i] of texts[i]:
 	// vocabulary entries as spelled (a word piece begins with ##) and their probabilities, most probable first.
-	// Other masks of a text stay masked.
+	// Other masks of a text stay masked. The sequences can be left early and walked again.
 	Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error)
 }
 

@@ -27,7 +27,8 @@ type Options struct {
 	ProportionThreshold *float64 `json:"proportion_threshold" flag:"proportion-threshold" default:"-0.5" help:"a prune candidate passes if its maximum changes by more than this share"`
 	// AbsoluteThreshold: a candidate also passes if its maximum is at least this. Default none.
 	AbsoluteThreshold *float64 `json:"absolute_threshold,omitempty" flag:"absolute-threshold" help:"a prune candidate also passes if its maximum is at least this (default none)"`
-	// PostContext: at most this many tokens of the sentence after the pruned one are kept. Default 5; -1 keeps all.
+	// PostContext: at most this many tokens of the sentence after the pruned one are kept. Default 5. -1 keeps all, and
+	// then candidates are tried with them.
 	PostContext *int `json:"post_context" flag:"post-context" default:"5" help:"tokens of the sentence kept after the activating one (-1: all)"`
 
 	// MaskID replaces a token whose importance is measured. Default: the model's own.

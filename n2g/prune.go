@@ -121,8 +121,9 @@ func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) 
 		for _, p := range open {
 			for left := budget; left > 0 && tried[p] < len(p.starts); tried[p]++ {
 				start := p.starts[tried[p]]
-				candidates = append(candidates, n.candidate(p, start))
-				left -= p.position - start + 1
+				c := n.candidate(p, start)
+				candidates = append(candidates, c)
+				left -= len(c.ids)
 			}
 		}
 		if err := n.run(ctx, candidates); err != nil {
@@ -157,22 +158,28 @@ func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) 
 	return all, nil
 }
 
-// candidate is what might be left of a prompt: the tokens from start to the strong position, tokenized anew.
+// candidate is what might be left of a prompt: the tokens from start to the strong position, tokenized anew. Where the
+// whole rest of the sentence is kept, candidates are run with it, as the published walkthrough does.
 type candidate struct {
 	of      *pruning
 	start   int
+	after   int   // tokens after the strong one
 	ids     []int // nil: the text cannot be run
 	peak    int
 	maximum float64
 }
 
 func (n *neuron) candidate(p *pruning, start int) candidate {
-	ids, err := encode(n.model, n.model.Decode(p.ids[start:p.position+1]))
+	end := p.position + 1
+	if *n.opts.PostContext < 0 {
+		end = n.sentenceEnd(p.ids, p.position)
+	}
+	ids, err := encode(n.model, n.model.Decode(p.ids[start:end]))
 	if err != nil || len(ids) > n.model.ContextLength() {
 		// Tokenized anew, a text can become longer than the context, or nothing: then it is no candidate.
 		ids = nil
 	}
-	return candidate{of: p, start: start, ids: ids}
+	return candidate{of: p, start: start, after: end - p.position - 1, ids: ids}
 }
 
 // run finds the maximum of every candidate with one call.
@@ -197,9 +204,10 @@ func (n *neuron) run(ctx context.Context, candidates []candidate) error {
 	return nil
 }
 
-// passes says whether the candidate still has its maximum at the strong token, which is its last one, and high enough.
+// passes says whether the candidate still has its maximum at the strong token, counted from the right since the left end
+// may be cut into other tokens now, and high enough.
 func (n *neuron) passes(c candidate) bool {
-	if c.peak != len(c.ids)-1 {
+	if c.peak != len(c.ids)-1-c.after {
 		return false
 	}
 	initial := c.of.initial
