@@ -1,92 +1,12 @@
 package heatmap
 
 import (
-	"iter"
 	"math"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
-)
-
-// scene is a laid-out map: what SVG and PNG draw, in CSS pixels.
-type scene struct {
-	width, height float64
-	groups        []group
-}
-
-// group is a token's shapes, which share a tooltip; or others without.
-type group struct {
-	box     bool // a token's
-	tooltip string
-	shapes  []shape
-}
-
-// shape is a rectangle, or a text if it has one.
-type shape struct {
-	x, y, w, h float64 // of a text: x is its start or middle as anchor says, y its baseline, w its width if pinned
-	radius     float64
-	fill       paint
-	stroke     paint
-	dashed     bool
-
-	text   string
-	size   float64
-	anchor anchor
-	mono   bool // the tokens' font
-	bold   bool
-}
-
-// paint is a colour of the palette at an opacity; the zero value paints nothing.
-type paint struct {
-	role    role
-	opacity float64
-}
-
-// role is a colour's place in a palette.
-type role uint8
-
-const (
-	none role = iota
-	surface
-	ink
-	muted
-	line
-	mark
-	on
-	hueRed
-	hueBlue
-	hueViolet
-	hueGrey
-)
-
-// of returns the palette's colour of a role.
-func (p palette) of(r role) rgb {
-	switch r {
-	case surface:
-		return p.surface
-	case muted:
-		return p.muted
-	case line:
-		return p.line
-	case mark:
-		return p.mark
-	case on:
-		return p.on
-	case hueRed, hueBlue, hueViolet, hueGrey:
-		return p.hues[r-hueRed]
-	}
-	return p.ink
-}
-
-// anchor is the part of a text that its x places.
-type anchor uint8
-
-const (
-	start anchor = iota
-	middle
 )
 
 // Sizes in CSS pixels. A cell is the advance of a character in the common monospaced fonts, 0.6 of their size.
@@ -268,71 +188,6 @@ func (l *layout) word(i int, text string, cells int, w float64) {
 	l.addBox(i, shapes...)
 }
 
-// legend places each row's scale and what the outlines mean.
-func (l *layout) legend() {
-	l.y += 22
-	l.x = margin
-	rows := l.h.Rows
-	if l.h.Form == Compact {
-		rows = rows[:min(1, len(rows))]
-	}
-	for _, row := range rows {
-		name, low, high := l.face.show(label(row.Name)), "0", precise(row.max())
-		negative := l.h.negative(row)
-		if negative {
-			low = "−" + high
-		}
-		if row.Note != "" {
-			high += " " + l.face.show(label(row.Note))
-		}
-		steps := 8
-		if negative {
-			steps = 16
-		}
-		l.wrap(l.face.width(name) + l.face.width(low) + l.face.width(high) + float64(steps)*8 + 20)
-		l.write(name+" "+low, paint{muted, 1})
-		l.x += 5
-		swatch := l.x
-		for s := range steps {
-			share := float64(s+1) / 8
-			if negative {
-				share = (float64(s) - 7.5) / 7.5
-			}
-			fill, _ := shade(row, share*row.max())
-			l.add(shape{x: l.x, y: l.y - 9, w: 8, h: 10, fill: fill})
-			l.x += 8
-		}
-		l.add(shape{x: swatch, y: l.y - 9, w: float64(steps) * 8, h: 10, radius: 1, stroke: paint{line, 1}})
-		l.x += 5
-		l.write(high, paint{muted, 1})
-		l.x += 20
-	}
-	for _, m := range []Mark{Peak, Missed, FalseAlarm} {
-		n := l.h.count(m)
-		if n == 0 {
-			continue
-		}
-		l.wrap(20 + l.face.width(m.describe(n)))
-		l.add(outlined(shape{x: l.x + 1, y: l.y - 9, w: 12, h: 10, radius: 2}, m))
-		l.x += 18
-		l.write(m.describe(n), paint{muted, 1})
-		l.x += 20
-	}
-}
-
-// wrap begins a new line of the legend where an entry does not fit.
-func (l *layout) wrap(w float64) {
-	if l.x > margin && l.x+w > l.width-margin {
-		l.x = margin
-		l.y += 18
-	}
-}
-
-func (l *layout) write(text string, fill paint) {
-	l.add(shape{x: l.x, y: l.y, text: text, size: labelSize, fill: fill})
-	l.x += l.face.width(text)
-}
-
 // room is the number of cells that fit into a line beside a box's padding.
 func (l *layout) room(padding float64) int {
 	return int(max(4, min(maxCells, (l.width-margin-l.left-padding)/cellWidth)))
@@ -354,64 +209,4 @@ func fit(text string, room int) (string, int) {
 		cells += clusters.Width()
 	}
 	return b.String() + "…", cells + 1
-}
-
-// shade returns a value's background and the colour of text on it.
-func shade(row Row, v float64) (background, text paint) {
-	if math.IsNaN(v) {
-		return paint{muted, 0.25}, paint{ink, 1}
-	}
-	l := level(v, row.max())
-	background = paint{hueRed + role(min(row.Color, Violet)), float64(l) / levels}
-	if l < 0 {
-		background = paint{hueGrey, float64(-l) / levels}
-	}
-	if l > lastInk || l < -lastInk {
-		return background, paint{on, 1}
-	}
-	return background, paint{ink, 1}
-}
-
-// outlined gives a shape the outline of a mark.
-func outlined(s shape, m Mark) shape {
-	switch m {
-	case Peak:
-		s.stroke = paint{ink, 1}
-	case Missed:
-		s.stroke = paint{mark, 1}
-	case FalseAlarm:
-		s.stroke, s.dashed = paint{mark, 1}, true
-	}
-	return s
-}
-
-// strokeWidth is that of an outline: marks of a wrong prediction are bolder.
-func (s shape) strokeWidth() float64 {
-	if s.stroke.role == mark {
-		return 2
-	}
-	return 1
-}
-
-// runs cuts a token's text into the glyphs of blanks, which are drawn pale, and the rest.
-func runs(s shape) iter.Seq2[string, bool] {
-	return func(yield func(string, bool) bool) {
-		for text := s.text; text != ""; {
-			pale := s.mono && paleGlyph(text)
-			end := strings.IndexFunc(text, func(r rune) bool { return s.mono && paleGlyph(string(r)) != pale })
-			if end < 0 {
-				end = len(text)
-			}
-			if !yield(text[:end], pale) {
-				return
-			}
-			text = text[end:]
-		}
-	}
-}
-
-// paleGlyph tells whether a text begins with the glyph of a blank.
-func paleGlyph(text string) bool {
-	r, _ := utf8.DecodeRuneInString(text)
-	return r == glyph.Blank || r == glyph.Newline || r == glyph.Tab
 }

@@ -7,73 +7,14 @@ import (
 	"image/color"
 	"image/draw"
 	"math"
-	"strings"
-	"sync"
-	"unicode"
 
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/gobold"
-	"golang.org/x/image/font/gofont/gomono"
-	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
 )
-
-// fonts are the built-in Go fonts, parsed once.
-type fonts struct{ mono, sans, bold *sfnt.Font }
-
-var builtin = sync.OnceValues(func() (*fonts, error) {
-	var parsed [3]*sfnt.Font
-	for i, data := range [][]byte{gomono.TTF, goregular.TTF, gobold.TTF} {
-		f, err := sfnt.Parse(data)
-		if err != nil {
-			return nil, fmt.Errorf("heatmap: cannot parse a built-in font: %w", err)
-		}
-		parsed[i] = f
-	}
-	return &fonts{parsed[0], parsed[1], parsed[2]}, nil
-})
-
-// of returns the font of a text.
-func (f *fonts) of(s shape) *sfnt.Font {
-	switch {
-	case s.mono:
-		return f.mono
-	case s.bold:
-		return f.bold
-	}
-	return f.sans
-}
-
-// has tells whether a font draws a rune by itself: marks that combine with the letter before need shaping.
-func has(f *sfnt.Font, buffer *sfnt.Buffer, r rune) bool {
-	if r == glyph.Newline {
-		return true // drawn by hand
-	}
-	if unicode.Is(unicode.M, r) {
-		return false
-	}
-	i, err := f.GlyphIndex(buffer, r)
-	return err == nil && i != 0
-}
-
-// cover tells whether the fonts draw all of a scene's text.
-func (f *fonts) cover(s scene) bool {
-	var buffer sfnt.Buffer
-	for _, g := range s.groups {
-		for _, sh := range g.shapes {
-			for _, r := range sh.text {
-				if !has(f.of(sh), &buffer, r) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
 
 // raster draws on a picture.
 type raster struct {
@@ -263,77 +204,4 @@ func (r *raster) advance(f *sfnt.Font, text string, size float64) (float64, erro
 		width += float64(a) / 64
 	}
 	return width, nil
-}
-
-// show implements face: it replaces what the fonts lack by escapes; a control picture by that of its control character.
-func (f *fonts) show(text string) string {
-	var buffer sfnt.Buffer
-	var b strings.Builder
-	for _, c := range text {
-		switch {
-		case has(f.mono, &buffer, c):
-			b.WriteRune(c)
-		case c == 0x2421:
-			b.WriteString(`\u{7f}`)
-		case c >= 0x2400 && c < 0x2420:
-			fmt.Fprintf(&b, `\u{%x}`, c-0x2400)
-		default:
-			fmt.Fprintf(&b, `\u{%x}`, c)
-		}
-	}
-	return b.String()
-}
-
-// width implements face.
-func (f *fonts) width(text string) float64 {
-	width, err := (&raster{fonts: f}).advance(f.sans, text, labelSize)
-	if err != nil {
-		return viewer{}.width(text)
-	}
-	return width
-}
-
-// pen draws glyphs at a place of a path.
-type pen struct {
-	path *vector.Rasterizer
-	x, y float64
-}
-
-func (p pen) outline(segments sfnt.Segments) {
-	at := func(q fixed.Point26_6) (float32, float32) {
-		return float32(p.x + float64(q.X)/64), float32(p.y + float64(q.Y)/64)
-	}
-	for _, s := range segments {
-		ax, ay := at(s.Args[0])
-		switch s.Op {
-		case sfnt.SegmentOpMoveTo:
-			p.path.MoveTo(ax, ay)
-		case sfnt.SegmentOpLineTo:
-			p.path.LineTo(ax, ay)
-		case sfnt.SegmentOpQuadTo:
-			bx, by := at(s.Args[1])
-			p.path.QuadTo(ax, ay, bx, by)
-		case sfnt.SegmentOpCubeTo:
-			bx, by := at(s.Args[1])
-			cx, cy := at(s.Args[2])
-			p.path.CubeTo(ax, ay, bx, by, cx, cy)
-		}
-	}
-	p.path.ClosePath()
-}
-
-// newline draws ↵, which the Go fonts lack: a stroke down from the right, then left to an arrow's head. Coordinates
-// are shares of the font's size, y upwards.
-func (p pen) newline(size float64) {
-	for i, q := range [][2]float64{
-		{0.46, 0.55}, {0.53, 0.55}, {0.53, 0.21}, {0.22, 0.21}, {0.22, 0.34}, {0.05, 0.175}, {0.22, 0.01}, {0.22, 0.14}, {0.46, 0.14},
-	} {
-		x, y := float32(p.x+q[0]*size), float32(p.y-q[1]*size)
-		if i == 0 {
-			p.path.MoveTo(x, y)
-		} else {
-			p.path.LineTo(x, y)
-		}
-	}
-	p.path.ClosePath()
 }

@@ -15,18 +15,16 @@ import (
 type Options struct {
 	// Title of the page. Default: the neuron and its model, or their number if there are several.
 	Title string
-	// Graph is the neuron's graph as SVG, as package graphviz draws it; it becomes part of the page. Empty: none.
+	// Graph is the neuron's graph as SVG, as package graphviz draws it (its theme Auto suits a page that follows the
+	// reader's); it becomes part of the page. Empty: none.
 	Graph string
-	// GraphDark is the same graph for the dark theme. Empty: Graph on a light sheet.
-	GraphDark string
-	Theme     heatmap.Theme
+	Theme heatmap.Theme
 }
 
 // Entry is one of the neurons on a page.
 type Entry struct {
 	Explanation *n2g.Explanation
 	Graph       string // as Options.Graph
-	GraphDark   string // as Options.GraphDark
 }
 
 //go:embed page.html
@@ -37,9 +35,9 @@ var pageCSS string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// Write writes the page of one neuron. It fails if w does, or if a graph is no SVG or holds more than a picture.
+// Write writes the page of one neuron. It fails if w does, or if the graph is no SVG or holds more than a picture.
 func Write(w io.Writer, e *n2g.Explanation, o Options) error {
-	return WriteAll(w, []Entry{{e, o.Graph, o.GraphDark}}, o)
+	return WriteAll(w, []Entry{{e, o.Graph}}, o)
 }
 
 // WriteAll writes one page of several neurons, with an index of them and their scores at its head. Of the options the

@@ -144,12 +144,12 @@ func boxes(e *n2g.Explanation) int {
 }
 
 func TestContents(t *testing.T) {
-	text := write(t, small(), page.Options{Graph: graph, GraphDark: graph})
+	text := write(t, small(), page.Options{Graph: graph})
 	counts := outline(t, text)
 	if want := boxes(small()); counts["box"] != want {
 		t.Errorf("%d boxes of tokens, want %d", counts["box"], want)
 	}
-	if counts["script"] != 0 || counts["link"] != 0 || counts["svg"] != 2 {
+	if counts["script"] != 0 || counts["link"] != 0 || counts["svg"] != 1 {
 		t.Errorf("elements %v", counts)
 	}
 	for _, part := range []string{
@@ -218,7 +218,7 @@ func TestErrors(t *testing.T) {
 	if err := page.Write(broken{}, small(), page.Options{}); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("a broken pipe: %v", err)
 	}
-	for _, o := range []page.Options{{Graph: "<svg><script/></svg>"}, {GraphDark: "digraph {}"}} {
+	for _, o := range []page.Options{{Graph: "<svg><script/></svg>"}, {Graph: "digraph {}"}} {
 		if err := page.Write(io.Discard, small(), o); err == nil || !strings.Contains(err.Error(), "graph of layer 3 neuron 1") {
 			t.Errorf("%+v: error %v", o, err)
 		}

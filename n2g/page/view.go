@@ -24,7 +24,7 @@ type view struct {
 type neuron struct {
 	ID, Name, Model, Masked, Hook string
 	Facts                         []fact
-	Graph, GraphDark              template.HTML
+	Graph                         template.HTML
 	Scores                        []scoreRow
 	FireThreshold                 string
 	Trains                        []train
@@ -87,9 +87,6 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	var err error
 	if n.Graph, err = inline(entry.Graph); err != nil {
 		return n, fmt.Errorf("page: graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
-	}
-	if n.GraphDark, err = inline(entry.GraphDark); err != nil {
-		return n, fmt.Errorf("page: dark graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
 	}
 	n.addTrains(e)
 	n.addTests(e, *resolved.FireThreshold)
