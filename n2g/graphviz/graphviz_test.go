@@ -133,7 +133,16 @@ func prefix(texts []string, shown string) string {
 	return best
 }
 
+// long passes over a test that adds nothing under the race detector, which makes layouts very slow.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("not with -short")
+	}
+}
+
 func TestHostileTokens(t *testing.T) {
+	long(t)
 	checkTokens(t, hostile)
 	for _, token := range hostile {
 		t.Run(fmt.Sprintf("%.20q", token), func(t *testing.T) { checkTokens(t, []string{token}) })
@@ -174,6 +183,7 @@ func FuzzDOT(f *testing.F) {
 }
 
 func TestDeterministic(t *testing.T) {
+	long(t)
 	g := graphOf(hostile)
 	for _, o := range []graphviz.Options{{}, {Theme: graphviz.Dark, Title: "t", MaxNodes: 9}, {Theme: graphviz.Auto}} {
 		first, err := graphviz.SVG(t.Context(), g, o)
@@ -230,6 +240,7 @@ func TestMaxNodes(t *testing.T) {
 }
 
 func TestOddGraphs(t *testing.T) {
+	long(t)
 	for name, g := range map[string]*n2g.Graph{
 		"empty":           {},
 		"edge to nothing": {Nodes: []n2g.GraphNode{{Token: "a"}}, Edges: [][2]int{{0, 1}, {-1, 0}}},
@@ -295,6 +306,7 @@ func share(picture image.Image, r, g, b uint32) float64 {
 }
 
 func TestPNG(t *testing.T) {
+	long(t)
 	g := &n2g.Graph{
 		Nodes: []n2g.GraphNode{{Token: "go", Activation: 1, End: true}, {Token: " to\n", Depth: 1, Importance: 1}},
 		Edges: [][2]int{{0, 1}},
@@ -322,6 +334,7 @@ func TestPNG(t *testing.T) {
 
 // TestPNGSize keeps a huge graph within a picture's memory.
 func TestPNGSize(t *testing.T) {
+	long(t)
 	g := &n2g.Graph{}
 	for i := range 900 {
 		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: strings.Repeat("w", 30), Depth: i % 2})
