@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
@@ -26,16 +27,22 @@ type Causal struct {
 	engine    *engine
 }
 
-// Open opens the model in a local folder: config.json, weights (model.safetensors, pytorch_model.bin, the shards of
-// either, or one .pth file) and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's.
-// [Families] lists what can be opened. Weights are read when they are first needed, and only those.
+// Open opens a causal model: "tiny" is the one inside the program (package tiny), anything else a local folder. A folder
+// named tiny is opened as ./tiny.
+//
+// A folder holds config.json, weights (model.safetensors, pytorch_model.bin, the shards of either, or one .pth file)
+// and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's. [Families] lists what can be
+// opened. Weights are read when they are first needed, and only those.
 //
 // Without a tokenizer.json a model can be asked about token ids, but not about texts.
 func Open(ref string, opts Options) (*Causal, error) {
+	if ref == tiny.Name {
+		return OpenFS(tiny.Causal(), tiny.Name, opts)
+	}
 	stat, err := os.Stat(ref)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json", ref)
+		return nil, fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, or tiny for the model inside the program", ref)
 	case err != nil:
 		return nil, fmt.Errorf("open model: %w", err)
 	case !stat.IsDir():

@@ -186,3 +186,15 @@ func (f *countingFile) ReadAt(p []byte, offset int64) (int, error) {
 	f.fs.read[f.name] += int64(len(p))
 	return reader.ReadAt(p, offset)
 }
+
+func TestTiny(t *testing.T) {
+	m, err := models.Open("tiny", models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Name() != "tiny" || m.DefaultHook() != "hook_mid" {
+		t.Errorf("%s read at %s", m.Name(), m.DefaultHook())
+	}
+	modeltest.TestLanguageModel(t, m, modeltest.Neuron{Layer: 1, Index: 3}, texts)
+}
