@@ -233,19 +233,15 @@ func writePage(ctx context.Context, w io.Writer, explanations []*n2g.Explanation
 			continue
 		}
 		o := graphviz.OptionsFor(e.Options)
-		light, err := graphviz.SVG(ctx, e.Graph, o)
+		o.Theme = graphviz.Auto // the page follows its reader's setting
+		svg, err := graphviz.SVG(ctx, e.Graph, o)
 		if err != nil {
 			return err
 		}
-		o.Theme = graphviz.Dark
-		dark, err := graphviz.SVG(ctx, e.Graph, o)
-		if err != nil {
-			return err
-		}
-		entries[i].Graph, entries[i].GraphDark = string(light), string(dark)
+		entries[i].Graph = string(svg)
 	}
 	if len(entries) == 1 {
-		return page.Write(w, entries[0].Explanation, page.Options{Graph: entries[0].Graph, GraphDark: entries[0].GraphDark})
+		return page.Write(w, entries[0].Explanation, page.Options{Graph: entries[0].Graph})
 	}
 	return page.WriteAll(w, entries, page.Options{})
 }
