@@ -1,0 +1,119 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+)
+
+// Lab is what a notebook works with.
+type Lab struct {
+	Model  *models.Causal
+	Masked *models.Masked
+	Corpus corpus.Source // of the N2G_CORPUS folder, else the embedded sample
+
+	embeddedCorpus bool
+}
+
+// Open opens the models and the corpus that the environment names, by default those of the library.
+func Open() *Lab {
+	l := &Lab{
+		Model:  Must(models.Open(setting("N2G_MODEL", "tiny"), models.Options{})),
+		Masked: Must(models.OpenMasked(setting("N2G_MASKED", "tiny"), models.Options{})),
+	}
+	if folder := os.Getenv("N2G_CORPUS"); folder != "" {
+		l.Corpus = Must(corpus.Dir(folder))
+	} else {
+		l.Corpus, l.embeddedCorpus = corpus.FS(tiny.Sample()), true
+	}
+	return l
+}
+
+func setting(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// Must returns the value of a call that can fail, or ends the cell with its error.
+func Must[T any](value T, err error) T {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return value
+}
+
+// Site is a neuron of the model, at the hook point that N2G reads: hook_mid of a SoLU model, hook_post of others.
+func (l *Lab) Site(layer, neuron int) n2g.Site {
+	return n2g.Site{Layer: layer, Index: neuron, Hook: l.Model.DefaultHook()}
+}
+
+// Examples returns the texts of the corpus that excite a neuron most. For the embedded model and sample they were found
+// beforehand; otherwise the corpus is searched now.
+func (l *Lab) Examples(layer, neuron int) n2g.Examples {
+	if l.embeddedCorpus && l.Model.Name() == tiny.Name {
+		index := Must(corpus.ReadIndex(tiny.Examples()))
+		return *Must(index.Examples(layer, neuron, tiny.Sample()))
+	}
+	return *Must(corpus.Top(context.Background(), l.Model, l.Site(layer, neuron), l.Corpus, corpus.Options{}))
+}
+
+// Explain runs the whole method on a neuron's examples, with the published options if none are given.
+func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanation {
+	var o n2g.Options
+	if len(options) > 0 {
+		o = options[0]
+	}
+	return Must(n2g.Explain(context.Background(), l.Model, l.Masked, l.Examples(layer, neuron), o))
+}
+
+// Activations is the heat map of a neuron on texts, one each, on a common scale: full colour is amax, or the highest
+// activation found if amax is 0.
+func (l *Lab) Activations(layer, neuron int, amax float64, texts ...string) []heatmap.HeatMap {
+	site := l.Site(layer, neuron)
+	prompts := make([][]int, len(texts))
+	for i, text := range texts {
+		prompts[i] = Must(n2g.Prompt(l.Model, text))
+	}
+	activations := Must(l.Model.Activations(context.Background(), site.Layer, site.Hook, site.Index, prompts, nil))
+	scale := amax
+	for _, row := range activations {
+		for _, a := range row[1:] {
+			if amax == 0 {
+				scale = max(scale, float64(a))
+			}
+		}
+	}
+	maps := make([]heatmap.HeatMap, len(texts))
+	for i, ids := range prompts {
+		row := heatmap.Row{Name: "activation", Max: scale}
+		for j, id := range ids[1:] { // BOS is context only
+			maps[i].Tokens = append(maps[i].Tokens, l.Model.TokenString(id))
+			row.Values = append(row.Values, float64(activations[i][j+1]))
+		}
+		maps[i].Rows = []heatmap.Row{row}
+		maps[i].Form = heatmap.Compact
+	}
+	return maps
+}
+
+// NextTokens is a table, in Markdown, of the k tokens that the model finds most probable after a text.
+func (l *Lab) NextTokens(text string, k int) string {
+	ids := Must(n2g.Prompt(l.Model, text))
+	cache := Must(l.Model.RunWithCache(context.Background(), ids))
+	var b strings.Builder
+	b.WriteString("| next token | probability |\n|---|---|\n")
+	for _, t := range cache.TopTokens(len(ids)-1, k) {
+		fmt.Fprintf(&b, "| %s | %.3f |\n", strings.ReplaceAll(code(l.Model.TokenString(t.ID)), "|", `\|`), t.Probability)
+	}
+	return b.String()
+}

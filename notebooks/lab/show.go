@@ -1,0 +1,166 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/janpfeifer/gonb/gonbui"
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+)
+
+// Show displays values in the order given: heat maps of measured texts, prunes, variants and tests; graphs; whole
+// explanations; slices of all these; strings as Markdown.
+func Show(values ...any) {
+	for _, value := range values {
+		for _, o := range outputs(value) {
+			o.display()
+		}
+	}
+	gonbui.Sync()
+}
+
+// output is something to display: Markdown, or a picture that exists as HTML and as PNG.
+type output struct {
+	markdown string
+	html     func() (string, error)
+	png      func() ([]byte, error)
+	plain    string // for readers that show neither
+}
+
+func (o output) display() {
+	data := map[protocol.MIMEType]any{}
+	switch {
+	case o.html == nil:
+		data[protocol.MIMETextMarkdown] = o.markdown
+		o.plain = o.markdown
+	case os.Getenv("N2G_DISPLAY") == "png":
+		data[protocol.MIMEImagePNG] = Must(o.png())
+	default:
+		data[protocol.MIMETextHTML] = Must(o.html())
+	}
+	data[protocol.MIMETextPlain] = o.plain
+	gonbui.SendData(&protocol.DisplayData{Data: data})
+}
+
+func outputs(value any) []output {
+	switch v := value.(type) {
+	case string:
+		return []output{{markdown: v}}
+	case heatmap.HeatMap:
+		return []output{heatMap(v)}
+	case *n2g.Measured:
+		return outputs(heatmap.FromMeasured(*v))
+	case n2g.Measured:
+		return outputs(heatmap.FromMeasured(v))
+	case n2g.Prune:
+		return prune(v)
+	case n2g.Variant:
+		return variant(v)
+	case n2g.Test:
+		return outputs(heatmap.FromTest(v, *n2g.Options{}.Resolved().FireThreshold))
+	case *n2g.Graph:
+		return []output{graph(v, graphviz.Options{})}
+	case *n2g.Explanation:
+		return explanation(v)
+	}
+	if v := reflect.ValueOf(value); v.IsValid() && v.Kind() == reflect.Slice {
+		var all []output
+		for i := range v.Len() {
+			all = append(all, outputs(v.Index(i).Interface())...)
+		}
+		return all
+	}
+	return []output{{markdown: fmt.Sprintf("`%+v`", value)}}
+}
+
+func heatMap(m heatmap.HeatMap) output {
+	return output{
+		html:  func() (string, error) { return m.HTML(), nil },
+		png:   func() ([]byte, error) { return m.PNG(context.Background(), heatmap.PNGOptions{}) },
+		plain: "heat map of " + fmt.Sprintf("%q", strings.Join(m.Tokens, "")),
+	}
+}
+
+func graph(g *n2g.Graph, o graphviz.Options) output {
+	return output{
+		html: func() (string, error) {
+			svg, err := graphviz.SVG(context.Background(), g, o)
+			return `<div style="overflow-x:auto">` + string(svg) + `</div>`, err
+		},
+		png:   func() ([]byte, error) { return graphviz.PNG(context.Background(), g, o) },
+		plain: fmt.Sprintf("neuron graph of %d nodes", len(g.Nodes)),
+	}
+}
+
+func prune(p n2g.Prune) []output {
+	if p.Measured == nil {
+		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3f in the whole text, %.3f pruned", code(p.Text), p.InitialMax, p.TruncatedMax)}}
+	}
+	m := heatmap.FromMeasured(*p.Measured)
+	m.Title = fmt.Sprintf("pruned: activation %.3f in the whole text, %.3f pruned", p.InitialMax, p.TruncatedMax)
+	return []output{heatMap(m)}
+}
+
+func variant(v n2g.Variant) []output {
+	kind := "positive"
+	if !v.Positive {
+		kind = "negative"
+	}
+	title := fmt.Sprintf("%s: activation %.3f, change %+.0f %%", kind, v.Activation, 100*v.Change)
+	if v.Measured == nil {
+		return []output{{markdown: title + "  \n" + code(v.Text)}}
+	}
+	m := heatmap.FromMeasured(*v.Measured)
+	m.Title = title
+	return []output{heatMap(m)}
+}
+
+func explanation(e *n2g.Explanation) []output {
+	title := fmt.Sprintf("**%s, layer %d neuron %d** (%s) · maximum activation %.3f", e.Model, e.Site.Layer, e.Site.Index, e.Site.Hook, e.MaxActivation)
+	if e.Density != nil {
+		title += fmt.Sprintf(" · fires on %.3g %% of tokens", 100**e.Density)
+	}
+	all := []output{{markdown: title}}
+	if e.Graph != nil {
+		all = append(all, graph(e.Graph, graphviz.OptionsFor(e.Options)))
+	} else {
+		all = append(all, outputs(e.Prunes)...)
+	}
+	if e.Scores != nil {
+		all = append(all, output{markdown: scores(e)})
+	}
+	return all
+}
+
+// scores is the table of an explanation's scores beside the baselines'.
+func scores(e *n2g.Explanation) string {
+	var b strings.Builder
+	b.WriteString("| | precision | recall | F1 | average precision | R² |\n|---|---|---|---|---|---|\n")
+	row := func(name string, s n2g.Scores) {
+		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.R2)
+	}
+	row("**neuron graph**", *e.Scores)
+	if e.Baselines != nil {
+		row("token lookup", e.Baselines.TokenLookup.Scores)
+		row("n-gram", e.Baselines.NGram.Scores)
+	}
+	fmt.Fprintf(&b, "\n%d of %d test tokens fire.", e.Scores.Firing.Support, e.Scores.Firing.Support+e.Scores.NonFiring.Support)
+	return b.String()
+}
+
+// code quotes a text as Markdown code, as Go spells it, so that blanks and newlines show.
+func code(text string) string {
+	quoted := fmt.Sprintf("%q", text)
+	fence := "`"
+	for strings.Contains(quoted, fence) {
+		fence += "`"
+	}
+	return fence + " " + quoted + " " + fence
+}
