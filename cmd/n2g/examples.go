@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 )
@@ -29,8 +32,6 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 		}
 	}
 	switch {
-	case sources == 0:
-		return nil, errors.New("say what to explain the neuron on: a text (-text FILE), its examples (-examples FILE) or a corpus to find them in (-corpus FOLDER)")
 	case sources > 1:
 		return nil, errors.New("give one of -text, -examples and -corpus")
 	case *f.examples != "":
@@ -45,7 +46,7 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 		return f.choose(list)
 	case *f.layer < 0 || *f.neuron < 0:
 		return nil, errors.New("name the neuron with -layer NUMBER and -neuron NUMBER, both from 0")
-	case *f.corpus != "":
+	case *f.text == "":
 		return nil, nil
 	}
 	data, err := a.read(*f.text)
@@ -97,15 +98,27 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 	}
 }
 
-// search finds the neuron's examples in a corpus.
-func (f *explainFlags) search(ctx context.Context, a *app, model n2g.LanguageModel) (*n2g.Examples, error) {
-	source, err := corpus.Dir(*f.corpus)
-	if err != nil {
-		return nil, err
+// search finds the neuron's examples in the corpus of -corpus, or in the sample of text that is part of the program.
+func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
+	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
+	source := corpus.FS(tiny.Sample())
+	if *f.corpus != "" {
+		var err error
+		if source, err = corpus.Dir(*f.corpus); err != nil {
+			return nil, err
+		}
+	} else if model.Name() == tiny.Name {
+		index, err := corpus.ReadIndex(tiny.Examples())
+		if err != nil {
+			return nil, err
+		}
+		held := slices.ContainsFunc(index.Neurons, func(n corpus.NeuronIndex) bool { return n.Layer == site.Layer && n.Neuron == site.Index })
+		if held && (site.Hook == "" || site.Hook == index.Hook) {
+			return index.Examples(site.Layer, site.Index, tiny.Sample())
+		} // else the search says which neurons there are
 	}
 	progress := a.progress(-1)
 	defer progress.end()
-	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
 	return corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(windows int) { progress.update(windows, "reading the corpus, windows") }})
 }
 

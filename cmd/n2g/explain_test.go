@@ -173,7 +173,7 @@ func TestExplainComplaints(t *testing.T) {
 		stdin string
 		want  []string
 	}{
-		{"no source", []string{"-layer", "1", "-neuron", "1"}, "", []string{"-text", "-examples", "-corpus"}},
+		{"no neuron to search for", []string{"-layer", "1"}, "", []string{"-layer", "-neuron"}},
 		{"two sources", []string{"-layer", "1", "-neuron", "1", "-text", text, "-corpus", text}, "", []string{"one of"}},
 		{"no neuron", []string{"-layer", "1", "-text", text}, "", []string{"-neuron"}},
 		{"layer out of range", []string{"-layer", "8", "-neuron", "1", "-text", text}, "", []string{"layer 8", "0 to 2"}},

@@ -21,6 +21,7 @@ type progress struct {
 	bar     *progressbar.ProgressBar
 }
 
+// progress begins work of so many steps; -1 is not known.
 func (a *app) progress(total int) *progress {
 	return &progress{app: a, total: total, started: time.Now()}
 }
@@ -42,7 +43,11 @@ func (p *progress) update(done int, what string) {
 	}
 	if now.Sub(p.logged) >= logEvery {
 		p.logged = now
-		fmt.Fprintf(p.app.stderr, "n2g: %s, %d of %d after %s\n", what, done, p.total, now.Sub(p.started).Round(time.Second))
+		of := ""
+		if p.total >= 0 {
+			of = fmt.Sprintf(" of %d", p.total)
+		}
+		fmt.Fprintf(p.app.stderr, "n2g: %s %d%s after %s\n", what, done, of, now.Sub(p.started).Round(time.Second))
 	}
 }
 
