@@ -336,3 +336,28 @@ func TestWrite(t *testing.T) {
 		t.Errorf("through a link: %q, %v", content, err)
 	}
 }
+
+// TestWithoutTokenizer: ids need none.
+func TestWithoutTokenizer(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		data, err := os.ReadFile(filepath.Join(solu, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	common := []string{"activations", "-model", folder, "-layer", "1", "-neuron", "3"}
+	status, stdout, stderr := call(t, "", append(common, "-ids", "[0,5,6]", "-json")...)
+	if status != 0 || !strings.HasPrefix(stdout, `{"ids":[0,5,6],"activations":[[`) {
+		t.Errorf("%d %q %q", status, stdout, stderr)
+	}
+	if status, stdout, stderr = call(t, "", append(common, "-ids", "[0,5,6]")...); status != 0 || !strings.Contains(stdout, `"#5"`) {
+		t.Errorf("%d %q %q", status, stdout, stderr)
+	}
+	if status, _, stderr = call(t, "a", append(common, "-text", "-")...); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+		t.Errorf("%d %q", status, stderr)
+	}
+}
