@@ -85,19 +85,22 @@ func (m byteModel) LayerActivations(ctx context.Context, layer int, hook string,
 func (m byteModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int) (maxima [][][]float32, positions [][][]int32, err error) {
 	for _, layer := range layers {
 		activations, _ := m.LayerActivations(ctx, layer, hook, windows)
-		var byWindow [][]float32
+		best, where := make([][]float32, len(windows)), make([][]int32, len(windows))
 		for w := range windows {
-			best := slices.Clone(activations[w][1])
-			for _, row := range activations[w][1:] {
-				for n, a := range row {
-					best[n] = max(best[n], a)
+			best[w], where[w] = make([]float32, m.neurons), make([]int32, m.neurons)
+			for n := range m.neurons {
+				at := 1
+				for j := 2; j < len(windows[w]); j++ {
+					if activations[w][j][n] > activations[w][at][n] {
+						at = j
+					}
 				}
+				best[w][n], where[w][n] = activations[w][at][n], int32(at)
 			}
-			byWindow = append(byWindow, best)
 		}
-		maxima = append(maxima, byWindow)
+		maxima, positions = append(maxima, best), append(positions, where)
 	}
-	return maxima, nil, nil
+	return maxima, positions, nil
 }
 
 // documents are texts with characters of one to four bytes, duplicates, and files that are no text.

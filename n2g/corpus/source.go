@@ -1,20 +1,22 @@
 package corpus
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
 	"path"
 	"strings"
-	"unicode/utf8"
 )
 
-// Text is one document of a corpus.
+// Text is one document of a corpus, or a piece of one that is long.
 type Text struct {
-	Name    string // a path within the corpus, unique there
+	Name    string // a path within the corpus, unique there but for pieces of one document
 	Content string
+	Offset  int // bytes of the document before Content
+	// Packed says that Name is no plain file in which Content stands at Offset: a line of JSON, for instance, or what a
+	// compressed file holds. An Index keeps such texts themselves, since it could not point to them.
+	Packed bool
 }
 
 // Source is a stream of documents, the same at each iteration. An error ends it.
@@ -30,14 +32,43 @@ func Dir(root string) (Source, error) {
 		return FS(os.DirFS(root)), nil
 	}
 	return func(yield func(Text, error) bool) {
-		content, err := os.ReadFile(root)
-		yield(Text{Name: info.Name(), Content: string(content)}, err)
+		file, err := os.Open(root)
+		if err != nil {
+			yield(Text{}, fmt.Errorf("corpus: %w", err))
+			return
+		}
+		defer file.Close()
+		for text, err := range Pieces(info.Name(), file, false) {
+			if !yield(text, err) {
+				return
+			}
+		}
 	}, nil
 }
 
 // FS streams the text files of a file system in lexical order of their paths. Files that are not UTF-8 text, hidden
-// files and hidden folders are passed over.
+// files and hidden folders are passed over. A file of more than [PieceBytes] comes in pieces.
 func FS(fsys fs.FS) Source {
+	return Walk(fsys, func(name string) Source {
+		return func(yield func(Text, error) bool) {
+			file, err := fsys.Open(name)
+			if err != nil {
+				yield(Text{}, fmt.Errorf("corpus: %w", err))
+				return
+			}
+			defer file.Close()
+			for text, err := range Pieces(name, file, false) {
+				if !yield(text, err) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// Walk streams what open makes of each file of a file system, in lexical order of their paths, but for hidden files and
+// those in hidden folders.
+func Walk(fsys fs.FS, open func(name string) Source) Source {
 	return func(yield func(Text, error) bool) {
 		err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -50,15 +81,10 @@ func FS(fsys fs.FS) Source {
 			case entry.IsDir() || hidden || !entry.Type().IsRegular():
 				return nil
 			}
-			content, err := fs.ReadFile(fsys, name)
-			if err != nil {
-				return err
-			}
-			if !isText(content) {
-				return nil
-			}
-			if !yield(Text{Name: name, Content: string(content)}, nil) {
-				return fs.SkipAll
+			for text, err := range open(name) {
+				if !yield(text, err) || err != nil {
+					return fs.SkipAll
+				}
 			}
 			return nil
 		})
@@ -66,9 +92,4 @@ func FS(fsys fs.FS) Source {
 			yield(Text{}, fmt.Errorf("corpus: %w", err))
 		}
 	}
-}
-
-// isText tells UTF-8 text from anything else.
-func isText(content []byte) bool {
-	return len(content) > 0 && bytes.IndexByte(content, 0) < 0 && utf8.Valid(content)
 }

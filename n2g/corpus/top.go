@@ -5,21 +5,33 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// Options of a pass over a corpus.
+// Options of a pass over a corpus. Those from Corpus on are [Mine]'s.
 type Options struct {
 	Examples int // examples a neuron; 0 is the published 20
 	Window   int // tokens a window, BOS not counted; 0 is DefaultWindow, less where the model's context is shorter
 	Batch    int // windows a model call; 0 is 64
 	// Progress, where set, hears after each batch how many windows were read.
 	Progress func(windows int)
+
+	Corpus         string // its name, so that a pass is not continued on another
+	HistogramEvery int    // one window in so many goes into the histograms; 0 is 8, 1 takes all
+	Texts          bool   // the index holds its texts, rather than only those that are no stretch of a plain file
+	// Checkpoint is the file that keeps what an unfinished pass has found; "" for none. It is replaced as a whole, each
+	// CheckpointEvery (0 is 30 s) and when Mine returns, and is the caller's to remove once the result is safe.
+	Checkpoint      string
+	CheckpointEvery time.Duration
 }
 
 func (o Options) examples() int { return cmp.Or(o.Examples, 20) }
 func (o Options) batch() int    { return cmp.Or(o.Batch, 64) }
+
+func (o Options) histogramEvery() int            { return max(1, cmp.Or(o.HistogramEvery, 8)) }
+func (o Options) checkpointEvery() time.Duration { return cmp.Or(o.CheckpointEvery, 30*time.Second) }
 
 func (o Options) window(model n2g.LanguageModel) int {
 	return min(cmp.Or(o.Window, DefaultWindow), model.ContextLength()-1)
@@ -127,4 +139,12 @@ func (r *ranking[T]) add(score float32, text string, value T) {
 	})
 	r.entries = slices.Insert(r.entries, at, ranked[T]{score: score, text: text, value: value})
 	r.entries = r.entries[:min(len(r.entries), r.limit)]
+}
+
+func prompts(batch []Window) [][]int {
+	ids := make([][]int, len(batch))
+	for i, w := range batch {
+		ids[i] = w.IDs
+	}
+	return ids
 }

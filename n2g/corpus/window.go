@@ -17,6 +17,7 @@ const DefaultWindow = 128
 type Window struct {
 	Document string // name of the Text
 	Start    int    // byte offset of Text within the document, -1 where the tokenizer changes what it reads
+	Packed   bool   // as that of the Text
 	Text     string
 	IDs      []int // BOS and what the model makes of Text
 }
@@ -30,34 +31,45 @@ func Windows(model n2g.LanguageModel, source Source, size int) iter.Seq2[Window,
 				yield(Window{}, err)
 				return
 			}
-			ids, err := model.Tokenize(text.Content)
+			for window, err := range windowsOf(model, text, size) {
+				if !yield(window, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// windowsOf cuts one document.
+func windowsOf(model n2g.LanguageModel, text Text, size int) iter.Seq2[Window, error] {
+	return func(yield func(Window, error) bool) {
+		ids, err := model.Tokenize(text.Content)
+		if err != nil {
+			yield(Window{}, fmt.Errorf("corpus: %s: %w", text.Name, err))
+			return
+		}
+		start := 0
+		for len(ids) > 0 {
+			content, rest := cut(model, ids, size)
+			ids = rest
+			window := Window{Document: text.Name, Start: -1, Packed: text.Packed, Text: content}
+			if start >= 0 && strings.HasPrefix(text.Content[start:], content) {
+				window.Start = text.Offset + start
+				start += len(content)
+			} else {
+				start = -1
+			}
+			again, err := model.Tokenize(content)
 			if err != nil {
 				yield(Window{}, fmt.Errorf("corpus: %s: %w", text.Name, err))
 				return
 			}
-			start := 0
-			for len(ids) > 0 {
-				content, rest := cut(model, ids, size)
-				ids = rest
-				window := Window{Document: text.Name, Start: -1, Text: content}
-				if start >= 0 && strings.HasPrefix(text.Content[start:], content) {
-					window.Start = start
-					start += len(content)
-				} else {
-					start = -1
-				}
-				again, err := model.Tokenize(content)
-				if err != nil {
-					yield(Window{}, fmt.Errorf("corpus: %s: %w", text.Name, err))
-					return
-				}
-				if len(again) < 2 {
-					continue
-				}
-				window.IDs = slices.Concat([]int{model.BOS()}, again[:min(len(again), size)])
-				if !yield(window, nil) {
-					return
-				}
+			if len(again) < 2 {
+				continue
+			}
+			window.IDs = slices.Concat([]int{model.BOS()}, again[:min(len(again), size)])
+			if !yield(window, nil) {
+				return
 			}
 		}
 	}
