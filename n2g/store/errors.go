@@ -1,0 +1,44 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// ErrDamaged is what errors about a damaged file wrap.
+var ErrDamaged = errors.New("the file is damaged")
+
+// explained turns what SQLite says into a sentence that tells what to do. doing is what was tried, such as "writing".
+func (s *Store) explained(doing string, err error) error {
+	return explained(s.path, doing, err)
+}
+
+func explained(path, doing string, err error) error {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%s %s: %w", doing, path, err)
+	}
+	switch code := failure.Code(); code & 0xff { // the rest is detail
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%s %s: the disk is full; what was written before is safe: free some space and start again: %w", doing, path, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%s %s: it, or its folder, cannot be written: choose another place or change its permissions: %w", doing, path, err)
+	case sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%s %s: it cannot be opened: see that the folder exists and can be written: %w", doing, path, err)
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s %s: the disk fails or is full; what was written before is safe: %w", doing, path, err)
+	case sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%s %s: it is no SQLite database, or its beginning is damaged: name the file that n2g run wrote: %w", doing, path, errors.Join(ErrDamaged, err))
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("%s %s: %w: restore a copy, or make it anew", doing, path, errors.Join(ErrDamaged, err))
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%s %s: another program keeps it locked: close it there: %w", doing, path, err)
+	}
+	return fmt.Errorf("%s %s: %w", doing, path, err)
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// Merged says what one source added to a store.
+type Merged struct {
+	Added     int      // explanations
+	Same      int      // neurons that both have, with the same explanation
+	Different []Neuron // neurons that both have, with different explanations: the store kept its own
+	Failures  int      // failures added
+}
+
+// Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons that this
+// one has not explained, and what was planned. A neuron that both have explained stays as it is here. Stores of different
+// models or options are refused; see [Store.MissingShards] and [Store.Missing] for what is still to come.
+func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
+	source, err := Open(path, Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	if err := notSame(s.path, path); err != nil {
+		return nil, err
+	}
+	if theirs, ok := source.Identity(); ok {
+		if err := s.Begin(ctx, theirs); err != nil {
+			return nil, fmt.Errorf("merging %s: %w", path, err)
+		}
+	}
+	if s.lock == nil {
+		return nil, fmt.Errorf("merging %s: %s was opened for reading only", path, s.path)
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, s.explained("writing", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "ATTACH ? AS source", source.uri); err != nil {
+		return nil, explained(path, "reading", err)
+	}
+	m, err := mergeAttached(ctx, conn)
+	// Not ctx: the connection goes back to where others take it from.
+	if _, failed := conn.ExecContext(context.WithoutCancel(ctx), "DETACH source"); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("merging %s: %w", path, s.explained("writing", err))
+	}
+	return m, nil
+}
+
+// notSame refuses to merge a file with itself.
+func notSame(a, b string) error {
+	infoA, err := os.Stat(a)
+	if err != nil {
+		return fmt.Errorf("merging: %w", err)
+	}
+	infoB, err := os.Stat(b)
+	if err != nil {
+		return fmt.Errorf("merging: %w", err)
+	}
+	if os.SameFile(infoA, infoB) {
+		return fmt.Errorf("%s and %s are the same file: name another to merge into", a, b)
+	}
+	return nil
+}
+
+const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " + scoreColumns
+
+func mergeAttached(ctx context.Context, conn *sql.Conn) (*Merged, error) {
+	var verdict string
+	if err := conn.QueryRowContext(ctx, "PRAGMA source.quick_check(1)").Scan(&verdict); err != nil {
+		return nil, err
+	}
+	if verdict != "ok" {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, verdict)
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	m := &Merged{}
+	if err := m.compare(ctx, tx); err != nil {
+		return nil, err
+	}
+	// Ids grow, so that those above the highest are of the neurons that are added.
+	var before int64
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM main.neurons").Scan(&before); err != nil {
+		return nil, err
+	}
+	// of joins a table of the source with the added neuron that its rows belong to.
+	const of = " JOIN source.neurons s ON s.id = x.neuron_id JOIN main.neurons m ON m.layer = s.layer AND m.neuron = s.neuron WHERE m.id > ?"
+	for _, step := range []struct {
+		count *int
+		query string
+		value []any
+	}{
+		{&m.Added, "INSERT INTO main.neurons (" + neuronColumns + ") SELECT " + neuronColumns + ` FROM source.neurons s
+			WHERE NOT EXISTS (SELECT 1 FROM main.neurons m WHERE m.layer = s.layer AND m.neuron = s.neuron) ORDER BY layer, neuron`, nil},
+		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ") SELECT m.id, x.name" + prefixed("x") + " FROM source.baselines x" + of, []any{before}},
+		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight) SELECT x.token, x.kind, m.id, x.weight FROM source.tokens x" + of, []any{before}},
+		{nil, "INSERT INTO main.explanations (neuron_id, digest, json) SELECT m.id, x.digest, x.json FROM source.explanations x" + of, []any{before}},
+		{nil, "INSERT OR IGNORE INTO main.planned SELECT * FROM source.planned", nil},
+		{nil, "INSERT OR IGNORE INTO main.shards SELECT * FROM source.shards", nil},
+		{&m.Failures, "INSERT OR IGNORE INTO main.failures SELECT * FROM source.failures", nil},
+		{nil, "DELETE FROM main.failures WHERE (layer, neuron) IN (SELECT layer, neuron FROM main.neurons)", nil},
+	} {
+		result, err := tx.ExecContext(ctx, step.query, step.value...)
+		if err != nil {
+			return nil, err
+		}
+		if step.count != nil {
+			n, err := result.RowsAffected()
+			if err != nil {
+				return nil, err
+			}
+			*step.count = int(n)
+		}
+	}
+	return m, tx.Commit()
+}
+
+// compare finds the neurons that both stores have explained.
+func (m *Merged) compare(ctx context.Context, tx *sql.Tx) (err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT s.layer, s.neuron, a.digest = b.digest FROM source.neurons s
+		JOIN main.neurons m ON m.layer = s.layer AND m.neuron = s.neuron
+		JOIN source.explanations a ON a.neuron_id = s.id
+		JOIN main.explanations b ON b.neuron_id = m.id ORDER BY s.layer, s.neuron`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var n Neuron
+		var same bool
+		if err := rows.Scan(&n.Layer, &n.Index, &same); err != nil {
+			return err
+		}
+		if same {
+			m.Same++
+		} else {
+			m.Different = append(m.Different, n)
+		}
+	}
+	return rows.Err()
+}
+
+// MissingShards returns the shards that no run or merge has brought; none if all of some number of shards are there.
+func (s *Store) MissingShards(ctx context.Context) ([]Shard, error) {
+	there, err := s.Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing := []Shard{}
+	for i, shard := range there {
+		if i > 0 && there[i-1].Of == shard.Of {
+			continue
+		}
+		lacking := 0
+		for number := 1; number <= shard.Of; number++ {
+			if one := (Shard{number, shard.Of}); !slices.Contains(there, one) {
+				missing = append(missing, one)
+				lacking++
+			}
+		}
+		if lacking == 0 {
+			return []Shard{}, nil
+		}
+	}
+	return missing, nil
+}

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// prefixed is ", table.column" for each of scoreColumns.
+func prefixed(table string) string {
+	return ", " + table + "." + strings.ReplaceAll(scoreColumns, ", ", ", "+table+".")
+}
+
+// nullableScores are columns of scores as they are read.
+type nullableScores [scoreColumnCount]*float64
+
+func (n *nullableScores) targets() []any {
+	targets := make([]any, len(n))
+	for i := range n {
+		targets[i] = &n[i]
+	}
+	return targets
+}
+
+// scores is nil where a column is NULL.
+func (n *nullableScores) scores() *n2g.Scores {
+	var v [scoreColumnCount]float64
+	for i, p := range n {
+		if p == nil {
+			return nil
+		}
+		v[i] = *p
+	}
+	return &n2g.Scores{
+		Firing:           n2g.ClassScores{Precision: v[0], Recall: v[1], F1: v[2], Support: int(v[3])},
+		NonFiring:        n2g.ClassScores{Precision: v[4], Recall: v[5], F1: v[6], Support: int(v[7])},
+		R2:               v[8],
+		Pearson:          v[9],
+		AveragePrecision: v[10],
+	}
+}
