@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,8 +25,9 @@ type Causal struct {
 	engine    *engine
 }
 
-// Open opens a causal model: "tiny" is the one inside the program (package tiny), anything else a local folder. A folder
-// named tiny is opened as ./tiny.
+// Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder; else one of
+// TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a repository of the Hugging Face hub, which must
+// have been downloaded (package hub). A folder of such a name is opened as ./tiny.
 //
 // A folder holds config.json, weights (model.safetensors, pytorch_model.bin, the shards of either, or one .pth file)
 // and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's. [Families] lists what can be
@@ -36,19 +35,11 @@ type Causal struct {
 //
 // Without a tokenizer.json a model can be asked about token ids, but not about texts.
 func Open(ref string, opts Options) (*Causal, error) {
-	if ref == tiny.Name {
-		return OpenFS(tiny.Causal(), tiny.Name, opts)
+	fsys, name, err := resolve(ref, tiny.Causal)
+	if err != nil {
+		return nil, err
 	}
-	stat, err := os.Stat(ref)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, or tiny for the model inside the program", ref)
-	case err != nil:
-		return nil, fmt.Errorf("open model: %w", err)
-	case !stat.IsDir():
-		return nil, fmt.Errorf("model %q is a file: name the folder that holds it", ref)
-	}
-	return OpenFS(os.DirFS(ref), filepath.Base(filepath.Clean(ref)), opts)
+	return OpenFS(fsys, name, opts)
 }
 
 // OpenFS is [Open] for the root of a file system, an embedded one for instance. name is what [Causal.Name] answers.

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
@@ -27,19 +26,14 @@ type Masked struct {
 	engine    *maskedEngine
 }
 
-// OpenMasked opens the model in a local folder of Hugging Face layout: config.json, weights (package checkpoint),
-// tokenizer.json. Weights are read when the model first runs.
+// OpenMasked opens a masked model; ref is as in [Open]. A folder is of Hugging Face layout: config.json, weights (package
+// checkpoint), tokenizer.json. Weights are read when the model first runs.
 func OpenMasked(ref string, opts Options) (*Masked, error) {
-	stat, err := os.Stat(ref)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("no masked model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json", ref)
-	case err != nil:
-		return nil, fmt.Errorf("open masked model: %w", err)
-	case !stat.IsDir():
-		return nil, fmt.Errorf("masked model %q is a file: name the folder that holds it", ref)
+	fsys, name, err := resolve(ref, tiny.Masked)
+	if err != nil {
+		return nil, err
 	}
-	return OpenMaskedFS(os.DirFS(ref), filepath.Base(filepath.Clean(ref)), opts)
+	return OpenMaskedFS(fsys, name, opts)
 }
 
 // OpenMaskedFS is [OpenMasked] for the root of a file system, an embedded one for instance. name is what [Masked.Name]
