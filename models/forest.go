@@ -131,13 +131,25 @@ type bucketing struct {
 	most  int                   // rows of a batch, padding included
 }
 
-// batches collects groups of similar size into batches.
+// batches collects groups of similar size into batches: at least as many as run at a time, if there are rows enough.
 func (b bucketing) batches(groups []*group) []batch {
 	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(len(y.ids), len(x.ids)) })
+	total := 0
+	for _, g := range groups {
+		total += len(g.ids)
+	}
+	most := min(b.most, max(leastRows, ceilDiv(total, inFlight)))
 	var batches []batch
 	for len(groups) > 0 {
 		rows := b.rows(len(groups[0].ids))
-		n := max(1, min(len(groups), b.most/rows))
+		n := 1
+		for n < len(groups) && (n+1)*rows <= most {
+			// Rather a small batch of its own than much padding in this one.
+			if smaller := b.rows(len(groups[n].ids)); n*rows >= leastRows && smaller*4 < rows*3 {
+				break
+			}
+			n++
+		}
 		batches = append(batches, batch{groups[:n], b.slots(n, rows), rows})
 		groups = groups[n:]
 	}
@@ -154,7 +166,7 @@ const panel = 128
 // vectors treat what is left of a matrix after triples of rows differently, so there the rows are multiples of three.
 func goBuckets(c Config, most int, simd bool) bucketing {
 	const large = 4 << 20
-	first := 32
+	first := 16
 	if !simd {
 		first = 48
 	}
@@ -167,10 +179,10 @@ func goBuckets(c Config, most int, simd bool) bucketing {
 	return bucketing{
 		rows: func(n int) int {
 			step := first
-			for step*8 < n {
+			for step*12 < n {
 				step *= 2
 			}
-			return ceilDiv(n, step) * step
+			return ceilDiv(max(n, 32), step) * step
 		},
 		slots: func(n, rows int) int {
 			n = max(n, ceilDiv(atLeast, rows))

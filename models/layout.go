@@ -17,6 +17,15 @@ type view struct {
 	strides []int
 	offset  int
 	shape   []int // dims as the graph functions see them, some merged
+	fold    *fold
+}
+
+// fold is what becomes of a view when the weight and bias of the norm before a dense layer are made part of it:
+// (n ⊙ w + b)·W + c is n·(w ⊙ W) + (b·W + c).
+type fold struct {
+	scale  string // of W's rows: the vector w; empty for c
+	vector string // b, for c
+	matrix *view  // W, for c
 }
 
 // layout finds the parameters of a model, which the graph functions know by TransformerLens's names, in the files of
@@ -116,11 +125,54 @@ func (v view) check(files safetensors.Weights) error {
 	if !slices.Equal(info.Shape, v.stored) {
 		return fmt.Errorf("tensor %q has shape %v, but config.json says %v", v.file, info.Shape, v.stored)
 	}
-	return nil
+	switch {
+	case v.fold == nil:
+		return nil
+	case v.fold.scale != "":
+		return plain(v.fold.scale, v.shape[0]).check(files)
+	}
+	return plain(v.fold.vector, v.fold.matrix.shape[0]).check(files)
 }
 
 // read fills dst, of the view's size, from the files.
 func (v view) read(files safetensors.Weights, dst []float32) error {
+	if err := v.readUnfolded(files, dst); err != nil || v.fold == nil {
+		return err
+	}
+	if v.fold.scale != "" {
+		scale := make([]float32, v.shape[0])
+		if err := files.Float32s(v.fold.scale, scale); err != nil {
+			return err
+		}
+		width := len(dst) / len(scale)
+		for i, s := range scale {
+			for j := range dst[i*width : (i+1)*width] {
+				dst[i*width+j] *= s
+			}
+		}
+		return nil
+	}
+	vector, matrix := make([]float32, v.fold.matrix.shape[0]), make([]float32, size(v.fold.matrix.shape))
+	if err := files.Float32s(v.fold.vector, vector); err != nil {
+		return err
+	}
+	if err := v.fold.matrix.readUnfolded(files, matrix); err != nil {
+		return err
+	}
+	sums := make([]float64, len(dst))
+	for i, x := range vector {
+		for j, w := range matrix[i*len(dst) : (i+1)*len(dst)] {
+			sums[j] += float64(x) * float64(w)
+		}
+	}
+	for j, sum := range sums {
+		dst[j] += float32(sum)
+	}
+	return nil
+}
+
+// readUnfolded is read without the fold.
+func (v view) readUnfolded(files safetensors.Weights, dst []float32) error {
 	if v.isPlain() {
 		return files.Float32s(v.file, dst)
 	}

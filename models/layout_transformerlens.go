@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // transformerLensLayout is that of TransformerLens's own models. Of the old ones (their parameters are called norm where
@@ -30,8 +31,24 @@ func transformerLensLayout(c Config, files safetensors.Weights) layout {
 		if _, ok := files.Info(file); !ok && (name == "unembed.b_U" || c.FoldedNorms && strings.Contains(name, "ln")) {
 			return view{}, false
 		}
-		part, _ := splitName(name)
-		return transformerLensView(c, part, file, turned(part))
+		part, layer := splitName(name)
+		v, ok := transformerLensView(c, part, file, turned(part))
+		if !c.NormalizedMLP() || c.FoldedNorms {
+			return v, ok
+		}
+		// mlp.ln's weight and bias go into W_out and b_out, as TransformerLens's own loading does: two passes over
+		// [row, d_mlp] less.
+		at := func(name string) string { return fileName(transformer.BlockName(layer, name)) }
+		switch part {
+		case "mlp.ln.w", "mlp.ln.b":
+			return view{}, false
+		case "mlp.W_out":
+			v.fold = &fold{scale: at("mlp.ln.w")}
+		case "mlp.b_out":
+			matrix, _ := transformerLensView(c, "mlp.W_out", at("mlp.W_out"), turned("mlp.W_out"))
+			v.fold = &fold{vector: at("mlp.ln.b"), matrix: &matrix}
+		}
+		return v, ok
 	}
 }
 

@@ -105,7 +105,9 @@ func start(name string) (backend compute.Backend, err error) {
 		}
 	}()
 	if name == Go {
-		return compute.NewWithConfig("go")
+		// Operations of a graph run one after the other, each on all cores: run side by side they occupy the workers
+		// that their own parts then wait for, and two executions at a time come to a standstill.
+		return compute.NewWithConfig("go:ops_sequential")
 	}
 	plugin := strings.TrimPrefix(name, "xla:")
 	plugins, err := xlaPlugins()
