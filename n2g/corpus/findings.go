@@ -61,11 +61,10 @@ func (f *findings) rank(p *pass, batch []Window, maxima [][][]float32, positions
 
 // span is the window as an Index names it, with its text.
 func (w Window) span() *Span {
-	s := &Span{Document: w.Document, Start: w.Start, End: w.Start, Text: w.Text}
-	if w.Start >= 0 {
-		s.End += len(w.Text)
+	if w.Start < 0 || w.Packed {
+		return &Span{Document: w.Document, Start: -1, End: -1, Text: w.Text}
 	}
-	return s
+	return &Span{Document: w.Document, Start: w.Start, End: w.Start + len(w.Text), Text: w.Text}
 }
 
 // measure counts the activations on those windows of a batch that are due.

@@ -38,7 +38,7 @@ type Index struct {
 // Span is a stretch of a document.
 type Span struct {
 	Document string `json:"document"`
-	Start    int    `json:"start"`          // bytes, -1 where the tokenizer changes the document
+	Start    int    `json:"start"`          // bytes, -1 where the document is no plain file or the tokenizer changes it
 	End      int    `json:"end"`            // as Start
 	Text     string `json:"text,omitempty"` // what stands there; empty: to be read from the corpus
 }

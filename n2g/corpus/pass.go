@@ -51,12 +51,12 @@ func (p *pass) run(ctx context.Context, source Source) error {
 		if err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		next := here.past(text)
 		switch {
 		case here.Documents < start.Documents:
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if next.Documents == start.Documents && start.Windows == 0 && next.Chain != start.Chain {
 				return p.changed()
 			}
@@ -98,6 +98,9 @@ func (p *pass) changed() error {
 
 // mine runs a batch and comes to a place.
 func (p *pass) mine(ctx context.Context, batch []Window, to place) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	maxima, positions, err := p.model.Scan(ctx, p.id.Layers, p.id.Hook, prompts(batch))
 	if err != nil {
 		return err
