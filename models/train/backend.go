@@ -15,7 +15,6 @@ func (s schedule) open() (compute.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.say("%s", info.Line())
 	if info.Name != backends.Go {
 		return backend, nil
 	}

@@ -53,8 +53,7 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape := transformer.Decoder{Layers: opts.Layers, DModel: opts.DModel, Heads: opts.Heads, DHead: opts.DModel / opts.Heads,
-		DMLP: opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
+	shape := causalShape(opts)
 	t, err := newTrainer(backend, causalParameters(shape), causalObjective(shape), shards, opts.Seed)
 	if err != nil {
 		return nil, err
@@ -84,6 +83,12 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 		DMLP: shape.DMLP, DVocab: shape.DVocab, Activation: shape.Activation, Normalization: "LN", Positions: "standard",
 		Direction: "causal", Epsilon: shape.Epsilon, Seed: opts.Seed, Format: "transformer_lens", Name: opts.Name, Report: *report}
 	return report, writeModel(s.out, weights, config, m.vocabulary, opts.Context)
+}
+
+// causalShape is the model that the options describe.
+func causalShape(opts CausalOptions) transformer.Decoder {
+	return transformer.Decoder{Layers: opts.Layers, DModel: opts.DModel, Heads: opts.Heads, DHead: opts.DModel / opts.Heads,
+		DMLP: opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
 }
 
 // causalObjective is the mean loss of predicting targets [batch, seq] after ids [batch, seq].

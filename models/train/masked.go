@@ -38,7 +38,7 @@ type maskedConfig struct {
 // Of the tokens of a window 15 % are predicted; of these 80 % are replaced by [MASK], 10 % by any entry, and 10 % stay
 // (Devlin et al. 2019, section 3.1).
 const (
-	predictedShare = 0.15
+	predictedShare = 0.3
 	maskedShare    = 0.8
 	replacedShare  = 0.1
 )
@@ -123,20 +123,31 @@ func maskedLogits(shape transformer.BERT, w transformer.Weights, ids, places *No
 }
 
 // maskedParameters says how each parameter starts. The decoder is the word embedding, so it has none of its own.
+//
+// From random weights a masked model spends its first thousands of steps on word frequencies alone, before it finds out
+// that neighbours matter. So attention starts local: see [waves].
 func maskedParameters(shape transformer.BERT) []parameter {
 	var list []parameter
+	local := waves{width: shape.DModel, head: shape.DModel / shape.Heads}
 	for _, param := range append(shape.BodyParameters(), shape.HeadParameters()...) {
 		p := parameter{Param: param}
+		has := func(part string) bool { return strings.Contains(param.Name, part) }
 		switch matrix := len(param.Shape) == 2; {
 		case param.Name == "vocab_projector.weight":
 			continue
-		case strings.Contains(param.Name, "norm.weight") || strings.Contains(param.Name, "LayerNorm.weight"):
+		case has("norm.weight") || has("LayerNorm.weight"):
 			p.start = 1
-		case matrix && strings.Contains(param.Name, "embeddings"):
-			p.spread = 0.02
+		case has("position_embeddings"):
+			p.pattern = local.positions
+		case matrix && has("embeddings"):
+			p.spread = 0.1
+		case has("q_lin.weight"):
+			p.muon, p.pattern = true, local.queries
+		case has("k_lin.weight"):
+			p.muon, p.pattern = true, local.keys
 		case matrix:
 			p.muon = true
-			p.spread = 0.5 / math.Sqrt(float64(param.Shape[1]))
+			p.spread = 1 / math.Sqrt(float64(param.Shape[1]))
 		}
 		list = append(list, p)
 	}

@@ -15,7 +15,7 @@ type CausalOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny" help:"name of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"800" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, and the model's context length"`
 	Layers       int     `json:"layers" flag:"layers" default:"3" help:"blocks"`
@@ -23,11 +23,11 @@ type CausalOptions struct {
 	DMLP         int     `json:"d_mlp" flag:"d-mlp" default:"512" help:"neurons a layer"`
 	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`
 	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
-	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.005" help:"peak learning rate"`
-	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"50" help:"steps until the peak learning rate"`
+	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.01" help:"peak learning rate"`
+	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"40" help:"steps until the peak learning rate"`
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights and of the order of the windows"`
-	HeldOut      int     `json:"held_out" flag:"held-out" default:"512" help:"held-out windows that the reported loss is measured on"`
-	Checkpoint   int     `json:"-" flag:"checkpoint" default:"100" help:"steps between checkpoints"`
+	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported loss is measured on"`
+	Checkpoint   int     `json:"-" flag:"checkpoint" default:"50" help:"steps between checkpoints"`
 
 	// Progress gets a progress bar if it is a terminal, and a line every now and then if it is not; nil is silence.
 	Progress io.Writer `json:"-"`
@@ -40,7 +40,7 @@ type MaskedOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"name of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"800" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`
 	Layers       int     `json:"layers" flag:"layers" default:"2" help:"blocks"`
@@ -49,10 +49,10 @@ type MaskedOptions struct {
 	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`
 	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
 	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.004" help:"peak learning rate"`
-	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"50" help:"steps until the peak learning rate"`
+	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"40" help:"steps until the peak learning rate"`
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights, of the order of the windows and of the masks"`
-	HeldOut      int     `json:"held_out" flag:"held-out" default:"512" help:"held-out windows that the reported figures are measured on"`
-	Checkpoint   int     `json:"-" flag:"checkpoint" default:"100" help:"steps between checkpoints"`
+	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported figures are measured on"`
+	Checkpoint   int     `json:"-" flag:"checkpoint" default:"50" help:"steps between checkpoints"`
 
 	// Progress gets a progress bar if it is a terminal, and a line every now and then if it is not; nil is silence.
 	Progress io.Writer `json:"-"`

@@ -18,6 +18,8 @@ type parameter struct {
 	muon   bool    // updated by Muon rather than AdamW
 	spread float64 // standard deviation of its initial values
 	start  float64 // their mean
+	// pattern, where there is one, is added to the initial values.
+	pattern func(values []float32)
 }
 
 // initial draws the values a parameter starts from.
@@ -26,6 +28,9 @@ func (p parameter) initial(seed uint64, index int) []float32 {
 	values := make([]float32, size(p.Shape))
 	for i := range values {
 		values[i] = float32(p.start + p.spread*r.NormFloat64())
+	}
+	if p.pattern != nil {
+		p.pattern(values)
 	}
 	return values
 }

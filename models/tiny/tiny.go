@@ -1,0 +1,73 @@
+package tiny
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+)
+
+// Name is the name of the causal model: what models.Open takes, and what it then calls the model.
+const Name = "tiny"
+
+//go:embed causal masked
+var folders embed.FS
+
+//go:embed sample.zip
+var sample []byte
+
+//go:embed examples.json.gz
+var examples []byte
+
+// Causal is the model folder of the causal model: config.json, model.safetensors, tokenizer.json,
+// tokenizer_config.json.
+func Causal() fs.FS { return folder("causal") }
+
+// Masked is the model folder of the masked model.
+func Masked() fs.FS { return folder("masked") }
+
+// folder is a folder of the embedded ones.
+func folder(name string) fs.FS {
+	sub, err := fs.Sub(folders, name)
+	if err != nil {
+		// Only a name that is no valid path fails.
+		panic(fmt.Sprintf("tiny: %v", err))
+	}
+	return sub
+}
+
+// Sample is text that the models were not trained on: the held-out files of the Go source tree under their paths, and
+// the LICENSE they come under.
+func Sample() fs.FS { return openSample() }
+
+var openSample = sync.OnceValue(func() fs.FS {
+	texts, err := ReadSample(sample)
+	if err != nil {
+		// The archive is part of the program; the tests read all of it.
+		panic(fmt.Sprintf("tiny: %v", err))
+	}
+	return texts
+})
+
+// ReadSample opens a zip archive of texts like the embedded one. Files are unpacked when they are read.
+func ReadSample(archive []byte) (fs.FS, error) {
+	texts, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return nil, fmt.Errorf("opening the sample of texts: %w", err)
+	}
+	return texts, nil
+}
+
+// Examples is the index of the texts in [Sample] that excite each neuron of the causal model most, as JSON: what
+// corpus.ReadIndex reads.
+func Examples() io.Reader {
+	reader, err := gzip.NewReader(bytes.NewReader(examples))
+	if err != nil {
+		panic(fmt.Sprintf("tiny: the embedded examples are damaged: %v", err))
+	}
+	return reader
+}
