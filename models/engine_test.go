@@ -43,14 +43,14 @@ func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := openGolden(t, name)
 			rng := rand.New(rand.NewPCG(1, 2))
-			prompts := randomPrompts(m, rng, 150)
+			prompts := randomPrompts(m, rng, 100)
 			for layer := range m.Config().Layers {
 				index := rng.IntN(m.Config().DMLP)
 				together, err := m.Activations(ctx, layer, "", index, prompts, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, i := range rng.Perm(len(prompts))[:25] {
+				for _, i := range rng.Perm(len(prompts))[:15] {
 					alone, err := m.Activations(ctx, layer, "", index, prompts[i:i+1], nil)
 					if err != nil {
 						t.Fatal(err)
