@@ -81,8 +81,9 @@ func (c *Client) request(ctx context.Context, method, address string, begin int6
 	a := &answer{stall: c.options.Stall, ctx: ctx, cancel: cancel}
 	a.timer = time.AfterFunc(a.stall, func() { cancel(errStalled) })
 	if a.Response, err = c.http.Do(request); err != nil {
+		err = a.cause(withoutQuery(err))
 		a.stop()
-		return nil, a.cause(withoutQuery(err))
+		return nil, err
 	}
 	a.timer.Reset(a.stall)
 	return a, nil
