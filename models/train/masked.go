@@ -35,8 +35,9 @@ type maskedConfig struct {
 	Report
 }
 
-// Of the tokens of a window 15 % are predicted; of these 80 % are replaced by [MASK], 10 % by any entry, and 10 % stay
-// (Devlin et al. 2019, section 3.1).
+// Of the tokens of a window 30 % are predicted; of these 80 % are replaced by [MASK], 10 % by any entry, and 10 % stay
+// (Devlin et al. 2019, section 3.1). BERT predicts 15 %; Wettig et al. 2023 (https://arxiv.org/abs/2202.08005) find up
+// to 40 % better, and a short training gains from twice as many predictions for the same work.
 const (
 	predictedShare = 0.3
 	maskedShare    = 0.8

@@ -40,7 +40,7 @@ type MaskedOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"name of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"800" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`
 	Layers       int     `json:"layers" flag:"layers" default:"2" help:"blocks"`
@@ -48,7 +48,7 @@ type MaskedOptions struct {
 	DMLP         int     `json:"d_mlp" flag:"d-mlp" default:"512" help:"neurons a layer"`
 	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`
 	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
-	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.004" help:"peak learning rate"`
+	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.01" help:"peak learning rate"`
 	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"40" help:"steps until the peak learning rate"`
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights, of the order of the windows and of the masks"`
 	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported figures are measured on"`

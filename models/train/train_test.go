@@ -47,7 +47,7 @@ func small(t testing.TB, corpus string) CausalOptions {
 
 func smallMasked(t testing.TB, corpus string) MaskedOptions {
 	return MaskedOptions{Out: filepath.Join(t.TempDir(), "masked"), Corpus: corpus, Backend: "go", Steps: 150, Batch: 16, Context: 32, Layers: 1,
-		DModel: 32, DMLP: 32, Heads: 2, Vocabulary: 80, WarmUp: 5, HeldOut: 40, LearningRate: 0.003}
+		DModel: 32, DMLP: 32, Heads: 2, Vocabulary: 80, WarmUp: 5, HeldOut: 40, LearningRate: 0.01}
 }
 
 // TestCausalLearns trains on a language whose entropy is about 1 nat a token, and compares the figure reported with what

@@ -12,9 +12,9 @@ type waves struct {
 }
 
 const (
-	waveAmplitude = 0.3   // of a position's sinusoids; words start with a standard deviation of 0.1
+	waveAmplitude = 0.4   // of a position's sinusoids; words start with a standard deviation of 0.1
 	longestWave   = 256.0 // the largest radius, in tokens: the slowest sinusoid turns by 1/longestWave a token
-	waveSharpness = 1.5   // of queries and keys
+	waveSharpness = 3.0   // of queries and keys
 )
 
 // frequency is how far the sinusoids of a column turn a token.

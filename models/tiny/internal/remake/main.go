@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -86,19 +85,12 @@ func writeExamples(ctx context.Context, folder, causal, backend string) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr)
-	text, err := json.Marshal(index)
-	if err != nil {
-		return err
-	}
 	var packed bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
-	if _, err := writer.Write(text); err != nil {
-		return err
-	}
-	if err := writer.Close(); err != nil {
+	if err := errors.Join(index.Write(writer), writer.Close()); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, "examples.json.gz"), packed.Bytes(), 0o644)
