@@ -49,7 +49,7 @@ func variables(p palette) string {
 const placed = 4
 
 const rules = `
-.n2g-hm{box-sizing:border-box;max-width:100%;margin:0;padding:10px 12px;border-radius:6px;overflow-x:auto;direction:ltr;text-align:left;background:rgb(var(--bg));color:rgb(var(--ink));font:13px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+.n2g-hm{box-sizing:border-box;max-width:100%;margin:0;padding:10px 12px;border-radius:6px;overflow-x:auto;overflow-y:hidden;direction:ltr;text-align:left;background:rgb(var(--bg));color:rgb(var(--ink));font:13px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .n2g-hm *{box-sizing:border-box}
 .n2g-hm .h{font-weight:600;margin:0 0 8px}
 .n2g-hm .m{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;font-size:13px}
