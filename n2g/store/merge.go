@@ -74,8 +74,6 @@ func notSame(a, b string) error {
 	return nil
 }
 
-const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " + scoreColumns
-
 func mergeAttached(ctx context.Context, conn *sql.Conn) (*Merged, error) {
 	var verdict string
 	if err := conn.QueryRowContext(ctx, "PRAGMA source.quick_check(1)").Scan(&verdict); err != nil {

@@ -14,12 +14,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// scoreColumns are the columns of n2g.Scores in neurons and baselines.
-const scoreColumns = "firing_precision, firing_recall, firing_f1, firing_support, " +
-	"non_firing_precision, non_firing_recall, non_firing_f1, non_firing_support, r2, pearson, average_precision"
-
-const scoreColumnCount = 11
-
 // scoreValues are the values of scoreColumns, all NULL where there are no scores.
 func scoreValues(s *n2g.Scores) []any {
 	if s == nil {
@@ -101,8 +95,7 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r Row) (id int64, err error) 
 	}
 	values := append([]any{r.Layer, r.Index, r.Hook, r.MaxActivation, r.Density, r.Nodes, r.Edges, r.Components, r.Activating, r.Important, r.Repeated},
 		scoreValues(r.Scores)...)
-	result, err := tx.ExecContext(ctx, `INSERT INTO neurons (layer, neuron, hook, max_activation, density, nodes, edges, components,
-		activating_tokens, important_tokens, repeated_tokens, `+scoreColumns+") VALUES ("+placeholders(len(values))+")", values...)
+	result, err := tx.ExecContext(ctx, "INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")", values...)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,26 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
+// scoreColumns are the columns of n2g.Scores in neurons and baselines.
+const scoreColumns = "firing_precision, firing_recall, firing_f1, firing_support, " +
+	"non_firing_precision, non_firing_recall, non_firing_f1, non_firing_support, r2, pearson, average_precision"
+
+const scoreColumnCount = 11
+
+// neuronColumns are the columns of neurons but for its id.
+const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " + scoreColumns
+
+// csvHead names the columns of ExportCSV.
+func csvHead() []string {
+	head := strings.Split(neuronColumns, ", ")
+	for _, baseline := range [2]string{"token_lookup_", "ngram_"} {
+		for column := range strings.SplitSeq(scoreColumns, ", ") {
+			head = append(head, baseline+column)
+		}
+	}
+	return head
+}
+
 // prefixed is ", table.column" for each of scoreColumns.
 func prefixed(table string) string {
 	return ", " + table + "." + strings.ReplaceAll(scoreColumns, ", ", ", "+table+".")

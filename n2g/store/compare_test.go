@@ -1,0 +1,335 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+func sets(all map[string]*n2g.Explanation) map[string]n2g.TokenSets {
+	of := map[string]n2g.TokenSets{}
+	for name, e := range all {
+		of[name] = n2g.NewTokenSets(e.Trie)
+	}
+	return of
+}
+
+func kinds() []n2g.TokenKind {
+	return []n2g.TokenKind{n2g.AnyKind, n2g.ActivatingKind, n2g.ImportantKind}
+}
+
+// TestSearch compares with looking at every neuron.
+func TestSearch(t *testing.T) {
+	s := testStore(t)
+	all := sets(fill(t, s, 11, 120))
+	random := newRandom(12)
+	words := vocabulary(42) // two of them nobody has
+	found := 0
+	for range 600 {
+		var terms []Term
+		for range random.IntN(4) {
+			term := Term{Token: words[random.IntN(len(words))], Kind: kinds()[random.IntN(3)], Prefix: random.IntN(3) == 0}
+			if random.IntN(2) == 0 { // common ones, so that several are had together
+				term.Token = words[random.IntN(10)]
+			}
+			if term.Prefix {
+				term.Token = term.Token[:1+random.IntN(len(term.Token))]
+			}
+			terms = append(terms, term)
+		}
+		var want []string
+		for name, set := range all {
+			if has(set, terms) {
+				want = append(want, name)
+			}
+		}
+		rows, err := s.Search(ctx, terms...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range rows {
+			got = append(got, r.String())
+		}
+		if !slices.IsSortedFunc(rows, func(a, b Row) int { return a.Neuron.Compare(b.Neuron) }) {
+			t.Errorf("%v: found out of order", terms)
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v finds %v, want %v", terms, got, want)
+		}
+		found += len(got)
+	}
+	if found == 0 {
+		t.Error("nothing was ever found")
+	}
+}
+
+func has(set n2g.TokenSets, terms []Term) bool {
+	for _, term := range terms {
+		var tokens []string
+		if term.Kind != n2g.ImportantKind {
+			tokens = append(tokens, set.Activating...)
+		}
+		if term.Kind != n2g.ActivatingKind {
+			tokens = append(tokens, set.Important...)
+		}
+		asked := n2g.NormalizeToken(term.Token)
+		if !slices.ContainsFunc(tokens, func(token string) bool {
+			return token == asked || term.Prefix && strings.HasPrefix(token, asked)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestParseTerm(t *testing.T) {
+	for text, want := range map[string]Term{
+		"cat":            {Token: "cat"},
+		" Cat":           {Token: " Cat"},
+		"cat:any":        {Token: "cat"},
+		"cat:activating": {Token: "cat", Kind: n2g.ActivatingKind},
+		"a:b:important":  {Token: "a:b", Kind: n2g.ImportantKind},
+		"ca*":            {Token: "ca", Prefix: true},
+		"ca*:activating": {Token: "ca", Kind: n2g.ActivatingKind, Prefix: true},
+		`\*`:             {Token: "*"},
+		`\\*`:            {Token: `\`, Prefix: true},
+		`\n:important`:   {Token: "\n", Kind: n2g.ImportantKind},
+		`\\n`:            {Token: `\n`},
+		":":              {Token: ":"},
+		"::":             {Token: "::"},
+		":any":           {Token: ":any"},
+		"cat:unheard-of": {Token: "cat:unheard-of"},
+		":::activating":  {Token: "::", Kind: n2g.ActivatingKind},
+	} {
+		if got, err := ParseTerm(text); err != nil || got != want {
+			t.Errorf("%q is %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "*", "*:activating"} {
+		if got, err := ParseTerm(text); err == nil {
+			t.Errorf("%q is %+v", text, got)
+		}
+	}
+}
+
+func FuzzParseTerm(f *testing.F) {
+	f.Add("cat*:activating")
+	f.Add("\\*\xff")
+	s, err := Open(f.TempDir()+"/run.db", Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer s.Close()
+	f.Fuzz(func(t *testing.T, text string) {
+		term, err := ParseTerm(text)
+		if err != nil {
+			return
+		}
+		if rows, err := s.Search(ctx, term); err != nil || len(rows) > 0 {
+			t.Errorf("%q finds %v in nothing, %v", text, rows, err)
+		}
+	})
+}
+
+// TestPairs compares with n2g.TokenIndex, which compares each neuron with each.
+func TestPairs(t *testing.T) {
+	pairs := 0
+	for seed := range uint64(6) {
+		s := testStore(t)
+		random := newRandom(seed)
+		words := vocabulary(3 + int(seed)*4) // few words make many pairs
+		all := map[string]*n2g.Explanation{}
+		for i := range 60 {
+			n := Neuron{i % 13, i}
+			e := madeUp(random, n, words, random.IntN(5))
+			all[n.String()] = e
+			if err := s.Put(ctx, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tokens, err := s.Tokens(ctx)
+		if err != nil || tokens.Len() != len(all) {
+			t.Fatal(tokens.Len(), err)
+		}
+		index := n2g.NewTokenIndex(sets(all))
+		for _, kind := range kinds() {
+			for _, threshold := range []float64{0.1, 1. / 3, 0.5, 2. / 3, 0.75, 0.9, 1} {
+				similar, subset, err := tokens.Pairs(ctx, kind, threshold)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantSimilar, wantSubset := index.Similar(kind, threshold)
+				if !slices.Equal(names(similar), wantSimilar) {
+					t.Errorf("seed %d kind %v at %g: similar %v, want %v", seed, kind, threshold, names(similar), wantSimilar)
+				}
+				if !slices.Equal(sorted(names(subset)), sorted(wantSubset)) {
+					t.Errorf("seed %d kind %v at %g: subset %v, want %v", seed, kind, threshold, names(subset), wantSubset)
+				}
+				pairs += len(similar) + len(subset)
+			}
+		}
+	}
+	if pairs == 0 {
+		t.Error("nothing was alike")
+	}
+}
+
+func names(pairs []Pair) [][2]string {
+	list := [][2]string{}
+	for _, p := range pairs {
+		list = append(list, [2]string{p[0].String(), p[1].String()})
+	}
+	return list
+}
+
+func sorted(pairs [][2]string) [][2]string {
+	return slices.SortedFunc(slices.Values(pairs), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+}
+
+func TestPairsStop(t *testing.T) {
+	s := testStore(t)
+	fill(t, s, 1, 3)
+	tokens, err := s.Tokens(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped, stop := context.WithCancel(ctx)
+	stop()
+	if _, _, err := tokens.Pairs(stopped, n2g.AnyKind, 0.9); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+// TestRequired: no smaller number reaches the threshold, by the very division that decides.
+func TestRequired(t *testing.T) {
+	for n := 1; n < 300; n++ {
+		for _, threshold := range []float64{1e-9, 0.1, 0.3, 1. / 3, 0.5, 0.6, 2. / 3, 0.7, 0.9, 0.99, 1} {
+			r := required(n, threshold)
+			if float64(r)/float64(n) < threshold || r > 1 && float64(r-1)/float64(n) >= threshold {
+				t.Errorf("required(%d, %g) = %d", n, threshold, r)
+			}
+		}
+	}
+}
+
+// TestNearest compares with the definition, neuron by neuron.
+func TestNearest(t *testing.T) {
+	s := testStore(t)
+	all := fill(t, s, 21, 60)
+	tokens, err := s.Tokens(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.Rows(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range rows[:20] {
+		for _, kind := range kinds() {
+			got, err := tokens.Nearest(a.Neuron, kind, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			similarity := map[Neuron]float64{}
+			for i, m := range got {
+				similarity[m.Neuron] = m.Similarity
+				if i > 0 && (m.Similarity > got[i-1].Similarity || m.Similarity == got[i-1].Similarity && m.Neuron.Compare(got[i-1].Neuron) < 0) {
+					t.Errorf("%v: %v stands after %v", a.Neuron, m, got[i-1])
+				}
+			}
+			for _, b := range rows {
+				if want := jaccard(all[a.String()], all[b.String()], kind); a.Neuron != b.Neuron && math.Abs(similarity[b.Neuron]-want) > 1e-6 {
+					t.Errorf("%v and %v, kind %v: %g, want %g", a.Neuron, b.Neuron, kind, similarity[b.Neuron], want)
+				}
+			}
+			few, err := tokens.Nearest(a.Neuron, kind, 3)
+			if err != nil || !slices.Equal(few, got[:min(3, len(got))]) {
+				t.Errorf("%v: the first three are %v, %v", a.Neuron, few, err)
+			}
+		}
+	}
+	if _, err := tokens.Nearest(Neuron{99, 99}, n2g.AnyKind, 0); err == nil {
+		t.Error("an unknown neuron has neighbours")
+	}
+}
+
+func jaccard(a, b *n2g.Explanation, kind n2g.TokenKind) float64 {
+	weights := func(e *n2g.Explanation) map[string]float64 {
+		of := map[string]float64{}
+		for _, w := range weightedTokens(e.Trie) {
+			if kind == n2g.AnyKind || (kind == n2g.ActivatingKind) == (w.kind == activating) {
+				of[w.kind+w.token] = w.weight
+			}
+		}
+		return of
+	}
+	low, high := 0.0, 0.0
+	x, y := weights(a), weights(b)
+	for token := range x {
+		low += min(x[token], y[token])
+		high += max(x[token], y[token])
+	}
+	for token := range y {
+		if _, ok := x[token]; !ok {
+			high += y[token]
+		}
+	}
+	if high == 0 {
+		return 0
+	}
+	return low / high
+}
+
+func TestFind(t *testing.T) {
+	s := testStore(t)
+	chain := func(tokens ...string) n2g.Line {
+		line := n2g.Line{End: 1}
+		for i, token := range tokens {
+			line.Elements = append(line.Elements, n2g.Element{Token: token, Activation: 1, Importance: 1, Important: true, Activator: i == 0})
+		}
+		return line
+	}
+	for i, lines := range [][]n2g.Line{
+		{chain("a", "b", "a"), chain("c", "d")}, // one of two repeats
+		{chain("a", "x", "y", "a")},             // all
+		{chain("a", "b"), chain("b", "a")},      // two meanings, no repetition within a line
+		{chain("a", "b"), chain("b", "c"), chain("d")},
+		{},
+	} {
+		e := madeUp(newRandom(1), Neuron{0, i}, vocabulary(9), 0)
+		e.Trie, e.Graph = n2g.BuildTrie(lines), n2g.NewGraph(lines)
+		if err := s.Put(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(what string, rows []Row, err error, want string) {
+		t.Helper()
+		got := ""
+		for _, r := range rows {
+			got += fmt.Sprint(r.Index)
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", what, got, err, want)
+		}
+	}
+	rows, err := s.Induction(ctx, 1)
+	check("induction", rows, err, "10")
+	rows, err = s.Induction(ctx, 2)
+	check("induction of two tokens", rows, err, "")
+	rows, err = s.Polysemantic(ctx, 0)
+	check("polysemantic", rows, err, "302")
+	rows, err = s.Polysemantic(ctx, 3)
+	check("polysemantic of three", rows, err, "3")
+}
