@@ -80,3 +80,20 @@ func TestLine(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing can be reached, installing says so in one sentence and leaves a way out.
+func TestInstallWithoutNetwork(t *testing.T) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+		t.Setenv(name, "http://127.0.0.1:1") // where nobody listens
+	}
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		t.Setenv(name, "")
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CACHE_HOME", home)
+	_, err := backends.Install()
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "PJRT_PLUGIN_LIBRARY_PATH") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -3,12 +3,14 @@
 package backends
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/installer"
 )
 
 // xlaPlugins lists the installed PJRT plugins by kind: cpu, cuda.
@@ -36,4 +38,18 @@ func startXLA(plugin string) (compute.Backend, error) {
 		return nil, err
 	}
 	return backend, nil
+}
+
+// installXLA puts plugins where go-xla looks for them by itself.
+func installXLA() (folder string, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("%v", e)
+		}
+	}()
+	home, err := installer.DefaultHomeLibPath()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, "go-xla"), installer.AutoInstall(home, true, installer.Quiet)
 }

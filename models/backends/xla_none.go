@@ -9,3 +9,6 @@ func xlaPlugins() ([]string, error) { return nil, errNoCgo }
 
 // startXLA is not reached in this build.
 func startXLA(string) (compute.Backend, error) { return nil, errNoCgo }
+
+// installXLA has nothing to install for this build.
+func installXLA() (string, error) { return "", errNoCgo }
