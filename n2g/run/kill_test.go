@@ -56,7 +56,7 @@ func TestKilled(t *testing.T) {
 	done := map[string]bool{}
 	kills := 0
 	for kills < 24 {
-		killed := runChild(t, path, time.Duration(random.IntN(20000))*time.Microsecond, done)
+		killed := runChild(t, path, kills%4 == 0, time.Duration(random.IntN(20000))*time.Microsecond, done)
 		if !killed {
 			if err := os.Remove(path); err != nil { // all done: from the beginning again
 				t.Fatal(err)
@@ -73,7 +73,7 @@ func TestKilled(t *testing.T) {
 		}
 		done = now
 	}
-	if runChild(t, path, time.Hour, done) {
+	if runChild(t, path, false, time.Hour, done) {
 		t.Fatal("the last run was killed")
 	}
 	model, sites, source := toy(childNeurons)
@@ -98,8 +98,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// runChild runs a child and kills it some time after its first sign of life. A child may not begin what is done.
-func runChild(t *testing.T, path string, after time.Duration, done map[string]bool) (killed bool) {
+// runChild runs a child and kills it some time after its first sign of life, or early, while it opens the store. A child
+// may not begin what is done.
+func runChild(t *testing.T, path string, early bool, after time.Duration, done map[string]bool) (killed bool) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^$")
 	command.Env = append(os.Environ(), childStore+"="+path)
@@ -113,10 +114,15 @@ func runChild(t *testing.T, path string, after time.Duration, done map[string]bo
 		t.Fatal(err)
 	}
 	var timer *time.Timer
+	kill := func() { command.Process.Kill() } //nolint:errcheck // it may have ended
+	if early {
+		timer = time.AfterFunc(4*after, kill)
+		defer timer.Stop()
+	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if timer == nil {
-			timer = time.AfterFunc(after, func() { command.Process.Kill() })
+			timer = time.AfterFunc(after, kill)
 			defer timer.Stop()
 		}
 		if neuron := lines.Text(); done["0_"+neuron] {
@@ -130,10 +136,10 @@ func runChild(t *testing.T, path string, after time.Duration, done map[string]bo
 	return err != nil
 }
 
-// inStore returns the neurons that are explained, read as beside a writer.
+// inStore returns the neurons that are explained. Opening the store recovers what the killed process left.
 func inStore(t *testing.T, path string) map[string]bool {
 	t.Helper()
-	s, err := store.Open(path, store.Options{ReadOnly: true})
+	s, err := store.Open(path, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,24 +79,33 @@ type Selection struct {
 
 // Sites returns the chosen neurons of a model with so many layers of so many neurons, by layer and index.
 func (s Selection) Sites(layers, neurons int, hook string) ([]n2g.Site, error) {
+	sites, _, err := s.Among(layers, neurons, hook, nil)
+	return sites, err
+}
+
+// Among is Sites of those neurons only that has accepts, nil being all: a sample is taken from them. It also returns how
+// many of the layers' chosen neurons were left out for it.
+func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron) bool) (sites []n2g.Site, leftOut int, err error) {
 	chosenLayers, err := expand(s.Layers, layers, "layer")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	chosen, err := expand(s.Neurons, neurons, "neuron")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if s.Sample < 0 {
-		return nil, fmt.Errorf("a sample of %d neurons a layer is asked: it is at least 1", s.Sample)
+		return nil, 0, fmt.Errorf("a sample of %d neurons a layer is asked: it is at least 1", s.Sample)
 	}
-	sites := []n2g.Site{}
+	sites = []n2g.Site{}
 	for _, layer := range chosenLayers {
-		for _, index := range s.sample(chosen, layer) {
+		of := slices.DeleteFunc(slices.Clone(chosen), func(index int) bool { return has != nil && !has(store.Neuron{Layer: layer, Index: index}) })
+		leftOut += len(chosen) - len(of)
+		for _, index := range s.sample(of, layer) {
 			sites = append(sites, n2g.Site{Layer: layer, Index: index, Hook: hook})
 		}
 	}
-	return sites, nil
+	return sites, leftOut, nil
 }
 
 // sample returns the neurons that are taken of a layer, ascending.

@@ -50,7 +50,7 @@ func picture(rows []store.SummaryRow, format string) ([]byte, error) {
 	p.Y.Label.Text = "F1 of firing tokens (mean, standard deviation)"
 	p.Y.Min, p.Y.Max = 0, 1.25 // the legend stands above the bars
 	p.Y.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 0.25}, {Value: 0.5, Label: "0.5"}, {Value: 0.75}, {Value: 1, Label: "1"}}
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Padding = true, vg.Points(2)
 	var layers []int
 	for _, r := range rows {
 		if !slices.Contains(layers, r.Layer) {
