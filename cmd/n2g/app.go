@@ -35,7 +35,8 @@ type command struct {
 	examples []string // what follows "n2g name "
 	flags    *flag.FlagSet
 	options  []string   // names of the flags that are listed last, under their own heading
-	commands []*command // where there are some, the next word names one, and nothing else is used but name and short
+	operands string     // what stands behind the flags, such as NAME…; empty where nothing may
+	commands []*command // where there are some, the next word names one; run is used, if it is there, without a next word
 	run      func(ctx context.Context) error
 }
 
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // commands in the order of the help.
 func (a *app) commands() []*command {
 	return []*command{
-		a.explain(), a.activations(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
+		a.explain(), a.mine(), a.importPages(), a.activations(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
 	}
 }
 
@@ -100,7 +101,8 @@ func find(commands []*command, prefix string, args []string) (*command, []string
 		return nil, nil, fmt.Errorf("there is no command %q: n2g help%s lists them", name, strings.TrimRight(" "+prefix, " "))
 	}
 	c, rest := commands[i], args[1:]
-	if len(c.commands) == 0 || len(rest) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, rest[0]) {
+	if len(c.commands) == 0 || len(rest) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, rest[0]) ||
+		c.run != nil && (len(rest) == 0 || strings.HasPrefix(rest[0], "-")) {
 		return c, rest, nil
 	}
 	if len(rest) == 0 {
@@ -117,8 +119,10 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
-	case c.flags.NArg() > 0:
+	case c.flags.NArg() > 0 && c.operands == "":
 		return fmt.Errorf("unexpected argument %q: n2g %s takes flags only, and n2g %s -h lists them", c.flags.Arg(0), c.name, c.name)
+	case c.flags.NArg() == 0 && c.operands != "":
+		return fmt.Errorf("n2g %s needs to be told what: n2g %[1]s -h shows examples", c.name)
 	}
 	return c.run(ctx)
 }

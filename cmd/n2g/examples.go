@@ -26,14 +26,14 @@ type exampleLine struct {
 // given returns the examples that the flags name; nil asks for a search.
 func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 	sources := 0
-	for _, flag := range []*string{f.text, f.examples, f.corpus} {
+	for _, flag := range []*string{f.text, f.examples, f.corpus, f.mined} {
 		if *flag != "" {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return nil, errors.New("give one of -text, -examples and -corpus")
+		return nil, errors.New("give one of -text, -examples, -mined and -corpus")
 	case *f.examples != "":
 		data, err := a.read(*f.examples)
 		if err != nil {
@@ -46,6 +46,19 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 		return f.choose(list)
 	case *f.layer < 0 || *f.neuron < 0:
 		return nil, errors.New("name the neuron with -layer NUMBER and -neuron NUMBER, both from 0")
+	case *f.mined != "":
+		index, err := corpus.OpenIndex(*f.mined)
+		if err != nil {
+			return nil, err
+		}
+		found, err := index.Examples(*f.layer, *f.neuron, nil)
+		if err != nil {
+			return nil, err
+		}
+		if *f.hook != "" && *f.hook != found.Hook {
+			return nil, fmt.Errorf("%s was mined at %s, not at -hook %s", *f.mined, found.Hook, *f.hook)
+		}
+		return []n2g.Examples{*found}, nil
 	case *f.text == "":
 		return nil, nil
 	}
@@ -104,7 +117,7 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 	source := corpus.FS(tiny.Sample())
 	if *f.corpus != "" {
 		var err error
-		if source, err = corpus.Dir(*f.corpus); err != nil {
+		if source, _, err = openCorpus(*f.corpus, ""); err != nil {
 			return nil, err
 		}
 	} else if model.Name() == tiny.Name {

@@ -21,6 +21,7 @@ type explainFlags struct {
 	layer, neuron             *int
 	hook, casings, stopwords  *string
 	text, examples, corpus    *string
+	mined                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
 	stages                    *bool
@@ -29,7 +30,7 @@ type explainFlags struct {
 
 func (a *app) explain() *command {
 	c := newCommand("explain", "explain a neuron: what it fires on, why, and how well a graph of that predicts it")
-	c.long = `Takes the texts that excite the neuron most (-examples, else found in -corpus), prunes each to the shortest that still does, measures which
+	c.long = `Takes the texts that excite the neuron most (-examples, -mined, else found in -corpus), prunes each to the shortest that still does, measures which
 tokens matter, varies them with a masked model, builds a graph of the result and scores how well it predicts the neuron on
 texts kept apart. -text explains the neuron's activation on one text, as the published walkthrough does, without a
 graph.
@@ -39,6 +40,7 @@ one line each. Without an output flag a summary is printed.`
 	c.examples = []string{
 		`-layer 2 -neuron 117`,
 		`-layer 2 -neuron 117 -corpus ~/src -html neuron.html`,
+		`-layer 2 -neuron 117 -mined tiny.json.gz -html neuron.html`,
 		`-layer 2 -neuron 117 -text prompt.txt`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
@@ -50,7 +52,8 @@ one line each. Without an output flag a summary is printed.`
 		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
 		text:      c.flags.String("text", "", "`FILE` one text to explain the neuron on, taken as it is; - is standard input"),
 		examples:  c.flags.String("examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
-		corpus:    c.flags.String("corpus", "", "`FOLDER` of text files, or one file, to find the neuron's examples in (default: a sample of Go source that is part of the program)"),
+		mined:     c.flags.String("mined", "", "`FILE` that n2g mine made, to take the neuron's examples from"),
+		corpus:    c.flags.String("corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
 		casings:   c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords: c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
 		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text, else published)"),
