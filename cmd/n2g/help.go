@@ -18,21 +18,25 @@ func overview(commands []*command) string {
 
 func list(b *strings.Builder, commands []*command) {
 	for _, c := range commands {
-		fmt.Fprintf(b, "  %-12s %s\n", c.name, c.short)
+		fmt.Fprintf(b, "  %-15s %s\n", c.name, c.short)
 	}
 }
 
 // help is the answer to n2g COMMAND -h.
 func (c *command) help() string {
 	var b strings.Builder
-	if len(c.commands) > 0 {
+	if len(c.commands) > 0 && c.run == nil {
 		fmt.Fprintf(&b, "%s\n\nCommands:\n", c.short)
 		list(&b, c.commands)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s\n\nUsage: n2g %s [flags]\n", c.short, c.name)
+	fmt.Fprintf(&b, "%s\n\nUsage: n2g %s\n", c.short, strings.TrimSpace(c.name+" [flags] "+c.operands))
 	if c.long != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.long)
+	}
+	if len(c.commands) > 0 {
+		b.WriteString("\nCommands:\n")
+		list(&b, c.commands)
 	}
 	if len(c.examples) > 0 {
 		b.WriteString("\nExamples:\n")

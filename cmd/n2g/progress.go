@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -16,6 +17,7 @@ const (
 type progress struct {
 	app     *app
 	total   int
+	bytes   bool // what is counted
 	started time.Time
 	logged  time.Time
 	bar     *progressbar.ProgressBar
@@ -35,7 +37,7 @@ func (p *progress) update(done int, what string) {
 	if p.app.terminal {
 		if p.bar == nil {
 			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.app.stderr), progressbar.OptionClearOnFinish(),
-				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true))
+				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionShowBytes(p.bytes))
 		}
 		p.bar.Describe(what)
 		p.bar.Set(done) //nolint:errcheck // a bar that cannot be drawn is no reason to stop
@@ -45,10 +47,18 @@ func (p *progress) update(done int, what string) {
 		p.logged = now
 		of := ""
 		if p.total >= 0 {
-			of = fmt.Sprintf(" of %d", p.total)
+			of = " of " + p.count(p.total)
 		}
-		fmt.Fprintf(p.app.stderr, "n2g: %s %d%s after %s\n", what, done, of, now.Sub(p.started).Round(time.Second))
+		fmt.Fprintf(p.app.stderr, "n2g: %s %s%s after %s\n", what, p.count(done), of, now.Sub(p.started).Round(time.Second))
 	}
+}
+
+// count writes a number of what is counted.
+func (p *progress) count(n int) string {
+	if p.bytes {
+		return byteCount(int64(n))
+	}
+	return strconv.Itoa(n)
 }
 
 // end takes the bar away.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/neuron2graph/neuron2graph/models/hub"
+	"github.com/neuron2graph/neuron2graph/models/registry"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
+)
+
+func (a *app) modelsGet() *command {
+	c := newCommand("models get", "download models")
+	c.long = `Downloads what is needed of a model (configuration, weights, tokenizer) from the Hugging Face hub into the cache that Python's
+huggingface_hub shares, and verifies sizes and hashes. What was broken off goes on where it stopped. HF_HOME and HF_HUB_CACHE say
+where the cache is, HF_TOKEN opens private and gated repositories, HF_ENDPOINT names another hub, HF_HUB_OFFLINE forbids it all.`
+	c.examples = []string{"gpt2-small distilbert-base-uncased", "solu-8l-old", "EleutherAI/pythia-70m@step3000"}
+	c.operands = "NAME…"
+	c.run = func(ctx context.Context) error {
+		client, err := hub.New(hub.Options{})
+		if err != nil {
+			return err
+		}
+		for _, ref := range c.flags.Args() {
+			if err := a.getModel(ctx, client, ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// getModel downloads one model unless it is there.
+func (a *app) getModel(ctx context.Context, client *hub.Client, ref string) error {
+	if ref == tiny.Name {
+		fmt.Fprintf(a.stdout, "%s is part of the program\n", ref)
+		return nil
+	}
+	m, err := registry.Lookup(ref)
+	if err != nil {
+		return err
+	}
+	_, err = client.Open(m)
+	switch {
+	case err == nil:
+		fmt.Fprintf(a.stdout, "%s is here already, %s in %s\n", ref, byteCount(client.Size(m)), client.Cache())
+		return nil
+	case !errors.Is(err, hub.ErrNotCached):
+		return err
+	}
+	if err := a.download(ctx, client, m); err != nil {
+		return err
+	}
+	if _, err := client.Open(m); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: %s in %s\n", ref, byteCount(client.Size(m)), client.Cache())
+	return nil
+}
+
+// download shows how far each of the model's repositories has come.
+func (a *app) download(ctx context.Context, client *hub.Client, m registry.Model) error {
+	var shown *progress
+	repo := ""
+	end := func() {
+		if shown != nil {
+			shown.end()
+		}
+	}
+	defer func() { end() }()
+	return client.Get(ctx, m, func(p hub.Progress) {
+		if p.Repo != repo {
+			end()
+			repo, shown = p.Repo, a.progress(int(p.Total))
+			shown.bytes = true
+		}
+		shown.update(int(p.Done), p.Repo+" "+p.File)
+	})
+}
