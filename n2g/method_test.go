@@ -446,6 +446,15 @@ func explain(ctx context.Context, examples n2g.Examples, opts n2g.Options) error
 	return err
 }
 
+// What is left of a prompt may spell the text of BOS, and nothing else.
+func TestPruneToBOSText(t *testing.T) {
+	model := n2gtest.NewModel(n2gtest.Rule{Token: ">", Full: 1})
+	prunes, err := n2g.PruneText(ctx, model, n2g.Site{}, "a <|endoftext|>", n2g.Options{})
+	if err != nil || prunes[0].Text != "<|endoftext|>" {
+		t.Errorf("%+v, %v", prunes, err)
+	}
+}
+
 func FuzzExplain(f *testing.F) {
 	f.Add("a river bank.", "lake")
 	f.Add("Don't bank\n bank!<|endoftext|> bank", "##s")

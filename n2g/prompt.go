@@ -38,7 +38,11 @@ func tokenize(model LanguageModel, text string) ([]int, error) {
 
 // encode is tokenize for texts that the method made, which may be blank: the rest of a prompt may be a line break.
 func encode(model LanguageModel, text string) ([]int, error) {
-	ids, err := model.Tokenize(strings.TrimPrefix(text, bosText(model)))
+	rest := strings.TrimPrefix(text, bosText(model))
+	if rest == "" {
+		rest = text // what is left of a prompt may spell just BOS
+	}
+	ids, err := model.Tokenize(rest)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot tokenize the prompt: %w", model.Name(), err)
 	}
