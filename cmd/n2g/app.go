@@ -35,7 +35,7 @@ type command struct {
 	examples []string // what follows "n2g name "
 	flags    *flag.FlagSet
 	options  []string   // names of the flags that are listed last, under their own heading
-	operands string     // what stands behind the flags, such as NAME…; empty where nothing may
+	operands string     // what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
 	commands []*command // where there are some, the next word names one; run is used, if it is there, without a next word
 	run      func(ctx context.Context) error
 }
@@ -67,7 +67,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // commands in the order of the help.
 func (a *app) commands() []*command {
 	return []*command{
-		a.explain(), a.mine(), a.importPages(), a.activations(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
+		a.explain(), a.mine(), a.importPages(),
+		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
+		a.activations(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
 	}
 }
 
@@ -112,7 +114,7 @@ func find(commands []*command, prefix string, args []string) (*command, []string
 }
 
 func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
-	err := c.flags.Parse(args)
+	err := parse(c.flags, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(a.stdout, c.help())
@@ -121,7 +123,7 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
 	case c.flags.NArg() > 0 && c.operands == "":
 		return fmt.Errorf("unexpected argument %q: n2g %s takes flags only, and n2g %s -h lists them", c.flags.Arg(0), c.name, c.name)
-	case c.flags.NArg() == 0 && c.operands != "":
+	case c.flags.NArg() == 0 && c.operands != "" && !strings.HasPrefix(c.operands, "["):
 		return fmt.Errorf("n2g %s needs to be told what: n2g %[1]s -h shows examples", c.name)
 	}
 	return c.run(ctx)

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// exportFlags are the flags of n2g export.
+type exportFlags struct {
+	store                          *string
+	stats, neuronStore, jsonl, csv *string
+	dot, svg                       *string
+	layers, neurons                *string
+}
+
+func (a *app) export() *command {
+	c := newCommand("export", "write what a store holds in other formats")
+	c.long = `-stats and -neuron-store write the published program's files: scikit-learn's report of each neuron, and the neurons of each token. -dot
+and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of those that -layers and -neurons choose.`
+	c.examples = []string{
+		`-stats stats.json -neuron-store neuron_store.json`,
+		`-jsonl explanations.jsonl -csv scores.csv`,
+		`-svg graphs -layers 2 -neurons 100-149`,
+	}
+	f := &exportFlags{
+		store:       storeFlag(c),
+		stats:       c.flags.String("stats", "", "`FILE` to write scores to as the published stats.json"),
+		neuronStore: c.flags.String("neuron-store", "", "`FILE` to write tokens to as the published neuron_store.json"),
+		jsonl:       c.flags.String("jsonl", "", "`FILE` to write the explanations to as JSON Lines; - is standard output"),
+		csv:         c.flags.String("csv", "", "`FILE` to write a table of scores to"),
+		dot:         c.flags.String("dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
+		svg:         c.flags.String("svg", "", "`FOLDER` to write graphs to as SVG"),
+		layers:      c.flags.String("layers", "", "`LIST` layers whose graphs are written, such as 0,2-5 (default all)"),
+		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer whose graphs are written, such as 0-99,512 (default all)"),
+	}
+	c.run = func(ctx context.Context) error { return a.runExport(ctx, f) }
+	return c
+}
+
+func (a *app) runExport(ctx context.Context, f *exportFlags) error {
+	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.dot+*f.svg == "" {
+		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -dot or -svg")
+	}
+	if err := checkOutputs(*f.stats, *f.neuronStore, *f.jsonl, *f.csv); err != nil {
+		return err
+	}
+	chosen, err := f.chosen()
+	if err != nil {
+		return err
+	}
+	return withStore(*f.store, func(s *store.Store) error {
+		for _, output := range []struct {
+			path  string
+			write func(context.Context, io.Writer) error
+		}{
+			{*f.stats, s.ExportStats}, {*f.neuronStore, s.ExportNeuronStore}, {*f.jsonl, s.ExportJSONLines}, {*f.csv, s.ExportCSV},
+		} {
+			if output.path == "" {
+				continue
+			}
+			if err := a.write(ctx, output.path, func(w io.Writer) error { return output.write(ctx, w) }); err != nil {
+				return err
+			}
+		}
+		if *f.dot+*f.svg == "" {
+			return nil
+		}
+		return a.exportGraphs(ctx, s, f, chosen)
+	})
+}
+
+// chosen says which neurons' graphs are asked for.
+func (f *exportFlags) chosen() (func(store.Neuron) bool, error) {
+	layers, err := n2grun.ParseRanges(*f.layers)
+	if err != nil {
+		return nil, fmt.Errorf("-layers: %w", err)
+	}
+	neurons, err := n2grun.ParseRanges(*f.neurons)
+	if err != nil {
+		return nil, fmt.Errorf("-neurons: %w", err)
+	}
+	within := func(n int, ranges []n2grun.Range) bool {
+		for _, r := range ranges {
+			if r.First <= n && n <= r.Last {
+				return true
+			}
+		}
+		return ranges == nil
+	}
+	return func(n store.Neuron) bool { return within(n.Layer, layers) && within(n.Index, neurons) }, nil
+}
+
+// exportGraphs writes a graph a file.
+func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, chosen func(store.Neuron) bool) error {
+	for _, folder := range []string{*f.dot, *f.svg} {
+		if folder == "" {
+			continue
+		}
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return fmt.Errorf("the folder %s cannot be made: %w", folder, err)
+		}
+	}
+	all, err := s.Done(ctx)
+	if err != nil {
+		return err
+	}
+	progress := a.progress(len(all))
+	defer progress.end()
+	for i, n := range all {
+		if !chosen(n) {
+			continue
+		}
+		progress.update(i, "drawing layer and neuron "+written(n))
+		e, err := s.Explanation(ctx, n)
+		if err != nil {
+			return err
+		}
+		if e.Graph == nil {
+			continue
+		}
+		o := graphviz.OptionsFor(e.Options)
+		o.Title = name(e)
+		if *f.dot != "" {
+			if err := a.writeBytes(ctx, filepath.Join(*f.dot, n.String()+".dot"), []byte(graphviz.DOT(e.Graph, o))); err != nil {
+				return err
+			}
+		}
+		if *f.svg == "" {
+			continue
+		}
+		picture, err := graphviz.SVG(ctx, e.Graph, o)
+		if err != nil {
+			return fmt.Errorf("layer %d neuron %d: %w", n.Layer, n.Index, err)
+		}
+		if err := a.writeBytes(ctx, filepath.Join(*f.svg, n.String()+".svg"), picture); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+func (a *app) merge() *command {
+	c := newCommand("merge", "join the stores of a run's shards")
+	c.long = `Copies what the stores hold into the store -o, which is made if it is not there. A neuron that several have is taken once, from the
+first, and neurons on which they differ are named. Says which shards, and which neurons of those there are, are missing.`
+	c.examples = []string{`-o solu.db solu-1.db solu-2.db solu-3.db`, `-o solu.db late.db`}
+	c.operands = "STORE…"
+	out := c.flags.String("o", "", "`FILE` the store to merge into")
+	compress := c.flags.Bool("compress", false, "keep the store's own explanations compressed; those merged stay as they are")
+	c.run = func(ctx context.Context) (err error) {
+		if *out == "" {
+			return errors.New("name the store to merge into with -o FILE")
+		}
+		s, err := store.Open(*out, store.Options{Compress: *compress})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		progress := a.progress(c.flags.NArg())
+		defer progress.end()
+		for i, path := range c.flags.Args() {
+			progress.update(i, "merging "+path)
+			m, err := s.Merge(ctx, path)
+			if err != nil {
+				return err
+			}
+			a.tellMerged(path, m)
+		}
+		return a.tellMissing(ctx, s)
+	}
+	return c
+}
+
+func (a *app) tellMerged(path string, m *store.Merged) {
+	fmt.Fprintf(a.stdout, "%s: %d neurons added", path, m.Added)
+	if m.Same > 0 {
+		fmt.Fprintf(a.stdout, ", %d were there", m.Same)
+	}
+	if m.Failures > 0 {
+		fmt.Fprintf(a.stdout, ", %d failures", m.Failures)
+	}
+	fmt.Fprintln(a.stdout)
+	if len(m.Different) > 0 {
+		fmt.Fprintf(a.stdout, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different), some(m.Different))
+	}
+}
+
+// tellMissing says what is still to come.
+func (a *app) tellMissing(ctx context.Context, s *store.Store) error {
+	done, err := s.Done(ctx)
+	if err != nil {
+		return err
+	}
+	failures, err := s.Failures(ctx)
+	if err != nil {
+		return err
+	}
+	missing, err := s.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	shards, err := s.MissingShards(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: %d neurons, %d failed\n", s.Path(), len(done), len(failures))
+	if len(missing) > 0 {
+		fmt.Fprintf(a.stdout, "  %d neurons of these shards are missing, run them again: %s\n", len(missing), some(missing))
+	}
+	if len(shards) > 0 {
+		names := make([]string, len(shards))
+		for i, shard := range shards {
+			names[i] = shard.String()
+		}
+		fmt.Fprintf(a.stdout, "  shards missing: %s\n", strings.Join(names, " "))
+	}
+	return nil
+}
+
+// some names the first few neurons.
+func some(neurons []store.Neuron) string {
+	const few = 10
+	var names []string
+	for _, n := range neurons[:min(few, len(neurons))] {
+		names = append(names, written(n))
+	}
+	if len(neurons) > few {
+		names = append(names, "…")
+	}
+	return strings.Join(names, " ")
+}

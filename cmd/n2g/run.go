@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// runFlags are the flags of n2g run.
+type runFlags struct {
+	model, masked, backend, hook *string
+	source                       sourceFlags
+	casings, stopwords           *string
+	layers, neurons, shard       *string
+	sample, concurrency          *int
+	retry, compress              *bool
+	out                          *string
+	method                       *optflag.Set
+}
+
+func (a *app) runNeurons() *command {
+	c := newCommand("run", "explain many neurons of a model, into one file that other commands ask")
+	c.long = `Explains every neuron that has examples, or those that -layers, -neurons and -sample choose, and writes each to the store
+-o when it is done. Stopped at any moment, by Ctrl-C, kill or a full disk, it goes on from there when the same command is
+given again. A neuron that fails is recorded with the reason, and the others go on; n2g summary -failures lists them.
+
+-shard 2/8 explains the second of eight parts. Give each shard a store of its own, and join them with n2g merge.
+-seed is also the seed of the -sample.`
+	c.examples = []string{
+		`-o run.db`,
+		`-layers 0,2 -sample 50 -seed 0 -o sample.db`,
+		`-model models/solu-6l -masked distilbert-base-uncased -mined solu.json.gz -neurons 0-99,512 -o solu.db`,
+		`-mined solu.json.gz -shard 2/8 -o solu-2.db`,
+		`-o run.db -retry-failed`,
+	}
+	f := &runFlags{
+		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
+		masked:      c.flags.String("masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, or none for no variants"),
+		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
+		casings:     c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
+		stopwords:   c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
+		layers:      c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)"),
+		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer, such as 0-99,512 (default all)"),
+		sample:      c.flags.Int("sample", 0, "`NUMBER` take only so many of them in each layer, by chance (default 0, all)"),
+		shard:       c.flags.String("shard", "", "`I/N` explain part I of N only, from 1/N to N/N"),
+		concurrency: c.flags.Int("concurrency", 0, "`NUMBER` of neurons explained at a time (default one a processor)"),
+		retry:       c.flags.Bool("retry-failed", false, "explain neurons again that failed before"),
+		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
+		out:         c.flags.String("o", "run.db", "`FILE` the store, made if it is not there"),
+		method:      optflag.Add[n2g.Options](c.flags),
+	}
+	c.options = f.method.Names()
+	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }
+	return c
+}
+
+func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
+	options := n2grun.Options{Concurrency: *f.concurrency, RetryFailed: *f.retry}
+	optflag.Apply(f.method, &options.Method)
+	if options.Method.NoGraph {
+		return errors.New("-no-graph leaves nothing to store: explain such neurons with n2g explain -json")
+	}
+	if *f.concurrency < 0 {
+		return fmt.Errorf("-concurrency is %d: it is at least 1, or 0 for one a processor", *f.concurrency)
+	}
+	if *f.shard != "" {
+		if options.Shard, err = n2grun.ParseShard(*f.shard); err != nil {
+			return err
+		}
+	}
+	selection, err := f.selection(options.Method)
+	if err != nil {
+		return err
+	}
+	if options.Method.Casings, err = a.readCasings(*f.casings); err != nil {
+		return err
+	}
+	if options.Method.Stopwords, err = a.readWords(*f.stopwords); err != nil {
+		return err
+	}
+	source, err := f.source.open(a, *f.model)
+	if err != nil {
+		return err
+	}
+	options.Examples = source.identity
+	if *f.casings != "" {
+		options.Examples += fmt.Sprintf(", casings of %d words", len(options.Method.Casings))
+	}
+	s, err := store.Open(*f.out, store.Options{Compress: *f.compress})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	model, err := a.openModel(*f.model, *f.backend)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	hook := *f.hook
+	if hook == "" {
+		hook = source.hook
+	}
+	sites, leftOut, err := selection.Among(model.Config().Layers, model.Config().DMLP, hook, source.has)
+	if err != nil {
+		return err
+	}
+	if leftOut > 0 && (*f.layers != "" || *f.neurons != "") {
+		fmt.Fprintf(a.stderr, "n2g: %d of the chosen neurons have no examples and are left out\n", leftOut)
+	}
+	var masked n2g.MaskedModel
+	if *f.masked != noModel {
+		opened, err := models.OpenMasked(*f.masked, models.Options{Backend: *f.backend})
+		if err != nil {
+			return err
+		}
+		defer opened.Close()
+		masked = opened
+	}
+	bar := a.progress(len(sites))
+	options.Progress = func(p n2grun.Progress) {
+		bar.total = p.Planned
+		bar.update(p.DoneBefore+p.Done+p.FailedBefore+p.Failed, p.String())
+	}
+	p, err := n2grun.Run(ctx, model, masked, source.examples, sites, s, options)
+	bar.end()
+	if p.Planned > 0 {
+		fmt.Fprintf(a.stdout, "%s: %s\n", *f.out, p)
+	}
+	return err
+}
+
+// selection is what the flags choose.
+func (f *runFlags) selection(method n2g.Options) (selection n2grun.Selection, err error) {
+	if selection.Layers, err = n2grun.ParseRanges(*f.layers); err != nil {
+		return selection, fmt.Errorf("-layers: %w", err)
+	}
+	if selection.Neurons, err = n2grun.ParseRanges(*f.neurons); err != nil {
+		return selection, fmt.Errorf("-neurons: %w", err)
+	}
+	selection.Sample = *f.sample
+	selection.Seed = uint64(*method.Resolved().Seed)
+	return selection, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/neuron2graph/neuron2graph/models/tiny"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// sourceFlags name where the examples of many neurons are.
+type sourceFlags struct{ examples, mined *string }
+
+func sourceFlagsOf(c *command) sourceFlags {
+	return sourceFlags{
+		examples: c.flags.String("examples", "", "`FILE` the neurons' examples as JSON Lines; - is standard input"),
+		mined:    c.flags.String("mined", "", "`FILE` that n2g mine made, to take the neurons' examples from (default: those that are part of the program, for tiny)"),
+	}
+}
+
+// exampleSource is where the examples of many neurons are.
+type exampleSource struct {
+	examples n2grun.Source
+	has      func(store.Neuron) bool
+	hook     string // they were found at; empty: unknown
+	identity string // tells it from others
+}
+
+func (f sourceFlags) open(a *app, model string) (*exampleSource, error) {
+	switch {
+	case *f.examples != "" && *f.mined != "":
+		return nil, errors.New("give one of -examples and -mined")
+	case *f.examples != "":
+		return a.listSource(*f.examples)
+	case *f.mined != "":
+		index, err := corpus.OpenIndex(*f.mined)
+		if err != nil {
+			return nil, err
+		}
+		data, err := a.read(*f.mined)
+		if err != nil {
+			return nil, err
+		}
+		return indexSource(index, nil, fingerprint(data)), nil
+	case model != tiny.Name:
+		return nil, fmt.Errorf("say where the examples of %s are: -mined FILE, which n2g mine -model %[1]s makes, or -examples FILE", model)
+	}
+	index, err := corpus.ReadIndex(tiny.Examples())
+	if err != nil {
+		return nil, err
+	}
+	return indexSource(index, tiny.Sample(), "those of tiny in the embedded sample"), nil
+}
+
+// fingerprint tells files apart, whatever their names.
+func fingerprint(data []byte) string {
+	sum := sha256.Sum256(data)
+	return fmt.Sprintf("of a file with SHA-256 %x…", sum[:8])
+}
+
+func indexSource(index *corpus.Index, texts fs.FS, identity string) *exampleSource {
+	return &exampleSource{
+		examples: func(layer, neuron int) (*n2g.Examples, error) { return index.Examples(layer, neuron, texts) },
+		has: func(n store.Neuron) bool {
+			_, err := index.Find(n.Layer, n.Index)
+			return err == nil
+		},
+		hook:     index.Hook,
+		identity: identity,
+	}
+}
+
+// listSource has the examples of a file of JSON Lines.
+func (a *app) listSource(path string) (*exampleSource, error) {
+	data, err := a.read(path)
+	if err != nil {
+		return nil, err
+	}
+	list, err := parseExamples(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	byNeuron := map[store.Neuron]*n2g.Examples{}
+	for i := range list {
+		n := store.Neuron{Layer: list[i].Layer, Index: list[i].Neuron}
+		if byNeuron[n] != nil {
+			return nil, fmt.Errorf("%s has examples of layer %d neuron %d twice", path, n.Layer, n.Index)
+		}
+		if list[i].Hook != list[0].Hook {
+			return nil, fmt.Errorf("%s has examples at %q and at %q: a run reads one hook", path, list[0].Hook, list[i].Hook)
+		}
+		byNeuron[n] = &list[i]
+	}
+	return &exampleSource{
+		examples: func(layer, neuron int) (*n2g.Examples, error) {
+			if examples := byNeuron[store.Neuron{Layer: layer, Index: neuron}]; examples != nil {
+				return examples, nil
+			}
+			return nil, fmt.Errorf("%s has no examples of it", path)
+		},
+		has:      func(n store.Neuron) bool { return byNeuron[n] != nil },
+		hook:     list[0].Hook,
+		identity: fingerprint(data),
+	}, nil
+}

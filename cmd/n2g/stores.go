@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// storeFlag names the store that a command asks.
+func storeFlag(c *command) *string {
+	return c.flags.String("store", "run.db", "`FILE` the store that n2g run or n2g merge made")
+}
+
+// withStore opens a store to read it.
+func withStore(path string, do func(*store.Store) error) error {
+	s, err := store.Open(path, store.Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+// kindFlag chooses a kind of tokens.
+func kindFlag(c *command) *string {
+	return c.flags.String("kind", "any", "`KIND` of tokens compared: activating, important, or any, which is both")
+}
+
+func parseKind(text string) (n2g.TokenKind, error) {
+	switch text {
+	case "any":
+		return n2g.AnyKind, nil
+	case "activating":
+		return n2g.ActivatingKind, nil
+	case "important":
+		return n2g.ImportantKind, nil
+	}
+	return 0, fmt.Errorf("-kind is %q: it is activating, important or any", text)
+}
+
+// parseNeuron reads layer/neuron.
+func parseNeuron(text string) (store.Neuron, error) {
+	layer, index, _ := strings.Cut(text, "/")
+	l, err1 := strconv.ParseUint(layer, 10, 31)
+	i, err2 := strconv.ParseUint(index, 10, 31)
+	if errors.Join(err1, err2) != nil {
+		return store.Neuron{}, fmt.Errorf("%q is no neuron: write layer and number like 2/117", text)
+	}
+	return store.Neuron{Layer: int(l), Index: int(i)}, nil
+}
+
+// written is a neuron as parseNeuron reads it.
+func written(n store.Neuron) string { return fmt.Sprintf("%d/%d", n.Layer, n.Index) }
+
+// rowLine is a neuron of a store as JSON.
+type rowLine struct {
+	Layer      int      `json:"layer"`
+	Neuron     int      `json:"neuron"`
+	F1         *float64 `json:"firing_f1,omitempty"`
+	Nodes      int      `json:"nodes"`
+	Components int      `json:"components"`
+	Activating int      `json:"activating_tokens"`
+	Important  int      `json:"important_tokens"`
+	Repeated   int      `json:"repeated_tokens"`
+}
+
+// writeRows lists neurons of a store, as a table or as JSON Lines.
+func (a *app) writeRows(rows []store.Row, asJSON bool, limit int) error {
+	rest := 0
+	if limit > 0 && len(rows) > limit {
+		rows, rest = rows[:limit], len(rows)-limit
+	}
+	return buffered(a.stdout, func(w io.Writer) error {
+		if asJSON {
+			for _, r := range rows {
+				line := rowLine{Layer: r.Layer, Neuron: r.Index, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important, Repeated: r.Repeated}
+				if r.Scores != nil {
+					line.F1 = &r.Scores.Firing.F1
+				}
+				if err := encodeJSON(w, line); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT")
+		for _, r := range rows {
+			f1 := "-"
+			if r.Scores != nil {
+				f1 = fmt.Sprintf("%.3f", r.Scores.Firing.F1)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(r.Neuron), f1, r.Nodes, r.Components, r.Activating, r.Repeated, r.Important)
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		if rest > 0 {
+			fmt.Fprintf(w, "and %d more (-n 0 lists all)\n", rest)
+		}
+		return nil
+	})
+}
+
+// listFlags say how neurons are listed.
+type listFlags struct {
+	store *string
+	json  *bool
+	limit *int
+}
+
+func listFlagsOf(c *command) listFlags {
+	return listFlags{
+		store: storeFlag(c),
+		json:  c.flags.Bool("json", false, "write JSON Lines"),
+		limit: c.flags.Int("n", 50, "`NUMBER` list no more than so many, 0 for all"),
+	}
+}

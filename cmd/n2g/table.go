@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
+)
+
+// tableFlags are the flags of n2g summary.
+type tableFlags struct {
+	store, format, out, svg, png *string
+	failures                     *bool
+}
+
+func (a *app) table() *command {
+	c := newCommand("summary", "tell how well graphs predict the neurons of each layer, beside the baselines")
+	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
+firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
+	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`, `-failures`}
+	f := &tableFlags{
+		store:    storeFlag(c),
+		format:   c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
+		out:      c.flags.String("o", standard, "`FILE` to write the table to; - is standard output"),
+		svg:      c.flags.String("svg", "", "`FILE` to draw F1 by layer to as SVG"),
+		png:      c.flags.String("png", "", "`FILE` to draw F1 by layer to as PNG"),
+		failures: c.flags.Bool("failures", false, "list the neurons that could not be explained, and why, in place of the table"),
+	}
+	c.run = func(ctx context.Context) error {
+		return withStore(*f.store, func(s *store.Store) error { return a.runTable(ctx, s, f) })
+	}
+	return c
+}
+
+func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error {
+	formats := map[string]func(io.Writer, []store.SummaryRow) error{"text": store.WriteText, "markdown": store.WriteMarkdown, "csv": store.WriteCSV}
+	format, ok := formats[*f.format]
+	if !ok {
+		return fmt.Errorf("-format is %q: it is text, markdown or csv", *f.format)
+	}
+	if err := checkOutputs(*f.out, *f.svg, *f.png); err != nil {
+		return err
+	}
+	failures, err := s.Failures(ctx)
+	if err != nil {
+		return err
+	}
+	if *f.failures {
+		return a.writeFailures(ctx, *f.out, failures)
+	}
+	rows, err := s.Summary(ctx)
+	if err != nil {
+		return err
+	}
+	drawing := func(path string, draw func([]store.SummaryRow) ([]byte, error)) error {
+		if path == "" {
+			return nil
+		}
+		picture, err := draw(rows)
+		if err != nil {
+			return err
+		}
+		return a.writeBytes(ctx, path, picture)
+	}
+	err = errors.Join(
+		a.write(ctx, *f.out, func(w io.Writer) error { return format(w, rows) }),
+		drawing(*f.svg, chart.SVG),
+		drawing(*f.png, chart.PNG),
+	)
+	if len(failures) > 0 {
+		fmt.Fprintf(a.stderr, "n2g: %d neurons could not be explained and are not in the table; -failures lists them\n", len(failures))
+	}
+	return err
+}
+
+func (a *app) writeFailures(ctx context.Context, path string, failures []store.Failure) error {
+	return a.write(ctx, path, func(w io.Writer) error {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "NEURON\tREASON")
+		for _, f := range failures {
+			fmt.Fprintf(table, "%s\t%s\n", written(f.Neuron), f.Reason)
+		}
+		return table.Flush()
+	})
+}
