@@ -33,7 +33,7 @@ setup() {
   [ -x "$jupyter" ] && "$jupyter" nbconvert --version >/dev/null 2>&1 || debian jupyter-nbconvert
   echo "notebooks: building the GoNB kernel and the library (a minute or two the first time)"
   (cd tools && GOBIN=$bin go install github.com/janpfeifer/gonb golang.org/x/tools/cmd/goimports)
-  go build ./...
+  go build ./notebooks/lab # so that the first cell need not wait for it
   mkdir -p .jupyter/kernels/gonb
   cat >.jupyter/kernels/gonb/kernel.json <<EOF
 {

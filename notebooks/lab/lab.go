@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models"
@@ -76,7 +77,7 @@ func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanatio
 	return Must(n2g.Explain(context.Background(), l.Model, l.Masked, l.Examples(layer, neuron), o))
 }
 
-// Activations is the heat map of a neuron on texts, one each, on a common scale: full colour is amax, or the highest
+// Activations are heat maps of a neuron on texts, one each, on a common scale: full colour is amax, or the highest
 // activation found if amax is 0.
 func (l *Lab) Activations(layer, neuron int, amax float64, texts ...string) []heatmap.HeatMap {
 	site := l.Site(layer, neuron)
@@ -85,20 +86,17 @@ func (l *Lab) Activations(layer, neuron int, amax float64, texts ...string) []he
 		prompts[i] = Must(n2g.Prompt(l.Model, text))
 	}
 	activations := Must(l.Model.Activations(context.Background(), site.Layer, site.Hook, site.Index, prompts, nil))
-	scale := amax
-	for _, row := range activations {
-		for _, a := range row[1:] {
-			if amax == 0 {
-				scale = max(scale, float64(a))
-			}
+	if amax == 0 {
+		for _, row := range activations {
+			amax = max(amax, float64(slices.Max(row[1:]))) // BOS is context only
 		}
 	}
 	maps := make([]heatmap.HeatMap, len(texts))
 	for i, ids := range prompts {
-		row := heatmap.Row{Name: "activation", Max: scale}
-		for j, id := range ids[1:] { // BOS is context only
+		row := heatmap.Row{Name: "activation", Note: fmt.Sprintf("= %.3g", amax)}
+		for j, id := range ids[1:] {
 			maps[i].Tokens = append(maps[i].Tokens, l.Model.TokenString(id))
-			row.Values = append(row.Values, float64(activations[i][j+1]))
+			row.Values = append(row.Values, float64(activations[i][j+1])/amax)
 		}
 		maps[i].Rows = []heatmap.Row{row}
 		maps[i].Form = heatmap.Compact
@@ -113,7 +111,7 @@ func (l *Lab) NextTokens(text string, k int) string {
 	var b strings.Builder
 	b.WriteString("| next token | probability |\n|---|---|\n")
 	for _, t := range cache.TopTokens(len(ids)-1, k) {
-		fmt.Fprintf(&b, "| %s | %.3f |\n", strings.ReplaceAll(code(l.Model.TokenString(t.ID)), "|", `\|`), t.Probability)
+		fmt.Fprintf(&b, "| %s | %.3f |\n", code(l.Model.TokenString(t.ID)), t.Probability)
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"html"
 	"os"
 	"reflect"
 	"strings"
@@ -101,10 +102,10 @@ func graph(g *n2g.Graph, o graphviz.Options) output {
 
 func prune(p n2g.Prune) []output {
 	if p.Measured == nil {
-		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3f in the whole text, %.3f pruned", code(p.Text), p.InitialMax, p.TruncatedMax)}}
+		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", code(p.Text), p.InitialMax, p.TruncatedMax)}}
 	}
 	m := heatmap.FromMeasured(*p.Measured)
-	m.Title = fmt.Sprintf("pruned: activation %.3f in the whole text, %.3f pruned", p.InitialMax, p.TruncatedMax)
+	m.Title = fmt.Sprintf("pruned: activation %.3g in the whole text, %.3g pruned", p.InitialMax, p.TruncatedMax)
 	return []output{heatMap(m)}
 }
 
@@ -113,7 +114,7 @@ func variant(v n2g.Variant) []output {
 	if !v.Positive {
 		kind = "negative"
 	}
-	title := fmt.Sprintf("%s: activation %.3f, change %+.0f %%", kind, v.Activation, 100*v.Change)
+	title := fmt.Sprintf("%s: activation %.3g, change %+.0f %%", kind, v.Activation, 100*v.Change)
 	if v.Measured == nil {
 		return []output{{markdown: title + "  \n" + code(v.Text)}}
 	}
@@ -123,7 +124,7 @@ func variant(v n2g.Variant) []output {
 }
 
 func explanation(e *n2g.Explanation) []output {
-	title := fmt.Sprintf("**%s, layer %d neuron %d** (%s) · maximum activation %.3f", e.Model, e.Site.Layer, e.Site.Index, e.Site.Hook, e.MaxActivation)
+	title := fmt.Sprintf("**%s, layer %d neuron %d** (%s) · maximum activation %.3g", e.Model, e.Site.Layer, e.Site.Index, e.Site.Hook, e.MaxActivation)
 	if e.Density != nil {
 		title += fmt.Sprintf(" · fires on %.3g %% of tokens", 100**e.Density)
 	}
@@ -155,12 +156,8 @@ func scores(e *n2g.Explanation) string {
 	return b.String()
 }
 
-// code quotes a text as Markdown code, as Go spells it, so that blanks and newlines show.
+// code quotes a text as Go spells it, so that blanks and newlines show, for Markdown and its tables.
 func code(text string) string {
-	quoted := fmt.Sprintf("%q", text)
-	fence := "`"
-	for strings.Contains(quoted, fence) {
-		fence += "`"
-	}
-	return fence + " " + quoted + " " + fence
+	escaped := html.EscapeString(fmt.Sprintf("%q", text))
+	return "<code>" + strings.NewReplacer("|", "&#124;", "*", "&#42;", "_", "&#95;", "`", "&#96;", `\`, "&#92;", "$", "&#36;").Replace(escaped) + "</code>"
 }
