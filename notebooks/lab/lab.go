@@ -111,7 +111,7 @@ func (l *Lab) NextTokens(text string, k int) string {
 	var b strings.Builder
 	b.WriteString("| next token | probability |\n|---|---|\n")
 	for _, t := range cache.TopTokens(len(ids)-1, k) {
-		fmt.Fprintf(&b, "| %s | %.3f |\n", code(l.Model.TokenString(t.ID)), t.Probability)
+		fmt.Fprintf(&b, "| %s | %.3f |\n", Code(l.Model.TokenString(t.ID)), t.Probability)
 	}
 	return b.String()
 }

@@ -102,7 +102,7 @@ func graph(g *n2g.Graph, o graphviz.Options) output {
 
 func prune(p n2g.Prune) []output {
 	if p.Measured == nil {
-		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", code(p.Text), p.InitialMax, p.TruncatedMax)}}
+		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", Code(p.Text), p.InitialMax, p.TruncatedMax)}}
 	}
 	m := heatmap.FromMeasured(*p.Measured)
 	m.Title = fmt.Sprintf("pruned: activation %.3g in the whole text, %.3g pruned", p.InitialMax, p.TruncatedMax)
@@ -116,7 +116,7 @@ func variant(v n2g.Variant) []output {
 	}
 	title := fmt.Sprintf("%s: activation %.3g, change %+.0f %%", kind, v.Activation, 100*v.Change)
 	if v.Measured == nil {
-		return []output{{markdown: title + "  \n" + code(v.Text)}}
+		return []output{{markdown: title + "  \n" + Code(v.Text)}}
 	}
 	m := heatmap.FromMeasured(*v.Measured)
 	m.Title = title
@@ -156,8 +156,8 @@ func scores(e *n2g.Explanation) string {
 	return b.String()
 }
 
-// code quotes a text as Go spells it, so that blanks and newlines show, for Markdown and its tables.
-func code(text string) string {
+// Code quotes a text as Go spells it, so that blanks and newlines show, for Markdown and its tables.
+func Code(text string) string {
 	escaped := html.EscapeString(fmt.Sprintf("%q", text))
 	return "<code>" + strings.NewReplacer("|", "&#124;", "*", "&#42;", "_", "&#95;", "`", "&#96;", `\`, "&#92;", "$", "&#36;").Replace(escaped) + "</code>"
 }
