@@ -126,7 +126,8 @@ func maskedLogits(shape transformer.BERT, w transformer.Weights, ids, places *No
 // maskedParameters says how each parameter starts. The decoder is the word embedding, so it has none of its own.
 //
 // From random weights a masked model spends its first thousands of steps on word frequencies alone, before it finds out
-// that neighbours matter. So attention starts local: see [waves].
+// that neighbours matter. So attention starts local: see [waves]. Every row of the word embedding is moved at every
+// step, being the decoder too: it and the positions take smaller steps.
 func maskedParameters(shape transformer.BERT) []parameter {
 	var list []parameter
 	local := waves{width: shape.DModel, head: shape.DModel / shape.Heads}
@@ -139,9 +140,9 @@ func maskedParameters(shape transformer.BERT) []parameter {
 		case has("norm.weight") || has("LayerNorm.weight"):
 			p.start = 1
 		case has("position_embeddings"):
-			p.pattern = local.positions
+			p.pattern, p.pace = local.positions, 0.03
 		case matrix && has("embeddings"):
-			p.spread = 0.1
+			p.spread, p.pattern, p.pace = wordSpread, local.words, 0.3
 		case has("q_lin.weight"):
 			p.muon, p.pattern = true, local.queries
 		case has("k_lin.weight"):

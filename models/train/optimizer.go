@@ -51,6 +51,9 @@ func update(params []parameter, rate, step *Node, weights, first, second, gradie
 		if len(p.Shape) >= 2 {
 			direction = Add(direction, MulScalar(w, weightDecay))
 		}
+		if p.pace != 0 {
+			direction = MulScalar(direction, p.pace)
+		}
 		newWeights = append(newWeights, Sub(w, Mul(direction, rate)))
 		newFirst = append(newFirst, m)
 		newSecond = append(newSecond, v)

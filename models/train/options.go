@@ -40,7 +40,7 @@ type MaskedOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"name of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"1600" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"1200" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`
 	Layers       int     `json:"layers" flag:"layers" default:"2" help:"blocks"`

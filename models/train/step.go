@@ -16,6 +16,7 @@ import (
 type parameter struct {
 	transformer.Param
 	muon   bool    // updated by Muon rather than AdamW
+	pace   float64 // multiplies its learning rate; 0 is 1
 	spread float64 // standard deviation of its initial values
 	start  float64 // their mean
 	// pattern, where there is one, is added to the initial values.

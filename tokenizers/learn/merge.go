@@ -32,17 +32,17 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// merger holds the words as symbols, and for every pair its count and the words that may hold it.
+// merger holds the words as symbols, and for every pair its count and the words that may hold it, some of them twice.
 type merger struct {
 	words  [][]int32
 	weight []int
 	counts map[pair]int
-	where  map[pair]map[int32]struct{}
+	where  map[pair][]int32
 	queue  queue
 }
 
 func newMerger(words [][]int32, weight []int) *merger {
-	m := &merger{words: words, weight: weight, counts: make(map[pair]int), where: make(map[pair]map[int32]struct{})}
+	m := &merger{words: words, weight: weight, counts: make(map[pair]int), where: make(map[pair][]int32)}
 	for i, word := range words {
 		for k := range len(word) - 1 {
 			m.change(pair{word[k], word[k+1]}, int32(i), weight[i])
@@ -59,12 +59,7 @@ func newMerger(words [][]int32, weight []int) *merger {
 func (m *merger) change(p pair, word int32, by int) {
 	m.counts[p] += by
 	if by > 0 {
-		set := m.where[p]
-		if set == nil {
-			set = make(map[int32]struct{})
-			m.where[p] = set
-		}
-		set[word] = struct{}{}
+		m.where[p] = append(m.where[p], word)
 	}
 }
 
@@ -88,26 +83,28 @@ func (m *merger) best(min int) (pair, bool) {
 // up to date.
 func (m *merger) merge(p pair, id int32) {
 	touched := make(map[pair]struct{})
-	for i := range m.where[p] {
+	for _, i := range m.where[p] {
 		word, weight := m.words[i], m.weight[i]
-		merged := word[:0:0]
+		merged := word[:0]
 		for k := 0; k < len(word); k++ {
-			if k+1 < len(word) && word[k] == p.left && word[k+1] == p.right {
-				merged = append(merged, id)
-				k++
+			if k+1 == len(word) || word[k] != p.left || word[k+1] != p.right {
+				merged = append(merged, word[k])
 				continue
 			}
-			merged = append(merged, word[k])
-		}
-		for k := range len(word) - 1 {
-			m.change(pair{word[k], word[k+1]}, i, -weight)
-		}
-		for k := range len(merged) - 1 {
-			q := pair{merged[k], merged[k+1]}
-			m.change(q, i, weight)
-			if q.left == id || q.right == id {
-				touched[q] = struct{}{}
+			// The neighbours lose the pairs they made with the two symbols and gain those with the new one. The left
+			// neighbour is taken from what is merged already: of a run such as aaaa it is the new symbol itself.
+			if n := len(merged); n > 0 {
+				m.change(pair{merged[n-1], p.left}, i, -weight)
+				m.change(pair{merged[n-1], id}, i, weight)
+				touched[pair{merged[n-1], id}] = struct{}{}
 			}
+			if k+2 < len(word) {
+				m.change(pair{p.right, word[k+2]}, i, -weight)
+				m.change(pair{id, word[k+2]}, i, weight)
+				touched[pair{id, word[k+2]}] = struct{}{}
+			}
+			merged = append(merged, id)
+			k++
 		}
 		m.words[i] = merged
 	}
