@@ -39,6 +39,7 @@ var families = map[string]func([]byte) (Config, error){
 	"gpt_neox":         parseGPTNeoX,
 	"opt":              parseOPT,
 	"llama":            parseLlama,
+	"olmo":             parseOLMo,
 	"mistral":          parseLlama,
 	"qwen2":            parseLlama,
 }

@@ -113,14 +113,14 @@ func (f file) linear(name string, x []float64) []float64 {
 	return y
 }
 
-// norm is LayerNorm, or RMSNorm where there is no bias.
+// norm is LayerNorm, RMSNorm where there is a weight but no bias.
 func (f file) norm(name string, x []float64, eps float64) []float64 {
 	w, b := f[name+".weight"], f[name+".bias"]
 	mean, square := 0.0, 0.0
 	for _, v := range x {
 		mean += v / float64(len(x))
 	}
-	if b == nil {
+	if w != nil && b == nil {
 		mean = 0
 	}
 	for _, v := range x {
@@ -128,7 +128,10 @@ func (f file) norm(name string, x []float64, eps float64) []float64 {
 	}
 	y := make([]float64, len(x))
 	for i, v := range x {
-		y[i] = (v - mean) / math.Sqrt(square+eps) * w[i]
+		y[i] = (v - mean) / math.Sqrt(square+eps)
+		if w != nil {
+			y[i] *= w[i]
+		}
 		if b != nil {
 			y[i] += b[i]
 		}
@@ -235,8 +238,8 @@ func optLoops(f file, ids []int) loops {
 	return out
 }
 
-func llamaLoops(f file, ids []int, window int) loops {
-	const d, layers, heads, kvHeads, base, eps = 16, 2, 4, 2, 500000.0, 1e-6
+func llamaLoops(f file, ids []int, window int, eps float64) loops {
+	const d, layers, heads, kvHeads, base = 16, 2, 4, 2, 500000.0
 	var out loops
 	x := make([][]float64, len(ids))
 	for p, id := range ids {
@@ -330,9 +333,18 @@ func TestLlamaAgreesWithPlainLoops(t *testing.T) {
 		t.Run(fmt.Sprintf("%s window %d", c.family, c.window), func(t *testing.T) {
 			tensors := randomTensors(llamaTensors(c.biases), 4)
 			dir := writeModel(t, fmt.Sprintf(smallLlama, c.family, c.useWindow), tensors)
-			compareLoops(t, dir, func(ids []int) loops { return llamaLoops(fileOf(tensors), ids, c.window) })
+			compareLoops(t, dir, func(ids []int) loops { return llamaLoops(fileOf(tensors), ids, c.window, 1e-6) })
 		})
 	}
+}
+
+// OLMo is Llama with LayerNorms that have no parameters.
+func TestOLMoAgreesWithPlainLoops(t *testing.T) {
+	tensors := slices.DeleteFunc(randomTensors(llamaTensors(false), 5), func(tensor safetensors.Tensor) bool {
+		return strings.Contains(tensor.Name, "norm")
+	})
+	dir := writeModel(t, fmt.Sprintf(smallLlama, "olmo", false), tensors)
+	compareLoops(t, dir, func(ids []int) loops { return llamaLoops(fileOf(tensors), ids, 0, 1e-5) })
 }
 
 // readTensors reads a golden model's weights.

@@ -43,6 +43,8 @@ func newLayout(c Config, files safetensors.Weights) layout {
 		return gptNeoXLayout(c, prefix(files, "embed_in.weight", "gpt_neox.", ""))
 	case "opt":
 		return optLayout(c, prefix(files, "embed_tokens.weight", "model.decoder.", "decoder."))
+	case "olmo":
+		return olmoLayout(c, files, prefix(files, "embed_tokens.weight", "model.", ""))
 	case "llama", "mistral", "qwen2":
 		return llamaLayout(c, files, prefix(files, "embed_tokens.weight", "model.", ""))
 	}

@@ -23,6 +23,16 @@ func llama() []Model {
 	for _, m := range []struct {
 		size         string
 		layers, dMLP int
+	}{{"1B", 16, 8192}, {"7B", 32, 11008}} {
+		name := "OLMo-" + m.size + "-hf"
+		list = append(list, Model{
+			Name: name, Repo: "allenai/" + name, Family: "olmo", BOS: endOfText,
+			Layers: m.layers, DMLP: m.dMLP, Context: 2048, Hook: hookPost,
+		})
+	}
+	for _, m := range []struct {
+		size         string
+		layers, dMLP int
 	}{{"8B", 32, 14336}, {"70B", 80, 28672}} {
 		for _, instruct := range []string{"", "-Instruct"} {
 			name := "Meta-Llama-3-" + m.size + instruct

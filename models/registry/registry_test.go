@@ -25,7 +25,7 @@ func Example() {
 
 func TestTable(t *testing.T) {
 	alias := regexp.MustCompile(`^([A-Za-z]+/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	families := []string{"transformer_lens", "gpt2", "gpt_neo", "gpt_neox", "opt", "llama", "qwen2", "bert", "distilbert"}
+	families := []string{"transformer_lens", "gpt2", "gpt_neo", "gpt_neox", "opt", "llama", "olmo", "qwen2", "bert", "distilbert"}
 	owner := map[string]int{} // of a name in lower case
 	for i, m := range registry.All() {
 		for _, name := range append([]string{m.Name, m.Repo}, append(m.Aliases, m.Former...)...) {
