@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
@@ -58,7 +59,7 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	if err := s.check(opts.DModel, opts.Heads); err != nil {
 		return nil, err
 	}
-	backend, err := s.open()
+	backend, _, err := backends.Open(s.backend)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
 // BenchmarkStep is one optimizer step of the embedded causal model.
@@ -13,7 +14,7 @@ func BenchmarkStep(b *testing.B) {
 	if err := setDefaults(&opts); err != nil {
 		b.Fatal(err)
 	}
-	backend, err := opts.schedule().open()
+	backend, _, err := backends.Open(opts.Backend)
 	if err != nil {
 		b.Fatal(err)
 	}

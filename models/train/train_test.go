@@ -17,6 +17,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
 
@@ -148,7 +149,7 @@ func trainUntil(t *testing.T, opts CausalOptions, stop int) ([]float32, error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := opts.schedule()
-	backend, err := s.open()
+	backend, _, err := backends.Open(s.backend)
 	if err != nil {
 		t.Fatal(err)
 	}
