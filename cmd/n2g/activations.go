@@ -210,7 +210,7 @@ func (o *activationsOutput) heatMap(title string) heatmap.HeatMap {
 
 // modelFlag defines -model.
 func modelFlag(c *command) *string {
-	return c.flags.String("model", "tiny", "`MODEL` tiny, which is part of the program, or a folder with config.json, model.safetensors and tokenizer.json")
+	return c.flags.String("model", "tiny", "`MODEL` tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
 // openModel opens a causal model and says what it runs on.

@@ -108,7 +108,7 @@ const noModel = "none"
 
 // maskedFlag defines -masked.
 func maskedFlag(c *command) *string {
-	return c.flags.String("masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, or a folder with config.json, model.safetensors and tokenizer.json")
+	return c.flags.String("masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
 // openMasked opens a masked model and says what it runs on.
