@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/models/hub"
@@ -39,7 +38,7 @@ func Example() {
 func repo() map[string][]byte {
 	return map[string][]byte{
 		"config.json": content("config", 300), "tokenizer.json": content("tokenizer", 5000), "tokenizer_config.json": content("names", 20),
-		"model.safetensors": content("weights", 100_000), "pytorch_model.bin": content("pickle", 100_000), "README.md": content("readme", 10),
+		"model.safetensors": content("weights", 20_000), "pytorch_model.bin": content("pickle", 20_000), "README.md": content("readme", 10),
 		"vocab.json": content("vocabulary", 50), "merges.txt": content("merges", 50), "onnx/model.onnx": content("onnx", 2000),
 	}
 }
@@ -86,7 +85,7 @@ func TestGet(t *testing.T) {
 		t.Errorf("%d blobs, want %d, error %v", len(blobs), len(needed), err)
 	}
 
-	total := int64(300 + 5000 + 20 + 100_000)
+	total := int64(300 + 5000 + 20 + 20_000)
 	last := steps[len(steps)-1]
 	if last.Done != total || last.Total != total || last.Repo != "org/name" {
 		t.Errorf("the last progress is %+v of %d bytes", last, total)
@@ -114,9 +113,6 @@ func checkFolder(t *testing.T, c *hub.Client, m registry.Model, files map[string
 	fsys, err := c.Open(m)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if err := fstest.TestFS(fsys, names...); err != nil {
-		t.Error(err)
 	}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil || len(entries) != len(names) {
@@ -298,10 +294,10 @@ func TestResume(t *testing.T) {
 		partial []byte
 		want    []string // requests of the weights
 	}{
-		{"half", weights[:50_000], []string{"bytes=50000-"}},
+		{"half", weights[:10_000], []string{"bytes=10000-"}},
 		{"all", weights, nil},
-		{"another file", content("other", 50_000), []string{"bytes=50000-", ""}},
-		{"too much", content("other", 200_000), []string{""}},
+		{"another file", content("other", 10_000), []string{"bytes=10000-", ""}},
+		{"too much", content("other", 40_000), []string{""}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			s := newServer(t, map[string]map[string][]byte{"org/name": files})
