@@ -55,7 +55,11 @@ func TestKilled(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	done := map[string]bool{}
 	kills := 0
-	for kills < 24 {
+	wanted := 24
+	if testing.Short() {
+		wanted = 3
+	}
+	for kills < wanted {
 		killed := runChild(t, path, kills%4 == 0, time.Duration(random.IntN(20000))*time.Microsecond, done)
 		if !killed {
 			if err := os.Remove(path); err != nil { // all done: from the beginning again

@@ -15,6 +15,14 @@ import (
 
 func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
+// shorter is how often a test is repeated: less under -short, as with the race detector, which slows SQLite down.
+func shorter(n int) int {
+	if testing.Short() {
+		return max(n/10, 1)
+	}
+	return n
+}
+
 func sets(all map[string]*n2g.Explanation) map[string]n2g.TokenSets {
 	of := map[string]n2g.TokenSets{}
 	for name, e := range all {
@@ -34,7 +42,7 @@ func TestSearch(t *testing.T) {
 	random := newRandom(12)
 	words := vocabulary(42) // two of them nobody has
 	found := 0
-	for range 600 {
+	for range shorter(600) {
 		var terms []Term
 		for range random.IntN(4) {
 			term := Term{Token: words[random.IntN(len(words))], Kind: kinds()[random.IntN(3)], Prefix: random.IntN(3) == 0}
@@ -146,7 +154,7 @@ func FuzzParseTerm(f *testing.F) {
 // TestPairs compares with n2g.TokenIndex, which compares each neuron with each.
 func TestPairs(t *testing.T) {
 	pairs := 0
-	for seed := range uint64(6) {
+	for seed := range uint64(shorter(6)) {
 		s := testStore(t)
 		random := newRandom(seed)
 		words := vocabulary(3 + int(seed)*4) // few words make many pairs
@@ -236,7 +244,7 @@ func TestNearest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range rows[:20] {
+	for _, a := range rows[:shorter(20)] {
 		for _, kind := range kinds() {
 			got, err := tokens.Nearest(a.Neuron, kind, 0)
 			if err != nil {

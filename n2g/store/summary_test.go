@@ -12,7 +12,7 @@ import (
 
 func TestSummary(t *testing.T) {
 	s := testStore(t)
-	all := fill(t, s, 31, 100)
+	all := fill(t, s, 31, 52)
 	rows, err := s.Summary(ctx)
 	if err != nil || len(rows) != 13*3 {
 		t.Fatalf("%d rows, %v", len(rows), err)
