@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -206,4 +207,23 @@ func TestMineRefuses(t *testing.T) {
 			t.Errorf("index %s was accepted", text)
 		}
 	}
+}
+
+func ExampleMine() {
+	texts := fstest.MapFS{
+		"a.txt": {Data: []byte("the cat sat on the mat")},
+		"b.txt": {Data: []byte("a dog dug a ditch")},
+	}
+	index, err := corpus.Mine(context.Background(), byteModel{neurons: 4}, []int{0}, "hook_mid", corpus.FS(texts), corpus.Options{Examples: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	examples, err := index.Examples(0, 3, texts)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%d neurons, %d tokens; %q\n", len(index.Neurons), index.Tokens, examples.Prompts)
+	// Output: 4 neurons, 39 tokens; ["the cat sat on the mat"]
 }
