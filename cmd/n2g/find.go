@@ -19,7 +19,7 @@ on several tokens is among them, as one with unrelated meanings is.`, 2, (*store
 	return c
 }
 
-func (a *app) findKind(kind, short, long string, least int, query func(*store.Store, context.Context, int) ([]store.Row, error)) *command {
+func (a *app) findKind(kind, short, long string, least int, query func(*store.Store, context.Context, int) ([]store.Hit, error)) *command {
 	c := newCommand("find "+kind, short)
 	c.long = long
 	c.examples = []string{``, `-min 3 -store solu.db`, `-n 0 -json`}
@@ -27,11 +27,11 @@ func (a *app) findKind(kind, short, long string, least int, query func(*store.St
 	atLeast := c.flags.Int("min", least, "`NUMBER` of such tokens or parts, at least")
 	c.run = func(ctx context.Context) error {
 		return withStore(*f.store, func(s *store.Store) error {
-			rows, err := query(s, ctx, *atLeast)
+			hits, err := query(s, ctx, *atLeast)
 			if err != nil {
 				return err
 			}
-			return a.writeRows(rows, *f.json, *f.limit)
+			return a.writeHits(hits, *f.json, *f.limit)
 		})
 	}
 	return c

@@ -24,11 +24,11 @@ and \\ for a newline, a tab, a star and a backslash. Case and blanks at either e
 			terms = append(terms, term)
 		}
 		return withStore(*f.store, func(s *store.Store) error {
-			rows, err := s.Search(ctx, terms...)
+			hits, err := s.Search(ctx, terms...)
 			if err != nil {
 				return err
 			}
-			return a.writeRows(rows, *f.json, *f.limit)
+			return a.writeHits(hits, *f.json, *f.limit)
 		})
 	}
 	return c

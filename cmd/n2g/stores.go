@@ -57,32 +57,16 @@ func parseNeuron(text string) (store.Neuron, error) {
 // written is a neuron as parseNeuron reads it.
 func written(n store.Neuron) string { return fmt.Sprintf("%d/%d", n.Layer, n.Index) }
 
-// rowLine is a neuron of a store as JSON.
-type rowLine struct {
-	Layer      int      `json:"layer"`
-	Neuron     int      `json:"neuron"`
-	F1         *float64 `json:"firing_f1,omitempty"`
-	Nodes      int      `json:"nodes"`
-	Components int      `json:"components"`
-	Activating int      `json:"activating_tokens"`
-	Important  int      `json:"important_tokens"`
-	Repeated   int      `json:"repeated_tokens"`
-}
-
-// writeRows lists neurons of a store, as a table or as JSON Lines.
-func (a *app) writeRows(rows []store.Row, asJSON bool, limit int) error {
+// writeHits lists neurons of a store, as a table or as JSON Lines.
+func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 	rest := 0
-	if limit > 0 && len(rows) > limit {
-		rows, rest = rows[:limit], len(rows)-limit
+	if limit > 0 && len(hits) > limit {
+		hits, rest = hits[:limit], len(hits)-limit
 	}
 	return buffered(a.stdout, func(w io.Writer) error {
 		if asJSON {
-			for _, r := range rows {
-				line := rowLine{Layer: r.Layer, Neuron: r.Index, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important, Repeated: r.Repeated}
-				if r.Scores != nil {
-					line.F1 = &r.Scores.Firing.F1
-				}
-				if err := encodeJSON(w, line); err != nil {
+			for _, h := range hits {
+				if err := encodeJSON(w, h); err != nil {
 					return err
 				}
 			}
@@ -90,12 +74,12 @@ func (a *app) writeRows(rows []store.Row, asJSON bool, limit int) error {
 		}
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT")
-		for _, r := range rows {
+		for _, h := range hits {
 			f1 := "-"
-			if r.Scores != nil {
-				f1 = fmt.Sprintf("%.3f", r.Scores.Firing.F1)
+			if h.F1 != nil {
+				f1 = fmt.Sprintf("%.3f", *h.F1)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(r.Neuron), f1, r.Nodes, r.Components, r.Activating, r.Repeated, r.Important)
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Neuron), f1, h.Nodes, h.Components, h.Activating, h.Repeated, h.Important)
 		}
 		if err := table.Flush(); err != nil {
 			return err

@@ -68,7 +68,7 @@ func TestSearch(t *testing.T) {
 		for _, r := range rows {
 			got = append(got, r.String())
 		}
-		if !slices.IsSortedFunc(rows, func(a, b Row) int { return a.Neuron.Compare(b.Neuron) }) {
+		if !slices.IsSortedFunc(rows, func(a, b Hit) int { return a.Neuron.Compare(b.Neuron) }) {
 			t.Errorf("%v: found out of order", terms)
 		}
 		slices.Sort(got)
@@ -322,7 +322,7 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check := func(what string, rows []Row, err error, want string) {
+	check := func(what string, rows []Hit, err error, want string) {
 		t.Helper()
 		got := ""
 		for _, r := range rows {

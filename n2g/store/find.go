@@ -5,12 +5,12 @@ import "context"
 // Induction returns the neurons that look for what they have seen before: those with at least the given number of activating tokens
 // that recur in their own context, as induction heads make them. The share of such tokens among all activating ones orders them,
 // then layer and index.
-func (s *Store) Induction(ctx context.Context, atLeast int) ([]Row, error) {
-	return s.rows(ctx, `WHERE n.repeated_tokens >= ? ORDER BY CAST(n.repeated_tokens AS REAL) / n.activating_tokens DESC, n.repeated_tokens DESC, n.layer, n.neuron`, max(atLeast, 1))
+func (s *Store) Induction(ctx context.Context, atLeast int) ([]Hit, error) {
+	return s.hits(ctx, `WHERE repeated_tokens >= ? ORDER BY CAST(repeated_tokens AS REAL) / activating_tokens DESC, repeated_tokens DESC, layer, neuron`, max(atLeast, 1))
 }
 
 // Polysemantic returns the neurons whose graph falls into at least the given number of separate sub-graphs, as those of
 // neurons with several meanings do; most sub-graphs first, then by layer and index.
-func (s *Store) Polysemantic(ctx context.Context, atLeast int) ([]Row, error) {
-	return s.rows(ctx, "WHERE n.components >= ? ORDER BY n.components DESC, n.layer, n.neuron", max(atLeast, 2))
+func (s *Store) Polysemantic(ctx context.Context, atLeast int) ([]Hit, error) {
+	return s.hits(ctx, "WHERE components >= ? ORDER BY components DESC, layer, neuron", max(atLeast, 2))
 }

@@ -117,17 +117,12 @@ func jsonOf(raw any) ([]byte, error) {
 	return nil, fmt.Errorf("%w: an explanation is a %T", ErrDamaged, raw)
 }
 
-// Rows returns what the table of neurons holds, by layer and index.
+// Rows returns what the tables of neurons and baselines hold, by layer and index.
 func (s *Store) Rows(ctx context.Context) ([]Row, error) {
-	return s.rows(ctx, "ORDER BY layer, neuron")
-}
-
-// rows reads neurons with their baselines; rest follows FROM.
-func (s *Store) rows(ctx context.Context, rest string, values ...any) ([]Row, error) {
 	const columns = "n.layer, n.neuron, n.hook, n.max_activation, n.density, n.nodes, n.edges, n.components, n.activating_tokens, n.important_tokens, n.repeated_tokens"
 	query := "SELECT " + columns + prefixed("n") + prefixed("t") + prefixed("g") + ` FROM neurons n
 		LEFT JOIN baselines t ON t.neuron_id = n.id AND t.name = 'token_lookup'
-		LEFT JOIN baselines g ON g.neuron_id = n.id AND g.name = 'ngram' ` + rest
+		LEFT JOIN baselines g ON g.neuron_id = n.id AND g.name = 'ngram' ORDER BY n.layer, n.neuron`
 	type wide struct {
 		Row
 		scores [3]nullableScores
@@ -138,7 +133,7 @@ func (s *Store) rows(ctx context.Context, rest string, values ...any) ([]Row, er
 			to = append(to, r.scores[k].targets()...)
 		}
 		return to
-	}, query, values...)
+	}, query)
 	if err != nil {
 		return nil, err
 	}

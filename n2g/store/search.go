@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -36,19 +38,51 @@ func ParseTerm(text string) (Term, error) {
 	return term, nil
 }
 
+// Hit is a neuron that was found, with what tells whether it is worth a look.
+type Hit struct {
+	Neuron
+	F1         *float64 `json:"firing_f1,omitempty"` // nil: not tested
+	Nodes      int      `json:"nodes"`               // of the graph
+	Components int      `json:"components"`          // separate sub-graphs
+	Activating int      `json:"activating_tokens"`
+	Important  int      `json:"important_tokens"`
+	Repeated   int      `json:"repeated_tokens"` // activating tokens that recur in their own context
+}
+
+// hits reads neurons; rest follows FROM neurons.
+func (s *Store) hits(ctx context.Context, rest string, values ...any) ([]Hit, error) {
+	return collect(ctx, s, func(h *Hit) []any {
+		return []any{&h.Layer, &h.Index, &h.F1, &h.Nodes, &h.Components, &h.Activating, &h.Important, &h.Repeated}
+	}, "SELECT layer, neuron, firing_f1, nodes, components, activating_tokens, important_tokens, repeated_tokens FROM neurons "+rest, values...)
+}
+
 // Search returns the neurons that have all of the terms, by layer and index; all neurons if there are none.
-func (s *Store) Search(ctx context.Context, terms ...Term) ([]Row, error) {
-	var found []string
-	var values []any
-	for _, t := range terms {
-		query, own := t.query()
-		found = append(found, query)
-		values = append(values, own...)
+func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
+	if len(terms) == 0 {
+		return s.hits(ctx, "ORDER BY layer, neuron")
 	}
-	if len(found) == 0 {
-		return s.Rows(ctx)
+	var common []int64 // ids of the neurons that have the terms so far, ascending
+	for i, t := range terms {
+		query, values := t.query()
+		ids, err := collect(ctx, s, func(id *int64) []any { return []any{id} }, query, values...)
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		if i > 0 {
+			ids = slices.DeleteFunc(ids, func(id int64) bool {
+				_, has := slices.BinarySearch(common, id)
+				return !has
+			})
+		}
+		common = ids
 	}
-	return s.rows(ctx, "WHERE n.id IN ("+strings.Join(found, " INTERSECT ")+") ORDER BY n.layer, n.neuron", values...)
+	list, err := json.Marshal(common)
+	if err != nil {
+		return nil, fmt.Errorf("searching %s: %w", s.path, err)
+	}
+	return s.hits(ctx, "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY layer, neuron", string(list))
 }
 
 // query selects the ids of the neurons that have the term.
