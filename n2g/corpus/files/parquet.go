@@ -91,6 +91,9 @@ func nextPage(pages parquet.Pages) (texts []string, err error) {
 		if errors.Is(err, io.EOF) {
 			return texts, nil
 		}
+		if err == nil && n == 0 {
+			err = errors.New("the file is damaged: a page ends early")
+		}
 		if err != nil {
 			return nil, err
 		}
