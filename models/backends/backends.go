@@ -1,7 +1,6 @@
 package backends
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -120,6 +119,3 @@ func start(name string) (backend compute.Backend, err error) {
 	}
 	return startXLA(plugin)
 }
-
-// errNoCgo is why a build without cgo has no XLA.
-var errNoCgo = errors.New("this binary was built without cgo, which XLA needs: build it with a C compiler and CGO_ENABLED=1, or use the backend go")

@@ -2,7 +2,14 @@
 
 package backends
 
-import "github.com/gomlx/compute"
+import (
+	"errors"
+
+	"github.com/gomlx/compute"
+)
+
+// errNoCgo is why a build without cgo has no XLA.
+var errNoCgo = errors.New("this binary was built without cgo, which XLA needs: build it with a C compiler and CGO_ENABLED=1, or use the backend go")
 
 // xlaPlugins has nothing to list in this build.
 func xlaPlugins() ([]string, error) { return nil, errNoCgo }
