@@ -86,31 +86,32 @@ func (a *app) writeNearest(tokens *store.Tokens, name string, kind n2g.TokenKind
 }
 
 func (a *app) writePairs(ctx context.Context, tokens *store.Tokens, kind n2g.TokenKind, f *similarFlags) error {
-	similar, subset, err := tokens.Pairs(ctx, kind, *f.threshold)
-	if err != nil {
-		return err
-	}
+	counts := map[string]int{}
 	return buffered(a.stdout, func(w io.Writer) error {
-		for _, group := range []struct {
-			name  string
-			pairs []store.Pair
-		}{{"similar", similar}, {"subset", subset}} {
-			if !*f.list.json {
-				fmt.Fprintf(w, "%d %s pairs\n", len(group.pairs), group.name)
+		for p, err := range tokens.Pairs(ctx, kind, *f.threshold) {
+			if err != nil {
+				return err
 			}
-			for i, p := range group.pairs {
-				if *f.list.json {
-					if err := encodeJSON(w, map[string]any{"relation": group.name, "a": p[0], "b": p[1]}); err != nil {
-						return err
-					}
-					continue
-				}
-				if limit := *f.list.limit; limit > 0 && i == limit {
-					fmt.Fprintf(w, "  and %d more (-n 0 lists all)\n", len(group.pairs)-limit)
-					break
-				}
-				fmt.Fprintf(w, "  %s %s\n", written(p[0]), written(p[1]))
+			relation := "similar"
+			if p.Subset {
+				relation = "subset"
 			}
+			counts[relation]++
+			switch limit := *f.list.limit; {
+			case *f.list.json:
+				if err := encodeJSON(w, map[string]any{"relation": relation, "a": p.A, "b": p.B}); err != nil {
+					return err
+				}
+			case limit <= 0 || counts[relation] <= limit:
+				fmt.Fprintf(w, "%-8s %s %s\n", relation, written(p.A), written(p.B))
+			}
+		}
+		if !*f.list.json {
+			fmt.Fprintf(w, "%d similar and %d subset pairs", counts["similar"], counts["subset"])
+			if limit := *f.list.limit; limit > 0 && max(counts["similar"], counts["subset"]) > limit {
+				fmt.Fprintf(w, "; the first %d of each are listed, -n 0 lists all", limit)
+			}
+			fmt.Fprintln(w)
 		}
 		return nil
 	})

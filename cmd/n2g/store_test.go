@@ -119,7 +119,7 @@ func TestStoreCommands(t *testing.T) {
 	}
 
 	contains(t, "similar", ok(t, "similar", "2/117", "-store", all), []string{"NEURON", "SIMILARITY"})
-	contains(t, "pairs", ok(t, "similar", "-all", "-threshold", "0.01", "-kind", "activating", "-store", all), []string{"similar pairs", "subset pairs"})
+	contains(t, "pairs", ok(t, "similar", "-all", "-threshold", "0.01", "-kind", "activating", "-store", all), []string{"similar and", "subset pairs"})
 	contains(t, "induction", ok(t, "find", "induction", "-store", all), []string{"NEURON", "REPEATED"})
 	contains(t, "polysemantic", ok(t, "find", "polysemantic", "-store", all, "-json"), []string{`"components":`})
 }

@@ -174,16 +174,13 @@ func TestPairs(t *testing.T) {
 		index := n2g.NewTokenIndex(sets(all))
 		for _, kind := range kinds() {
 			for _, threshold := range []float64{0.1, 1. / 3, 0.5, 2. / 3, 0.75, 0.9, 1} {
-				similar, subset, err := tokens.Pairs(ctx, kind, threshold)
-				if err != nil {
-					t.Fatal(err)
-				}
+				similar, subset := split(t, tokens, kind, threshold)
 				wantSimilar, wantSubset := index.Similar(kind, threshold)
-				if !slices.Equal(names(similar), wantSimilar) {
-					t.Errorf("seed %d kind %v at %g: similar %v, want %v", seed, kind, threshold, names(similar), wantSimilar)
+				if !slices.Equal(similar, wantSimilar) {
+					t.Errorf("seed %d kind %v at %g: similar %v, want %v", seed, kind, threshold, similar, wantSimilar)
 				}
-				if !slices.Equal(sorted(names(subset)), sorted(wantSubset)) {
-					t.Errorf("seed %d kind %v at %g: subset %v, want %v", seed, kind, threshold, names(subset), wantSubset)
+				if !slices.Equal(sorted(subset), sorted(wantSubset)) {
+					t.Errorf("seed %d kind %v at %g: subset %v, want %v", seed, kind, threshold, subset, wantSubset)
 				}
 				pairs += len(similar) + len(subset)
 			}
@@ -194,12 +191,21 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-func names(pairs []Pair) [][2]string {
-	list := [][2]string{}
-	for _, p := range pairs {
-		list = append(list, [2]string{p[0].String(), p[1].String()})
+// split returns the names of similar and of subset pairs.
+func split(t *testing.T, tokens *Tokens, kind n2g.TokenKind, threshold float64) (similar, subset [][2]string) {
+	t.Helper()
+	for p, err := range tokens.Pairs(ctx, kind, threshold) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := [2]string{p.A.String(), p.B.String()}
+		if p.Subset {
+			subset = append(subset, names)
+		} else {
+			similar = append(similar, names)
+		}
 	}
-	return list
+	return similar, subset
 }
 
 func sorted(pairs [][2]string) [][2]string {
@@ -215,8 +221,13 @@ func TestPairsStop(t *testing.T) {
 	}
 	stopped, stop := context.WithCancel(ctx)
 	stop()
-	if _, _, err := tokens.Pairs(stopped, n2g.AnyKind, 0.9); !errors.Is(err, context.Canceled) {
-		t.Errorf("stopped: %v", err)
+	for _, err := range tokens.Pairs(stopped, n2g.AnyKind, 0.9) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped: %v", err)
+		}
+	}
+	for range tokens.Pairs(ctx, n2g.ActivatingKind, 0.01) {
+		break // as iterators may be
 	}
 }
 

@@ -3,60 +3,89 @@ package store
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // Pair is two neurons that are alike.
-type Pair [2]Neuron
-
-// Pairs returns the published similar and subset pairs (section 9): neurons whose sets A and B of the kind have
-// |A∩B| / max(|A|, |B|) of at least the threshold (above 0; published: 0.9), and of the others those whose
-// |A∩B| / min(|A|, |B|) has. n2g.AnyKind asks it of both kinds, and then a neuron that lacks one of them is like none. Neurons of a
-// pair, and pairs, stand by name as strings; in subset pairs of one kind the larger set stands first.
-//
-// It costs far less than comparing each with each: the smaller set of a pair shares all but a few of its tokens, hence
-// one of its few rarest, so that only neurons which have one of those are looked at.
-func (t *Tokens) Pairs(ctx context.Context, kind n2g.TokenKind, threshold float64) (similar, subset []Pair, err error) {
-	kinds := kindsOf(kind)
-	lead := t.cheapest(kinds, threshold)
-	place := make([]int32, len(t.neurons)) // in the order of names
-	for i, n := range t.order {
-		place[n] = int32(i)
-	}
-	var found [2][][2]int32 // similar and subset, by place
-	seen := make([]int32, len(t.neurons))
-	for a := range t.neurons {
-		if a%1024 == 0 && ctx.Err() != nil {
-			return nil, nil, ctx.Err()
-		}
-		for _, b := range t.candidates(lead, a, threshold, seen) {
-			all := func(size func(a, b int) int) bool {
-				return !slices.ContainsFunc(kinds, func(k int) bool {
-					setA, setB := t.sets[k][a], t.sets[k][b]
-					common := shared(setA, setB)
-					return common == 0 || float64(common)/float64(size(len(setA), len(setB))) < threshold
-				})
-			}
-			pair := [2]int32{min(place[a], place[b]), max(place[a], place[b])}
-			switch {
-			case !all(smaller):
-			case all(larger):
-				found[0] = append(found[0], pair)
-			default:
-				if first, second := t.sets[lead][t.order[pair[0]]], t.sets[lead][t.order[pair[1]]]; len(kinds) == 1 && len(second) > len(first) {
-					pair[0], pair[1] = pair[1], pair[0]
-				}
-				found[1] = append(found[1], pair)
-			}
-		}
-	}
-	return t.named(found[0]), t.named(found[1]), nil
+type Pair struct {
+	A, B   Neuron
+	Subset bool // one all but holds the other; else both are similar
 }
 
-func larger(a, b int) int  { return max(a, b) }
-func smaller(a, b int) int { return min(a, b) }
+// Pairs yields the published similar and subset pairs (section 9): neurons whose sets A and B of the kind have
+// |A∩B| / max(|A|, |B|) of at least the threshold (above 0; published: 0.9), and of the others those whose
+// |A∩B| / min(|A|, |B|) has. n2g.AnyKind asks it of both kinds, and then a neuron that lacks one of them is like none. A and B, and the
+// pairs, stand by name as strings; but in subset pairs of one kind A has the larger set. It ends with an error
+// if ctx does.
+//
+// It costs far less than comparing each with each: the smaller set of a pair shares all but a few of its tokens, hence
+// one of its few rarest, so that only neurons which have one of those are looked at. There may be very many pairs, where
+// many neurons have one token each; they are not kept.
+func (t *Tokens) Pairs(ctx context.Context, kind n2g.TokenKind, threshold float64) iter.Seq2[Pair, error] {
+	return func(yield func(Pair, error) bool) {
+		m := t.newMatcher(kindsOf(kind), threshold)
+		for done, a := range t.order {
+			if done%256 == 0 && ctx.Err() != nil {
+				yield(Pair{}, ctx.Err())
+				return
+			}
+			for _, b := range m.candidates(a) {
+				similar, subset := m.compare(a, b)
+				if !similar && !subset {
+					continue
+				}
+				first, second := a, b
+				if subset && len(m.kinds) == 1 && len(t.sets[m.lead][b]) > len(t.sets[m.lead][a]) {
+					first, second = b, a
+				}
+				if !yield(Pair{t.neurons[first], t.neurons[second], subset}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// matcher finds a neuron's partners.
+type matcher struct {
+	*Tokens
+	kinds     []int
+	threshold float64
+	lead      int       // the kind by which partners are looked for
+	place     []int32   // of a neuron in the order of names
+	rare      [][]int32 // by token: the neurons that have it among their rarest
+	seen      []int32   // a+1 for the candidates of neuron a
+	list      []int32   // of candidates, used again
+}
+
+func (t *Tokens) newMatcher(kinds []int, threshold float64) *matcher {
+	m := &matcher{Tokens: t, kinds: kinds, threshold: threshold, place: make([]int32, len(t.neurons)), seen: make([]int32, len(t.neurons))}
+	for i, n := range t.order {
+		m.place[n] = int32(i)
+	}
+	m.lead = slices.MinFunc(kinds, func(x, y int) int { return cmp.Compare(m.cost(x), m.cost(y)) })
+	m.rare = make([][]int32, len(t.users[m.lead]))
+	for n, set := range t.sets[m.lead] {
+		for _, u := range rarest(set, threshold) {
+			m.rare[u.token] = append(m.rare[u.token], int32(n))
+		}
+	}
+	return m
+}
+
+// cost is about how many candidates there are by a kind.
+func (m *matcher) cost(k int) int {
+	sum := 0
+	for _, set := range m.sets[k] {
+		for _, u := range rarest(set, m.threshold) {
+			sum += len(m.users[k][u.token])
+		}
+	}
+	return sum
+}
 
 // required is how many of n tokens are at least the share threshold of them, 1 at least.
 func required(n int, threshold float64) int {
@@ -67,7 +96,7 @@ func required(n int, threshold float64) int {
 	return r
 }
 
-// rarest are the tokens of which the set's partner must have one, if they share the required number.
+// rarest are the tokens of a set of which a partner that is not smaller must have one, if they share the required number.
 func rarest(set []use, threshold float64) []use {
 	if len(set) == 0 {
 		return nil
@@ -75,37 +104,47 @@ func rarest(set []use, threshold float64) []use {
 	return set[:len(set)-required(len(set), threshold)+1]
 }
 
-// candidates returns neurons whose set is not smaller than a's and that share one of a's rarest tokens, each pair of
-// equal size from one side only. seen marks them with a+1.
-func (t *Tokens) candidates(k, a int, threshold float64, seen []int32) []int {
-	var list []int
-	own := t.sets[k][a]
-	for _, u := range rarest(own, threshold) {
-		for _, b := range t.users[k][u.token] {
-			size := len(t.sets[k][b])
-			if size < len(own) || size == len(own) && int(b) <= a || seen[b] == int32(a)+1 {
-				continue
+// candidates returns, in the order of names, the neurons with later names than a that share one of the rarest tokens of the smaller set. The
+// list is good until the next call.
+func (m *matcher) candidates(a int32) []int32 {
+	m.list = m.list[:0]
+	sets := m.sets[m.lead]
+	take := func(b int32) {
+		if m.place[b] > m.place[a] && m.seen[b] != a+1 {
+			m.seen[b] = a + 1
+			m.list = append(m.list, b)
+		}
+	}
+	for _, u := range rarest(sets[a], m.threshold) {
+		for _, b := range m.users[m.lead][u.token] {
+			if len(sets[b]) >= len(sets[a]) {
+				take(b)
 			}
-			seen[b] = int32(a) + 1
-			list = append(list, int(b))
 		}
 	}
-	return list
-}
-
-// cheapest is the kind by which fewest neurons have to be looked at.
-func (t *Tokens) cheapest(kinds []int, threshold float64) int {
-	return slices.MinFunc(kinds, func(x, y int) int { return cmp.Compare(t.cost(x, threshold), t.cost(y, threshold)) })
-}
-
-func (t *Tokens) cost(k int, threshold float64) int {
-	sum := 0
-	for _, set := range t.sets[k] {
-		for _, u := range rarest(set, threshold) {
-			sum += len(t.users[k][u.token])
+	for _, u := range sets[a] {
+		for _, b := range m.rare[u.token] {
+			if len(sets[b]) < len(sets[a]) {
+				take(b)
+			}
 		}
 	}
-	return sum
+	slices.SortFunc(m.list, func(x, y int32) int { return cmp.Compare(m.place[x], m.place[y]) })
+	return m.list
+}
+
+// compare says whether two neurons are similar, or else whether one is a subset of the other.
+func (m *matcher) compare(a, b int32) (similar, subset bool) {
+	similar = true
+	for _, k := range m.kinds {
+		x, y := m.sets[k][a], m.sets[k][b]
+		common := shared(x, y)
+		if common == 0 || float64(common)/float64(min(len(x), len(y))) < m.threshold {
+			return false, false
+		}
+		similar = similar && float64(common)/float64(max(len(x), len(y))) >= m.threshold
+	}
+	return similar, !similar
 }
 
 // shared counts the tokens that two sorted sets have in common.
@@ -123,14 +162,4 @@ func shared(a, b []use) int {
 		}
 	}
 	return count
-}
-
-// named sorts pairs of places, and says which neurons they are.
-func (t *Tokens) named(places [][2]int32) []Pair {
-	slices.SortFunc(places, func(x, y [2]int32) int { return slices.Compare(x[:], y[:]) })
-	pairs := make([]Pair, len(places))
-	for i, p := range places {
-		pairs[i] = Pair{t.neurons[t.order[p[0]]], t.neurons[t.order[p[1]]]}
-	}
-	return pairs
 }
