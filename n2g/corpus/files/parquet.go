@@ -1,6 +1,7 @@
 package files
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,9 @@ func openColumn(file fs.File, field string) (column *parquet.Column, err error) 
 	if !ok {
 		return nil, errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
 	}
+	if err := checkFooter(reader, info.Size()); err != nil {
+		return nil, err
+	}
 	opened, err := parquet.OpenFile(reader, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("it cannot be read as Parquet: %w", err)
@@ -67,6 +71,22 @@ func openColumn(file fs.File, field string) (column *parquet.Column, err error) 
 		return nil, fmt.Errorf("column %q holds no strings: name the one that holds the text", field)
 	}
 	return column, nil
+}
+
+// checkFooter refuses a file whose end claims a footer longer than the file: the library would make room for it. The last
+// eight bytes are the footer's length and PAR1.
+func checkFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < int64(len(end)) {
+		return errors.New("it cannot be read as Parquet: it is too short")
+	}
+	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return err
+	}
+	if length := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || length > size-int64(len(end)) {
+		return errors.New("it cannot be read as Parquet: its end is not that of such a file; is it whole?")
+	}
+	return nil
 }
 
 // nextPage returns the texts of the next page, "" for a null.
