@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -63,8 +64,11 @@ func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
 	if err != nil {
 		return err
 	}
-	if len(own) == 0 {
-		return fmt.Errorf("there is no neuron to explain: %d are selected, and none of them is in shard %v", len(neurons), r.options.Shard)
+	switch {
+	case len(neurons) == 0:
+		return errors.New("no neuron is selected that has examples: select others, or mine their examples first")
+	case len(own) == 0:
+		return fmt.Errorf("none of the %d neurons selected is in shard %v: a shard of more neurons has some", len(neurons), r.options.Shard)
 	}
 	hook, err := r.hook(own)
 	if err != nil {

@@ -235,11 +235,11 @@ func TestRefuses(t *testing.T) {
 		sites   []n2g.Site
 		options Options
 	}{
-		"no neuron":  {nil, Options{}},
-		"hook":       {[]n2g.Site{{Hook: "hook_mid"}, {Index: 1, Hook: "hook_pre"}}, Options{}},
-		"shard 4/3":  {sites, Options{Shard: store.Shard{Number: 4, Of: 3}}},
-		"none of":    {sites, Options{Shard: store.Shard{Number: 9, Of: 9}}},
-		"no neuron ": {[]n2g.Site{}, Options{}},
+		"no neuron is": {nil, Options{}},
+		"hook":         {[]n2g.Site{{Hook: "hook_mid"}, {Index: 1, Hook: "hook_pre"}}, Options{}},
+		"shard 4/3":    {sites, Options{Shard: store.Shard{Number: 4, Of: 3}}},
+		"none of":      {sites, Options{Shard: store.Shard{Number: 9, Of: 9}}},
+		"has examples": {[]n2g.Site{}, Options{}},
 	} {
 		if _, err := Run(ctx, model, nil, source, test.sites, s, test.options); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
