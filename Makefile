@@ -18,11 +18,9 @@ build: ## build the command line: build/n2g
 	go build -o build/n2g ./cmd/n2g
 
 demo: ## install what notebooks need, run the demo notebook, write build/notebooks/Demo.html
-	notebooks/run.sh setup
 	notebooks/run.sh execute notebooks/Demo.ipynb
 
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
-	notebooks/run.sh setup
 	notebooks/run.sh open
 
 test: vet staticcheck unit race notebooks ## vet, staticcheck, all tests, the notebooks executed
@@ -39,13 +37,12 @@ unit: ## all tests of Go code
 	go test ./...
 
 race: ## tests of concurrent code under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -short $(RACE)
+	@if command -v $${CC:-gcc} >/dev/null; then \
+	  echo "CGO_ENABLED=1 go test -race -short $(RACE)"; CGO_ENABLED=1 go test -race -short $(RACE); \
+	else echo "race: skipped, since the race detector needs a C compiler (Debian: apt-get install gcc libc6-dev)"; fi
 
 notebooks: ## execute every notebook
-ifneq ($(NOTEBOOKS),)
-	notebooks/run.sh setup
 	notebooks/run.sh execute $(NOTEBOOKS)
-endif
 
 bench: ## all benchmarks; docs/benchmarks.md has the figures
 	go test -run '^$$' -bench . -benchmem ./...

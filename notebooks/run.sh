@@ -51,7 +51,8 @@ run() {
   log=build/notebooks/$(basename "$1" .ipynb).log
   mkdir -p build/notebooks
   echo "notebooks: executing $1"
-  "$jupyter" nbconvert --to notebook --execute --log-level=ERROR --ExecutePreprocessor.kernel_name=gonb \
+  # Offline: a notebook uses what go.mod pins.
+  GOPROXY=off "$jupyter" nbconvert --to notebook --execute --log-level=ERROR --ExecutePreprocessor.kernel_name=gonb \
     --ExecutePreprocessor.timeout=600 --output-dir "$2" "$1" 2>"$log" || {
     tail -n 40 "$log" >&2
     die "$1 failed; the error of its cell is above, the kernel's whole log is in $log"

@@ -1,4 +1,4 @@
-//go:build daulet
+//go:build daulet && cgo
 
 package tokenizers
 
