@@ -125,7 +125,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	bar := a.progress(len(sites))
 	options.Progress = func(p n2grun.Progress) {
 		bar.total = p.Planned
-		bar.update(p.DoneBefore+p.Done+p.FailedBefore+p.Failed, p.String())
+		bar.update(p.DoneBefore+p.Done+p.FailedBefore+p.Failed, "explaining, "+p.Pace()+", neurons")
 	}
 	p, err := n2grun.Run(ctx, model, masked, source.examples, sites, s, options)
 	bar.end()

@@ -24,21 +24,29 @@ type Progress struct {
 
 // String is Progress as a line of a log.
 func (p Progress) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d done", p.DoneBefore+p.Done, p.Planned)
+	done := fmt.Sprintf("%d of %d done", p.DoneBefore+p.Done, p.Planned)
+	if pace := p.Pace(); pace != "" {
+		return done + ", " + pace
+	}
+	return done
+}
+
+// Pace is String without how much is done, for where a bar shows that.
+func (p Progress) Pace() string {
+	var parts []string
 	if failed := p.FailedBefore + p.Failed; failed > 0 {
-		fmt.Fprintf(&b, ", %d failed", failed)
+		parts = append(parts, fmt.Sprintf("%d failed", failed))
 	}
 	if p.Done+p.Failed > 0 {
-		fmt.Fprintf(&b, ", %.3g neurons/s", p.Rate)
+		parts = append(parts, fmt.Sprintf("%.3g neurons/s", p.Rate))
 	}
 	if p.Left > 0 {
-		fmt.Fprintf(&b, ", %s left", p.Left.Round(time.Second))
+		parts = append(parts, fmt.Sprintf("%s left", p.Left.Round(time.Second)))
 	}
 	if p.Scored > 0 {
-		fmt.Fprintf(&b, ", mean F1 %.3f", p.MeanF1)
+		parts = append(parts, fmt.Sprintf("mean F1 %.3f", p.MeanF1))
 	}
-	return b.String()
+	return strings.Join(parts, ", ")
 }
 
 // meter counts what Progress tells.
