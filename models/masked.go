@@ -144,7 +144,7 @@ func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
 		}
 	}
 	if len(positions) == 0 {
-		return nil, fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%s)", len(ids), m.special.Mask, m.MaskToken())
+		return nil, fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%[3]s): put %[3]s where a word is to be found", len(ids), m.special.Mask, m.MaskToken())
 	}
 	logits, err := m.engine.logits(ctx, []maskedSequence{{ids: ids, rows: positions}})
 	if err != nil {

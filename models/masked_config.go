@@ -63,7 +63,11 @@ func parseMaskedConfig(text []byte) (maskedConfig, error) {
 		config.BERT = transformer.BERT{Layers: file.DistilLayers, Heads: file.DistilHeads, DModel: file.DistilDModel,
 			DMLP: file.DistilDMLP, Epsilon: published, Activation: file.DistilActivation}
 	default:
-		return maskedConfig{}, fmt.Errorf("model type %q is not known as a masked model: use one of type bert or distilbert", config.family)
+		family := config.family
+		if family == "" {
+			family = "nameless"
+		}
+		return maskedConfig{}, fmt.Errorf("the %s family is not known as a masked model: use one of model_type bert or distilbert", family)
 	}
 	config.DVocab, config.Positions = file.DVocab, file.Positions
 	if config.Activation == "" {

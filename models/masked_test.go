@@ -288,11 +288,11 @@ func TestMaskedRefusesBadInput(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	for want, run := range map[string]func() error{
-		"no [MASK] at byte 3":   fill("the [MASK]", 3),
-		"no [MASK] at byte -1":  fill("the [MASK]", -1),
-		"no [MASK] at byte 99":  fill("the [MASK]", 99),
-		"1 texts but 2 offsets": func() error { _, err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1}); return err },
-		"is the mask token 4":   ids(2, 5, 3),
+		"no [MASK] at byte 3":                            fill("the [MASK]", 3),
+		"no [MASK] at byte -1":                           fill("the [MASK]", -1),
+		"no [MASK] at byte 99":                           fill("the [MASK]", 99),
+		"1 texts but 2 offsets":                          func() error { _, err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1}); return err },
+		"is the mask token 4 ([MASK]): put [MASK] where": ids(2, 5, 3),
 		"token id 4096 at position 2 lies outside the model's vocabulary of 4096": ids(2, 4, 4096, 3),
 		"513 tokens, but the model reads from 1 to 512":                           ids(slices.Repeat([]int{4}, 513)...),
 		"0 tokens": func() error { _, err := m.RunWithCache(ctx, nil); return err },
@@ -428,7 +428,7 @@ func TestOpenMaskedRefuses(t *testing.T) {
 		}
 	}
 	for want, change := range map[string]func(*testing.T, fstest.MapFS){
-		`model type "roberta" is not known`: config(`"model_type": "bert"`, `"model_type": "roberta"`),
+		`the roberta family is not known`: config(`"model_type": "bert"`, `"model_type": "roberta"`),
 		"not JSON":                          config(`{`, `[`),
 		"multiple of the 5 heads":           config(`"num_attention_heads": 4`, `"num_attention_heads": 5`),
 		"layers of -1":                      config(`"num_hidden_layers": 2`, `"num_hidden_layers": -1`),
