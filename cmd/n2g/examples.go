@@ -105,6 +105,8 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 			return nil, fmt.Errorf("object %d lacks layer or neuron; it should be like %s", len(list)+1, layout)
 		case len(line.Prompts) == 0:
 			return nil, fmt.Errorf("object %d has no prompts; it should be like %s", len(list)+1, layout)
+		case line.MaxActivation < 0:
+			return nil, fmt.Errorf("object %d has max_activation %g; it is positive, or absent for the highest of the prompts", len(list)+1, line.MaxActivation)
 		}
 		line.Examples.Layer, line.Examples.Neuron = *line.Layer, *line.Neuron
 		list = append(list, line.Examples)

@@ -189,6 +189,7 @@ func TestExplainComplaints(t *testing.T) {
 		{"broken examples", []string{"-examples", "-"}, `{"layer":1,`, []string{"object 1", `"prompts"`}},
 		{"examples without neuron", []string{"-examples", "-"}, `{"layer":1,"prompts":["a"]}`, []string{"object 1", "neuron"}},
 		{"examples without prompts", []string{"-examples", "-"}, `{"layer":1,"neuron":2}`, []string{"object 1", "prompts"}},
+		{"examples with a negative maximum", []string{"-examples", "-"}, `{"layer":1,"neuron":2,"max_activation":-1,"prompts":["a"]}`, []string{"object 1", "max_activation -1"}},
 		{"examples of others", []string{"-examples", "-", "-layer", "2"}, `{"layer":1,"neuron":2,"prompts":["a"]}`, []string{"no examples of the neuron"}},
 		{"missing casings", []string{"-layer", "1", "-neuron", "1", "-text", text, "-casings", "/no/such/file"}, "", []string{"/no/such/file"}},
 		{"bad stopwords", []string{"-layer", "1", "-neuron", "1", "-text", text, "-stopwords", file(t, "[1")}, "", []string{"list of words"}},
