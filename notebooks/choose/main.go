@@ -1,15 +1,19 @@
-// Command choose finds the neurons that the notebooks show. It explains every neuron of the embedded model and ranks them
-// by how well each teaches something:
+// Command choose finds the neurons that the notebooks show: it ranks all neurons of the embedded model, explained
+// beforehand, by how well each teaches something.
 //
-//   - demo: its best example prunes to a short text whose peak depends on an earlier token, and the masked model makes
-//     both positive and negative variants of it;
+//   - demo: its best example prunes to a short text whose peak depends on an earlier word, the masked model makes both
+//     positive and negative variants of it, and the graph predicts it better than a table of tokens does;
 //   - token: fires on one token whatever stands before it, and the graph of that single node predicts it well;
-//   - context: the graph predicts it much better than a table of tokens does, because context decides;
-//   - polysemantic: its graph falls into parts that share no token, and predicts well.
+//   - context: the graph, in one part, predicts it much better than a table of tokens does, because context decides;
+//   - polysemantic: its graph falls into parts whose activating tokens begin with different letters, and predicts well.
 //
-// Usage, from the repository's root (minutes on 2 cores):
+// Neurons of which most examples prune to the same text are left out: the licence at the head of every file excites many,
+// and teaches nothing.
 //
-//	GOEXPERIMENT=simd go run ./notebooks/choose
+// Usage, from the repository's root (the first command takes minutes):
+//
+//	build/n2g run -o build/run.db
+//	GOEXPERIMENT=simd go run ./notebooks/choose build/run.db
 package main
 
 import (
@@ -19,15 +23,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
+	"unicode/utf8"
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 func main() {
@@ -39,131 +43,136 @@ func main() {
 	}
 }
 
+const (
+	listed       = 8 // neurons a criterion
+	minDifferent = 6 // pruned texts of a neuron's ten train examples
+)
+
 func run(ctx context.Context) error {
-	model, err := models.Open(tiny.Name, models.Options{})
+	if len(os.Args) != 2 {
+		return errors.New("name the store that n2g run made of all neurons")
+	}
+	found, err := candidates(ctx, os.Args[1])
 	if err != nil {
 		return err
 	}
-	masked, err := models.OpenMasked(tiny.Name, models.Options{})
-	if err != nil {
-		return err
-	}
-	index, err := corpus.ReadIndex(tiny.Examples())
-	if err != nil {
-		return err
-	}
-	found, err := explainAll(ctx, model, masked, index)
-	if err != nil {
+	if err := rankDemo(ctx, found); err != nil {
 		return err
 	}
 	for _, c := range criteria {
-		fmt.Printf("\n%s\n", c.name)
-		slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(c.merit(b), c.merit(a)) })
-		for _, candidate := range found[:min(8, len(found))] {
-			fmt.Printf("  %.3f  %s\n", c.merit(candidate), candidate)
-		}
+		rank(c.name, found, c.merit)
 	}
 	return nil
 }
 
-// candidate is a neuron with its whole explanation and, for the demo, its best example taken apart.
-type candidate struct {
-	*n2g.Explanation
-	first n2g.Prune
-}
-
-func explainAll(ctx context.Context, model *models.Causal, masked *models.Masked, index *corpus.Index) ([]candidate, error) {
-	var (
-		mu    sync.Mutex
-		found []candidate
-		first error
-		wg    sync.WaitGroup
-		slots = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
-	)
-	for i, neuron := range index.Neurons {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			c, err := explain(ctx, model, masked, index, neuron)
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				found = append(found, c)
-			case errors.Is(err, n2g.ErrNeverFires) || len(neuron.Examples) < 20:
-				// Too little is known about this neuron to show it.
-			case first == nil:
-				first = err
-			}
-			if i%100 == 0 {
-				fmt.Fprintf(os.Stderr, "choose: %d of %d neurons\n", i, len(index.Neurons))
-			}
-		})
+// candidates reads the explanations that are worth a look, by layer and neuron.
+func candidates(ctx context.Context, path string) ([]*n2g.Explanation, error) {
+	s, err := store.Open(path, store.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
 	}
-	wg.Wait()
-	// The order of completion must not decide among equals.
-	slices.SortFunc(found, func(a, b candidate) int {
+	defer s.Close()
+	var found []*n2g.Explanation
+	for e, err := range s.Explanations(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		different := map[string]bool{}
+		for _, p := range e.Prunes {
+			different[strings.TrimSpace(p.Text)] = true
+		}
+		if e.Scores != nil && e.Baselines != nil && e.Graph != nil && len(different) >= minDifferent {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, func(a, b *n2g.Explanation) int {
 		return cmp.Or(cmp.Compare(a.Site.Layer, b.Site.Layer), cmp.Compare(a.Site.Index, b.Site.Index))
 	})
-	return found, first
+	return found, nil
 }
 
-func explain(ctx context.Context, model *models.Causal, masked *models.Masked, index *corpus.Index, neuron corpus.NeuronIndex) (candidate, error) {
-	examples, err := index.Examples(neuron.Layer, neuron.Neuron, tiny.Sample())
-	if err != nil {
-		return candidate{}, err
+// rank prints the candidates of the highest merit; 0 is unfit.
+func rank(name string, found []*n2g.Explanation, merit func(*n2g.Explanation) float64) {
+	fmt.Printf("\n%s\n", name)
+	found = slices.DeleteFunc(slices.Clone(found), func(e *n2g.Explanation) bool { return merit(e) <= 0 })
+	slices.SortStableFunc(found, func(a, b *n2g.Explanation) int { return cmp.Compare(merit(b), merit(a)) })
+	for _, e := range found[:min(listed, len(found))] {
+		fmt.Printf("  %.3f  %s\n", merit(e), describe(e))
 	}
-	whole, err := n2g.Explain(ctx, model, masked, *examples, n2g.Options{})
-	if err != nil {
-		return candidate{}, err
-	}
-	one := *examples
-	one.Prompts, one.MaxActivation = one.Prompts[:1], 0
-	walk, err := n2g.Explain(ctx, model, masked, one, n2g.Walkthrough())
-	if err != nil {
-		return candidate{}, err
-	}
-	return candidate{whole, walk.Prunes[0]}, nil
 }
 
-// criteria give each candidate a merit; 0 is unfit.
 var criteria = []struct {
 	name  string
-	merit func(candidate) float64
+	merit func(*n2g.Explanation) float64
 }{
-	{"demo", func(c candidate) float64 {
-		positive, negative := 0, 0
-		for _, v := range c.first.Variants[1:] {
-			if v.Positive {
-				positive++
-			} else {
-				negative++
-			}
-		}
-		tokens := len(c.first.Measured.Tokens)
-		if positive == 0 || negative == 0 || !earlierMatters(c.first) || tokens < 4 || tokens > 20 {
+	{"token", func(e *n2g.Explanation) float64 {
+		if len(e.Graph.Nodes) != 1 {
 			return 0
 		}
-		return c.Scores.Firing.F1
+		return e.Scores.Firing.F1
 	}},
-	{"token", func(c candidate) float64 {
-		if len(c.Graph.Nodes) != 1 {
+	{"context", func(e *n2g.Explanation) float64 {
+		if depth(e.Graph) < 1 || len(e.Graph.Components()) > 1 || e.Scores.Firing.F1 < 0.5 {
 			return 0
 		}
-		return c.Scores.Firing.F1
+		return e.Scores.Firing.F1 - e.Baselines.TokenLookup.Scores.Firing.F1
 	}},
-	{"context", func(c candidate) float64 {
-		if depth(c.Graph) < 1 || c.Scores.Firing.F1 < 0.5 {
+	{"polysemantic", func(e *n2g.Explanation) float64 {
+		if strongParts(e.Graph) < 2 || len(e.Graph.Nodes) > 25 {
 			return 0
 		}
-		return c.Scores.Firing.F1 - c.Baselines.TokenLookup.Scores.Firing.F1
+		return e.Scores.Firing.F1
 	}},
-	{"polysemantic", func(c candidate) float64 {
-		if strongParts(c.Graph) < 2 || len(c.Graph.Nodes) > 25 {
+}
+
+// rankDemo takes the best example of each well predicted neuron apart, as the walkthrough does, and ranks those that show
+// every step.
+func rankDemo(ctx context.Context, found []*n2g.Explanation) error {
+	model, err := models.Open(tiny.Name, models.Options{})
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	masked, err := models.OpenMasked(tiny.Name, models.Options{})
+	if err != nil {
+		return err
+	}
+	defer masked.Close()
+	index, err := corpus.ReadIndex(tiny.Examples())
+	if err != nil {
+		return err
+	}
+	shows := map[*n2g.Explanation]bool{}
+	for _, e := range found {
+		if e.Scores.Firing.F1 < 0.6 || depth(e.Graph) < 1 {
+			continue
+		}
+		examples, err := index.Examples(e.Site.Layer, e.Site.Index, tiny.Sample())
+		if err != nil {
+			return err
+		}
+		examples.Prompts, examples.MaxActivation = examples.Prompts[:1], 0
+		walk, err := n2g.Explain(ctx, model, masked, *examples, n2g.Walkthrough())
+		if err != nil {
+			return err
+		}
+		shows[e] = showsAll(walk.Prunes[0])
+	}
+	rank("demo", found, func(e *n2g.Explanation) float64 {
+		if !shows[e] || e.Scores.Firing.F1 <= e.Baselines.TokenLookup.Scores.Firing.F1 {
 			return 0
 		}
-		return c.Scores.Firing.F1
-	}},
+		return e.Scores.Firing.F1
+	})
+	return nil
+}
+
+// showsAll says whether a pruned text is short, depends on a word before its peak, and has variants of both kinds.
+func showsAll(p n2g.Prune) bool {
+	positive := slices.ContainsFunc(p.Variants[1:], func(v n2g.Variant) bool { return v.Positive })
+	negative := slices.ContainsFunc(p.Variants[1:], func(v n2g.Variant) bool { return !v.Positive })
+	tokens := len(p.Measured.Tokens)
+	return positive && negative && earlierMatters(p) && tokens >= 4 && tokens <= 20
 }
 
 // earlierMatters says whether a word before the peak is among the important tokens.
@@ -186,25 +195,45 @@ func depth(g *n2g.Graph) int {
 	return deepest
 }
 
-// strongParts counts the separate parts of a graph in which an activating token is near the neuron's maximum.
+// strongParts counts the separate parts of a graph in which an activating token is near the neuron's maximum, or 0 if
+// two such tokens of different parts begin with the same letter, as forms of one word do.
 func strongParts(g *n2g.Graph) int {
 	strong := 0
-	for _, part := range g.Components() {
-		if slices.ContainsFunc(part, func(i int) bool { return g.Nodes[i].Depth == 0 && g.Nodes[i].Activation >= 0.7 }) {
+	partOf := map[string]int{} // by first letter
+	for part, nodes := range g.Components() {
+		counted := false
+		for _, i := range nodes {
+			if g.Nodes[i].Depth > 0 || g.Nodes[i].Activation < 0.7 {
+				continue
+			}
+			letter := firstLetter(g.Nodes[i].Token)
+			if other, seen := partOf[letter]; seen && other != part {
+				return 0
+			}
+			partOf[letter] = part
+			counted = true
+		}
+		if counted {
 			strong++
 		}
 	}
 	return strong
 }
 
-func (c candidate) String() string {
+func firstLetter(token string) string {
+	token = strings.ToLower(strings.TrimSpace(token))
+	_, size := utf8.DecodeRuneInString(token)
+	return token[:size]
+}
+
+func describe(e *n2g.Explanation) string {
 	var activating []string
-	for _, node := range c.Graph.Nodes {
+	for _, node := range e.Graph.Nodes {
 		if node.Depth == 0 && len(activating) < 6 {
 			activating = append(activating, fmt.Sprintf("%q", node.Token))
 		}
 	}
-	return fmt.Sprintf("layer %d neuron %3d  F1 %.2f (token lookup %.2f)  %2d nodes, %d parts  fires on %s  first example %q",
-		c.Site.Layer, c.Site.Index, c.Scores.Firing.F1, c.Baselines.TokenLookup.Scores.Firing.F1,
-		len(c.Graph.Nodes), len(c.Graph.Components()), strings.Join(activating, " "), c.first.Text)
+	return fmt.Sprintf("layer %d neuron %3d  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  fires on %s  pruned to %.80q",
+		e.Site.Layer, e.Site.Index, e.Scores.Firing.F1, e.Baselines.TokenLookup.Scores.Firing.F1,
+		len(e.Graph.Nodes), len(e.Graph.Components()), strings.Join(activating, " "), e.Prunes[0].Text)
 }
