@@ -162,7 +162,7 @@ func (o *activationsOutput) table(w io.Writer) error {
 		fmt.Fprintln(table, "POSITION\tID\tHIGHEST NEURONS\tTOKEN")
 	}
 	for i, row := range o.Activations {
-		cell := fmt.Sprintf("%.4f", row[0])
+		cell := fmt.Sprintf("%.4g", row[0])
 		if !one {
 			cell = top(row)
 		}

@@ -11,12 +11,12 @@ import (
 
 // summarize prints an explanation for a reader at a terminal.
 func summarize(w io.Writer, e *n2g.Explanation) {
-	fmt.Fprintf(w, "%s (%s), max activation %.4f\n", name(e), e.Site.Hook, e.MaxActivation)
+	fmt.Fprintf(w, "%s (%s), max activation %.4g\n", name(e), e.Site.Hook, e.MaxActivation)
 	for _, note := range e.Notes {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
 	for _, p := range e.Prunes {
-		fmt.Fprintf(w, "\nprompt %d pruned to %q, activation %.4f of %.4f\n", p.PromptIndex, p.Text, p.TruncatedMax, p.InitialMax)
+		fmt.Fprintf(w, "\nprompt %d pruned to %q, activation %.4g of %.4g\n", p.PromptIndex, p.Text, p.TruncatedMax, p.InitialMax)
 		if len(p.ImportantTokens) > 0 {
 			fmt.Fprintf(w, "  important tokens: %s\n", quoted(p.ImportantTokens))
 		}
