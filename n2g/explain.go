@@ -319,7 +319,9 @@ func (x *explainer) graph(e *Explanation, trains []Train, tests []Test) {
 	if e.Stages != nil {
 		e.Stages.TrieBeforeMerge = e.Trie.clone()
 	}
-	e.Trie.MergeIgnores()
+	if !e.Trie.MergeIgnores() {
+		e.Notes = append(e.Notes, "the graph's ignored tokens were not all merged: the trie would have grown without bound")
+	}
 	e.Graph = NewGraph(lines)
 	if len(tests) == 0 {
 		e.Notes = append(e.Notes, "there are no scores: every example was needed to build the graph, none is left to test it")
