@@ -33,6 +33,7 @@ setup() {
   [ -x "$jupyter" ] && "$jupyter" nbconvert --version >/dev/null 2>&1 || debian jupyter-nbconvert
   echo "notebooks: building the GoNB kernel and the library (a minute or two the first time)"
   (cd tools && GOBIN=$bin go install github.com/janpfeifer/gonb golang.org/x/tools/cmd/goimports)
+  go mod download # GoNB looks all modules of go.mod up, those for other build tags too
   go build ./notebooks/lab # so that the first cell need not wait for it
   mkdir -p .jupyter/kernels/gonb
   cat >.jupyter/kernels/gonb/kernel.json <<EOF
@@ -51,8 +52,7 @@ run() {
   log=build/notebooks/$(basename "$1" .ipynb).log
   mkdir -p build/notebooks
   echo "notebooks: executing $1"
-  # Offline: a notebook uses what go.mod pins.
-  GOPROXY=off "$jupyter" nbconvert --to notebook --execute --log-level=ERROR --ExecutePreprocessor.kernel_name=gonb \
+  "$jupyter" nbconvert --to notebook --execute --log-level=ERROR --ExecutePreprocessor.kernel_name=gonb \
     --ExecutePreprocessor.timeout=600 --output-dir "$2" "$1" 2>"$log" || {
     tail -n 40 "$log" >&2
     die "$1 failed; the error of its cell is above, the kernel's whole log is in $log"
