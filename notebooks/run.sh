@@ -41,7 +41,7 @@ setup() {
   "argv": ["$bin/gonb", "--kernel", "{connection_file}", "-logtostderr=true", "-raw_error", "-go_work=$repo"],
   "display_name": "Go (gonb)",
   "language": "go",
-  "env": {"GOEXPERIMENT": "simd"}
+  "env": {"GOEXPERIMENT": "simd", "GOFLAGS": "-buildvcs=false -ldflags=-s"}
 }
 EOF
 }
