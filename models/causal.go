@@ -186,40 +186,64 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	if err := m.config.neuron(layer, index); err != nil {
 		return nil, err
 	}
-	if positions != nil && len(positions) != len(prompts) {
-		return nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all", len(prompts), len(positions))
+	requests, place, err := m.config.requests(index, prompts, positions)
+	if err != nil {
+		return nil, err
 	}
-	requests := make([]request, 0, len(prompts))
-	place := make([]int, 0, len(prompts)) // of the prompt that a request is for
+	values, err := m.engine.activations(ctx, layer, point, requests)
+	if err != nil {
+		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
+	}
 	result := make([][]float32, len(prompts))
+	for i := range result {
+		result[i] = []float32{}
+	}
+	for k, i := range place {
+		result[i] = values[k]
+	}
+	return result, nil
+}
+
+// Rows is how many tokens [Causal.Activations] runs through the model for such a call: the positions that matter to an
+// asked one, those of equal prefixes once as far as they come into one group. Padding, and what other calls ask at the
+// same time, do not count. Prompts that Activations refuses have none.
+func (m *Causal) Rows(prompts, positions [][]int) int {
+	requests, _, err := m.config.requests(0, prompts, positions)
+	if err != nil {
+		return 0
+	}
+	rows := 0
+	for _, g := range plant(requests, m.engine.limit) {
+		rows += len(g.ids)
+	}
+	return rows
+}
+
+// requests are the prompts of which anything is asked, checked, and place[k] the prompt that requests[k] is for.
+func (c Config) requests(index int, prompts, positions [][]int) (requests []request, place []int, err error) {
+	if positions != nil && len(positions) != len(prompts) {
+		return nil, nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all", len(prompts), len(positions))
+	}
 	for i, ids := range prompts {
-		if err := m.config.checkPrompt(ids); err != nil {
-			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
+		if err := c.checkPrompt(ids); err != nil {
+			return nil, nil, fmt.Errorf("prompt %d: %w", i+1, err)
 		}
 		r := request{ids: ids, index: index}
 		if positions != nil && positions[i] != nil {
 			r.positions = positions[i]
 			if len(r.positions) == 0 {
-				result[i] = []float32{}
 				continue
 			}
 			for _, p := range r.positions {
 				if p < 0 || p >= len(ids) {
-					return nil, fmt.Errorf("prompt %d: position %d is asked, but its tokens stand at 0 to %d", i+1, p, len(ids)-1)
+					return nil, nil, fmt.Errorf("prompt %d: position %d is asked, but its tokens stand at 0 to %d", i+1, p, len(ids)-1)
 				}
 			}
 			r.ids = ids[:slices.Max(r.positions)+1]
 		}
 		requests, place = append(requests, r), append(place, i)
 	}
-	values, err := m.engine.activations(ctx, layer, point, requests)
-	if err != nil {
-		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
-	}
-	for k, i := range place {
-		result[i] = values[k]
-	}
-	return result, nil
+	return requests, place, nil
 }
 
 // LayerActivations is [Causal.Activations] for all neurons of a layer and all positions: [prompt][position][neuron].

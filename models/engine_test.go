@@ -196,3 +196,22 @@ func TestCancel(t *testing.T) {
 		t.Error("RunWithCache ran under a cancelled context")
 	}
 }
+
+// Rows counts each distinct prefix once, and nothing behind the last position asked.
+func TestRows(t *testing.T) {
+	m := openGolden(t, "solu")
+	prompts := [][]int{{0, 5, 6, 7}, {0, 5, 6, 8, 9}, {0, 5}, {3}}
+	for _, test := range []struct {
+		positions [][]int
+		want      int
+	}{
+		{nil, 7},
+		{[][]int{{1, 0}, {2}, {}, nil}, 4},
+		{[][]int{{}, {}, {}, {}}, 0},
+		{[][]int{{9}, nil, nil, nil}, 0},
+	} {
+		if got := m.Rows(prompts, test.positions); got != test.want {
+			t.Errorf("positions %v: %d rows, want %d", test.positions, got, test.want)
+		}
+	}
+}
