@@ -18,6 +18,7 @@ import (
 // use, and answers equally whatever else it is asked at the same time.
 type Causal struct {
 	name      string
+	fsys      fs.FS // of its files
 	config    Config
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
@@ -60,7 +61,7 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	m := &Causal{name: name, config: config}
+	m := &Causal{name: name, fsys: fsys, config: config}
 	if m.tokenizer, err = openTokenizer(fsys); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

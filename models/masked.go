@@ -19,15 +19,17 @@ import (
 // It is safe for concurrent use, and answers equally whatever else it is asked at the same time.
 type Masked struct {
 	name      string
+	fsys      fs.FS // of its files
 	config    transformer.BERT
 	backend   backends.Info
-	tokenizer tokenizers.Tokenizer
+	tokenizer tokenizers.Tokenizer // nil where there is no tokenizer.json
 	special   tokenizers.Special
 	engine    *maskedEngine
 }
 
 // OpenMasked opens a masked model; ref is as in [Open]. A folder is of Hugging Face layout: config.json, weights (package
-// checkpoint), tokenizer.json. Weights are read when the model first runs.
+// checkpoint), tokenizer.json. Without the last the model answers token ids only. Weights are read when the model first
+// runs.
 func OpenMasked(ref string, opts Options) (*Masked, error) {
 	fsys, name, err := resolve(ref, tiny.Masked)
 	if err != nil {
@@ -56,12 +58,15 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	tokenizer, err := openTokenizer(fsys)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	special := tokenizer.Special()
-	if special.Mask < 0 {
-		return nil, errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as BERT or DistilBERT")
+	special := tokenizers.Special{Mask: -1}
+	if tokenizer != nil {
+		special = tokenizer.Special()
+		if special.Mask < 0 {
+			return nil, errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as BERT or DistilBERT")
+		}
 	}
 	backend, info, err := backends.Open(opts.Backend)
 	if err != nil {
@@ -76,7 +81,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 		files.Close()
 		return nil, err
 	}
-	return &Masked{name: name, config: config.BERT, backend: info, tokenizer: tokenizer, special: special, engine: engine}, nil
+	return &Masked{name: name, fsys: fsys, config: config.BERT, backend: info, tokenizer: tokenizer, special: special, engine: engine}, nil
 }
 
 // Name identifies the model.
@@ -85,14 +90,19 @@ func (m *Masked) Name() string { return m.name }
 // Config returns the model's shape.
 func (m *Masked) Config() transformer.BERT { return m.config }
 
-// Tokenizer returns the model's tokenizer.
+// Tokenizer returns the model's tokenizer, nil if its folder has none.
 func (m *Masked) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
 
 // Backend says what the model runs on.
 func (m *Masked) Backend() backends.Info { return m.backend }
 
-// MaskToken is the text that stands for a masked word, such as [MASK].
-func (m *Masked) MaskToken() string { return m.tokenizer.TokenString(m.special.Mask) }
+// MaskToken is the text that stands for a masked word, such as [MASK]; empty without a tokenizer.
+func (m *Masked) MaskToken() string {
+	if m.tokenizer == nil {
+		return ""
+	}
+	return m.tokenizer.TokenString(m.special.Mask)
+}
 
 // Close releases the weights. The model must not be used afterwards.
 func (m *Masked) Close() error { return m.engine.close() }
@@ -104,6 +114,9 @@ func (m *Masked) Close() error { return m.engine.close() }
 func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error) {
 	if len(texts) != len(offsets) {
 		return nil, fmt.Errorf("fill masks: %d texts but %d offsets, give one offset a text", len(texts), len(offsets))
+	}
+	if m.tokenizer == nil {
+		return nil, fmt.Errorf("fill masks: model %s has no tokenizer.json, so it cannot read a text: put the file into its folder", m.name)
 	}
 	sequences := make([]maskedSequence, len(texts))
 	for i, text := range texts {
@@ -128,7 +141,8 @@ func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]ite
 type MaskFill struct {
 	Position int       // in the ids given
 	Logits   []float32 // [d_vocab]
-	// Substitutes are the vocabulary entries and their probabilities, as [Masked.Fill] gives them.
+	// Substitutes are the vocabulary entries and their probabilities, as [Masked.Fill] gives them; none without a
+	// tokenizer.
 	Substitutes iter.Seq2[string, float64]
 }
 
@@ -137,6 +151,9 @@ func (f MaskFill) IDs() iter.Seq2[int, float64] { return ranked(f.Logits) }
 
 // FillIDs answers for every mask among ids, which must be complete, [CLS] and [SEP] included.
 func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
+	if m.tokenizer == nil {
+		return nil, fmt.Errorf("fill masks: model %s has no tokenizer.json, so its mask token is not known: say at which positions to fill", m.name)
+	}
 	var positions []int
 	for i, id := range ids {
 		if id == m.special.Mask {
@@ -145,6 +162,16 @@ func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
 	}
 	if len(positions) == 0 {
 		return nil, fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%[3]s): put %[3]s where a word is to be found", len(ids), m.special.Mask, m.MaskToken())
+	}
+	return m.FillAt(ctx, ids, positions)
+}
+
+// FillAt answers for the tokens at the given positions of ids, whatever tokens these are.
+func (m *Masked) FillAt(ctx context.Context, ids, positions []int) ([]MaskFill, error) {
+	for _, position := range positions {
+		if position < 0 || position >= len(ids) {
+			return nil, fmt.Errorf("fill masks: position %d is outside the %d ids", position, len(ids))
+		}
 	}
 	logits, err := m.engine.logits(ctx, []maskedSequence{{ids: ids, rows: positions}})
 	if err != nil {
@@ -203,7 +230,7 @@ func (m *Masked) window(body []int, mask int) (ids []int, at int) {
 func (m *Masked) spelled(logits []float32) iter.Seq2[string, float64] {
 	return func(yield func(string, float64) bool) {
 		for id, p := range ranked(logits) {
-			if id < m.tokenizer.VocabSize() && !yield(m.tokenizer.TokenString(id), p) {
+			if m.tokenizer != nil && id < m.tokenizer.VocabSize() && !yield(m.tokenizer.TokenString(id), p) {
 				return
 			}
 		}
