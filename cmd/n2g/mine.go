@@ -83,18 +83,14 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 		return err
 	}
 	checkpoint := *f.out + ".part"
-	if *f.restart {
-		if err := corpus.RemoveCheckpoint(checkpoint); err != nil {
-			return err
-		}
-	} else if _, err := os.Stat(checkpoint); err == nil {
+	if _, err := os.Stat(checkpoint); err == nil && !*f.restart {
 		fmt.Fprintf(a.stderr, "n2g: going on with the pass in %s (-restart begins anew)\n", checkpoint)
 	}
 	progress := a.progress(-1)
 	meter := rate{started: time.Now()}
 	index, err := corpus.Mine(ctx, model, layers, *f.hook, source, corpus.Options{
 		Examples: *f.examples, Window: *f.window, Batch: *f.batch, HistogramEvery: *f.histograming,
-		Corpus: identity, Texts: true, Checkpoint: checkpoint,
+		Corpus: identity, Texts: true, Checkpoint: checkpoint, Restart: *f.restart,
 		Progress: func(windows int) {
 			progress.update(windows, fmt.Sprintf("mining, %.0f windows/s, windows", meter.at(windows)))
 		},

@@ -13,6 +13,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/lock"
 )
 
 // checkpointFormat begins a checkpoint; the gob of a checkpoint and the SHA-256 of that follow.
@@ -20,18 +22,25 @@ const checkpointFormat = "n2g-mining/1\n"
 
 // passID is what a pass depends on. A checkpoint of one does not serve another.
 type passID struct {
-	Model, Hook, Corpus                     string
+	Model, Fingerprint, Hook, Corpus        string
 	Layers                                  []int
 	Examples, Window, Batch, HistogramEvery int
 }
 
-func (o Options) passID(model Scanner, layers []int, hook string) passID {
+func (o Options) passID(model Scanner, layers []int, hook string) (passID, error) {
 	layers = slices.Clone(layers)
 	slices.Sort(layers)
-	return passID{
-		Model: model.Name(), Hook: hook, Corpus: cmp.Or(o.Corpus, "the corpus"), Layers: slices.Compact(layers),
-		Examples: o.examples(), Window: o.window(model), Batch: o.batch(), HistogramEvery: o.histogramEvery(),
+	fingerprint := ""
+	if m, ok := model.(interface{ Fingerprint() (string, error) }); ok {
+		var err error
+		if fingerprint, err = m.Fingerprint(); err != nil {
+			return passID{}, fmt.Errorf("corpus: %w", err)
+		}
 	}
+	return passID{
+		Model: model.Name(), Fingerprint: fingerprint, Hook: hook, Corpus: cmp.Or(o.Corpus, "the corpus"), Layers: slices.Compact(layers),
+		Examples: o.examples(), Window: o.window(model), Batch: o.batch(), HistogramEvery: o.histogramEvery(),
+	}, nil
 }
 
 // checkpoint is a pass as it is kept, its findings in flat lists.
@@ -75,6 +84,21 @@ func (p *pass) save() error {
 	}
 	p.saved = time.Now()
 	return nil
+}
+
+// lockCheckpoint keeps other processes from a pass with the same checkpoint.
+func (o Options) lockCheckpoint() (*lock.Lock, error) {
+	if o.Checkpoint == "" {
+		return nil, nil
+	}
+	held, err := lock.Acquire(o.Checkpoint)
+	if errors.As(err, new(*lock.HeldError)) {
+		return nil, fmt.Errorf("corpus: the pass in %s goes on already: %w: wait for it to end, or write to another file", o.Checkpoint, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("corpus: the checkpoint of the pass cannot be written: %w: choose another place", err)
+	}
+	return held, nil
 }
 
 // unfinished is what a checkpoint is called while it is written. A pass that was killed leaves it; the next replaces it.
@@ -141,6 +165,11 @@ func readCheckpoint(path string) (*checkpoint, error) {
 func (p *pass) resume() error {
 	if p.options.Checkpoint == "" {
 		return nil
+	}
+	if p.options.Restart {
+		if err := RemoveCheckpoint(p.options.Checkpoint); err != nil {
+			return err
+		}
 	}
 	c, err := readCheckpoint(p.options.Checkpoint)
 	if err != nil {

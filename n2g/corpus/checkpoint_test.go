@@ -1,9 +1,12 @@
 package corpus_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -17,8 +20,9 @@ import (
 )
 
 const (
-	killedVariable = "N2G_TEST_MINE" // in a child process: where its checkpoint and result go
-	killedModel    = 3               // neurons
+	killedVariable = "N2G_TEST_MINE"        // in a child process: where its checkpoint and result go
+	pausedVariable = "N2G_TEST_MINE_PAUSED" // set: it waits within its first batch
+	killedModel    = 3                      // neurons
 )
 
 // TestMain is, in a child process, the pass that TestKilled kills.
@@ -38,6 +42,10 @@ type slowModel struct{ byteModel }
 
 func (m slowModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int) ([][][]float32, [][][]int32, error) {
 	time.Sleep(time.Millisecond)
+	if os.Getenv(pausedVariable) != "" {
+		fmt.Println("mining")
+		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // waits to be killed
+	}
 	return m.byteModel.Scan(ctx, layers, hook, windows)
 }
 
@@ -215,6 +223,93 @@ func TestResumeRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.says)
 			}
 		})
+	}
+}
+
+// printed is a model with a fingerprint.
+type printed struct {
+	byteModel
+	print string
+}
+
+func (m printed) Fingerprint() (string, error) {
+	if m.print == "" {
+		return "", errors.New("its files are gone")
+	}
+	return m.print, nil
+}
+
+// TestOtherWeights: a pass does not go on with another model of the same name.
+func TestOtherWeights(t *testing.T) {
+	o := resumable(filepath.Join(t.TempDir(), "mined.json"))
+	mine := func(print string) error {
+		_, err := corpus.Mine(t.Context(), printed{byteModel{killedModel}, print}, []int{0}, "hook_mid", corpus.FS(documents()), o)
+		return err
+	}
+	if err := mine("aa"); err != nil {
+		t.Fatal(err)
+	}
+	if err := mine("aa"); err != nil {
+		t.Errorf("the same model: %v", err)
+	}
+	if err := mine("bb"); err == nil || !strings.Contains(err.Error(), "Fingerprint aa, not bb") {
+		t.Errorf("other weights: %v", err)
+	}
+	if err := mine(""); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("a fingerprint that cannot be taken: %v", err)
+	}
+	o.Restart = true
+	if err := mine("bb"); err != nil {
+		t.Errorf("begun anew: %v", err)
+	}
+}
+
+// TestTwoPasses: the second process is told the first's id, leaves its checkpoint alone, and may go on once it is gone.
+func TestTwoPasses(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "mined.json")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, restart := range []bool{false, true} {
+		cmd := exec.Command(program)
+		cmd.Env = append(os.Environ(), killedVariable+"="+out, pausedVariable+"=1")
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "mining\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		before, err := os.ReadFile(out + ".part")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := resumable(out)
+		o.Restart = restart
+		_, err = corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, "hook_mid", corpus.FS(documents()), o)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d is writing it", cmd.Process.Pid)) {
+			t.Errorf("beside process %d: %v", cmd.Process.Pid, err)
+		}
+		if after, err := os.ReadFile(out + ".part"); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("the first's checkpoint was touched: %v", err)
+		}
+		cmd.Process.Kill() //nolint:errcheck // it waits for that
+		cmd.Wait()         //nolint:errcheck // it was killed
+	}
+	if err := mineTo(t.Context(), byteModel{killedModel}, out); err != nil {
+		t.Fatalf("after the first was killed: %v", err)
+	}
+	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, uninterrupted(t)) {
+		t.Errorf("the result differs, %v", err)
 	}
 }
 

@@ -27,25 +27,35 @@ type Scanner interface {
 //
 // The result depends on the model, the corpus, its order and the options, not on interruptions: with
 // Options.Checkpoint, a pass that was stopped at any moment goes on when Mine is called again as before, and ends with
-// the same result. Documents already mined are then read once more, though not run, and must be the same.
+// the same result. Documents already mined are then read once more, though not run, and must be the same. While it goes on, a
+// second pass with that checkpoint is refused.
 //
 // Memory: the corpus is streamed. Each neuron takes 1.7 kB and, for each of its examples, 40 bytes and its text, about
 // 0.5 kB for 128 tokens, where no other neuron has the same: 12 kB at most with 20 examples, 220 MB for 18,432 neurons.
 // To that come one piece of a document ([PieceBytes]), one batch of windows with four bytes for each of its tokens and
 // the neurons of one layer, divided by HistogramEvery, and, while a checkpoint is written, as much again as the neurons
 // take.
-func Mine(ctx context.Context, model Scanner, layers []int, hook string, source Source, o Options) (*Index, error) {
+func Mine(ctx context.Context, model Scanner, layers []int, hook string, source Source, o Options) (index *Index, err error) {
 	if m, ok := model.(interface{ DefaultHook() string }); ok && hook == "" {
 		hook = m.DefaultHook()
 	}
 	if len(layers) == 0 {
 		return nil, errors.New("corpus: no layer to mine: name at least one")
 	}
-	p := &pass{model: model, options: o, id: o.passID(model, layers, hook)}
+	id, err := o.passID(model, layers, hook)
+	if err != nil {
+		return nil, err
+	}
+	p := &pass{model: model, options: o, id: id}
+	held, err := o.lockCheckpoint()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
 	if err := p.resume(); err != nil {
 		return nil, err
 	}
-	err := p.run(ctx, source)
+	err = p.run(ctx, source)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}

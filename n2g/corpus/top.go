@@ -25,6 +25,7 @@ type Options struct {
 	// CheckpointEvery (0 is 30 s) and when Mine returns, and is the caller's to remove once the result is safe.
 	Checkpoint      string
 	CheckpointEvery time.Duration
+	Restart         bool // begin anew, whatever Checkpoint holds
 }
 
 func (o Options) examples() int { return cmp.Or(o.Examples, 20) }

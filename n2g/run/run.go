@@ -78,6 +78,12 @@ func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
 	if r.masked != nil {
 		identity.MaskedModel = r.masked.Name()
 	}
+	if identity.ModelFingerprint, err = fingerprint(r.model); err != nil {
+		return err
+	}
+	if identity.MaskedFingerprint, err = fingerprint(r.masked); err != nil {
+		return err
+	}
 	if err := r.store.Begin(ctx, identity); err != nil {
 		return err
 	}
@@ -89,6 +95,14 @@ func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
 		return err
 	}
 	return r.resume(ctx, own, hook)
+}
+
+// fingerprint is that of a model which has one, as those of package models do.
+func fingerprint(model any) (string, error) {
+	if m, ok := model.(interface{ Fingerprint() (string, error) }); ok {
+		return m.Fingerprint()
+	}
+	return "", nil
 }
 
 // hook is the one of all sites.

@@ -252,3 +252,25 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("other options: %v", err)
 	}
 }
+
+// printed is a model with a fingerprint.
+type printed struct {
+	n2g.LanguageModel
+	print string
+}
+
+func (m printed) Fingerprint() (string, error) { return m.print, nil }
+
+// TestOtherWeights: a run does not go on with other weights under the same name.
+func TestOtherWeights(t *testing.T) {
+	model, sites, source := toy(2)
+	s := newStore(t)
+	for _, test := range []struct{ print, complaint string }{
+		{"aa", ""}, {"aa", ""}, {"bb", "a model with other weights"}, {"aa", ""},
+	} {
+		_, err := Run(ctx, printed{model, test.print}, nil, source, sites, s, Options{})
+		if err == nil != (test.complaint == "") || err != nil && !strings.Contains(err.Error(), test.complaint) {
+			t.Errorf("%s: %v, want %q", test.print, err, test.complaint)
+		}
+	}
+}

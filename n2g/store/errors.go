@@ -11,6 +11,20 @@ import (
 // ErrDamaged is what errors about a damaged file wrap.
 var ErrDamaged = errors.New("the file is damaged")
 
+// LockedError says that another process writes to the store.
+type LockedError struct {
+	Path string
+	PID  int // 0: unknown
+}
+
+func (e *LockedError) Error() string {
+	who := "another process"
+	if e.PID != 0 {
+		who = fmt.Sprintf("process %d", e.PID)
+	}
+	return fmt.Sprintf("%s is being written by %s: wait for it to end, or write to another file", e.Path, who)
+}
+
 // explained turns what SQLite says into a sentence that tells what to do. doing is what was tried, such as "writing".
 func (s *Store) explained(doing string, err error) error {
 	return explained(s.path, doing, err)

@@ -14,7 +14,11 @@ type Identity struct {
 	Model       string
 	MaskedModel string // empty: none
 	Hook        string
-	Options     n2g.Options // resolved when stored; Casings and Observe are not
+	// ModelFingerprint and MaskedFingerprint tell models of one name apart (models.Causal.Fingerprint); empty: not known, and
+	// then not compared.
+	ModelFingerprint, MaskedFingerprint string
+
+	Options n2g.Options // resolved when stored; Casings and Observe are not
 	// Examples tells where the examples come from: a corpus and how it was mined, or a file and its checksum. What
 	// else has influence and no place here, such as casings, belongs here too.
 	Examples string
@@ -32,7 +36,20 @@ func (i Identity) values() ([][2]string, error) {
 		{"hook", i.Hook},
 		{"options", string(options)},
 		{"examples", i.Examples},
+		{"model_fingerprint", i.ModelFingerprint},
+		{"masked_fingerprint", i.MaskedFingerprint},
 	}, nil
+}
+
+// isFingerprint says whether a key is of a fingerprint, and of what.
+func isFingerprint(key string) (of string, ok bool) {
+	switch key {
+	case "model_fingerprint":
+		return "model", true
+	case "masked_fingerprint":
+		return "masked model", true
+	}
+	return "", false
 }
 
 // Identity returns what Begin recorded; false if nothing was.
@@ -82,6 +99,12 @@ func differs(stored Identity, values [][2]string) error {
 		return err
 	}
 	for i, v := range values {
+		if of, ok := isFingerprint(v[0]); ok {
+			if own[i][1] != "" && v[1] != "" && own[i][1] != v[1] {
+				return fmt.Errorf("it holds explanations by a %s with other weights or another tokenizer, though of the same name (fingerprint %s, and now %s): write to another file", of, own[i][1], v[1])
+			}
+			continue
+		}
 		if own[i][1] != v[1] {
 			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", v[0], shown(own[i][1]), shown(v[1]))
 		}
@@ -117,7 +140,10 @@ func readIdentity(ctx context.Context, db *sql.DB) (*Identity, error) {
 	if _, ok := values["model"]; !ok {
 		return nil, nil
 	}
-	i := &Identity{Model: values["model"], MaskedModel: values["masked_model"], Hook: values["hook"], Examples: values["examples"]}
+	i := &Identity{
+		Model: values["model"], MaskedModel: values["masked_model"], Hook: values["hook"], Examples: values["examples"],
+		ModelFingerprint: values["model_fingerprint"], MaskedFingerprint: values["masked_fingerprint"],
+	}
 	if err := json.Unmarshal([]byte(values["options"]), &i.Options); err != nil {
 		return nil, fmt.Errorf("%w: its options are no JSON: %w", ErrDamaged, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/lock"
 )
 
 // Options say how a store is opened.
@@ -28,7 +30,7 @@ type Store struct {
 	path     string
 	uri      string // SQLite's name of the file, with how it is opened
 	db       *sql.DB
-	lock     *lock // nil: read only
+	lock     *lock.Lock // nil: read only
 	compress bool
 
 	writing  sync.Mutex // one transaction at a time
@@ -48,12 +50,13 @@ func Open(path string, o Options) (*Store, error) {
 	if o.ReadOnly {
 		return openReadOnly(path, absolute)
 	}
-	held, err := acquire(absolute)
-	var locked *LockedError
+	// A file of its own is locked, since SQLite uses locks of the database file itself, and closing any handle of that would
+	// drop them.
+	held, err := lock.Acquire(absolute)
+	var other *lock.HeldError
 	switch {
-	case errors.As(err, &locked):
-		locked.Path = path
-		return nil, locked
+	case errors.As(err, &other):
+		return nil, &LockedError{Path: path, PID: other.PID}
 	case err != nil:
 		return nil, fmt.Errorf("opening %s: its folder cannot be written: %w: choose another place", path, err)
 	}
@@ -69,7 +72,7 @@ func Open(path string, o Options) (*Store, error) {
 		return migrate(ctx, db)
 	})
 	if err != nil {
-		return nil, errors.Join(err, held.release())
+		return nil, errors.Join(err, held.Release())
 	}
 	s.lock, s.compress = held, o.Compress
 	return s, nil
@@ -158,7 +161,7 @@ func (s *Store) Close() error {
 	if err != nil {
 		err = fmt.Errorf("closing %s: %w", s.path, err)
 	}
-	return errors.Join(err, s.lock.release())
+	return errors.Join(err, s.lock.Release())
 }
 
 // change runs do in one transaction.

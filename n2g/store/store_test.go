@@ -19,7 +19,7 @@ var ctx = context.Background()
 
 // identity that the explanations of these tests have.
 func testIdentity() Identity {
-	return Identity{Model: "toy", MaskedModel: "toy-masked", Hook: "hook_mid", Examples: "made up"}
+	return Identity{Model: "toy", MaskedModel: "toy-masked", Hook: "hook_mid", Examples: "made up", ModelFingerprint: "aa", MaskedFingerprint: "bb"}
 }
 
 func testStore(t testing.TB) *Store {
@@ -205,17 +205,24 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("the same identity: %v", err)
 	}
 	for what, other := range map[string]func(*Identity){
-		"model":        func(i *Identity) { i.Model = "other" },
-		"masked_model": func(i *Identity) { i.MaskedModel = "" },
-		"hook":         func(i *Identity) { i.Hook = "hook_pre" },
-		"options":      func(i *Identity) { i.Options.Cutoff = new(7) },
-		"examples":     func(i *Identity) { i.Examples = "others" },
+		"model":                                func(i *Identity) { i.Model = "other" },
+		"masked_model":                         func(i *Identity) { i.MaskedModel = "" },
+		"hook":                                 func(i *Identity) { i.Hook = "hook_pre" },
+		"options":                              func(i *Identity) { i.Options.Cutoff = new(7) },
+		"examples":                             func(i *Identity) { i.Examples = "others" },
+		"by a model with other weights":        func(i *Identity) { i.ModelFingerprint = "cc" },
+		"by a masked model with other weights": func(i *Identity) { i.MaskedFingerprint = "cc" },
 	} {
 		identity := testIdentity()
 		other(&identity)
 		if err := s.Begin(ctx, identity); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("another %s: %v", what, err)
 		}
+	}
+	unknown := testIdentity()
+	unknown.ModelFingerprint, unknown.MaskedFingerprint = "", ""
+	if err := s.Begin(ctx, unknown); err != nil {
+		t.Errorf("fingerprints that are not known: %v", err)
 	}
 	e := madeUp(rand.New(rand.NewPCG(3, 0)), Neuron{0, 1}, vocabulary(20), 1)
 	e.Model = "other"

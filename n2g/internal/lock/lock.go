@@ -1,4 +1,5 @@
-package store
+// Package lock keeps two processes from writing one file.
+package lock
 
 import (
 	"errors"
@@ -10,28 +11,27 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// LockedError says that another process writes to the store.
-type LockedError struct {
-	Path string
-	PID  int // 0: unknown
+// HeldError says that another process holds the lock.
+type HeldError struct {
+	PID int // 0: unknown
 }
 
-func (e *LockedError) Error() string {
-	who := "another process"
-	if e.PID != 0 {
-		who = fmt.Sprintf("process %d", e.PID)
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return "another process is writing it"
 	}
-	return fmt.Sprintf("%s is being written by %s: wait for it to end, or write to another file", e.Path, who)
+	return fmt.Sprintf("process %d is writing it", e.PID)
 }
 
-// lock is held by the one process that writes. The operating system's lock on the file path + ".lock" decides, and ends
-// with the process however that ends; the file's content, the process id, only tells. A file of its own, since SQLite
-// uses locks of the database file itself, and closing any handle of that would drop them.
-type lock struct {
+// Lock is held by the one process that writes. The operating system's lock on a file beside the written one decides, and
+// ends with the process however that ends; the file's content, the process id, only tells.
+type Lock struct {
 	file *flock.Flock
 }
 
-func acquire(path string) (*lock, error) {
+// Acquire takes the lock of the file at path, which need not exist, by way of the file path + ".lock". Where another process
+// holds it the error is a [HeldError].
+func Acquire(path string) (*Lock, error) {
 	name := path + ".lock"
 	for {
 		file := flock.New(name)
@@ -40,7 +40,7 @@ func acquire(path string) (*lock, error) {
 			return nil, err
 		}
 		if !locked {
-			return nil, &LockedError{Path: path, PID: holder(name)}
+			return nil, &HeldError{PID: holder(name)}
 		}
 		// The process that held it may have removed the file after we opened it: then the lock is of nothing.
 		held, err := file.Stat()
@@ -51,7 +51,7 @@ func acquire(path string) (*lock, error) {
 		if now, err := os.Stat(name); err == nil && os.SameFile(held, now) {
 			// Where the lock keeps even its holder from writing (Windows), the process id stays unknown.
 			os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644) //nolint:errcheck // as said
-			return &lock{file}, nil
+			return &Lock{file}, nil
 		}
 		if err := file.Close(); err != nil {
 			return nil, err
@@ -72,7 +72,8 @@ func holder(name string) int {
 	return pid
 }
 
-func (l *lock) release() error {
+// Release ends the lock and removes its file. A nil lock is none.
+func (l *Lock) Release() error {
 	if l == nil {
 		return nil
 	}
