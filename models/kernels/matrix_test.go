@@ -1,0 +1,94 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func randoms(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// A product equals plain loops in float64, and each row's bits do not depend on the rows beside it.
+func TestMul(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 60 {
+		in, rows := 1+rng.IntN(200), 1+rng.IntN(40)
+		layers := []Dense{{Out: 1 + rng.IntN(60)}, {Out: 1 + rng.IntN(40)}}
+		for i := range layers {
+			layers[i].Weight = randoms(rng, in*layers[i].Out)
+		}
+		layers[1].Bias = randoms(rng, layers[1].Out)
+		x := randoms(rng, rows*in)
+		m := Pack(in, layers...)
+		if m.In() != in || m.Out() != layers[0].Out+layers[1].Out {
+			t.Fatalf("packed to [%d, %d]", m.In(), m.Out())
+		}
+		got := make([]float32, rows*m.Out())
+		m.Mul(got, x, rows)
+		for row := range rows {
+			for c := range m.Out() {
+				layer, column := layers[0], c
+				if c >= layers[0].Out {
+					layer, column = layers[1], c-layers[0].Out
+				}
+				want := 0.0
+				if layer.Bias != nil {
+					want = float64(layer.Bias[column])
+				}
+				for k := range in {
+					want += float64(x[row*in+k]) * float64(layer.Weight[k*layer.Out+column])
+				}
+				if diff := math.Abs(float64(got[row*m.Out()+c]) - want); diff > 1e-4 {
+					t.Fatalf("%d rows of %d: element %d, %d is %g away", rows, in, row, c, diff)
+				}
+			}
+		}
+		row := rng.IntN(rows)
+		alone := make([]float32, m.Out())
+		m.Mul(alone, x[row*in:(row+1)*in], 1)
+		if !slices.Equal(alone, got[row*m.Out():(row+1)*m.Out()]) {
+			t.Fatalf("row %d of %d differs from the same row alone", row, rows)
+		}
+		column := rng.IntN(m.Out())
+		one := make([]float32, rows)
+		m.Column(one, x, rows, column)
+		for row := range rows {
+			if one[row] != got[row*m.Out()+column] {
+				t.Fatalf("column %d alone differs at row %d", column, row)
+			}
+		}
+	}
+}
+
+// The plain tile serves where the processor lacks the vector instructions: it computes the same but for rounding.
+func TestTileGeneric(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const terms, stride = 77, 20
+	x, panel, bias := randoms(rng, tileRows*terms), randoms(rng, terms*tileColumns), randoms(rng, tileColumns)
+	plain, fast := make([]float32, tileRows*stride), make([]float32, tileRows*stride)
+	tileGeneric(plain, stride, x, terms, panel, bias)
+	tile(fast, stride, x, terms, panel, bias)
+	for i := range plain {
+		if math.Abs(float64(plain[i]-fast[i])) > 1e-4 {
+			t.Fatalf("element %d: %g plain, %g with vectors", i, plain[i], fast[i])
+		}
+	}
+}
+
+func BenchmarkMul(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const rows, in, out = 96, 768, 3072
+	m := Pack(in, Dense{Weight: randoms(rng, in*out), Out: out})
+	x, dst := randoms(rng, rows*in), make([]float32, rows*out)
+	for b.Loop() {
+		m.Mul(dst, x, rows)
+	}
+	b.ReportMetric(2*rows*in*out*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
