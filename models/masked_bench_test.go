@@ -32,6 +32,10 @@ func (d drawnWeights) Float32s(name string, dst []float32) error {
 	return nil
 }
 
+func (d drawnWeights) Float32sAt(name string, _ int, dst []float32) error {
+	return d.Float32s(name, dst)
+}
+
 // BenchmarkFill runs a model of DistilBERT's size on texts of the length that pruned prompts have.
 func BenchmarkFill(b *testing.B) {
 	backend, _, err := backends.Open("")

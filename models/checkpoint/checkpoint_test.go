@@ -155,6 +155,13 @@ func check(t *testing.T, weights safetensors.Weights, want map[string][]float32)
 		if !slices.Equal(got, values) {
 			t.Errorf("%s is %v, want %v", name, got, values)
 		}
+		for first := range values {
+			part := got[:(len(values)-first+1)/2]
+			clear(part)
+			if err := weights.Float32sAt(name, first, part); err != nil || !slices.Equal(part, values[first:first+len(part)]) {
+				t.Errorf("%s from %d on is %v, want %v; error %v", name, first, part, values[first:], err)
+			}
+		}
 	}
 }
 
@@ -177,7 +184,9 @@ func TestBothFormats(t *testing.T) {
 			if err := f.Float32s("position_ids", make([]float32, 1)); err == nil || !strings.Contains(err.Error(), "I64") {
 				t.Errorf("integers: error %v", err)
 			}
-			if f.Float32s("nothing", nil) == nil || f.Float32s("whole", make([]float32, 3)) == nil {
+			got := make([]float32, 1)
+			if f.Float32s("nothing", nil) == nil || f.Float32s("whole", make([]float32, 3)) == nil ||
+				f.Float32sAt("whole", -1, got) == nil || f.Float32sAt("whole", 12, got) == nil || f.Float32sAt("nothing", 0, got) == nil {
 				t.Error("a wrong name or size is no error")
 			}
 

@@ -92,44 +92,43 @@ func (f *File) Info(name string) (info safetensors.Info, ok bool) {
 // Float32s converts the tensor's values to float32 straight into dst, which must have Info.Len elements; only of a
 // transposed or otherwise scattered tensor it needs a copy.
 func (f *File) Float32s(name string, dst []float32) error {
-	info, ok := f.Info(name)
+	if t, ok := f.tensors[name]; ok && len(dst) != elements(t.shape) {
+		return fmt.Errorf("tensor %q of %s has %d elements, the destination %d", name, f.name, elements(t.shape), len(dst))
+	}
+	return f.Float32sAt(name, 0, dst)
+}
+
+// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major order.
+// A scattered tensor is read whole for each part.
+func (f *File) Float32sAt(name string, first int, dst []float32) error {
+	t, ok := f.tensors[name]
 	switch {
 	case !ok:
 		return fmt.Errorf("%s has no tensor %q", f.name, name)
-	case len(dst) != info.Len():
-		return fmt.Errorf("tensor %q of %s has %d elements, the destination %d", name, f.name, info.Len(), len(dst))
+	case first < 0 || len(dst) > elements(t.shape)-first:
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, elements(t.shape), len(dst), first)
 	case len(dst) == 0:
 		return nil
 	}
-	t := f.tensors[name]
-	begin := t.storage.begin + t.offset*int64(t.storage.dtype.Size())
-	values := dst
-	if !t.contiguous() {
+	size := int64(t.storage.dtype.Size())
+	begin := t.storage.begin + t.offset*size
+	var err error
+	if t.contiguous() {
+		err = safetensors.ReadFloat32s(f.reader, begin+int64(first)*size, t.storage.dtype, dst)
+	} else {
 		span := 1
 		for i, n := range t.shape {
 			span += (n - 1) * t.strides[i]
 		}
-		values = make([]float32, span)
+		values := make([]float32, span)
+		if err = safetensors.ReadFloat32s(f.reader, begin, t.storage.dtype, values); err == nil {
+			t.gather(dst, values, first)
+		}
 	}
-	if err := safetensors.ReadFloat32s(f.reader, begin, t.storage.dtype, values); err != nil {
+	if err != nil {
 		return fmt.Errorf("tensor %q of %s: %w", name, f.name, err)
 	}
-	if !t.contiguous() {
-		gather(dst, values, t.shape, t.strides)
-	}
 	return nil
-}
-
-// gather copies strided values into row-major order.
-func gather(dst, src []float32, shape, strides []int) {
-	if len(shape) == 0 {
-		dst[0] = src[0]
-		return
-	}
-	inner := len(dst) / shape[0]
-	for i := range shape[0] {
-		gather(dst[i*inner:(i+1)*inner], src[i*strides[0]:], shape[1:], strides[1:])
-	}
 }
 
 // Close closes the file.

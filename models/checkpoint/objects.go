@@ -173,6 +173,36 @@ func (t *tensor) contiguous() bool {
 	return true
 }
 
+// elements is how many a shape has.
+func elements(shape []int) int {
+	n := 1
+	for _, dimension := range shape {
+		n *= dimension
+	}
+	return n
+}
+
+// gather fills dst with the elements from number first on, in row-major order, of values, which are as in the storage.
+func (t *tensor) gather(dst, values []float32, first int) {
+	index, place := make([]int, len(t.shape)), 0
+	for axis, rest := len(index)-1, first; axis >= 0; axis-- {
+		index[axis] = rest % t.shape[axis]
+		rest /= t.shape[axis]
+		place += index[axis] * t.strides[axis]
+	}
+	for i := range dst {
+		dst[i] = values[place]
+		for axis := len(index) - 1; axis >= 0; axis-- {
+			place += t.strides[axis]
+			if index[axis]++; index[axis] < t.shape[axis] {
+				break
+			}
+			place -= index[axis] * t.strides[axis]
+			index[axis] = 0
+		}
+	}
+}
+
 // tensorsOf lists the tensors of a state dict, or of the state dict that a checkpoint holds beside other things.
 func tensorsOf(value any) (map[string]*tensor, error) {
 	top, ok := value.(*dict)

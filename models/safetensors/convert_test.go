@@ -1,8 +1,10 @@
 package safetensors
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -85,25 +87,66 @@ func TestOtherTypes(t *testing.T) {
 	}
 }
 
+// TestFourHalves: four at a time convert as one at a time does, whatever lies beside a value.
+func TestFourHalves(t *testing.T) {
+	for bits := range 1 << 16 {
+		for _, beside := range []uint16{0x2e66, 0x0001, 0x7c00, 0x8000, 0xfbff} {
+			halves := [4]uint16{beside, beside, beside, beside}
+			halves[bits%4] = uint16(bits)
+			src := []byte{}
+			for _, h := range halves {
+				src = littleEndian.AppendUint16(src, h)
+			}
+			got := make([]float32, 4)
+			toFloat32(F16, got, src)
+			for i, h := range halves {
+				if math.Float32bits(got[i]) != math.Float32bits(halfToFloat32(h)) {
+					t.Fatalf("%04x gives %g, value %d is %g alone", halves, got, i, halfToFloat32(h))
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkConvert reads a tensor of a million values, spread as a model's weights are; the figure is that of the
+// float32 values made.
 func BenchmarkConvert(b *testing.B) {
 	const n = 1 << 20
-	src, dst := make([]byte, 8*n), make([]float32, n)
-	for i := range src {
-		src[i] = byte(i * 31)
+	rng := rand.New(rand.NewPCG(1, 2))
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(rng.NormFloat64() * 0.02)
 	}
 	for _, t := range []DType{F32, F16, BF16, F64} {
+		var src []byte
+		for _, v := range values {
+			switch t {
+			case F32:
+				src = littleEndian.AppendUint32(src, math.Float32bits(v))
+			case F16:
+				src = littleEndian.AppendUint16(src, float32ToHalf(v))
+			case BF16:
+				src = littleEndian.AppendUint16(src, uint16(math.Float32bits(v)>>16))
+			case F64:
+				src = littleEndian.AppendUint64(src, math.Float64bits(float64(v)))
+			}
+		}
 		b.Run(string(t), func(b *testing.B) {
-			b.SetBytes(int64(n * t.Size()))
+			b.SetBytes(4 * n)
+			dst := make([]float32, n)
 			for b.Loop() {
-				toFloat32(t, dst, src[:n*t.Size()])
+				if err := ReadFloat32s(bytes.NewReader(src), 0, t, dst); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
 	b.Run(fmt.Sprintf("to %s", F16), func(b *testing.B) {
 		b.SetBytes(4 * n)
+		dst := make([]byte, 2*n)
 		for b.Loop() {
-			for i, v := range dst {
-				littleEndian.PutUint16(src[2*i:], float32ToHalf(v))
+			for i, v := range values {
+				littleEndian.PutUint16(dst[2*i:], float32ToHalf(v))
 			}
 		}
 	})

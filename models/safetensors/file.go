@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"unsafe"
 )
 
 // File is one safetensors file, open for reading. Its methods may be called from several goroutines at a time,
@@ -15,96 +16,69 @@ import (
 type File struct {
 	name      string
 	header    header
-	mapped    []byte      // the file's bytes when they are in memory, else nil
-	reader    io.ReaderAt // used when mapped is nil
+	reader    io.ReaderAt
 	dataStart int64
 	close     func() error
 }
 
-// Open maps the file read-only and parses its header. The file must not be changed while it is open.
+// Open opens the file and parses its header. The file must not be changed while it is open.
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open weights: %w", err)
 	}
-	return openOS(f, path)
+	return open(f, path)
 }
 
-// OpenFS is [Open] for a file of a file system. Files of the operating system are mapped, those that can be read at an
-// offset (embedded ones can) are read piece by piece, all others are read into memory.
+// OpenFS is [Open] for a file of a file system. Files that can be read at an offset (those of the operating system and
+// embedded ones can) are read tensor by tensor, all others are read into memory.
 func OpenFS(fsys fs.FS, name string) (*File, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("open weights: %w", err)
 	}
-	if file, ok := f.(*os.File); ok {
-		return openOS(file, name)
-	}
-	stat, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("open weights: %w", err)
-	}
-	if r, ok := f.(io.ReaderAt); ok {
-		file, err := newFile(r, stat.Size(), name)
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		file.close = f.Close
-		return file, nil
-	}
-	defer f.Close()
-	data, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fmt.Errorf("open weights: %w", err)
-	}
-	return parse(data, name)
+	return open(f, name)
 }
 
 // Parse reads a file that is in memory. data must not be changed while the File is in use.
-func Parse(data []byte) (*File, error) { return parse(data, "safetensors data") }
+func Parse(data []byte) (*File, error) { return NewReader(bytes.NewReader(data), int64(len(data))) }
 
 // NewReader reads a file of size bytes through r.
 func NewReader(r io.ReaderAt, size int64) (*File, error) { return newFile(r, size, "safetensors data") }
 
-// openOS takes f over: it is closed here or, where the platform cannot map, by File.Close.
-func openOS(f *os.File, name string) (*File, error) {
-	stat, err := f.Stat()
-	if err == nil && !stat.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", name)
-	}
+// open takes f over: it is closed here or by File.Close.
+func open(f fs.File, name string) (*File, error) {
+	r, size, err := readerOf(f)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open weights: %w", err)
 	}
-	data, unmap, err := mapFile(f, stat.Size())
+	file, err := newFile(r, size, name)
 	if err != nil {
-		file, err := newFile(f, stat.Size(), name)
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-		file.close = f.Close
-		return file, nil
-	}
-	f.Close() // the mapping stays
-	file, err := parse(data, name)
-	if err != nil {
-		unmap()
+		f.Close()
 		return nil, err
 	}
-	file.close = unmap
+	file.close = f.Close
 	return file, nil
 }
 
-func parse(data []byte, name string) (*File, error) {
-	file, err := newFile(bytes.NewReader(data), int64(len(data)), name)
+// readerOf reads f at any offset, in memory if f itself cannot.
+func readerOf(f fs.File) (r io.ReaderAt, size int64, err error) {
+	stat, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	file.mapped = data
-	return file, nil
+	if !stat.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is no regular file", stat.Name())
+	}
+	if r, ok := f.(io.ReaderAt); ok {
+		return r, stat.Size(), nil
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, 0, err
+	}
+	return bytes.NewReader(data), int64(len(data)), nil
 }
 
 func newFile(r io.ReaderAt, size int64, name string) (*File, error) {
@@ -131,20 +105,24 @@ func (f *File) Metadata() map[string]string { return maps.Clone(f.header.metadat
 // Float32s converts the tensor's values to float32 straight into dst, which must have [Info.Len] elements. Types F32,
 // F16 and BF16 convert exactly, F64 rounds to nearest; others are refused.
 func (f *File) Float32s(name string, dst []float32) error {
+	if info, ok := f.header.tensors[name]; ok && len(dst) != info.Len() {
+		return fmt.Errorf("tensor %q of %s has %d elements, the destination %d", name, f.name, info.Len(), len(dst))
+	}
+	return f.Float32sAt(name, 0, dst)
+}
+
+// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major order.
+func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	info, ok := f.header.tensors[name]
 	switch {
 	case !ok:
 		return fmt.Errorf("%s has no tensor %q", f.name, name)
 	case !info.DType.floating():
 		return fmt.Errorf("tensor %q of %s has type %s, not one of F32, F16, BF16, F64", name, f.name, info.DType)
-	case len(dst) != info.Len():
-		return fmt.Errorf("tensor %q of %s has %d elements, the destination %d", name, f.name, info.Len(), len(dst))
+	case first < 0 || len(dst) > info.Len()-first:
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, info.Len(), len(dst), first)
 	}
-	begin := f.dataStart + info.Begin
-	if f.mapped != nil {
-		toFloat32(info.DType, dst, f.mapped[begin:f.dataStart+info.End])
-		return nil
-	}
+	begin := f.dataStart + info.Begin + int64(first)*int64(info.DType.Size())
 	if err := ReadFloat32s(f.reader, begin, info.DType, dst); err != nil {
 		return fmt.Errorf("tensor %q of %s: %w", name, f.name, err)
 	}
@@ -154,8 +132,11 @@ func (f *File) Float32s(name string, dst []float32) error {
 // ReadFloat32s converts len(dst) values of type F32, F16, BF16 or F64 that lie at offset off of r, little-endian and
 // without gaps, to float32 straight into dst.
 func ReadFloat32s(r io.ReaderAt, off int64, t DType, dst []float32) error {
-	if !t.floating() {
+	switch {
+	case !t.floating():
 		return fmt.Errorf("values have type %s, not one of F32, F16, BF16, F64", t)
+	case t == F32 && hostIsLittle:
+		return readFull(r, bytesOf(dst), off)
 	}
 	const chunk = 1 << 15 // elements: small enough for the second-level cache
 	size := t.Size()
@@ -171,5 +152,10 @@ func ReadFloat32s(r io.ReaderAt, off int64, t DType, dst []float32) error {
 	return nil
 }
 
-// Close releases the mapping. The File must not be used afterwards.
+// bytesOf is the memory of values, which is what a file of type F32 holds where the host is little-endian.
+func bytesOf(values []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values))
+}
+
+// Close closes the file. The File must not be used afterwards.
 func (f *File) Close() error { return f.close() }

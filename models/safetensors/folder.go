@@ -24,6 +24,8 @@ type Weights interface {
 	Info(name string) (info Info, ok bool)
 	// Float32s converts the tensor's values to float32 straight into dst, which must have Info.Len elements.
 	Float32s(name string, dst []float32) error
+	// Float32sAt does so for a part of the tensor: its len(dst) elements from number first on, in row-major order.
+	Float32sAt(name string, first int, dst []float32) error
 	// Close releases what is open. The Weights must not be used afterwards.
 	Close() error
 }
@@ -130,6 +132,15 @@ func (f *Folder) Float32s(name string, dst []float32) error {
 		return fmt.Errorf("the weights have no tensor %q", name)
 	}
 	return file.Float32s(name, dst)
+}
+
+// Float32sAt is [File.Float32sAt] on the file that holds the tensor.
+func (f *Folder) Float32sAt(name string, first int, dst []float32) error {
+	file, ok := f.tensors[name]
+	if !ok {
+		return fmt.Errorf("the weights have no tensor %q", name)
+	}
+	return file.Float32sAt(name, first, dst)
 }
 
 // Close closes every shard.

@@ -3,6 +3,7 @@ package safetensors_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -112,6 +113,11 @@ func TestFloat32sRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
 		}
 	}
+	for _, first := range []int{-1, 2, math.MaxInt} {
+		if err := f.Float32sAt("b", first, make([]float32, 1)); err == nil || !strings.Contains(err.Error(), "has 2 elements") {
+			t.Errorf("from number %d on: error %v", first, err)
+		}
+	}
 }
 
 // TestFileShrinks: a reader whose file lost its end after opening says so.
@@ -201,7 +207,8 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever the bytes are, parsing ends without a panic, and what it accepts can be read to the end.
+// FuzzParse: whatever the bytes are, parsing ends without a panic, and what it accepts can be read to the end, whole or
+// in parts.
 func FuzzParse(f *testing.F) {
 	data, err := os.ReadFile(golden)
 	if err != nil {
@@ -212,9 +219,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := safetensors.Parse(data)
-		read, readErr := safetensors.NewReader(bytes.NewReader(data), int64(len(data)))
+		read, readErr := safetensors.OpenFS(fstest.MapFS{"f": {Data: data}}, "f")
 		if (err == nil) != (readErr == nil) {
-			t.Fatalf("Parse: %v, NewReader: %v", err, readErr)
+			t.Fatalf("Parse: %v, OpenFS: %v", err, readErr)
 		}
 		if err != nil {
 			return
@@ -227,7 +234,8 @@ func FuzzParse(f *testing.F) {
 			}
 			total += info.Len() * info.DType.Size()
 			a, b := make([]float32, info.Len()), make([]float32, info.Len())
-			errA, errB := file.Float32s(name, a), read.Float32s(name, b)
+			half := len(b) / 2
+			errA, errB := file.Float32s(name, a), errors.Join(read.Float32sAt(name, 0, b[:half]), read.Float32sAt(name, half, b[half:]))
 			if (errA == nil) != (errB == nil) {
 				t.Fatalf("%s: %v, %v", name, errA, errB)
 			}

@@ -31,11 +31,11 @@ func TestGoldenFileReadsAlikeEveryWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mapped, err := safetensors.Open(golden)
+	opened, err := safetensors.Open(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mapped.Close()
+	defer opened.Close()
 	fromOS, err := safetensors.OpenFS(os.DirFS(filepath.Dir(golden)), filepath.Base(golden))
 	if err != nil {
 		t.Fatal(err)
@@ -53,17 +53,17 @@ func TestGoldenFileReadsAlikeEveryWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mapped.Metadata()["format"]; got != "pt" {
+	if got := opened.Metadata()["format"]; got != "pt" {
 		t.Errorf("metadata format = %q, want pt", got)
 	}
 	const name = "distilbert.embeddings.word_embeddings.weight"
-	info, ok := mapped.Info(name)
+	info, ok := opened.Info(name)
 	if !ok || info.DType != safetensors.F32 || !slices.Equal(info.Shape, []int{4096, 128}) {
 		t.Fatalf("Info(%s) = %+v, %t", name, info, ok)
 	}
 	// Where the values begin by the header's own words: the data follow 8 bytes of length and the header.
 	start := 8 + int64(binary.LittleEndian.Uint64(data)) + info.Begin
-	for label, f := range map[string]*safetensors.File{"mapped": mapped, "DirFS": fromOS, "MapFS": fromFS, "bytes": parsed, "reader": read} {
+	for label, f := range map[string]*safetensors.File{"Open": opened, "DirFS": fromOS, "MapFS": fromFS, "bytes": parsed, "reader": read} {
 		if got := len(f.Names()); got != 41 {
 			t.Errorf("%s: %d tensors, want 41", label, got)
 		}
