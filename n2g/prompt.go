@@ -3,6 +3,7 @@ package n2g
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,10 +12,16 @@ import (
 // the model would see it twice (section 10.2). A text that is no valid UTF-8, that is blank, or that is longer than the
 // model's context is an error.
 func Prompt(model LanguageModel, text string) ([]int, error) {
+	return CutPrompt(model, text, math.MaxInt)
+}
+
+// CutPrompt is [Prompt] without the tokens after the first maxLength, BOS included.
+func CutPrompt(model LanguageModel, text string, maxLength int) ([]int, error) {
 	ids, err := tokenize(model, text)
 	if err != nil {
 		return nil, err
 	}
+	ids = ids[:min(len(ids), max(maxLength, 0))]
 	return ids, checkLength(model, ids)
 }
 

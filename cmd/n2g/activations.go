@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,7 @@ a tokenizer.`
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
 	hook := c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)")
 	file := c.flags.String("text", "", "`FILE` the text, taken as it is; - is standard input")
+	maxLength := c.flags.Int("max-length", math.MaxInt, "`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's context is refused)")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
 	page := c.flags.String("html", "", "`FILE` to write a page with the text's heat map to")
@@ -50,6 +52,8 @@ a tokenizer.`
 			return errors.New("name a layer with -layer NUMBER, from 0")
 		case given(c.flags, "text") == given(c.flags, "ids"):
 			return errors.New("give either a text with -text FILE or token ids with -ids '[0,5,17]'")
+		case *maxLength < 2:
+			return fmt.Errorf("-max-length is %d: it is at least 2, BOS and a token", *maxLength)
 		case index < 0 && *page != "":
 			return errors.New("a heat map shows one neuron: give its number with -neuron, not all")
 		}
@@ -59,7 +63,7 @@ a tokenizer.`
 		var text string
 		var ids []int
 		if given(c.flags, "ids") {
-			ids, err = parseIDs(*list)
+			ids, err = parseNumbers("ids", *list)
 		} else {
 			var data []byte
 			data, err = a.read(*file)
@@ -74,7 +78,7 @@ a tokenizer.`
 		}
 		defer model.Close()
 		if ids == nil {
-			if ids, err = n2g.Prompt(model, text); err != nil {
+			if ids, err = n2g.CutPrompt(model, text, *maxLength); err != nil {
 				return err
 			}
 		}

@@ -90,16 +90,28 @@ func TestCommands(t *testing.T) {
 		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
 		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3", "-text", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
 
+		{name: "cut text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-", "-max-length", "3"}, stdin: strings.Repeat("x y ", 999),
+			stdout: []string{"<|endoftext|>", `"x"`, `" y"`}},
+		{name: "text longer than the context", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-"}, stdin: strings.Repeat("x y ", 999),
+			status: 1, stderr: []string{"2000 tokens", "max_length"}},
+		{name: "text cut to nothing", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text, "-max-length", "1"}, status: 1, stderr: []string{"-max-length is 1"}},
+
 		{name: "fill", args: []string{"fill", "-masked", bert, "-text", "if err != [MASK] { return err }", "-n", "2"}, stdout: []string{"POSITION", "PROBABILITY"}},
 		{name: "fill without mask", args: []string{"fill", "-masked", bert, "-text", "no gap"}, status: 1, stderr: []string{"[MASK]"}},
 		{name: "fill nothing", args: []string{"fill", "-masked", bert}, status: 1, stderr: []string{"-text", "-ids"}},
 		{name: "fill none", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-n", "0"}, status: 1, stderr: []string{"-n is 0"}},
+
+		{name: "fill what is not UTF-8", args: []string{"fill", "-masked", bert, "-text", "a\xff [MASK]"}, status: 1, stderr: []string{"byte 1 is not UTF-8"}},
+		{name: "fill at a position of a text", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-at", "1"}, status: 1, stderr: []string{"-at", "-ids"}},
+		{name: "fill past the end", args: []string{"fill", "-masked", bert, "-ids", "1,2,3", "-at", "3"}, status: 1, stderr: []string{"position 3", "3 ids"}},
 
 		{name: "tokenize", args: []string{"tokenize", "-tokenizer", bert, "-text", "if x\n"}, stdout: []string{"ID", "0-2", `"if"`, "3-4", `"x"`}},
 		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-text", "-"}, stdin: " x", stdout: []string{`" x"`}},
 		{name: "tokenize without tokenizer", args: []string{"tokenize", "-text", "x"}, status: 1, stderr: []string{"-tokenizer"}},
 		{name: "tokenize without text", args: []string{"tokenize", "-tokenizer", bert}, status: 1, stderr: []string{"-text", "-jsonl"}},
 		{name: "bad JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"a\"}\n{", status: 1, stdout: []string{`"ids"`}, stderr: []string{"line 2"}},
+		{name: "JSON line of another type", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: `{"text":3}`, status: 1, stderr: []string{"line 1", `"text" is a number, where a string belongs`}},
+		{name: "JSON line that is not UTF-8", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"\xff\"}", status: 1, stderr: []string{"line 1", "byte 9", "text_b64"}},
 		{name: "empty JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{}", status: 1, stderr: []string{"line 1", "text_b64"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -337,18 +349,22 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// without is a copy of a model's folder that lacks a file.
+func without(t *testing.T, model, file string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(model)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder, file)); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // TestWithoutTokenizer: ids need none.
 func TestWithoutTokenizer(t *testing.T) {
-	folder := t.TempDir()
-	for _, name := range []string{"config.json", "model.safetensors"} {
-		data, err := os.ReadFile(filepath.Join(solu, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	folder := without(t, solu, "tokenizer.json")
 	common := []string{"activations", "-model", folder, "-layer", "1", "-neuron", "3"}
 	status, stdout, stderr := call(t, "", append(common, "-ids", "[0,5,6]", "-json")...)
 	if status != 0 || !strings.HasPrefix(stdout, `{"ids":[0,5,6],"activations":[[`) {
@@ -359,5 +375,39 @@ func TestWithoutTokenizer(t *testing.T) {
 	}
 	if status, _, stderr = call(t, "a", append(common, "-text", "-")...); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
 		t.Errorf("%d %q", status, stderr)
+	}
+}
+
+// TestFillWithoutTokenizer: ids and positions need none, and the answers are those of the same model with one.
+func TestFillWithoutTokenizer(t *testing.T) {
+	folder := without(t, bert, "tokenizer.json")
+	read := func(args ...string) (out []fillOutput) {
+		t.Helper()
+		status, stdout, stderr := call(t, "", append([]string{"fill", "-json", "-n", "3", "-ids"}, args...)...)
+		if status != 0 {
+			t.Fatal(stderr)
+		}
+		if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	masked := read("[1,4,2]", "-masked", bert, "-at", "[1]")
+	alone := read("[1,4,2]", "-masked", folder, "-at", "1")
+	if len(alone) != 1 || alone[0].Position != 1 || len(alone[0].Substitutes) != 3 {
+		t.Fatalf("%+v", alone)
+	}
+	for i, s := range alone[0].Substitutes {
+		if want := masked[0].Substitutes[i]; s.Token != "" || want.Token == "" || s.ID != want.ID || s.Probability != want.Probability {
+			t.Errorf("substitute %d is %+v, with a tokenizer %+v", i, s, want)
+		}
+	}
+	for _, args := range [][]string{{"-ids", "1,4,2"}, {"-text", "a [MASK]"}} {
+		if status, _, stderr := call(t, "", append([]string{"fill", "-masked", folder}, args...)...); status != 1 || !strings.Contains(stderr, "tokenizer.json") || !strings.Contains(stderr, "-at") {
+			t.Errorf("%q: %d %q", args, status, stderr)
+		}
+	}
+	if status, _, stderr := call(t, "a", "explain", "-model", solu, "-masked", folder, "-layer", "1", "-neuron", "3", "-text", "-"); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+		t.Errorf("explain: %d %q", status, stderr)
 	}
 }

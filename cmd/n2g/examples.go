@@ -89,7 +89,10 @@ func (f *explainFlags) choose(list []n2g.Examples) ([]n2g.Examples, error) {
 // parseExamples reads JSON objects one after the other.
 func parseExamples(data []byte) ([]n2g.Examples, error) {
 	const layout = `{"layer": 0, "neuron": 0, "max_activation": 1.5, "prompts": ["a text", …]}`
-	decoder := json.NewDecoder(bytes.NewReader(data))
+	if err := checkUTF8(data); err != nil {
+		return nil, err
+	}
+	decoder := strictDecoder(bytes.NewReader(data))
 	var list []n2g.Examples
 	for {
 		var line exampleLine
@@ -100,7 +103,7 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 		case errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("no examples in it; it holds objects like %s", layout)
 		case err != nil:
-			return nil, fmt.Errorf("object %d: %w; it should be like %s", len(list)+1, err, layout)
+			return nil, fmt.Errorf("object %d: %w; it should be like %s", len(list)+1, jsonComplaint(err), layout)
 		case line.Layer == nil || line.Neuron == nil:
 			return nil, fmt.Errorf("object %d lacks layer or neuron; it should be like %s", len(list)+1, layout)
 		case len(line.Prompts) == 0:
@@ -145,7 +148,11 @@ func (a *app) readCasings(path string) (n2g.Casings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n2g.LoadCasings(bytes.NewReader(data))
+	casings, err := n2g.LoadCasings(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return casings, nil
 }
 
 // readWords reads words between blanks, or a JSON list.
@@ -157,12 +164,15 @@ func (a *app) readWords(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkUTF8(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if text := strings.TrimSpace(string(data)); !strings.HasPrefix(text, "[") {
 		return strings.Fields(text), nil
 	}
 	var words []string
 	if err := json.Unmarshal(data, &words); err != nil {
-		return nil, fmt.Errorf("%s is no JSON list of words: %w", path, err)
+		return nil, fmt.Errorf("%s is no JSON list of words: %w", path, jsonComplaint(err))
 	}
 	return words, nil
 }

@@ -118,15 +118,14 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		return err
 	}
 	defer model.Close()
-	var masked n2g.MaskedModel
-	if *f.masked != noModel {
-		opened, err := models.OpenMasked(*f.masked, models.Options{Backend: *f.backend})
-		if err != nil {
-			return err
-		}
-		defer opened.Close()
-		masked = opened
+	if err := checkMaskID(options, model); err != nil {
+		return err
 	}
+	masked, done, err := openVarying(*f.masked, *f.backend)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if given == nil {
 		found, err := f.search(ctx, a, model)
 		if err != nil {
@@ -139,6 +138,14 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		return failure
 	}
 	return errors.Join(f.output(ctx, a, explanations), failure)
+}
+
+// checkMaskID says which flag is wrong, which the model's own complaint about a token cannot know.
+func checkMaskID(options n2g.Options, model *models.Causal) error {
+	if id, vocabulary := options.MaskID, model.Config().DVocab; id != nil && (*id < 0 || *id >= vocabulary) {
+		return fmt.Errorf("-mask-id is %d: the ids of %s are 0 to %d", *id, model.Name(), vocabulary-1)
+	}
+	return nil
 }
 
 // explainAll explains one neuron after the other. Of many, one that cannot be explained is left out: the rest is

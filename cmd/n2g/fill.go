@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // fillOutput is what could stand at one mask.
@@ -18,7 +19,7 @@ type fillOutput struct {
 }
 
 type substitute struct {
-	Token       string  `json:"token"` // as the vocabulary spells it
+	Token       string  `json:"token,omitempty"` // as the vocabulary spells it; absent without a tokenizer
 	ID          int     `json:"id"`
 	Probability float64 `json:"probability"`
 }
@@ -26,15 +27,18 @@ type substitute struct {
 func (a *app) fill() *command {
 	c := newCommand("fill", "show what a masked model puts in place of [MASK]")
 	c.long = `Prints the most probable substitutes of every mask in the text. -ids are run exactly as given, [CLS] and [SEP] included.
+A model without a tokenizer.json is asked with -ids and -at, and answers with ids.
 With -json a list of {position, substitutes: [{token, id, probability}]}, one for each mask.`
 	c.examples = []string{
 		`-text 'if err != [MASK] { return err }'`,
 		`-masked distilbert-base-uncased -text 'The [MASK] sat on the mat.' -n 20 -json`,
+		`-masked DIR -ids '[101,103,102]' -at 1`,
 	}
 	ref := maskedFlag(c)
 	backend := backendFlag(c)
 	text := c.flags.String("text", "", "`TEXT` with a [MASK] or several; - reads standard input")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, such as '[101,103,102]'")
+	at := c.flags.String("at", "", "`POSITIONS` of -ids to fill, from 0, such as 1,5 (default: the masks)")
 	n := c.flags.Int("n", 10, "`NUMBER` of substitutes to show for each mask")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	c.run = func(ctx context.Context) error {
@@ -43,11 +47,19 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 			return errors.New("give either a text with -text TEXT or token ids with -ids '[101,103,102]'")
 		case *n < 1:
 			return fmt.Errorf("-n is %d: ask for at least one substitute", *n)
+		case *at != "" && !given(c.flags, "ids"):
+			return errors.New("-at counts tokens: give them with -ids, or write [MASK] into the text")
 		}
-		var ids []int
+		var ids, positions []int
 		if given(c.flags, "ids") {
 			var err error
-			if ids, err = parseIDs(*list); err != nil {
+			if ids, err = parseNumbers("ids", *list); err != nil {
+				return err
+			}
+		}
+		if *at != "" {
+			var err error
+			if positions, err = parseNumbers("at", *at); err != nil {
 				return err
 			}
 		}
@@ -63,10 +75,7 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 			return err
 		}
 		defer model.Close()
-		if ids == nil {
-			ids = model.Tokenizer().EncodeSpecial(*text).IDs
-		}
-		fills, err := model.FillIDs(ctx, ids)
+		fills, err := fillMasks(ctx, model, *text, ids, positions)
 		if err != nil {
 			return err
 		}
@@ -82,13 +91,36 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 			fmt.Fprintln(table, "POSITION\tPROBABILITY\tID\tTOKEN")
 			for _, mask := range out {
 				for _, s := range mask.Substitutes {
-					fmt.Fprintf(table, "%d\t%.6f\t%d\t%q\n", mask.Position, s.Probability, s.ID, s.Token)
+					token := "#" + strconv.Itoa(s.ID)
+					if model.Tokenizer() != nil {
+						token = strconv.Quote(s.Token)
+					}
+					fmt.Fprintf(table, "%d\t%.6f\t%d\t%s\n", mask.Position, s.Probability, s.ID, token)
 				}
 			}
 			return table.Flush()
 		})
 	}
 	return c
+}
+
+// fillMasks asks for what stands at the positions of ids, or of the text where there are no ids; without positions for
+// the masks.
+func fillMasks(ctx context.Context, model *models.Masked, text string, ids, positions []int) ([]models.MaskFill, error) {
+	switch {
+	case positions != nil:
+		return model.FillAt(ctx, ids, positions)
+	case model.Tokenizer() == nil && ids == nil:
+		return nil, fmt.Errorf("%s has no tokenizer.json, so it cannot read a text: give token ids with -ids and -at", model.Name())
+	case model.Tokenizer() == nil:
+		return nil, fmt.Errorf("%s has no tokenizer.json, so its mask token is not known: say with -at which of the ids to fill", model.Name())
+	case ids == nil:
+		if err := checkUTF8([]byte(text)); err != nil {
+			return nil, fmt.Errorf("the text: %w", err)
+		}
+		ids = model.Tokenizer().EncodeSpecial(text).IDs
+	}
+	return model.FillIDs(ctx, ids)
 }
 
 // substitutes returns the n most probable of a mask.
@@ -98,7 +130,11 @@ func substitutes(model *models.Masked, fill models.MaskFill, n int) []substitute
 		if len(list) == n {
 			break
 		}
-		list = append(list, substitute{model.Tokenizer().TokenString(id), id, probability})
+		s := substitute{ID: id, Probability: probability}
+		if model.Tokenizer() != nil {
+			s.Token = model.Tokenizer().TokenString(id)
+		}
+		list = append(list, s)
 	}
 	return list
 }
@@ -111,16 +147,27 @@ func maskedFlag(c *command) *string {
 	return c.flags.String("masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
+// openVarying opens the masked model that varies words; nil where -masked is none. done closes it.
+func openVarying(ref, backend string) (masked n2g.MaskedModel, done func() error, err error) {
+	if ref == noModel {
+		return nil, func() error { return nil }, nil
+	}
+	model, err := models.OpenMasked(ref, models.Options{Backend: backend})
+	if err != nil {
+		return nil, nil, err
+	}
+	if model.Tokenizer() == nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s has no tokenizer.json, so it cannot vary words: put the file into its folder", model.Name()), model.Close())
+	}
+	return model, model.Close, nil
+}
+
 // openMasked opens a masked model and says what it runs on.
 func (a *app) openMasked(ref, backend string) (*models.Masked, error) {
-	_, info, err := backends.Open(backend)
-	if err != nil {
-		return nil, err
-	}
 	model, err := models.OpenMasked(ref, models.Options{Backend: backend})
 	if err != nil {
 		return nil, err
 	}
-	a.start(info)
+	a.start(model.Backend())
 	return model, nil
 }

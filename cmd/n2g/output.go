@@ -80,7 +80,11 @@ func writeThrough(path string, content func(io.Writer) error) error {
 
 func buffered(w io.Writer, content func(io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	return errors.Join(content(b), b.Flush())
+	if err := content(b); err != nil {
+		b.Flush() //nolint:errcheck // what there is of it; content's error says more
+		return err
+	}
+	return b.Flush()
 }
 
 // writeBytes is write of what is there already.
@@ -105,8 +109,8 @@ func checkOutputs(paths ...string) error {
 			} else if !info.IsDir() {
 				return fmt.Errorf("%s cannot be written: %s is no folder", path, filepath.Dir(path))
 			}
-			if info, err := os.Stat(path); err == nil && info.IsDir() {
-				return fmt.Errorf("%s is a folder: name a file to write", path)
+			if err := checkWritable(path); err != nil {
+				return err
 			}
 		}
 	}
@@ -114,4 +118,23 @@ func checkOutputs(paths ...string) error {
 		return errors.New("only one output can go to standard output: name files for the others")
 	}
 	return nil
+}
+
+// checkWritable tries what write will do, and leaves nothing behind.
+func checkWritable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file to write", path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil // opening a pipe would wait for its reader
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written, name a file elsewhere: %w", path, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
-	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
@@ -102,6 +101,9 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	defer model.Close()
+	if err := checkMaskID(options.Method, model); err != nil {
+		return err
+	}
 	hook := *f.hook
 	if hook == "" {
 		hook = source.hook
@@ -113,15 +115,11 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if leftOut > 0 && (*f.layers != "" || *f.neurons != "") {
 		fmt.Fprintf(a.stderr, "n2g: %d of the chosen neurons have no examples and are left out\n", leftOut)
 	}
-	var masked n2g.MaskedModel
-	if *f.masked != noModel {
-		opened, err := models.OpenMasked(*f.masked, models.Options{Backend: *f.backend})
-		if err != nil {
-			return err
-		}
-		defer opened.Close()
-		masked = opened
+	masked, done, err := openVarying(*f.masked, *f.backend)
+	if err != nil {
+		return err
 	}
+	defer done()
 	bar := a.progress(len(sites))
 	options.Progress = func(p n2grun.Progress) {
 		bar.total = p.Planned

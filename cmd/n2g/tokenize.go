@@ -105,9 +105,12 @@ func tokenizeLines(ctx context.Context, tokenizer tokenizers.Tokenizer, r io.Rea
 			return fmt.Errorf("reading standard input: %w", err)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
+			if err := checkUTF8(line); err != nil {
+				return fmt.Errorf("line %d of standard input: %w, or give the text as text_b64", number, err)
+			}
 			var in tokenizeInput
 			if err := json.Unmarshal(line, &in); err != nil {
-				return fmt.Errorf("line %d of standard input is no JSON object with text or text_b64: %w", number, err)
+				return fmt.Errorf("line %d of standard input is no JSON object with text or text_b64: %w", number, jsonComplaint(err))
 			}
 			text := string(in.TextB64)
 			switch {

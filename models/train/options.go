@@ -11,10 +11,10 @@ import (
 // CausalOptions says how a causal SoLU model is trained. The zero value of every field but Out is what made the
 // embedded model; the tags name the command line's flags.
 type CausalOptions struct {
-	Out          string  `json:"-" flag:"out" help:"folder that gets the model; its checkpoint lies beside it"`
-	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
-	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
-	Name         string  `json:"-" flag:"name" default:"tiny" help:"name of the model in its config.json"`
+	Out          string  `json:"-" flag:"out" help:"FOLDER that gets the model; its checkpoint lies beside it"`
+	Corpus       string  `json:"-" flag:"corpus" help:"FOLDER of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
+	Backend      string  `json:"-" flag:"backend" help:"BACKEND what computes: auto, go, xla:cpu or xla:cuda"`
+	Name         string  `json:"-" flag:"name" default:"tiny" help:"NAME of the model in its config.json"`
 	Steps        int     `json:"-" flag:"steps" default:"800" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, and the model's context length"`
@@ -36,10 +36,10 @@ type CausalOptions struct {
 // MaskedOptions says how a masked DistilBERT model is trained. The zero value of every field but Out is what made the
 // embedded model; the tags name the command line's flags.
 type MaskedOptions struct {
-	Out          string  `json:"-" flag:"out" help:"folder that gets the model; its checkpoint lies beside it"`
-	Corpus       string  `json:"-" flag:"corpus" help:"folder of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
-	Backend      string  `json:"-" flag:"backend" help:"what computes: auto, go, xla:cpu or xla:cuda"`
-	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"name of the model in its config.json"`
+	Out          string  `json:"-" flag:"out" help:"FOLDER that gets the model; its checkpoint lies beside it"`
+	Corpus       string  `json:"-" flag:"corpus" help:"FOLDER of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
+	Backend      string  `json:"-" flag:"backend" help:"BACKEND what computes: auto, go, xla:cpu or xla:cuda"`
+	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"NAME of the model in its config.json"`
 	Steps        int     `json:"-" flag:"steps" default:"1200" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`

@@ -1,7 +1,8 @@
 // Package optflag makes command line flags of an options struct, so that the options are written down in one place.
 //
 // A field of type int, uint64, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name". Its tag
-// help:"…" is the text of the help, and default:"…" what a field left alone stands for.
+// help:"…" is the text of the help, and default:"…" what a field left alone stands for. A first word of the help in
+// capitals names the flag's value; else it is a NUMBER, or a NAME where the field is a string.
 package optflag
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 )
 
 // Set is the flags of one options struct on a flag set, with those that the user gave.
@@ -44,9 +46,23 @@ func Add[T any](fs *flag.FlagSet) *Set {
 			panic(fmt.Sprintf("field %s.%s of type %s cannot be a flag", t, field.Name, field.Type))
 		}
 		s.names = append(s.names, name)
-		fs.Var(&value{set: s, field: i, kind: kind, shown: field.Tag.Get("default")}, name, field.Tag.Get("help"))
+		fs.Var(&value{set: s, field: i, kind: kind, shown: field.Tag.Get("default")}, name, usage(field.Tag.Get("help"), kind.Kind()))
 	}
 	return s
+}
+
+// usage is the help with the name of the value in back quotes, as package flag has it.
+func usage(help string, kind reflect.Kind) string {
+	first, rest, _ := strings.Cut(help, " ")
+	switch {
+	case kind == reflect.Bool:
+		return help
+	case len(first) > 1 && strings.ToUpper(first) == first:
+		return "`" + first + "` " + rest
+	case kind == reflect.String:
+		return "`NAME` " + help
+	}
+	return "`NUMBER` " + help
 }
 
 // Names returns the flags' names in the order of the struct's fields.

@@ -46,6 +46,28 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestHelp: the help names the value.
+func TestHelp(t *testing.T) {
+	type options struct {
+		Steps int    `flag:"steps" help:"number of steps"`
+		Out   string `flag:"out" help:"FOLDER that gets it"`
+		Mode  string `flag:"mode" help:"what to do"`
+		Quick bool   `flag:"quick" help:"not all of it"`
+	}
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	optflag.Add[options](fs)
+	for name, want := range map[string][2]string{
+		"steps": {"NUMBER", "NUMBER number of steps"},
+		"out":   {"FOLDER", "FOLDER that gets it"},
+		"mode":  {"NAME", "NAME what to do"},
+		"quick": {"", "not all of it"},
+	} {
+		if value, help := flag.UnquoteUsage(fs.Lookup(name)); value != want[0] || help != want[1] {
+			t.Errorf("-%s %q: %q, want %q", name, value, help, want)
+		}
+	}
+}
+
 func TestBadValues(t *testing.T) {
 	for _, args := range [][]string{{"-steps", "x"}, {"-steps", "1.5"}, {"-rate", "NaN"}, {"-quick=maybe"}, {"-seed", "-1"}, {"-none", "1"}} {
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
