@@ -142,6 +142,7 @@ func TestNobodyStarves(t *testing.T) {
 		time.Sleep(10*time.Second + time.Millisecond)
 		modest := ask(t, q, "modest", pieces(9, 1))
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		if *modest == 0 || *modest > 7*time.Second {
 			t.Errorf("answered after %v, with five calls before it", *modest)
 		}
@@ -155,27 +156,26 @@ func TestCancelDropsWhatWaits(t *testing.T) {
 		q, r := newRecorded(1, 2)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		reason := errors.New("not wanted any more")
-		var failed, waited error
+		type end struct {
+			err  error
+			took time.Duration
+		}
 		start := time.Now()
-		var ended, dropped time.Duration
-		go func() { failed = q.Do(ctx, "a", pieces(1, 5)); ended = time.Since(start) }()
+		runs, waits := make(chan end, 1), make(chan end, 1)
+		go func() { err := q.Do(ctx, "a", pieces(1, 5)); runs <- end{err, time.Since(start)} }()
 		synctest.Wait()
-		go func() { waited = q.Do(ctx, "b", pieces(2, 5)); dropped = time.Since(start) }()
+		go func() { err := q.Do(ctx, "b", pieces(2, 5)); waits <- end{err, time.Since(start)} }()
 		synctest.Wait()
 		other := ask(t, q, "a", pieces(3, 1))
 		time.Sleep(time.Second / 2)
 		cancel(reason)
-		synctest.Wait()
-		if !errors.Is(waited, reason) || dropped != time.Second/2 {
-			t.Errorf("a call that waits ended after %v with %v", dropped, waited)
+		if got := <-waits; !errors.Is(got.err, reason) || got.took != time.Second/2 {
+			t.Errorf("a call that waits ended after %v with %v", got.took, got.err)
 		}
-		if failed != nil {
-			t.Errorf("a call ended while its batch ran: %v", failed)
+		if got := <-runs; !errors.Is(got.err, reason) || got.took != time.Second {
+			t.Errorf("a call whose batch runs ended after %v with %v", got.took, got.err)
 		}
 		finish()
-		if !errors.Is(failed, reason) || ended != time.Second {
-			t.Errorf("a call whose batch runs ended after %v with %v", ended, failed)
-		}
 		if *other != 2*time.Second {
 			t.Errorf("another call was answered after %v", *other)
 		}
