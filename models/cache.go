@@ -66,10 +66,11 @@ func (m *Causal) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	if err := m.config.checkPrompt(ids); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	cache, err := m.engine.cache(ids)
+	var cache *Cache
+	err := m.engine.queue.Do(ctx, task{kind: aloneTask}, []piece{{alone: func() (err error) {
+		cache, err = m.engine.cache(ids)
+		return err
+	}}})
 	if err != nil {
 		return nil, fmt.Errorf("run with cache: %w", err)
 	}
@@ -101,8 +102,6 @@ func (e *engine) cache(ids []int) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.running <- struct{}{}
-	defer func() { <-e.running }()
 	cache := &Cache{Values: map[string][][]float32{}}
 	err = e.weights.run(p, inputs, []any{padded}, func(i int, flat any) {
 		rows := splitRows(flat.([]float32), seq)[:len(ids)]

@@ -99,8 +99,8 @@ func openTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
 	return tokenizers.Parse(text, config)
 }
 
-// Close releases the weights. The model must not be used afterwards.
-func (m *Causal) Close() error { return m.weights.close() }
+// Close releases the weights. Calls that wait end with an error; a batch that runs is waited for.
+func (m *Causal) Close() error { return m.engine.close() }
 
 // Name identifies the model.
 func (m *Causal) Name() string { return m.name }

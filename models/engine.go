@@ -1,28 +1,30 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/queue"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // engine answers what neurons do on prompts with no work that nobody reads: it stops at the site asked, computes equal
-// prefixes of a call's prompts once, and brings only what was asked back from the device.
+// prefixes of a call's prompts once, brings only what was asked back from the device, and merges what concurrent callers
+// wait for into full batches.
 type engine struct {
 	config    Config
 	weights   *weights
 	programs  *programs
 	bucketing bucketing
-	limit     int           // rows of a group, unless a prompt is longer
-	running   chan struct{} // one token for each batch on the backend
+	limit     int // rows of a group, unless a prompt is longer
+	queue     *queue.Queue[task, piece]
 }
 
 // Batches are sized to take about a second of one CPU pair, so that cancelling is quick, within limits that keep the
@@ -38,7 +40,7 @@ const (
 
 // newEngine sizes batches for the backend: one whose memory the host shares runs on the CPU.
 func newEngine(c Config, w *weights, info backends.Info) *engine {
-	e := &engine{config: c, weights: w, programs: newPrograms(), running: make(chan struct{}, inFlight)}
+	e := &engine{config: c, weights: w, programs: newPrograms()}
 	// A block's matrix products: queries, keys, values and output (4·d²) and the MLP, two operations an element.
 	perRow := 2 * float64(c.Layers) * float64(4*c.DModel*c.DModel+2*c.DModel*c.DMLP)
 	most := int(min(max(batchWork/perRow, leastRows), mostRows))
@@ -47,6 +49,7 @@ func newEngine(c Config, w *weights, info backends.Info) *engine {
 	} else {
 		e.bucketing, e.limit = coarseBuckets(deviceRows), deviceGroup
 	}
+	e.queue = newQueue(e.bucketing.choose, e.runBatch)
 	return e
 }
 
@@ -82,46 +85,34 @@ func (e *engine) wide(layer int, hook string) buildFunc {
 	}
 }
 
-// forestRun is one way to run a forest: a program, and what becomes of its output, [slots·rows, width] flat.
-type forestRun struct {
-	kind    string
-	layer   int
-	hook    string
-	build   buildFunc
-	indexed bool // whether the program takes the neurons' indices
-	read    func(b batch, flat []float32)
-}
-
-// run plants the requests and runs all batches, some at a time.
-func (e *engine) run(ctx context.Context, requests []request, r forestRun) error {
-	batches := e.bucketing.batches(plant(requests, e.limit))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for _, b := range batches {
-		select {
-		case <-ctx.Done():
-		case e.running <- struct{}{}:
-			wg.Go(func() {
-				defer func() { <-e.running }()
-				if ctx.Err() != nil {
-					return
-				}
-				if err := e.runBatch(b, r); err != nil {
-					cancel(err)
-				}
-			})
-		}
-		if ctx.Err() != nil {
-			break
-		}
+// build returns the program of a task.
+func (e *engine) build(t task) buildFunc {
+	if t.kind == wideTask {
+		return e.wide(t.layer, t.hook)
 	}
-	wg.Wait()
-	return context.Cause(ctx)
+	return e.column(t.layer, t.hook)
 }
 
-// runBatch runs one batch. Each batch's results go to requests of its own, so batches may be read at the same time.
-func (e *engine) runBatch(b batch, r forestRun) error {
+// run plants the requests and runs the groups beside those of other callers. read is told where in a batch's output,
+// [rows, width] flat, a group's rows begin; calls for different groups come at the same time.
+func (e *engine) run(ctx context.Context, t task, requests []request, read func(g *group, first int, flat []float32)) error {
+	groups := plant(requests, e.limit)
+	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(len(y.ids), len(x.ids)) })
+	pieces := make([]piece, len(groups))
+	for i, g := range groups {
+		pieces[i] = piece{group: g, read: func(first int, flat []float32) { read(g, first, flat) }}
+	}
+	return e.queue.Do(ctx, t, pieces)
+}
+
+// runBatch runs pieces of one task as one batch.
+func (e *engine) runBatch(t task, pieces []piece) error {
+	b := batch{groups: make([]*group, len(pieces))}
+	for i, p := range pieces {
+		b.groups[i] = p.group
+		b.rows = max(b.rows, e.bucketing.rows(len(p.group.ids)))
+	}
+	b.slots = e.bucketing.slots(len(pieces), b.rows)
 	square := []int{b.slots, b.rows}
 	inputs := []shapes.Shape{
 		shapes.Make(dtypes.Int32, square...), shapes.Make(dtypes.Int32, square...),
@@ -129,50 +120,41 @@ func (e *engine) runBatch(b batch, r forestRun) error {
 	}
 	ids, positions, index, ancestor := b.tensors()
 	values := []any{ids, positions, ancestor}
-	if r.indexed {
+	if t.kind == columnTask {
 		inputs = append(inputs, shapes.Make(dtypes.Int32, square...))
 		values = append(values, index)
 	}
-	key := programKey{kind: r.kind, layer: r.layer, hook: r.hook, groups: b.slots, rows: b.rows}
+	key := programKey{kind: t.kind, layer: t.layer, hook: t.hook, groups: b.slots, rows: b.rows}
 	p, err := e.programs.get(key, func() (*program, error) {
-		return e.weights.compile(fmt.Sprintf("%s of layer %d", r.hook, r.layer), inputs, r.build)
+		return e.weights.compile(fmt.Sprintf("%s of layer %d", t.hook, t.layer), inputs, e.build(t))
 	})
 	if err != nil {
 		return err
 	}
-	return e.weights.run(p, inputs, values, func(_ int, flat any) { r.read(b, flat.([]float32)) })
-}
-
-// each calls f for every member of the batch with the flat number of each of its rows.
-func (b batch) each(f func(request int, rows []int)) {
-	for slot, g := range b.groups {
-		for _, m := range g.members {
-			rows := make([]int, len(m.rows))
-			for p, row := range m.rows {
-				rows[p] = slot*b.rows + int(row)
-			}
-			f(m.request, rows)
+	return e.weights.run(p, inputs, values, func(_ int, flat any) {
+		for slot, piece := range pieces {
+			piece.read(slot*b.rows, flat.([]float32))
 		}
-	}
+	})
 }
 
 // activations answers [Causal.Activations]; the caller has checked the requests.
 func (e *engine) activations(ctx context.Context, layer int, hook string, requests []request) ([][]float32, error) {
 	result := make([][]float32, len(requests))
-	err := e.run(ctx, requests, forestRun{"column", layer, hook, e.column(layer, hook), true, func(b batch, flat []float32) {
-		b.each(func(i int, rows []int) {
-			if requests[i].positions == nil {
-				for _, row := range rows {
-					result[i] = append(result[i], flat[row])
+	err := e.run(ctx, task{columnTask, layer, hook}, requests, func(g *group, first int, flat []float32) {
+		for _, m := range g.members {
+			if requests[m.request].positions == nil {
+				for _, row := range m.rows {
+					result[m.request] = append(result[m.request], flat[first+int(row)])
 				}
-				return
+				continue
 			}
-			result[i] = make([]float32, len(requests[i].positions))
-			for k, p := range requests[i].positions {
-				result[i][k] = flat[rows[p]]
+			result[m.request] = make([]float32, len(requests[m.request].positions))
+			for k, p := range requests[m.request].positions {
+				result[m.request][k] = flat[first+int(m.rows[p])]
 			}
-		})
-	}})
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -183,18 +165,25 @@ func (e *engine) activations(ctx context.Context, layer int, hook string, reques
 func (e *engine) layerActivations(ctx context.Context, layer int, hook string, requests []request) ([][][]float32, error) {
 	result := make([][][]float32, len(requests))
 	width := e.config.DMLP
-	err := e.run(ctx, requests, forestRun{"wide", layer, hook, e.wide(layer, hook), false, func(b batch, flat []float32) {
-		b.each(func(i int, rows []int) {
-			result[i] = make([][]float32, len(rows))
-			for p, row := range rows {
-				result[i][p] = slices.Clone(flat[row*width : (row+1)*width])
+	err := e.run(ctx, task{wideTask, layer, hook}, requests, func(g *group, first int, flat []float32) {
+		for _, m := range g.members {
+			result[m.request] = make([][]float32, len(m.rows))
+			for p, row := range m.rows {
+				at := (first + int(row)) * width
+				result[m.request][p] = slices.Clone(flat[at : at+width])
 			}
-		})
-	}})
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// close ends what waits and what runs, and releases the weights.
+func (e *engine) close() error {
+	e.queue.Close()
+	return e.weights.close()
 }
 
 // checkPrompt refuses what the model cannot run.

@@ -131,31 +131,6 @@ type bucketing struct {
 	most  int                   // rows of a batch, padding included
 }
 
-// batches collects groups of similar size into batches: at least as many as run at a time, if there are rows enough.
-func (b bucketing) batches(groups []*group) []batch {
-	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(len(y.ids), len(x.ids)) })
-	total := 0
-	for _, g := range groups {
-		total += len(g.ids)
-	}
-	most := min(b.most, max(leastRows, ceilDiv(total, inFlight)))
-	var batches []batch
-	for len(groups) > 0 {
-		rows := b.rows(len(groups[0].ids))
-		n := 1
-		for n < len(groups) && (n+1)*rows <= most {
-			// Rather a small batch of its own than much padding in this one.
-			if smaller := b.rows(len(groups[n].ids)); n*rows >= leastRows && smaller*4 < rows*3 {
-				break
-			}
-			n++
-		}
-		batches = append(batches, batch{groups[:n], b.slots(n, rows), rows})
-		groups = groups[n:]
-	}
-	return batches
-}
-
 // panel is how many terms of a sum the pure Go backend's kernels add up one after the other; a longer sum is made of
 // several, added up.
 const panel = 128

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -55,27 +54,15 @@ func (e *engine) scan(ctx context.Context, layers []int, hook string, windows []
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(windows[b]) - len(windows[a]) })
 
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for len(order) > 0 && ctx.Err() == nil {
+	var batches []piece
+	for len(order) > 0 {
 		seq := min(e.bucketing.rows(len(windows[order[0]])), e.config.Positions)
 		n := max(1, min(len(order), e.bucketing.most/seq))
 		members := order[:n]
 		order = order[n:]
-		select {
-		case <-ctx.Done():
-		case e.running <- struct{}{}:
-			wg.Go(func() {
-				defer func() { <-e.running }()
-				if err := e.scanBatch(layers, hook, windows, members, seq, highest, where); err != nil {
-					cancel(err)
-				}
-			})
-		}
+		batches = append(batches, piece{alone: func() error { return e.scanBatch(layers, hook, windows, members, seq, highest, where) }})
 	}
-	wg.Wait()
-	return highest, where, context.Cause(ctx)
+	return highest, where, e.queue.Do(ctx, task{kind: aloneTask}, batches)
 }
 
 // scanBatch runs some windows and stores their maxima.
