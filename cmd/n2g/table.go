@@ -56,11 +56,15 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	if err != nil {
 		return err
 	}
-	drawing := func(path string, draw func([]store.SummaryRow) ([]byte, error)) error {
+	drawing := func(path string, format func(*chart.Chart) ([]byte, error)) error {
 		if path == "" {
 			return nil
 		}
-		picture, err := draw(rows)
+		drawn, err := chart.Summary(rows)
+		if err != nil {
+			return err
+		}
+		picture, err := format(drawn)
 		if err != nil {
 			return err
 		}
@@ -68,8 +72,8 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	}
 	err = errors.Join(
 		a.write(ctx, *f.out, func(w io.Writer) error { return format(w, rows) }),
-		drawing(*f.svg, chart.SVG),
-		drawing(*f.png, chart.PNG),
+		drawing(*f.svg, (*chart.Chart).SVG),
+		drawing(*f.png, (*chart.Chart).PNG),
 	)
 	if len(failures) > 0 {
 		fmt.Fprintf(a.stderr, "n2g: %d neurons could not be explained and are not in the table; -failures lists them\n", len(failures))
