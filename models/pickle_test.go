@@ -15,7 +15,7 @@ import (
 )
 
 // writePickle writes tensors as torch.save writes a state dict: a zip archive of a pickle and a file a tensor.
-func writePickle(t *testing.T, path string, tensors []safetensors.Tensor) {
+func writePickle(t testing.TB, path string, tensors []safetensors.Tensor) {
 	t.Helper()
 	le32 := func(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
 	text := func(s string) string { return "X" + le32(len(s)) + s }

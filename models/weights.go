@@ -14,7 +14,7 @@ import (
 // straight into the backend's memory, and shared by all programs.
 type weights struct {
 	backend compute.Backend
-	files   safetensors.Weights
+	files   *source
 	layout  layout
 
 	mu     sync.Mutex
@@ -22,7 +22,7 @@ type weights struct {
 }
 
 func newWeights(backend compute.Backend, files safetensors.Weights, l layout) *weights {
-	return &weights{backend: backend, files: files, layout: l, loaded: map[string]func() (compute.Buffer, error){}}
+	return &weights{backend: backend, files: &source{Weights: files}, layout: l, loaded: map[string]func() (compute.Buffer, error){}}
 }
 
 // check compares the files' header with the configuration, so that a wrong file is refused before anything runs.
