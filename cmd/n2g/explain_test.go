@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"image/png"
 	"math"
@@ -28,21 +27,9 @@ type publishedNeuron struct {
 	Stats map[string]json.RawMessage `json:"stats"`
 }
 
-func readNeuron(t *testing.T, name string) (n publishedNeuron) {
+func readNeuron(t *testing.T, name string) publishedNeuron {
 	t.Helper()
-	f, err := os.Open(golden + "neurons/neuron_" + name + ".json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(z).Decode(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return readGolden[publishedNeuron](t, "neurons/neuron_"+name)
 }
 
 func (n publishedNeuron) examples(t *testing.T) string {
