@@ -1,0 +1,25 @@
+//go:build !(amd64 && goexperiment.simd)
+
+package kernels
+
+import "math"
+
+func largest(x []float32) float32 { return largestPlain(x, float32(math.Inf(-1))) }
+
+func exps(dst, x []float32, shift float32) float32 { return expsPlain(dst, x, shift) }
+
+func sum(x []float32) float32 { return sumPlain(x, 0) }
+
+func squares(x []float32, mean float32) float32 { return squaresPlain(x, mean, 0) }
+
+func add(dst, x []float32) { addPlain(dst, x) }
+
+func mul(dst, x []float32) { mulPlain(dst, x) }
+
+func scale(dst, x []float32, shift, c float32) { scalePlain(dst, x, shift, c) }
+
+func scores(dst, q, keys []float32, stride int, path []int32) {
+	scoresPlain(dst, q, keys, stride, path)
+}
+
+func mix(z, p, values []float32, stride int, path []int32) { mixPlain(z, p, values, stride, path) }

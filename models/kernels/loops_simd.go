@@ -1,0 +1,197 @@
+//go:build amd64 && goexperiment.simd
+
+package kernels
+
+import (
+	"math"
+	"simd/archsimd"
+)
+
+// What the compiler makes of plain Go is much slowed down by what vector instructions leave in the registers. So every
+// function ends with ClearAVXUpperBits, and takes no single element out of a vector but through memory.
+
+// lanes is the number of elements of a vector.
+const lanes = 8
+
+// total adds a vector's elements up, the last thing that a function does with vectors.
+func total(v archsimd.Float32x8) float32 {
+	w := v.GetHi().Add(v.GetLo())
+	var pairs [4]float32
+	w.AddPairs(w).Store(&pairs)
+	archsimd.ClearAVXUpperBits()
+	return pairs[0] + pairs[1]
+}
+
+// largest is the greatest element of a row.
+func largest(x []float32) float32 {
+	least := float32(math.Inf(-1))
+	if !vectors {
+		return largestPlain(x, least)
+	}
+	a := archsimd.BroadcastFloat32x8(least)
+	b := a
+	for len(x) >= 2*lanes {
+		a = a.Max(archsimd.LoadFloat32x8Slice(x))
+		b = b.Max(archsimd.LoadFloat32x8Slice(x[lanes:]))
+		x = x[2*lanes:]
+	}
+	var all [lanes]float32
+	a.Max(b).Store(&all)
+	archsimd.ClearAVXUpperBits()
+	return largestPlain(x, largestPlain(all[:], least))
+}
+
+// exps writes exp(x − shift) to dst and returns the sum.
+func exps(dst, x []float32, shift float32) float32 {
+	if !vectors {
+		return expsPlain(dst, x, shift)
+	}
+	subtract := archsimd.BroadcastFloat32x8(shift)
+	least, most := archsimd.BroadcastFloat32x8(expLeast), archsimd.BroadcastFloat32x8(expMost)
+	perLn2 := archsimd.BroadcastFloat32x8(log2e)
+	hi, lo := archsimd.BroadcastFloat32x8(-ln2Hi), archsimd.BroadcastFloat32x8(-ln2Lo)
+	c7, c6, c5 := archsimd.BroadcastFloat32x8(expC7), archsimd.BroadcastFloat32x8(expC6), archsimd.BroadcastFloat32x8(expC5)
+	c4, c3, c2 := archsimd.BroadcastFloat32x8(expC4), archsimd.BroadcastFloat32x8(expC3), archsimd.BroadcastFloat32x8(expC2)
+	one, bias := archsimd.BroadcastFloat32x8(1), archsimd.BroadcastInt32x8(expOne)
+	var sums archsimd.Float32x8
+	for len(x) >= lanes {
+		v := archsimd.LoadFloat32x8Slice(x).Sub(subtract).Max(least).Min(most)
+		n := v.Mul(perLn2).RoundToEven()
+		r := n.MulAdd(lo, n.MulAdd(hi, v))
+		p := c7.MulAdd(r, c6).MulAdd(r, c5).MulAdd(r, c4).MulAdd(r, c3).MulAdd(r, c2)
+		p = p.MulAdd(r.Mul(r), r).Add(one)
+		p = p.Mul(n.ConvertToInt32().Add(bias).ShiftAllLeft(23).AsFloat32x8())
+		p.StoreSlice(dst)
+		sums = sums.Add(p)
+		x, dst = x[lanes:], dst[lanes:]
+	}
+	return total(sums) + expsPlain(dst, x, shift)
+}
+
+// sum adds a row up.
+func sum(x []float32) float32 {
+	if !vectors {
+		return sumPlain(x, 0)
+	}
+	var a archsimd.Float32x8
+	for len(x) >= lanes {
+		a = a.Add(archsimd.LoadFloat32x8Slice(x))
+		x = x[lanes:]
+	}
+	return sumPlain(x, total(a))
+}
+
+// squares is Σ (x − mean)².
+func squares(x []float32, mean float32) float32 {
+	if !vectors {
+		return squaresPlain(x, mean, 0)
+	}
+	var a archsimd.Float32x8
+	subtract := archsimd.BroadcastFloat32x8(mean)
+	for len(x) >= lanes {
+		v := archsimd.LoadFloat32x8Slice(x).Sub(subtract)
+		a = v.MulAdd(v, a)
+		x = x[lanes:]
+	}
+	return squaresPlain(x, mean, total(a))
+}
+
+// add adds x to dst.
+func add(dst, x []float32) {
+	if vectors {
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).Add(archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
+			x, dst = x[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	addPlain(dst, x)
+}
+
+// mul multiplies dst by x.
+func mul(dst, x []float32) {
+	if vectors {
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).Mul(archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
+			x, dst = x[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	mulPlain(dst, x)
+}
+
+// scale writes (x − shift)·c to dst.
+func scale(dst, x []float32, shift, c float32) {
+	if vectors {
+		subtract, times := archsimd.BroadcastFloat32x8(shift), archsimd.BroadcastFloat32x8(c)
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).Sub(subtract).Mul(times).StoreSlice(dst)
+			x, dst = x[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	scalePlain(dst, x, shift, c)
+}
+
+// scores writes q·k to dst for the keys of the rows on the path, and anything up to the next multiple of four.
+func scores(dst, q, keys []float32, stride int, path []int32) {
+	if !vectors || len(q)%lanes != 0 {
+		scoresPlain(dst, q, keys, stride, path)
+		return
+	}
+	last := len(path) - 1
+	for j := 0; j <= last; j += 4 { // four keys at a time, whose sums make one vector
+		k0 := keys[int(path[j])*stride:][:len(q)]
+		k1 := keys[int(path[min(j+1, last)])*stride:][:len(q)]
+		k2 := keys[int(path[min(j+2, last)])*stride:][:len(q)]
+		k3 := keys[int(path[min(j+3, last)])*stride:][:len(q)]
+		var a, b, c, d archsimd.Float32x8
+		for e := 0; e+lanes <= len(q); e += lanes {
+			v := archsimd.LoadFloat32x8Slice(q[e:])
+			a = archsimd.LoadFloat32x8Slice(k0[e:]).MulAdd(v, a)
+			b = archsimd.LoadFloat32x8Slice(k1[e:]).MulAdd(v, b)
+			c = archsimd.LoadFloat32x8Slice(k2[e:]).MulAdd(v, c)
+			d = archsimd.LoadFloat32x8Slice(k3[e:]).MulAdd(v, d)
+		}
+		sums := a.AddPairsGrouped(b).AddPairsGrouped(c.AddPairsGrouped(d))
+		sums.GetHi().Add(sums.GetLo()).StoreSlice(dst[j:])
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+// mix writes Σ p·v to z for the values of the rows on the path.
+func mix(z, p, values []float32, stride int, path []int32) {
+	if !vectors || len(z)%lanes != 0 {
+		mixPlain(z, p, values, stride, path)
+		return
+	}
+	for len(z) >= 4*lanes { // four vectors at a time, so that one weight serves them all
+		var a, b, c, d archsimd.Float32x8
+		for j, row := range path {
+			v := values[int(row)*stride:][:4*lanes]
+			weight := archsimd.BroadcastFloat32x8(p[j])
+			a = weight.MulAdd(archsimd.LoadFloat32x8Slice(v), a)
+			b = weight.MulAdd(archsimd.LoadFloat32x8Slice(v[lanes:]), b)
+			c = weight.MulAdd(archsimd.LoadFloat32x8Slice(v[2*lanes:]), c)
+			d = weight.MulAdd(archsimd.LoadFloat32x8Slice(v[3*lanes:]), d)
+		}
+		a.StoreSlice(z)
+		b.StoreSlice(z[lanes:])
+		c.StoreSlice(z[2*lanes:])
+		d.StoreSlice(z[3*lanes:])
+		z, values = z[4*lanes:], values[4*lanes:]
+	}
+	for len(z) >= lanes {
+		var a archsimd.Float32x8
+		for j, row := range path {
+			v := values[int(row)*stride:][:lanes]
+			a = archsimd.BroadcastFloat32x8(p[j]).MulAdd(archsimd.LoadFloat32x8Slice(v), a)
+		}
+		a.StoreSlice(z)
+		z = z[lanes:]
+		if len(z) > 0 {
+			values = values[lanes:]
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
