@@ -9,10 +9,10 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RACE := ./tokenizers ./models/hub ./models/internal/... ./models/registry ./n2g/corpus ./n2g/graphviz ./n2g/heatmap ./n2g/page ./n2g/run ./n2g/store/... ./n2g/internal/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench tools clean
+.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the command line: build/n2g
 	go build -o build/n2g ./cmd/n2g
@@ -46,6 +46,16 @@ notebooks: ## execute every notebook
 
 bench: ## all benchmarks; docs/benchmarks.md has the figures
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Needs a C compiler; the program needs glibc and gzip where it runs, and the plugin with its libraries.
+gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-check.tar.gz
+	@command -v $${CC:-gcc} >/dev/null || { echo "gpu-check: XLA needs a C compiler (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
+	rm -rf build/gpu-check build/gpu-check.tar.gz && mkdir -p build/gpu-check
+	CGO_ENABLED=1 go build -ldflags='-s -w' -o build/gpu-check/gpucheck ./cmd/gpucheck
+	gzip -9 build/gpu-check/gpucheck
+	cp cmd/gpucheck/gpu-check.sh cmd/gpucheck/with-plugin.sh build/gpu-check/
+	tar -C build -czf build/gpu-check.tar.gz --transform='s,^\(../\)*testdata/golden/models,gpu-check/golden,' gpu-check -C .. testdata/golden/models
+	@echo "There: tar xzf gpu-check.tar.gz && gpu-check/gpu-check.sh PLUGIN_FOLDER"
 
 tools: $(BIN)/staticcheck ## install the development tools into .bin
 

@@ -114,8 +114,12 @@ func start(name string) (backend compute.Backend, err error) {
 		return nil, err
 	}
 	if !slices.Contains(plugins, plugin) {
-		return nil, fmt.Errorf("no PJRT plugin %q is installed: install one with `n2g backend install`, name its folder in "+
-			"PJRT_PLUGIN_LIBRARY_PATH, or use the backend go", plugin)
+		gpu := ""
+		if name == XLACUDA {
+			gpu = ", or this machine has no NVIDIA GPU"
+		}
+		return nil, fmt.Errorf("no PJRT plugin %q is installed%s: install one with `n2g backend install`, name its folder in "+
+			"PJRT_PLUGIN_LIBRARY_PATH, or use the backend go", plugin, gpu)
 	}
 	return startXLA(plugin)
 }

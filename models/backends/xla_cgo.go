@@ -3,6 +3,7 @@
 package backends
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,10 +14,15 @@ import (
 	"github.com/gomlx/go-xla/installer"
 )
 
-// xlaPlugins lists the installed PJRT plugins by kind: cpu, cuda.
-func xlaPlugins() ([]string, error) {
+// xlaPlugins lists the installed PJRT plugins by kind: cpu, cuda. go-xla lists cuda only where it sees an NVIDIA GPU.
+func xlaPlugins() (kinds []string, err error) {
 	xla.EnableAutoInstall(false) // listing would download otherwise
-	var kinds []string
+	// Listing tries to load each plugin, and ends in a nil pointer where one cannot be loaded.
+	defer func() {
+		if e := recover(); e != nil {
+			kinds, err = nil, errors.New("an installed PJRT plugin cannot be loaded, as the warning above says: its libraries may have to be named in LD_LIBRARY_PATH")
+		}
+	}()
 	for _, plugin := range xla.GetAvailablePlugins() {
 		kind, _, _ := strings.Cut(filepath.Base(plugin), "_v") // cpu_v0.83.1
 		if !slices.Contains(kinds, kind) {
