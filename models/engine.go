@@ -25,6 +25,7 @@ type engine struct {
 	bucketing bucketing
 	limit     int // rows of a group, unless a prompt is longer
 	queue     *queue.Queue[task, piece]
+	processor *processor // runs forests where the backend is the processor itself, nil elsewhere
 }
 
 // Batches are sized to take about a second of one CPU pair, so that cancelling is quick, within limits that keep the
@@ -45,12 +46,20 @@ func newEngine(c Config, w *weights, info backends.Info) *engine {
 	perRow := 2 * float64(c.Layers) * float64(4*c.DModel*c.DModel+2*c.DModel*c.DMLP)
 	most := int(min(max(batchWork/perRow, leastRows), mostRows))
 	if info.Name == backends.Go {
-		e.bucketing, e.limit = goBuckets(c, most, info.SIMD), panel
+		e.bucketing, e.limit = goBuckets(c, most, info.SIMD), forestRows(perRow)
+		e.processor = newProcessor(c, w)
 	} else {
 		e.bucketing, e.limit = coarseBuckets(deviceRows), deviceGroup
 	}
 	e.queue = newQueue(e.bucketing.choose, e.runBatch)
 	return e
+}
+
+// forestRows is how many rows of so many operations the processor takes at a time: a few seconds' work, since it looks
+// for the end of a context all the while, and the more of a call come together the more they share.
+func forestRows(perRow float64) int {
+	const work, least, most = 240e9, 512, 8192
+	return int(min(max(work/perRow, least), most))
 }
 
 // body builds embedding and the blocks before a layer over the rows of a batch.
@@ -140,6 +149,9 @@ func (e *engine) runBatch(t task, pieces []piece) error {
 
 // activations answers [Causal.Activations]; the caller has checked the requests.
 func (e *engine) activations(ctx context.Context, layer int, hook string, requests []request) ([][]float32, error) {
+	if e.processor != nil {
+		return e.onProcessor(ctx, layer, hook, requests)
+	}
 	result := make([][]float32, len(requests))
 	err := e.run(ctx, task{columnTask, layer, hook}, requests, func(g *group, first int, flat []float32) {
 		for _, m := range g.members {
@@ -163,6 +175,9 @@ func (e *engine) activations(ctx context.Context, layer int, hook string, reques
 
 // layerActivations answers [Causal.LayerActivations].
 func (e *engine) layerActivations(ctx context.Context, layer int, hook string, requests []request) ([][][]float32, error) {
+	if e.processor != nil {
+		return e.allOnProcessor(ctx, layer, hook, requests)
+	}
 	result := make([][][]float32, len(requests))
 	width := e.config.DMLP
 	err := e.run(ctx, task{wideTask, layer, hook}, requests, func(g *group, first int, flat []float32) {

@@ -39,6 +39,12 @@ func SoLU(x, scratch []float32) {
 	scale(x, x, 0, 1/total)
 }
 
+// SoLUAt is one element of what [SoLU] makes of the row x, which stays as it is. scratch is as long as x.
+func SoLUAt(x, scratch []float32, index int) float32 {
+	total := exps(scratch, x, largest(x))
+	return x[index] * scratch[index] * (1 / total)
+}
+
 // Softmax replaces the row x by its soft-max.
 func Softmax(x []float32) {
 	total := exps(x, x, largest(x))

@@ -19,7 +19,7 @@ func (c Decoder) Causal(layer int) Attention {
 		square := shapes.Make(dtypes.Int32, 1, 1, seq, seq)
 		query, key := Iota(g, square, 2), Iota(g, square, 3)
 		sees := LessOrEqual(key, query)
-		if window := c.window(layer); window > 0 {
+		if window := c.Window(layer); window > 0 {
 			sees = LogicalAnd(sees, LessThan(Sub(query, key), Scalar(g, dtypes.Int32, window)))
 		}
 		positions := Iota(g, shapes.Make(dtypes.Int32, 1, seq), 1)
@@ -33,7 +33,7 @@ func (c Decoder) Causal(layer int) Attention {
 func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
 	return func(q, k, v *Node) *Node {
 		sees := InsertAxes(ancestor, 1)
-		if window := c.window(layer); window > 0 {
+		if window := c.Window(layer); window > 0 {
 			distance := Sub(InsertAxes(positions, 2), InsertAxes(positions, 1))
 			near := LessThan(distance, Scalar(q.Graph(), positions.DType(), window))
 			sees = LogicalAnd(sees, InsertAxes(near, 1))
@@ -49,7 +49,7 @@ func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
 // backend's kernels add up terms one after the other, so that keys of probability zero among them, and the size of the
 // batch, do not change a result's last bit.
 func (c Decoder) attend(q, k, v, sees *Node) *Node {
-	q = TransposeAllAxes(MulScalar(q, c.scoreScale()), 0, 2, 1, 3)
+	q = TransposeAllAxes(MulScalar(q, c.QueryScale()), 0, 2, 1, 3)
 	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
 	v = TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)
 	scores := scoresOf(q, k)
@@ -61,7 +61,7 @@ func (c Decoder) attend(q, k, v, sees *Node) *Node {
 
 // shareHeads repeats the heads of keys or values for the query heads that share them.
 func (c Decoder) shareHeads(x *Node) *Node {
-	kv := c.kvHeads()
+	kv := c.KeyHeads()
 	if kv == c.Heads {
 		return x
 	}
@@ -99,8 +99,8 @@ func (c Decoder) rotate(x, positions *Node) *Node {
 	return Concatenate(parts, -1)
 }
 
-// window is how many positions a token of the layer sees, 0 for all.
-func (c Decoder) window(layer int) int {
+// Window is how many positions a token of the layer sees, itself included; 0 is all.
+func (c Decoder) Window(layer int) int {
 	if layer < len(c.Windows) {
 		return c.Windows[layer]
 	}

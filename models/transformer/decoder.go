@@ -63,8 +63,8 @@ const (
 // NormalizedMLP says whether a LayerNorm follows the activation function (solu_ln).
 func (c Decoder) NormalizedMLP() bool { return c.Activation == "solu_ln" }
 
-// kvHeads is the number of heads of keys and values.
-func (c Decoder) kvHeads() int {
+// KeyHeads is the number of heads of keys and values.
+func (c Decoder) KeyHeads() int {
 	if c.KVHeads > 0 {
 		return c.KVHeads
 	}
@@ -164,8 +164,8 @@ func (c Decoder) Forward(w Weights, ids *Node, hook Hook) *Node {
 func (c Decoder) attn(w Weights, layer int, x *Node, attention Attention, at layerHook) *Node {
 	x = at("ln1.hook_normalized", c.norm(w, BlockName(layer, "ln1"), x))
 	q := at("attn.hook_q", c.heads(w, layer, x, "Q", c.Heads))
-	k := at("attn.hook_k", c.heads(w, layer, x, "K", c.kvHeads()))
-	v := at("attn.hook_v", c.heads(w, layer, x, "V", c.kvHeads()))
+	k := at("attn.hook_k", c.heads(w, layer, x, "K", c.KeyHeads()))
+	v := at("attn.hook_v", c.heads(w, layer, x, "V", c.KeyHeads()))
 	z := at("attn.hook_z", attention(q, k, v))
 
 	dims := x.Shape().Dimensions
@@ -269,8 +269,8 @@ func (c Decoder) norm(w Weights, name string, x *Node) *Node {
 	return layerNorm(x, weight, w(name+".b"), c.Epsilon)
 }
 
-// scoreScale multiplies query·key.
-func (c Decoder) scoreScale() float64 {
+// QueryScale multiplies query·key.
+func (c Decoder) QueryScale() float64 {
 	if c.ScoreScale != 0 {
 		return c.ScoreScale
 	}

@@ -23,7 +23,7 @@ func (c Decoder) blockParameters(layer int) []Param {
 	for _, projection := range []struct {
 		name  string
 		heads int
-	}{{"Q", c.Heads}, {"K", c.kvHeads()}, {"V", c.kvHeads()}} {
+	}{{"Q", c.Heads}, {"K", c.KeyHeads()}, {"V", c.KeyHeads()}} {
 		list = append(list,
 			at("attn.W_"+projection.name, projection.heads, c.DModel, c.DHead),
 			at("attn.b_"+projection.name, projection.heads, c.DHead))

@@ -1,0 +1,156 @@
+package models
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/neuron2graph/neuron2graph/models/kernels"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
+)
+
+// layerWeights are one layer's parameters as package kernels takes them. Each part is read when it is first needed: the
+// layer of a site never needs its out.
+type layerWeights struct {
+	attention func() (*attentionWeights, error)
+	in        func() (*inWeights, error)
+	out       func() (*kernels.Matrix, error)
+}
+
+// attentionWeights are the norm before attention and its projections. Keys and values of a row lie beside each other.
+type attentionWeights struct {
+	norm             normWeights
+	query, keyValues *kernels.Matrix
+	out              *kernels.Matrix
+}
+
+// inWeights are the norm before the MLP and the way into it; linear is nil where the MLP is not gated.
+type inWeights struct {
+	norm        normWeights
+	pre, linear *kernels.Matrix
+}
+
+// normWeights are a norm's weight and bias, nil where it has none.
+type normWeights struct{ weight, bias []float32 }
+
+// embeddings are the tables of tokens and of positions, nil where there is none. They lie in the backend's memory, which
+// programs use too.
+type embeddings struct{ tokens, positions []float32 }
+
+// newLayerWeights prepares reading.
+func newLayerWeights(c Config, w *weights) []layerWeights {
+	layers := make([]layerWeights, c.Layers)
+	for l := range layers {
+		layers[l] = layerWeights{
+			attention: sync.OnceValues(func() (*attentionWeights, error) { return w.attention(c, l) }),
+			in:        sync.OnceValues(func() (*inWeights, error) { return w.in(c, l) }),
+			out: sync.OnceValues(func() (*kernels.Matrix, error) {
+				return w.pack(c.DMLP, projection{transformer.BlockName(l, "mlp.W_out"), transformer.BlockName(l, "mlp.b_out")})
+			}),
+		}
+	}
+	return layers
+}
+
+func (w *weights) embeddings() (embeddings, error) {
+	tokens, err := w.shared("embed.W_E")
+	if err != nil {
+		return embeddings{}, err
+	}
+	positions, err := w.shared("pos_embed.W_pos")
+	return embeddings{tokens, positions}, err
+}
+
+func (w *weights) attention(c Config, layer int) (*attentionWeights, error) {
+	name := func(part string) string { return transformer.BlockName(layer, part) }
+	norm, err := w.norm(name("ln1"))
+	if err != nil {
+		return nil, err
+	}
+	query, err := w.pack(c.DModel, projection{name("attn.W_Q"), name("attn.b_Q")})
+	if err != nil {
+		return nil, err
+	}
+	keyValues, err := w.pack(c.DModel, projection{name("attn.W_K"), name("attn.b_K")}, projection{name("attn.W_V"), name("attn.b_V")})
+	if err != nil {
+		return nil, err
+	}
+	out, err := w.pack(c.Heads*c.DHead, projection{name("attn.W_O"), name("attn.b_O")})
+	return &attentionWeights{norm, query, keyValues, out}, err
+}
+
+func (w *weights) in(c Config, layer int) (*inWeights, error) {
+	name := func(part string) string { return transformer.BlockName(layer, part) }
+	norm, err := w.norm(name("ln2"))
+	if err != nil {
+		return nil, err
+	}
+	in, err := w.pack(c.DModel, projection{name("mlp.W_in"), name("mlp.b_in")})
+	if err != nil || !c.Gated {
+		return &inWeights{norm, in, nil}, err
+	}
+	gate, err := w.pack(c.DModel, projection{name("mlp.W_gate"), name("mlp.b_gate")})
+	return &inWeights{norm, gate, in}, err
+}
+
+func (w *weights) norm(name string) (n normWeights, err error) {
+	if n.weight, err = w.values(name + ".w"); err != nil {
+		return n, err
+	}
+	n.bias, err = w.values(name + ".b")
+	return n, err
+}
+
+// projection names the parameters of a dense layer.
+type projection struct{ weight, bias string }
+
+// pack reads dense layers that share their input of width in.
+func (w *weights) pack(in int, projections ...projection) (*kernels.Matrix, error) {
+	var layers []kernels.Dense
+	for _, p := range projections {
+		weight, err := w.values(p.weight)
+		if err != nil {
+			return nil, err
+		}
+		if weight == nil {
+			return nil, fmt.Errorf("the model has no parameter %q", p.weight)
+		}
+		bias, err := w.values(p.bias)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, kernels.Dense{Weight: weight, Bias: bias, Out: len(weight) / in})
+	}
+	return kernels.Pack(in, layers...), nil
+}
+
+// values reads a parameter into memory of its own; nil is one that the model lacks.
+func (w *weights) values(name string) ([]float32, error) {
+	v, ok := w.layout(name)
+	if !ok {
+		return nil, nil
+	}
+	if err := v.check(w.files); err != nil {
+		return nil, fmt.Errorf("load weights: %w", err)
+	}
+	values := make([]float32, size(v.shape))
+	if err := v.read(w.files, values); err != nil {
+		return nil, fmt.Errorf("load weights: %w", err)
+	}
+	return values, nil
+}
+
+// shared is a parameter's values where a backend of the processor holds them; nil is one that the model lacks.
+func (w *weights) shared(name string) ([]float32, error) {
+	if _, ok := w.layout(name); !ok {
+		return nil, nil
+	}
+	buffers, err := w.buffers([]string{name})
+	if err != nil {
+		return nil, err
+	}
+	flat, err := buffers[0].Data()
+	if err != nil {
+		return nil, fmt.Errorf("load weights: %w", err)
+	}
+	return flat.([]float32), nil
+}
