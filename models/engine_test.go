@@ -2,20 +2,24 @@ package models_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // randomPrompts makes a mixture as the method asks it: texts of all lengths, masked variants of some, truncations.
 func randomPrompts(m *models.Causal, rng *rand.Rand, n int) [][]int {
 	longest := min(m.ContextLength(), 200)
+	bos := max(m.BOS(), 0) // without a tokenizer any
 	var prompts [][]int
 	for len(prompts) < n {
-		ids := []int{m.BOS()}
+		ids := []int{bos}
 		for range rng.IntN(longest) {
 			ids = append(ids, rng.IntN(m.Config().DVocab))
 			if rng.IntN(12) == 0 {
@@ -36,42 +40,98 @@ func randomPrompts(m *models.Causal, rng *rand.Rand, n int) [][]int {
 	return prompts
 }
 
-// A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass.
+// smallModels writes a random model of every family that has no golden values.
+func smallModels(t *testing.T) map[string]string {
+	t.Helper()
+	llama := func(family string, window, biases bool) string {
+		return writeModel(t, fmt.Sprintf(smallLlama, family, window), randomTensors(llamaTensors(biases), 6))
+	}
+	plain := slices.DeleteFunc(llamaTensors(false), func(p transformer.Param) bool { return strings.Contains(p.Name, "norm") })
+	return map[string]string{
+		"opt":     writeModel(t, smallOPT, randomTensors(optTensors(), 7)),
+		"llama":   llama("llama", false, false),
+		"mistral": llama("mistral", true, false),
+		"qwen2":   llama("qwen2", true, true),
+		"olmo":    writeModel(t, fmt.Sprintf(smallLlama, "olmo", false), randomTensors(plain, 8)),
+	}
+}
+
+// A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass: of every
+// family, at every hook of every layer, by package kernels and by compiled programs.
 func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
-	ctx := context.Background()
+	folders := smallModels(t)
 	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) {
-			m := openGolden(t, name)
-			rng := rand.New(rand.NewPCG(1, 2))
-			prompts := randomPrompts(m, rng, 100)
-			for layer := range m.Config().Layers {
-				index := rng.IntN(m.Config().DMLP)
-				together, err := m.Activations(ctx, layer, "", index, prompts, nil)
+		folders[name] = golden(name)
+	}
+	for name, folder := range folders {
+		for _, programs := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s programs %v", name, programs), func(t *testing.T) {
+				m, err := models.Open(folder, models.Options{Backend: "go"})
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, i := range rng.Perm(len(prompts))[:15] {
-					alone, err := m.Activations(ctx, layer, "", index, prompts[i:i+1], nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !slices.Equal(alone[0], together[i]) {
-						t.Fatalf("layer %d: a prompt of %d tokens gives\n%v alone,\n%v among others", layer, len(prompts[i]), alone[0], together[i])
-					}
+				defer m.Close()
+				if programs {
+					m.OnPrograms()
 				}
-				i := rng.IntN(len(prompts))
-				cache, err := m.RunWithCache(ctx, prompts[i])
-				if err != nil {
-					t.Fatal(err)
-				}
-				plain := cache.Values["blocks."+string(rune('0'+layer))+".mlp."+m.DefaultHook()]
-				for p, got := range together[i] {
-					if !near(got, plain[p][index]) {
-						t.Fatalf("layer %d, position %d: %g in a batch, %g in a plain pass", layer, p, got, plain[p][index])
+				rng := rand.New(rand.NewPCG(1, 2))
+				prompts := randomPrompts(m, rng, 60)
+				for layer := range m.Config().Layers {
+					for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
+						checkActivations(t, m, rng, layer, hook, prompts)
 					}
 				}
+			})
+		}
+	}
+}
+
+// checkActivations compares a call for all prompts with calls for one, and with a pass through the whole model.
+func checkActivations(t *testing.T, m *models.Causal, rng *rand.Rand, layer int, hook string, prompts [][]int) {
+	t.Helper()
+	index := rng.IntN(m.Config().DMLP)
+	together, err := m.Activations(t.Context(), layer, hook, index, prompts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range rng.Perm(len(prompts))[:5] {
+		alone, err := m.Activations(t.Context(), layer, hook, index, prompts[i:i+1], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(alone[0], together[i]) {
+			t.Fatalf("%s of layer %d: a prompt of %d tokens gives\n%v alone,\n%v among others", hook, layer, len(prompts[i]), alone[0], together[i])
+		}
+		positions := [][]int{{rng.IntN(len(prompts[i])), rng.IntN(len(prompts[i]))}}
+		some, err := m.Activations(t.Context(), layer, hook, index, prompts[i:i+1], positions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, p := range positions[0] {
+			if some[0][k] != together[i][p] {
+				t.Fatalf("%s of layer %d: %g at position %d of %d asked alone, %g among all", hook, layer, some[0][k], p, len(prompts[i]), together[i][p])
 			}
-		})
+		}
+	}
+	i := rng.IntN(len(prompts))
+	cache, err := m.RunWithCache(t.Context(), prompts[i])
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := m.LayerActivations(t.Context(), layer, hook, prompts[i:i+1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := cache.Values[transformer.BlockName(layer, "mlp."+hook)]
+	for p, got := range together[i] {
+		if !near(got, plain[p][index]) {
+			t.Fatalf("%s of layer %d, position %d: %g in a batch, %g in a plain pass", hook, layer, p, got, plain[p][index])
+		}
+		for n, got := range all[0][p] {
+			if !near(got, plain[p][n]) {
+				t.Fatalf("%s of layer %d, position %d: neuron %d is %g, in a plain pass %g", hook, layer, p, n, got, plain[p][n])
+			}
+		}
 	}
 }
 

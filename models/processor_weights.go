@@ -105,22 +105,37 @@ type projection struct{ weight, bias string }
 
 // pack reads dense layers that share their input of width in.
 func (w *weights) pack(in int, projections ...projection) (*kernels.Matrix, error) {
-	var layers []kernels.Dense
+	out := 0
 	for _, p := range projections {
-		weight, err := w.values(p.weight)
-		if err != nil {
-			return nil, err
-		}
-		if weight == nil {
+		v, ok := w.layout(p.weight)
+		if !ok {
 			return nil, fmt.Errorf("the model has no parameter %q", p.weight)
 		}
+		out += size(v.shape) / in
+	}
+	m := kernels.NewMatrix(in, out)
+	first := 0
+	for _, p := range projections {
+		v, _ := w.layout(p.weight)
 		bias, err := w.values(p.bias)
 		if err != nil {
 			return nil, err
 		}
-		layers = append(layers, kernels.Dense{Weight: weight, Bias: bias, Out: len(weight) / in})
+		width := size(v.shape) / in
+		// Memory used again and again: as garbage it would count with the model, matrix after matrix.
+		block, ok := w.unpacked.Get().(*[]float32)
+		if !ok || cap(*block) < in*width {
+			block = new(make([]float32, in*width))
+		}
+		err = w.read(v, (*block)[:in*width])
+		m.Set(first, width, (*block)[:in*width], bias)
+		w.unpacked.Put(block)
+		if err != nil {
+			return nil, err
+		}
+		first += width
 	}
-	return kernels.Pack(in, layers...), nil
+	return m, nil
 }
 
 // values reads a parameter into memory of its own; nil is one that the model lacks.
@@ -129,14 +144,20 @@ func (w *weights) values(name string) ([]float32, error) {
 	if !ok {
 		return nil, nil
 	}
-	if err := v.check(w.files); err != nil {
-		return nil, fmt.Errorf("load weights: %w", err)
-	}
 	values := make([]float32, size(v.shape))
-	if err := v.read(w.files, values); err != nil {
-		return nil, fmt.Errorf("load weights: %w", err)
+	return values, w.read(v, values)
+}
+
+// read fills dst, of the view's size.
+func (w *weights) read(v view, dst []float32) error {
+	err := v.check(w.files)
+	if err == nil {
+		err = v.read(w.files, dst)
 	}
-	return values, nil
+	if err != nil {
+		return fmt.Errorf("load weights: %w", err)
+	}
+	return nil
 }
 
 // shared is a parameter's values where a backend of the processor holds them; nil is one that the model lacks.

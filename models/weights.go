@@ -19,6 +19,8 @@ type weights struct {
 
 	mu     sync.Mutex
 	loaded map[string]func() (compute.Buffer, error)
+
+	unpacked sync.Pool // of *[]float32, where a matrix lies before package kernels packs it
 }
 
 func newWeights(backend compute.Backend, files safetensors.Weights, l layout) *weights {

@@ -2,7 +2,7 @@
 // a path of rows, norms and activation functions, on flat float32 slices in row-major order.
 //
 // It exists because the pure Go backend of GoMLX runs all but matrix products one element at a time, and keeps each
-// product's result in memory between any two operations. Here a dense layer's weight is packed once ([Pack]), and its
+// product's result in memory between any two operations. Here a dense layer's weight is packed once ([NewMatrix]), and its
 // inner loop is written in assembly for AVX2; everything else uses the vectors of simd/archsimd where the program is built
 // with GOEXPERIMENT=simd. On other processors the same functions run as plain Go.
 //

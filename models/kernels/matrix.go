@@ -13,36 +13,24 @@ type Matrix struct {
 	bias    []float32 // [⌈out/tileColumns⌉, tileColumns]
 }
 
-// Dense is a weight [in, out] in row-major order and a bias [out], nil for none.
-type Dense struct {
-	Weight []float32
-	Bias   []float32
-	Out    int
+// NewMatrix returns a matrix of zeros, to be filled by [Matrix.Set].
+func NewMatrix(in, out int) *Matrix {
+	panels := (out + tileColumns - 1) / tileColumns
+	return &Matrix{in, out, make([]float32, panels*in*tileColumns), make([]float32, panels*tileColumns)}
 }
 
-// Pack packs layers that read the same input; their outputs lie beside each other.
-func Pack(in int, layers ...Dense) *Matrix {
-	m := &Matrix{in: in}
-	for _, layer := range layers {
-		m.out += layer.Out
-	}
-	panels := (m.out + tileColumns - 1) / tileColumns
-	m.panels = make([]float32, panels*in*tileColumns)
-	m.bias = make([]float32, panels*tileColumns)
-	first := 0
-	for _, layer := range layers {
-		copy(m.bias[first:], layer.Bias)
-		for from := 0; from < layer.Out; {
-			panel, lane := (first+from)/tileColumns, (first+from)%tileColumns
-			n := min(tileColumns-lane, layer.Out-from)
-			for k := range in {
-				copy(m.panels[(panel*in+k)*tileColumns+lane:][:n], layer.Weight[k*layer.Out+from:])
-			}
-			from += n
+// Set packs a weight [in, width] in row-major order, and its bias [width] or nil, as the columns from first on. Layers
+// that read the same input can so be made one.
+func (m *Matrix) Set(first, width int, weight, bias []float32) {
+	copy(m.bias[first:], bias)
+	for from := 0; from < width; {
+		panel, lane := (first+from)/tileColumns, (first+from)%tileColumns
+		n := min(tileColumns-lane, width-from)
+		for k := range m.in {
+			copy(m.panels[(panel*m.in+k)*tileColumns+lane:][:n], weight[k*width+from:])
 		}
-		first += layer.Out
+		from += n
 	}
-	return m
 }
 
 // In is the width of the input.

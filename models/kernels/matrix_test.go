@@ -20,30 +20,31 @@ func TestMul(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		in, rows := 1+rng.IntN(200), 1+rng.IntN(40)
-		layers := []Dense{{Out: 1 + rng.IntN(60)}, {Out: 1 + rng.IntN(40)}}
-		for i := range layers {
-			layers[i].Weight = randoms(rng, in*layers[i].Out)
-		}
-		layers[1].Bias = randoms(rng, layers[1].Out)
+		widths := [2]int{1 + rng.IntN(60), 1 + rng.IntN(40)}
 		x := randoms(rng, rows*in)
-		m := Pack(in, layers...)
-		if m.In() != in || m.Out() != layers[0].Out+layers[1].Out {
-			t.Fatalf("packed to [%d, %d]", m.In(), m.Out())
+		m := NewMatrix(in, widths[0]+widths[1])
+		var weights, biases [2][]float32
+		for i, first := range []int{0, widths[0]} {
+			weights[i] = randoms(rng, in*widths[i])
+			if i > 0 {
+				biases[i] = randoms(rng, widths[i])
+			}
+			m.Set(first, widths[i], weights[i], biases[i])
 		}
 		got := make([]float32, rows*m.Out())
 		m.Mul(got, x, rows)
 		for row := range rows {
 			for c := range m.Out() {
-				layer, column := layers[0], c
-				if c >= layers[0].Out {
-					layer, column = layers[1], c-layers[0].Out
+				layer, column := 0, c
+				if c >= widths[0] {
+					layer, column = 1, c-widths[0]
 				}
 				want := 0.0
-				if layer.Bias != nil {
-					want = float64(layer.Bias[column])
+				if biases[layer] != nil {
+					want = float64(biases[layer][column])
 				}
 				for k := range in {
-					want += float64(x[row*in+k]) * float64(layer.Weight[k*layer.Out+column])
+					want += float64(x[row*in+k]) * float64(weights[layer][k*widths[layer]+column])
 				}
 				if diff := math.Abs(float64(got[row*m.Out()+c]) - want); diff > 1e-4 {
 					t.Fatalf("%d rows of %d: element %d, %d is %g away", rows, in, row, c, diff)
@@ -85,7 +86,8 @@ func TestTileGeneric(t *testing.T) {
 func BenchmarkMul(b *testing.B) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	const rows, in, out = 96, 768, 3072
-	m := Pack(in, Dense{Weight: randoms(rng, in*out), Out: out})
+	m := NewMatrix(in, out)
+	m.Set(0, out, randoms(rng, in*out), nil)
 	x, dst := randoms(rng, rows*in), make([]float32, rows*out)
 	for b.Loop() {
 		m.Mul(dst, x, rows)
