@@ -8,15 +8,30 @@ import (
 // llama lists the models of Llama's kin whose tokenizers are byte-level BPE.
 func llama() []Model {
 	var list []Model
+	const short, long = 32768, 131072
 	for _, m := range []struct {
-		size         string
-		layers, dMLP int
-	}{{"0.5B", 24, 2816}, {"1.8B", 24, 5504}, {"4B", 40, 6912}, {"7B", 32, 11008}, {"14B", 40, 13696}} {
-		for _, chat := range []string{"", "-Chat"} {
-			name := "Qwen1.5-" + m.size + chat
+		size                  string
+		layers, dMLP          int
+		context, tunedContext int
+		version, tuned        string
+	}{
+		{"0.5B", 24, 2816, short, short, "1.5", "-Chat"}, {"1.8B", 24, 5504, short, short, "1.5", "-Chat"},
+		{"4B", 40, 6912, short, short, "1.5", "-Chat"}, {"7B", 32, 11008, short, short, "1.5", "-Chat"},
+		{"14B", 40, 13696, short, short, "1.5", "-Chat"},
+		{"0.5B", 24, 4864, long, short, "2", "-Instruct"}, {"1.5B", 28, 8960, long, short, "2", "-Instruct"},
+		{"7B", 28, 18944, long, short, "2", "-Instruct"},
+		{"0.5B", 24, 4864, short, short, "2.5", "-Instruct"}, {"1.5B", 28, 8960, long, short, "2.5", "-Instruct"},
+		{"3B", 36, 11008, short, short, "2.5", "-Instruct"}, {"7B", 28, 18944, long, short, "2.5", "-Instruct"},
+		{"14B", 48, 13824, long, short, "2.5", "-Instruct"},
+	} {
+		for _, suffix := range []string{"", m.tuned} {
+			name, context := "Qwen"+m.version+"-"+m.size+suffix, m.context
+			if suffix != "" {
+				context = m.tunedContext
+			}
 			list = append(list, Model{
 				Name: name, Repo: "Qwen/" + name, Family: "qwen2", BOS: endOfText,
-				Layers: m.layers, DMLP: m.dMLP, Context: 32768, Hook: hookPost,
+				Layers: m.layers, DMLP: m.dMLP, Context: context, Hook: hookPost,
 			})
 		}
 	}
@@ -87,7 +102,7 @@ func refused(name string) string {
 
 // refusedOwners are those whose repositories TransformerLens means by the names in refusals.
 var refusedOwners = []string{"neelnanda", "arthurconmy", "eleutherai", "baidicoot", "huggyllama", "meta-llama", "codellama",
-	"mistralai", "01-ai", "google", "microsoft", "bigscience", "bigcode", "qwen", "google-t5"}
+	"mistralai", "01-ai", "google", "microsoft", "bigscience", "bigcode", "qwen", "google-t5", "stabilityai", "deepseek-ai"}
 
 // refusals give a reason for names that begin alike, in lower case and without the owner.
 var refusals = []struct{ prefix, reason string }{
@@ -100,12 +115,21 @@ var refusals = []struct{ prefix, reason string }{
 	{"yi-6b", sentencePiece}, {"yi-34b", sentencePiece}, {"gemma", sentencePiece}, {"phi-3", sentencePiece},
 	{"bloom", "its attention is biased by distance (ALiBi), which is not supported"},
 	{"santacoder", "its code is not part of Hugging Face's library, and its family is not supported"},
+	{"llama-3.", stretched}, {"deepseek-r1-distill-llama", stretched},
+	{"mistral-nemo", tekken}, {"mistral-small", tekken},
+	{"qwen3", "its queries and keys are normalised, which is not supported: Qwen1.5, 2 and 2.5 can be opened"},
+	{"medgemma", sentencePiece},
+	{"stablelm-2", stableLM}, {"stablelm-3b", stableLM}, {"stablelm-zephyr", stableLM}, {"stable-code", stableLM},
 	{"qwen-", "its code is not part of Hugging Face's library: Qwen1.5 and later can be opened"},
 	{"phi-1", "the Phi family is not supported"}, {"phi-2", "the Phi family is not supported"},
+	{"phi-4", "the Phi family is not supported"},
 	{"t5-", "it is an encoder-decoder, but the method needs a causal model"},
 }
 
 const (
 	noNeurons     = "it is attention-only: it has no MLP, hence no neurons to explain"
-	sentencePiece = "its tokenizer is a SentencePiece one, which is not supported: Qwen1.5 and Meta-Llama-3 have byte-level ones"
+	sentencePiece = "its tokenizer is a SentencePiece one, which is not supported: Qwen and Meta-Llama-3 have byte-level ones"
+	stretched     = "its rotary positions are stretched (rope_scaling), which is not supported: Meta-Llama-3 can be opened"
+	tekken        = "its tokenizer splits texts by a pattern that is not supported: Qwen and Meta-Llama-3 have others"
+	stableLM      = "the StableLM family is not supported, but its first models, stablelm-base-alpha and stablelm-tuned-alpha, are"
 )

@@ -93,6 +93,19 @@ func TestLookup(t *testing.T) {
 		{"pythia-350m-deduped", "EleutherAI/pythia-410m-deduped", "gpt_neox", "hook_post", 24, 4096, 2048},
 		{"EleutherAI/pythia-13b-v0", "EleutherAI/pythia-12b-v0", "gpt_neox", "hook_post", 36, 20480, 2048},
 		{"opt", "facebook/opt-125m", "opt", "hook_post", 12, 3072, 2048},
+		{"solu-12l-old", "NeelNanda/SoLU_12L_v23_old", "transformer_lens", "hook_mid", 12, 6144, 1024},
+		{"gelu-4l-c4-code", "NeelNanda/GELU_4L512W_C4_Code", "transformer_lens", "hook_post", 4, 2048, 1024},
+		{"distilgpt2", "distilbert/distilgpt2", "gpt2", "hook_post", 6, 3072, 1024},
+		{"stablelm-base-7b", "stabilityai/stablelm-base-alpha-7b", "gpt_neox", "hook_post", 16, 24576, 4096},
+		{"tiny-stories-1M", "roneneldan/TinyStories-1M", "gpt_neo", "hook_post", 8, 256, 2048},
+		{"opt-13b", "facebook/opt-13b", "opt", "hook_post", 40, 20480, 2048},
+		{"qwen1.5-0.5b-chat", "Qwen/Qwen1.5-0.5B-Chat", "qwen2", "hook_post", 24, 2816, 32768},
+		{"qwen2-1.5b", "Qwen/Qwen2-1.5B", "qwen2", "hook_post", 28, 8960, 131072},
+		{"qwen2-1.5b-instruct", "Qwen/Qwen2-1.5B-Instruct", "qwen2", "hook_post", 28, 8960, 32768},
+		{"qwen2.5-0.5b", "Qwen/Qwen2.5-0.5B", "qwen2", "hook_post", 24, 4864, 32768},
+		{"qwen2.5-14b-instruct", "Qwen/Qwen2.5-14B-Instruct", "qwen2", "hook_post", 48, 13824, 32768},
+		{"meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B", "llama", "hook_post", 32, 14336, 8192},
+		{"bert-large-cased", "google-bert/bert-large-cased", "bert", "", 24, 4096, 512},
 		{"distilbert-base-uncased", "distilbert/distilbert-base-uncased", "distilbert", "", 6, 3072, 512},
 		{"bert-base-uncased", "google-bert/bert-base-uncased", "bert", "", 12, 3072, 512},
 	} {
@@ -119,7 +132,8 @@ func TestLookupElsewhere(t *testing.T) {
 	if m, err = registry.Lookup("solu-1l"); err != nil || len(m.Parts()) != 2 || m.Revision != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
-	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "Llama-2-7b-chat", "mistralai/Mistral-7B-v0.1", "t5-small"} {
+	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "Llama-2-7b-chat", "mistralai/Mistral-7B-v0.1", "t5-small",
+		"attn-only-demo", "redwood_attn_2l", "meta-llama/Llama-3.2-1B", "qwen3-0.6b", "Qwen/Qwen3-8B", "mistral-nemo-base-2407", "phi-4", "stablelm-2-1.6b", "gemma-3-1b-it"} {
 		if m, err := registry.Lookup(ref); err != nil || m.Refused == "" {
 			t.Errorf("%s: %+v, error %v", ref, m, err)
 		}
