@@ -56,34 +56,41 @@ func smallModels(t *testing.T) map[string]string {
 	}
 }
 
-// A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass: of every
-// family, at every hook of every layer, by package kernels and by compiled programs.
-func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
+// eachModel runs a test with a model of every family, once by package kernels and once by compiled programs.
+func eachModel(t *testing.T, test func(t *testing.T, m *models.Causal)) {
 	folders := smallModels(t)
 	for _, name := range causalGolden {
 		folders[name] = golden(name)
 	}
 	for name, folder := range folders {
-		for _, programs := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s programs %v", name, programs), func(t *testing.T) {
+		for _, way := range []string{"kernels", "programs"} {
+			t.Run(name+" by "+way, func(t *testing.T) {
 				m, err := models.Open(folder, models.Options{Backend: "go"})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer m.Close()
-				if programs {
+				if way == "programs" {
 					m.OnPrograms()
 				}
-				rng := rand.New(rand.NewPCG(1, 2))
-				prompts := randomPrompts(m, rng, 60)
-				for layer := range m.Config().Layers {
-					for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
-						checkActivations(t, m, rng, layer, hook, prompts)
-					}
-				}
+				test(t, m)
 			})
 		}
 	}
+}
+
+// A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass: of every
+// family, at every hook of every layer.
+func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
+	eachModel(t, func(t *testing.T, m *models.Causal) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		prompts := randomPrompts(m, rng, 60)
+		for layer := range m.Config().Layers {
+			for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
+				checkActivations(t, m, rng, layer, hook, prompts)
+			}
+		}
+	})
 }
 
 // checkActivations compares a call for all prompts with calls for one, and with a pass through the whole model.
@@ -208,37 +215,34 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestScanAgreesWithActivations(t *testing.T) {
 	ctx := context.Background()
-	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) {
-			m := openGolden(t, name)
-			windows := randomPrompts(m, rand.New(rand.NewPCG(8, 9)), 30)
-			windows = slices.DeleteFunc(windows, func(ids []int) bool { return len(ids) < 2 })
-			layers := []int{m.Config().Layers - 1, 0}
-			highest, where, err := m.Scan(ctx, layers, "", windows)
+	eachModel(t, func(t *testing.T, m *models.Causal) {
+		windows := randomPrompts(m, rand.New(rand.NewPCG(8, 9)), 30)
+		windows = slices.DeleteFunc(windows, func(ids []int) bool { return len(ids) < 2 })
+		layers := []int{m.Config().Layers - 1, 0}
+		highest, where, err := m.Scan(ctx, layers, "", windows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l, layer := range layers {
+			all, err := m.LayerActivations(ctx, layer, "", windows)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for l, layer := range layers {
-				all, err := m.LayerActivations(ctx, layer, "", windows)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i, rows := range all {
-					for n := range rows[0] {
-						p := where[l][i][n]
-						if p < 1 || int(p) >= len(rows) || !near(rows[p][n], highest[l][i][n]) {
-							t.Fatalf("layer %d, window %d, neuron %d: %g at %d of %d", layer, i, n, highest[l][i][n], p, len(rows))
-						}
-						for q := 1; q < len(rows); q++ {
-							if rows[q][n] > highest[l][i][n] && !near(rows[q][n], highest[l][i][n]) {
-								t.Fatalf("layer %d, window %d, neuron %d: %g at %d exceeds the maximum %g", layer, i, n, rows[q][n], q, highest[l][i][n])
-							}
+			for i, rows := range all {
+				for n := range rows[0] {
+					p := where[l][i][n]
+					if p < 1 || int(p) >= len(rows) || !near(rows[p][n], highest[l][i][n]) {
+						t.Fatalf("layer %d, window %d, neuron %d: %g at %d of %d", layer, i, n, highest[l][i][n], p, len(rows))
+					}
+					for q := 1; q < len(rows); q++ {
+						if rows[q][n] > highest[l][i][n] && !near(rows[q][n], highest[l][i][n]) {
+							t.Fatalf("layer %d, window %d, neuron %d: %g at %d exceeds the maximum %g", layer, i, n, rows[q][n], q, highest[l][i][n])
 						}
 					}
 				}
 			}
-		})
-	}
+		}
+	})
 }
 
 func TestCancel(t *testing.T) {

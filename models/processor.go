@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/neuron2graph/neuron2graph/models/kernels"
+	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // processor runs forests of texts with package kernels instead of a compiled program: what the engine uses where the
@@ -44,6 +45,7 @@ type pass struct {
 	x        []float32 // the residual stream, [row, d_model]
 	cos, sin []float32 // of rotary positions, [position, dims/2]
 	workers  []*worker
+	watch    watcher
 }
 
 // keyValues are the keys and values of a layer: at[row] is the place of a row's, nil where that is the row itself.
@@ -65,9 +67,17 @@ type worker struct {
 // enters the MLP.
 type visitor func(w *worker, at, count int)
 
+// watcher is told of count rows of a pass, from row from on, at a place of a layer's MLP: w.pre is [count, d_mlp].
+type watcher func(w *worker, layer int, hook string, from, count int)
+
 // run takes the forest to the MLP of a layer and shows it the rows asked, in parts, several at a time.
 func (p *processor) run(ctx context.Context, forest *group, layer int, asked []int32, visit visitor) error {
-	r := &pass{processor: p, ctx: ctx, forest: forest}
+	return p.runWatched(ctx, forest, layer, nil, asked, visit)
+}
+
+// runWatched is run, and tells watch of all rows at the places of the MLPs before that of the layer.
+func (p *processor) runWatched(ctx context.Context, forest *group, layer int, watch watcher, asked []int32, visit visitor) error {
+	r := &pass{processor: p, ctx: ctx, forest: forest, watch: watch}
 	for range p.workers {
 		w, ok := p.idle.Get().(*worker)
 		if !ok {
@@ -256,7 +266,11 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 			kernels.Add(x, w.out[:n*d])
 			r.norm(w.normed, x, n, in.norm)
 		}
-		r.mlp(w, in, n)
+		r.mlp(w, in, n, func(hook string) {
+			if r.watch != nil {
+				r.watch(w, l, hook, from, n)
+			}
+		})
 		out.Mul(w.out, w.pre, n)
 		kernels.Add(x, w.out[:n*d])
 		r.keyValues(w, following, x, rows[from:to], next.values[from*width:])
@@ -330,27 +344,26 @@ func (kv *keyValues) place(row int32) int32 {
 	return kv.at[row]
 }
 
-// mid computes hook_mid of the n rows in w.normed to w.pre.
-func (p *processor) mid(w *worker, weights *inWeights, n int) {
+// mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and calls at for each
+// place on the way while w.pre holds its values.
+func (p *processor) mlp(w *worker, weights *inWeights, n int, at func(hook string)) {
 	width := p.config.DMLP
 	weights.pre.Mul(w.pre, w.normed, n)
-	for at := 0; at < n*width; at += width {
-		p.activate(w.pre[at:at+width], w.scratch)
+	at(transformer.HookPre)
+	for row := 0; row < n*width; row += width {
+		p.activate(w.pre[row:row+width], w.scratch)
 	}
 	if weights.linear != nil {
 		weights.linear.Mul(w.linear, w.normed, n)
 		kernels.Mul(w.pre[:n*width], w.linear[:n*width])
 	}
-}
-
-// mlp computes hook_post of the n rows in w.normed to w.pre.
-func (p *processor) mlp(w *worker, weights *inWeights, n int) {
-	p.mid(w, weights, n)
-	if width := p.config.DMLP; p.config.NormalizedMLP() {
-		for at := 0; at < n*width; at += width {
-			kernels.LayerNorm(w.pre[at:at+width], w.pre[at:at+width], nil, nil, p.config.Epsilon)
+	at(transformer.HookMid)
+	if p.config.NormalizedMLP() {
+		for row := 0; row < n*width; row += width {
+			kernels.LayerNorm(w.pre[row:row+width], w.pre[row:row+width], nil, nil, p.config.Epsilon)
 		}
 	}
+	at(transformer.HookPost)
 }
 
 // activate applies the activation function to a row.

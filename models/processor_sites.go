@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"math"
 	"slices"
+	"sync"
 
 	"github.com/neuron2graph/neuron2graph/models/kernels"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
@@ -21,36 +23,34 @@ func (p *processor) column(ctx context.Context, forest *group, layer int, hook s
 	return values, err
 }
 
-// neuron computes one neuron of the rows in w.normed. A soft-max looks at all neurons of a row; any other activation
-// function at its own.
+// neuron computes one neuron of the rows in w.normed. The soft-max of a SoLU looks at all neurons of a row, any other
+// activation function at its own.
 func (p *processor) neuron(values []float32, w *worker, weights *inWeights, hook string, index int) {
 	n, width := len(values), p.config.DMLP
-	wide := p.config.Activation == "solu" || p.config.Activation == "solu_ln"
+	solu := p.config.Activation == "solu" || p.config.Activation == "solu_ln"
 	switch {
 	case hook == transformer.HookPre:
 		weights.pre.Column(values, w.normed, n, index)
-	case hook == transformer.HookPost && p.config.NormalizedMLP():
-		p.mlp(w, weights, n)
-		for row := range values {
-			values[row] = w.pre[row*width+index]
-		}
-	case wide && weights.linear == nil:
+	case hook == transformer.HookPost && p.config.NormalizedMLP() || solu && p.config.Gated:
+		p.mlp(w, weights, n, func(reached string) {
+			if reached == hook {
+				for row := range values {
+					values[row] = w.pre[row*width+index]
+				}
+			}
+		})
+	case solu:
 		weights.pre.Mul(w.pre, w.normed, n)
 		for row := range values {
 			values[row] = kernels.SoLUAt(w.pre[row*width:(row+1)*width], w.scratch, index)
 		}
-	case wide:
-		p.mid(w, weights, n)
-		for row := range values {
-			values[row] = w.pre[row*width+index]
-		}
 	default:
 		weights.pre.Column(values, w.normed, n, index)
 		for row := range values {
-			// One by one: the vectors' last bit is not that of the rest behind them.
+			// One by one, as the last bit of an element depends on whether it is in a whole vector.
 			p.activate(values[row:row+1], w.scratch[:1])
 		}
-		if weights.linear != nil {
+		if p.config.Gated {
 			weights.linear.Column(w.out, w.normed, n, index)
 			kernels.Mul(values, w.out[:n])
 		}
@@ -66,91 +66,73 @@ func (p *processor) all(ctx context.Context, forest *group, layer int, hook stri
 	}
 	width := p.config.DMLP
 	err = p.run(ctx, forest, layer, asked, func(w *worker, at, n int) {
-		switch hook {
-		case transformer.HookPre:
-			weights.pre.Mul(w.pre, w.normed, n)
-		case transformer.HookMid:
-			p.mid(w, weights, n)
-		default:
-			p.mlp(w, weights, n)
-		}
-		for row := range n {
-			values[at+row] = slices.Clone(w.pre[row*width : (row+1)*width])
-		}
+		p.mlp(w, weights, n, func(reached string) {
+			if reached == hook {
+				for row := range n {
+					values[at+row] = slices.Clone(w.pre[row*width : (row+1)*width])
+				}
+			}
+		})
 	})
 	return values, err
 }
 
-// onProcessor answers [engine.activations] without programs.
-func (e *engine) onProcessor(ctx context.Context, layer int, hook string, requests []request) ([][]float32, error) {
-	result := make([][]float32, len(requests))
-	return result, e.forests(ctx, requests, func(g *group) error {
-		asked, place := g.asked(requests)
-		values, err := e.processor.column(ctx, g, layer, hook, int(g.index[0]), asked)
-		if err != nil {
-			return err
+// maxima finds the highest activation of every neuron of some layers in each window, and the first position that has it,
+// BOS's left out, as [Causal.Scan] answers them: [layer][window][neuron].
+func (p *processor) maxima(ctx context.Context, windows [][]int, layers []int, hook string) (highest [][][]float32, where [][][]int32, err error) {
+	width := p.config.DMLP
+	highest, where = make([][][]float32, len(layers)), make([][][]int32, len(layers))
+	for k := range layers {
+		for range windows {
+			none := make([]float32, width)
+			for n := range none {
+				none[n] = float32(math.Inf(-1))
+			}
+			highest[k], where[k] = append(highest[k], none), append(where[k], make([]int32, width))
 		}
-		for _, m := range g.members {
-			for _, row := range m.asked(requests[m.request]) {
-				result[m.request] = append(result[m.request], values[place[row]])
+	}
+	forest := &group{}
+	var window []int // of each row
+	for i, ids := range windows {
+		forest.add(i, request{ids: ids}, 0)
+		window = append(window, slices.Repeat([]int{i}, len(ids))...)
+	}
+	last := slices.Max(layers)
+	weights, err := p.layers[last].in()
+	if err != nil {
+		return nil, nil, err
+	}
+	locks := make([]sync.Mutex, len(windows)) // a window's rows may lie in the blocks of two workers
+	watch := func(w *worker, layer int, reached string, from, count int) {
+		if reached != hook {
+			return
+		}
+		for k, wanted := range layers {
+			if wanted != layer {
+				continue
+			}
+			for row := from; row < from+count; row++ {
+				if position := forest.depth[row]; position > 0 {
+					i := window[row]
+					locks[i].Lock()
+					raise(highest[k][i], where[k][i], w.pre[(row-from)*width:][:width], position)
+					locks[i].Unlock()
+				}
 			}
 		}
-		return nil
+	}
+	err = p.runWatched(ctx, forest, last, watch, iota32(len(window)), func(w *worker, at, n int) {
+		p.mlp(w, weights, n, func(reached string) { watch(w, last, reached, at, n) })
 	})
+	return highest, where, err
 }
 
-// allOnProcessor answers [engine.layerActivations] without programs.
-func (e *engine) allOnProcessor(ctx context.Context, layer int, hook string, requests []request) ([][][]float32, error) {
-	result := make([][][]float32, len(requests))
-	return result, e.forests(ctx, requests, func(g *group) error {
-		asked, place := g.asked(requests)
-		values, err := e.processor.all(ctx, g, layer, hook, asked)
-		if err != nil {
-			return err
-		}
-		for _, m := range g.members {
-			for _, row := range m.asked(requests[m.request]) {
-				result[m.request] = append(result[m.request], values[place[row]])
-			}
-		}
-		return nil
-	})
-}
-
-// forests plants the requests and runs the groups in turn with those of other callers.
-func (e *engine) forests(ctx context.Context, requests []request, run func(g *group) error) error {
-	var pieces []piece
-	for _, g := range plant(requests, e.limit) {
-		pieces = append(pieces, piece{alone: func() error { return run(g) }})
-	}
-	return e.queue.Do(ctx, task{kind: aloneTask}, pieces)
-}
-
-// asked lists the rows of which anything is asked, ascending, and for each row its place in the list.
-func (g *group) asked(requests []request) (rows, place []int32) {
-	place = make([]int32, len(g.ids))
-	for _, m := range g.members {
-		for _, row := range m.asked(requests[m.request]) {
-			place[row] = 1
+// raise takes a row into the maxima seen so far. Positions come in any order.
+func raise(highest []float32, where []int32, row []float32, position int32) {
+	where = where[:len(row)]
+	for n, v := range row {
+		if best := highest[n]; v > best || v == best && position < where[n] {
+			highest[n], where[n] = v, position
 		}
 	}
-	for row, wanted := range place {
-		if wanted > 0 {
-			place[row] = int32(len(rows))
-			rows = append(rows, int32(row))
-		}
-	}
-	return rows, place
-}
-
-// asked lists the rows asked, in the order of the question.
-func (m member) asked(r request) []int32 {
-	if r.positions == nil {
-		return m.rows
-	}
-	rows := make([]int32, len(r.positions))
-	for i, p := range r.positions {
-		rows[i] = m.rows[p]
-	}
-	return rows
 }

@@ -48,6 +48,9 @@ func (e *engine) scan(ctx context.Context, layers []int, hook string, windows []
 	for l := range layers {
 		highest[l], where[l] = make([][]float32, len(windows)), make([][]int32, len(windows))
 	}
+	if e.processor != nil {
+		return highest, where, e.scanOnProcessor(ctx, layers, hook, windows, highest, where)
+	}
 	order := make([]int, len(windows))
 	for i := range order {
 		order[i] = i
