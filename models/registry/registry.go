@@ -39,14 +39,6 @@ type Model struct {
 	Refused string
 }
 
-// Parts are the sources of the model's files: its own repository and, where it has none of its own, the tokenizer's.
-func (m Model) Parts() []string {
-	if m.Tokenizer == "" || m.Tokenizer == m.Repo {
-		return []string{m.Repo}
-	}
-	return []string{m.Repo, m.Tokenizer}
-}
-
 // All lists the models of the table, the causal ones first. The caller may change the list.
 func All() []Model {
 	list := slices.Clone(table())

@@ -122,14 +122,14 @@ func TestLookup(t *testing.T) {
 
 func TestLookupElsewhere(t *testing.T) {
 	m, err := registry.Lookup("someone/Their_model.v2@refs/pr/3")
-	if err != nil || m.Repo != "someone/Their_model.v2" || m.Revision != "refs/pr/3" || m.Name != m.Repo || len(m.Parts()) != 1 {
+	if err != nil || m.Repo != "someone/Their_model.v2" || m.Revision != "refs/pr/3" || m.Name != m.Repo || m.Tokenizer != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
 	m, err = registry.Lookup("pythia-70m@step3000")
 	if err != nil || m.Repo != "EleutherAI/pythia-70m" || m.Revision != "step3000" {
 		t.Errorf("%+v, error %v", m, err)
 	}
-	if m, err = registry.Lookup("solu-1l"); err != nil || len(m.Parts()) != 2 || m.Revision != "" {
+	if m, err = registry.Lookup("solu-1l"); err != nil || m.Tokenizer == "" || m.Tokenizer == m.Repo || m.Revision != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
 	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "Llama-2-7b-chat", "mistralai/Mistral-7B-v0.1", "t5-small",

@@ -30,12 +30,3 @@ var (
 
 // lastInk is the darkest shade on which text keeps the ink's colour.
 const lastInk = 16
-
-// over returns the colour at the given opacity over a surface.
-func (c rgb) over(surface rgb, opacity float64) rgb {
-	var mixed rgb
-	for i := range mixed {
-		mixed[i] = uint8(float64(c[i])*opacity + float64(surface[i])*(1-opacity) + 0.5)
-	}
-	return mixed
-}

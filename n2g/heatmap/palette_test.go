@@ -23,6 +23,15 @@ func contrast(a, b rgb) float64 {
 	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
 }
 
+// over returns the colour at the given opacity over a surface.
+func (c rgb) over(surface rgb, opacity float64) rgb {
+	var mixed rgb
+	for i := range mixed {
+		mixed[i] = uint8(float64(c[i])*opacity + float64(surface[i])*(1-opacity) + 0.5)
+	}
+	return mixed
+}
+
 // Every value must be readable on its own colour, in both themes.
 func TestContrast(t *testing.T) {
 	for name, p := range map[string]palette{"light": light, "dark": dark} {

@@ -8,11 +8,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
+
+// byteString is how a byte-level vocabulary spells text.
+func byteString(text string) string {
+	out := make([]byte, 0, len(text)+len(text)/2)
+	for i := range len(text) {
+		out = utf8.AppendRune(out, byteRunes[text[i]])
+	}
+	return string(out)
+}
 
 // sources are a few files of the Go tree: what the vocabularies are for.
 func sources(t testing.TB) []string {
@@ -94,7 +104,7 @@ func naiveMerges(words map[string]int, n int) [][2]string {
 	}
 	var list []word
 	for text, count := range words {
-		list = append(list, word{strings.Split(ByteString(text), ""), count})
+		list = append(list, word{strings.Split(byteString(text), ""), count})
 	}
 	var merges [][2]string
 	for range n {
@@ -179,7 +189,7 @@ func TestByteLevelEncodesByItsMerges(t *testing.T) {
 	}
 	var want []int
 	splitGPT2(unseen, func(word []byte) {
-		symbols := strings.Split(ByteString(string(word)), "")
+		symbols := strings.Split(byteString(string(word)), "")
 		for _, merge := range v.Merges {
 			symbols = apply(symbols, merge)
 		}

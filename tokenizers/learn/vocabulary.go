@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 )
 
 // Options says how large a vocabulary is learned. The zero value makes those of the embedded models.
@@ -215,12 +214,3 @@ var byteRunes = func() (table [256]rune) {
 	}
 	return table
 }()
-
-// ByteString is how a byte-level vocabulary spells text.
-func ByteString(text string) string {
-	out := make([]byte, 0, len(text)+len(text)/2)
-	for i := range len(text) {
-		out = utf8.AppendRune(out, byteRunes[text[i]])
-	}
-	return string(out)
-}

@@ -33,12 +33,6 @@ func (w *Words) Add(text string) {
 	w.split(text, func(word []byte) { w.counts[string(word)]++ })
 }
 
-// Len is the number of different words.
-func (w *Words) Len() int { return len(w.counts) }
-
-// Count is how often word occurred, spelled as the pre-tokenizer leaves it.
-func (w *Words) Count(word string) int { return w.counts[word] }
-
 // sorted lists the words, most frequent first, equals by spelling: a fixed order, whatever the map's.
 func (w *Words) sorted() []string {
 	words := make([]string, 0, len(w.counts))
