@@ -3,9 +3,7 @@ package models
 import (
 	"context"
 	"math"
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/neuron2graph/neuron2graph/models/kernels"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
@@ -20,19 +18,15 @@ type processor struct {
 	config     Config
 	layers     []layerWeights
 	embeddings func() (embeddings, error)
-	workers    int
-	idle       sync.Pool // of *worker
+	crew       crew
 }
 
 func newProcessor(c Config, w *weights) *processor {
 	return &processor{
-		config: c, layers: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings), workers: runtime.GOMAXPROCS(0),
+		config: c, layers: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings),
+		crew: crew{dModel: c.DModel, width: c.Heads * c.DHead, dMLP: c.DMLP, gated: c.Gated},
 	}
 }
-
-// blockRows is how many rows a worker takes through a layer at a time: few enough for its cache, enough to read each
-// weight seldom.
-const blockRows = 96
 
 // pass is one run of a forest.
 type pass struct {
@@ -44,7 +38,7 @@ type pass struct {
 	slot     []int32
 	x        []float32 // the residual stream, [row, d_model]
 	cos, sin []float32 // of rotary positions, [position, dims/2]
-	workers  []*worker
+	workers  workers
 	watch    watcher
 }
 
@@ -52,15 +46,6 @@ type pass struct {
 type keyValues struct {
 	values []float32 // [place, 2, kv_heads·d_head]
 	at     []int32
-}
-
-// worker is one goroutine's scratch memory.
-type worker struct {
-	x, normed, q, z, out []float32 // [blockRows, d_model or heads·d_head]
-	pre, linear          []float32 // [blockRows, d_mlp]
-	scratch              []float32 // [d_mlp]
-	scores               []float32
-	path                 []int32
 }
 
 // visitor is told of count rows asked of a pass, from place at on of those asked: w.normed is [count, d_model], what
@@ -77,15 +62,8 @@ func (p *processor) run(ctx context.Context, forest *group, layer int, asked []i
 
 // runWatched is run, and tells watch of all rows at the places of the MLPs before that of the layer.
 func (p *processor) runWatched(ctx context.Context, forest *group, layer int, watch watcher, asked []int32, visit visitor) error {
-	r := &pass{processor: p, ctx: ctx, forest: forest, watch: watch}
-	for range p.workers {
-		w, ok := p.idle.Get().(*worker)
-		if !ok {
-			w = newWorker(p.config)
-		}
-		r.workers = append(r.workers, w)
-		defer p.idle.Put(w)
-	}
+	r := &pass{processor: p, ctx: ctx, forest: forest, watch: watch, workers: p.crew.hire()}
+	defer p.crew.dismiss(r.workers)
 	r.turn()
 	kv, err := r.embed()
 	if err != nil {
@@ -97,19 +75,6 @@ func (p *processor) runWatched(ctx context.Context, forest *group, layer int, wa
 		}
 	}
 	return r.site(layer, kv, asked, visit)
-}
-
-func newWorker(c Config) *worker {
-	width := c.Heads * c.DHead
-	w := &worker{
-		x: make([]float32, blockRows*c.DModel), normed: make([]float32, blockRows*c.DModel),
-		q: make([]float32, blockRows*width), z: make([]float32, blockRows*width), out: make([]float32, blockRows*c.DModel),
-		pre: make([]float32, blockRows*c.DMLP), scratch: make([]float32, c.DMLP),
-	}
-	if c.Gated {
-		w.linear = make([]float32, blockRows*c.DMLP)
-	}
-	return w
 }
 
 // turn computes the angles of rotary positions, as far as the forest reaches.
@@ -128,32 +93,6 @@ func (r *pass) turn() {
 			r.cos[position*half+i], r.sin[position*half+i] = float32(cos), float32(sin)
 		}
 	}
-}
-
-// each shares n rows out among the workers, in blocks.
-func (r *pass) each(n int, f func(w *worker, from, to int)) error {
-	blocks := ceilDiv(n, blockRows)
-	if blocks > 1 {
-		blocks = ceilDiv(blocks, len(r.workers)) * len(r.workers) // as much for one as for another
-	}
-	size := ceilDiv(n, max(blocks, 1))
-	var next atomic.Int64
-	work := func(w *worker) {
-		for r.ctx.Err() == nil {
-			from := int(next.Add(1)-1) * size
-			if from >= n {
-				return
-			}
-			f(w, from, min(from+size, n))
-		}
-	}
-	var wg sync.WaitGroup
-	for _, w := range r.workers[1:min(len(r.workers), max(blocks, 1))] {
-		wg.Go(func() { work(w) })
-	}
-	work(r.workers[0])
-	wg.Wait()
-	return context.Cause(r.ctx)
 }
 
 // embed fills x, and computes the keys and values of layer 0 for each distinct token and position.
@@ -190,7 +129,7 @@ func (r *pass) embed() (*keyValues, error) {
 		}
 	}
 	kv := &keyValues{values: make([]float32, len(first)*weights.keyValues.Out()), at: r.slot}
-	return kv, r.each(len(first), func(w *worker, from, to int) {
+	return kv, r.workers.each(r.ctx, len(first), func(w *worker, from, to int) {
 		r.gather(w.x, first[from:to])
 		r.keyValues(w, weights, w.x, first[from:to], kv.values[from*weights.keyValues.Out():])
 	})
@@ -255,7 +194,7 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 	rows := iota32(len(r.forest.ids))
 	width := following.keyValues.Out()
 	next := &keyValues{values: make([]float32, len(rows)*width)}
-	return next, r.each(len(rows), func(w *worker, from, to int) {
+	return next, r.workers.each(r.ctx, len(rows), func(w *worker, from, to int) {
 		n, d := to-from, r.config.DModel
 		x := r.x[from*d : to*d]
 		r.attend(w, l, attention, kv, x, rows[from:to])
@@ -287,7 +226,7 @@ func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
 	if err != nil {
 		return err
 	}
-	return r.each(len(asked), func(w *worker, from, to int) {
+	return r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
 		n := to - from
 		r.gather(w.x, asked[from:to])
 		if !r.config.ParallelResidual {
@@ -372,7 +311,7 @@ func (p *processor) activate(x, scratch []float32) {
 	case "solu", "solu_ln":
 		kernels.SoLU(x, scratch)
 	case "gelu":
-		kernels.GELU(x)
+		kernels.GELU(x, scratch)
 	case "gelu_new":
 		kernels.GELUTanh(x, scratch)
 	case "relu":

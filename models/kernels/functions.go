@@ -59,10 +59,13 @@ func ReLU(x []float32) {
 }
 
 // GELU replaces x by x·Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415).
-func GELU(x []float32) {
-	for i, v := range x {
-		x[i] = v * float32(0.5*(1+math.Erf(float64(v)/math.Sqrt2)))
-	}
+// scratch is as long as x.
+func GELU(x, scratch []float32) {
+	copy(scratch, x)
+	mul(scratch, x)
+	scale(scratch, scratch, 0, -0.5)
+	exps(scratch, scratch, 0)
+	gelu(x, scratch)
 }
 
 // GELUTanh is [GELU] in the form of the same paper that uses tanh. scratch is as long as x.

@@ -91,7 +91,7 @@ func TestFunctions(t *testing.T) {
 				return y
 			}()},
 			{"ReLU", ReLU, each(wide(x), func(v float64) float64 { return max(v, 0) })},
-			{"GELU", GELU, each(wide(x), func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) })},
+			{"GELU", func(x []float32) { GELU(x, scratch) }, each(wide(x), func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) })},
 			{"GELUTanh", func(x []float32) { GELUTanh(x, scratch) }, each(wide(x), func(v float64) float64 {
 				return v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
 			})},
@@ -187,6 +187,13 @@ func BenchmarkSoLU(b *testing.B) {
 	x, scratch := randoms(rand.New(rand.NewPCG(5, 6)), 3072), make([]float32, 3072)
 	for b.Loop() {
 		SoLU(x, scratch)
+	}
+}
+
+func BenchmarkGELU(b *testing.B) {
+	x, scratch := randoms(rand.New(rand.NewPCG(5, 6)), 3072), make([]float32, 3072)
+	for b.Loop() {
+		GELU(x, scratch)
 	}
 }
 

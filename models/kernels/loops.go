@@ -100,3 +100,24 @@ func scalePlain(dst, x []float32, shift, c float32) {
 		dst[i] = (v - shift) * c
 	}
 }
+
+// The normal distribution's upper tail, after Abramowitz and Stegun 7.1.26: ½·(a1·t + … + a5·t⁵)·exp(−x²/2) with
+// t = 1/(1 + p·|x|), right to 10⁻⁷.
+const (
+	tailP  = 0.3275911 / math.Sqrt2
+	tailA1 = 0.254829592 / 2
+	tailA2 = -0.284496736 / 2
+	tailA3 = 1.421413741 / 2
+	tailA4 = -1.453152027 / 2
+	tailA5 = 1.061405429 / 2
+)
+
+// geluPlain replaces x by x·Φ(x); exponentials holds exp(−x²/2).
+func geluPlain(x, exponentials []float32) {
+	for i, v := range x {
+		a := max(v, -v)
+		t := 1 / (1 + tailP*a)
+		tail := ((((tailA5*t+tailA4)*t+tailA3)*t+tailA2)*t + tailA1) * t * exponentials[i]
+		x[i] = max(v, 0) - a*tail // x·(1 − tail) above 0, x·tail below
+	}
+}

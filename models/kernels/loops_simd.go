@@ -133,6 +133,25 @@ func scale(dst, x []float32, shift, c float32) {
 	scalePlain(dst, x, shift, c)
 }
 
+// gelu replaces x by x·Φ(x); exponentials holds exp(−x²/2).
+func gelu(x, exponentials []float32) {
+	if vectors {
+		p, one, zero := archsimd.BroadcastFloat32x8(tailP), archsimd.BroadcastFloat32x8(1), archsimd.Float32x8{}
+		a5, a4, a3 := archsimd.BroadcastFloat32x8(tailA5), archsimd.BroadcastFloat32x8(tailA4), archsimd.BroadcastFloat32x8(tailA3)
+		a2, a1 := archsimd.BroadcastFloat32x8(tailA2), archsimd.BroadcastFloat32x8(tailA1)
+		for len(x) >= lanes {
+			v := archsimd.LoadFloat32x8Slice(x)
+			a := v.Max(zero.Sub(v))
+			t := one.Div(p.MulAdd(a, one))
+			tail := a5.MulAdd(t, a4).MulAdd(t, a3).MulAdd(t, a2).MulAdd(t, a1).Mul(t).Mul(archsimd.LoadFloat32x8Slice(exponentials))
+			v.Max(zero).Sub(a.Mul(tail)).StoreSlice(x)
+			x, exponentials = x[lanes:], exponentials[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	geluPlain(x, exponentials)
+}
+
 // scores writes q·k to dst for the keys of the rows on the path, and anything up to the next multiple of four.
 func scores(dst, q, keys []float32, stride int, path []int32) {
 	if !vectors || len(q)%lanes != 0 {

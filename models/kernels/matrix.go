@@ -33,6 +33,18 @@ func (m *Matrix) Set(first, width int, weight, bias []float32) {
 	}
 }
 
+// SetTransposed is [Matrix.Set] of a weight [width, in].
+func (m *Matrix) SetTransposed(first, width int, weight, bias []float32) {
+	copy(m.bias[first:], bias)
+	for column := range width {
+		panel, lane := (first+column)/tileColumns, (first+column)%tileColumns
+		to := m.panels[panel*m.in*tileColumns+lane:]
+		for k, v := range weight[column*m.in : (column+1)*m.in] {
+			to[k*tileColumns] = v
+		}
+	}
+}
+
 // In is the width of the input.
 func (m *Matrix) In() int { return m.in }
 
@@ -40,9 +52,14 @@ func (m *Matrix) In() int { return m.in }
 func (m *Matrix) Out() int { return m.out }
 
 // Mul writes x·W + b to dst: x is [rows, in], dst [rows, out].
-func (m *Matrix) Mul(dst, x []float32, rows int) {
-	for column := 0; column < m.out; column += tileColumns {
-		m.panel(dst[column:], m.out, min(tileColumns, m.out-column), x, rows, column/tileColumns)
+func (m *Matrix) Mul(dst, x []float32, rows int) { m.MulPart(dst, x, rows, 0, 1) }
+
+// MulPart does one of so many parts of [Matrix.Mul], which may run at the same time.
+func (m *Matrix) MulPart(dst, x []float32, rows, part, parts int) {
+	panels := len(m.bias) / tileColumns
+	for panel := panels * part / parts; panel < panels*(part+1)/parts; panel++ {
+		column := panel * tileColumns
+		m.panel(dst[column:], m.out, min(tileColumns, m.out-column), x, rows, panel)
 	}
 }
 

@@ -29,10 +29,22 @@ func TestMul(t *testing.T) {
 			if i > 0 {
 				biases[i] = randoms(rng, widths[i])
 			}
-			m.Set(first, widths[i], weights[i], biases[i])
+			if rng.IntN(2) == 0 {
+				m.Set(first, widths[i], weights[i], biases[i])
+				continue
+			}
+			turned := make([]float32, len(weights[i]))
+			for k := range in {
+				for c := range widths[i] {
+					turned[c*in+k] = weights[i][k*widths[i]+c]
+				}
+			}
+			m.SetTransposed(first, widths[i], turned, biases[i])
 		}
 		got := make([]float32, rows*m.Out())
-		m.Mul(got, x, rows)
+		for part := range 3 {
+			m.MulPart(got, x, rows, part, 3)
+		}
 		for row := range rows {
 			for c := range m.Out() {
 				layer, column := 0, c
