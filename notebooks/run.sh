@@ -45,7 +45,7 @@ setup() {
   echo "notebooks: building the GoNB kernel and the library (a minute or two the first time)"
   (cd tools && GOBIN=$bin go install github.com/janpfeifer/gonb golang.org/x/tools/cmd/goimports)
   go mod download # GoNB looks all modules of go.mod up, those for other build tags too
-  go build ./notebooks/lab # so that the first cell need not wait for it
+  go build ./notebooks/lab ./n2g/store/... ./n2g/run # so that the first cell need not wait for it
   mkdir -p .jupyter/kernels/gonb
   cat >.jupyter/kernels/gonb/kernel.json <<EOF
 {

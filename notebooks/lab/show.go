@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"html"
@@ -17,7 +18,7 @@ import (
 )
 
 // Show displays values in the order given: heat maps of measured texts, prunes, variants and tests; graphs; whole
-// explanations; slices of all these; strings as Markdown.
+// explanations; charts, and whatever else is a [Picture]; slices of all these; strings as Markdown.
 func Show(values ...any) {
 	for _, value := range values {
 		for _, o := range outputs(value) {
@@ -70,6 +71,8 @@ func outputs(value any) []output {
 		return []output{graph(v, graphviz.Options{})}
 	case *n2g.Explanation:
 		return explanation(v)
+	case Picture:
+		return []output{picture(v)}
 	}
 	if v := reflect.ValueOf(value); v.IsValid() && v.Kind() == reflect.Slice {
 		var all []output
@@ -86,6 +89,24 @@ func heatMap(m heatmap.HeatMap) output {
 		html:  func() (string, error) { return m.HTML(), nil },
 		png:   func() ([]byte, error) { return m.PNG(context.Background(), heatmap.PNGOptions{}) },
 		plain: "heat map of " + fmt.Sprintf("%q", strings.Join(m.Tokens, "")),
+	}
+}
+
+// Picture is what can draw itself, as the charts of package chart do.
+type Picture interface {
+	SVG() ([]byte, error)
+	PNG() ([]byte, error)
+}
+
+func picture(p Picture) output {
+	return output{
+		html: func() (string, error) {
+			svg, err := p.SVG()
+			_, drawing, _ := bytes.Cut(svg, []byte("<svg")) // what stands before it has no place in a page
+			return `<div style="overflow-x:auto"><svg` + string(drawing) + `</div>`, err
+		},
+		png:   p.PNG,
+		plain: "picture",
 	}
 }
 
