@@ -1,6 +1,7 @@
 package models
 
 import (
+	"context"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/models/internal/queue"
@@ -41,7 +42,7 @@ func newQueue(choose func(waiting []piece, shares int) []int, run func(t task, p
 			}
 			return choose(waiting, shares)
 		},
-		Run: func(t task, pieces []piece) error {
+		Run: func(_ context.Context, t task, pieces []piece) error {
 			if t.kind == aloneTask {
 				return pieces[0].alone()
 			}

@@ -19,7 +19,7 @@ func Example() {
 			}
 			return first
 		},
-		Run: func(key string, batch []int) error {
+		Run: func(_ context.Context, key string, batch []int) error {
 			fmt.Println(key, batch)
 			return nil
 		},

@@ -18,8 +18,8 @@ type Config[K comparable, T any] struct {
 	// order, one of each caller before the second of any, and the first always runs, chosen or not. shares is how many
 	// workers are free for this key; a batch that takes about that part of the pieces keeps all of them busy.
 	Choose func(key K, waiting []T, shares int) []int
-	// Run runs a batch. Its error goes to every call that has a piece in it.
-	Run func(key K, batch []T) error
+	// Run runs a batch. Its error goes to every call that has a piece in it. ctx ends when none of them wants it any more.
+	Run func(ctx context.Context, key K, batch []T) error
 }
 
 // Queue runs pieces of work of many concurrent calls in batches.
@@ -37,10 +37,18 @@ type Queue[K comparable, T any] struct {
 // call is one call of Do.
 type call[K comparable, T any] struct {
 	key     K
-	pieces  []T // that wait
-	running int // batches with pieces of it
+	pieces  []T         // that wait
+	running []*batch[T] // with pieces of it
 	err     error
 	done    chan struct{} // closed when nothing of it waits or runs
+}
+
+// batch is what runs together.
+type batch[T any] struct {
+	pieces []T
+	wanted int // calls that have not failed
+	ctx    context.Context
+	cancel context.CancelFunc
 }
 
 // New returns an empty queue.
@@ -134,6 +142,11 @@ func (q *Queue[K, T]) fail(c *call[K, T], err error) {
 	}
 	if c.err == nil {
 		c.err = err
+		for _, b := range c.running {
+			if b.wanted--; b.wanted == 0 {
+				b.cancel()
+			}
+		}
 	}
 	c.pieces = nil
 	q.calls = slices.DeleteFunc(q.calls, func(other *call[K, T]) bool { return other == c })
@@ -142,7 +155,7 @@ func (q *Queue[K, T]) fail(c *call[K, T], err error) {
 
 // settle tells the caller when nothing of its call waits or runs.
 func (c *call[K, T]) settle() {
-	if len(c.pieces) == 0 && c.running == 0 {
+	if len(c.pieces) == 0 && len(c.running) == 0 {
 		close(c.done)
 	}
 }
@@ -152,13 +165,14 @@ func (q *Queue[K, T]) work() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.calls) > 0 {
-		key, batch, members := q.take()
+		key, b, members := q.take()
 		q.wake()
 		q.mu.Unlock()
-		err := q.config.Run(key, batch)
+		err := q.config.Run(b.ctx, key, b.pieces)
+		b.cancel()
 		q.mu.Lock()
 		for _, c := range members {
-			c.running--
+			c.running = slices.DeleteFunc(c.running, func(other *batch[T]) bool { return other == b })
 			if err != nil {
 				q.fail(c, err)
 			} else {
@@ -173,7 +187,9 @@ func (q *Queue[K, T]) work() {
 
 // take removes the next batch from the queue: the first call decides the key. Calls that take part and still have
 // pieces go to the end.
-func (q *Queue[K, T]) take() (key K, batch []T, members []*call[K, T]) {
+func (q *Queue[K, T]) take() (key K, b *batch[T], members []*call[K, T]) {
+	b = &batch[T]{}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
 	key = q.calls[0].key
 	waiting, owners := q.waiting(key)
 	chosen := make([]bool, len(waiting))
@@ -188,19 +204,20 @@ func (q *Queue[K, T]) take() (key K, batch []T, members []*call[K, T]) {
 			left[c] = append(left[c], piece)
 			continue
 		}
-		batch = append(batch, piece)
+		b.pieces = append(b.pieces, piece)
 		if !slices.Contains(members, c) {
 			members = append(members, c)
 		}
 	}
 	q.calls = slices.DeleteFunc(q.calls, func(c *call[K, T]) bool { return slices.Contains(members, c) })
 	for _, c := range members {
-		c.running++
+		c.running = append(c.running, b)
 		if c.pieces = left[c]; len(c.pieces) > 0 {
 			q.calls = append(q.calls, c)
 		}
 	}
-	return key, batch, members
+	b.wanted = len(members)
+	return key, b, members
 }
 
 // waiting lists the pieces of a key and whose they are: the first of each call, in order of turn, then the second ones,

@@ -26,7 +26,7 @@ type recorder struct {
 	fail    func(batch []piece) error
 }
 
-func (r *recorder) run(_ string, batch []piece) error {
+func (r *recorder) run(_ context.Context, _ string, batch []piece) error {
 	r.mu.Lock()
 	r.batches = append(r.batches, slices.Clone(batch))
 	r.mu.Unlock()
@@ -186,6 +186,39 @@ func TestCancelDropsWhatWaits(t *testing.T) {
 	})
 }
 
+// A batch can end early as soon as, and not before, all calls that take part have been cancelled.
+func TestCancelReachesTheBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended time.Duration
+		start := time.Now()
+		q := New(Config[string, piece]{Workers: 1, Calls: 9, Choose: upTo(9),
+			Run: func(ctx context.Context, _ string, batch []piece) error {
+				select {
+				case <-ctx.Done():
+					ended = time.Since(start)
+					return ctx.Err()
+				case <-time.After(10 * time.Second):
+					return nil
+				}
+			}})
+		ask(t, q, "b", pieces(0, 1)) // so that the others come into one batch
+		for _, after := range []time.Duration{11 * time.Second, 13 * time.Second} {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			defer cancel()
+			go func() {
+				if err := q.Do(ctx, "a", pieces(1, 1)); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("the call that ends after %v: %v", after, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		finish()
+		if ended != 13*time.Second {
+			t.Errorf("the batch ended after %v", ended)
+		}
+	})
+}
+
 // An error reaches the calls of its batch, and no others.
 func TestErrorsGoToThoseConcerned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -330,7 +363,7 @@ func randomCallers(t *testing.T, rng *rand.Rand) {
 			}
 			return chosen
 		},
-		Run: func(key string, batch []*job) error {
+		Run: func(_ context.Context, key string, batch []*job) error {
 			if n := int(running.Add(1)); n > workers {
 				t.Errorf("%d batches run, %d may", n, workers)
 			}
@@ -396,7 +429,7 @@ func randomCallers(t *testing.T, rng *rand.Rand) {
 // BenchmarkDo is what a call costs beside its work.
 func BenchmarkDo(b *testing.B) {
 	q := New(Config[string, piece]{Workers: 2, Calls: 100, Choose: upTo(32),
-		Run: func(string, []piece) error { return nil }})
+		Run: func(context.Context, string, []piece) error { return nil }})
 	defer q.Close()
 	work := pieces(0, 40)
 	b.RunParallel(func(pb *testing.PB) {
