@@ -76,7 +76,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := newMaskedEngine(backend, config, files)
+	engine, err := newMaskedEngine(backend, info, config, files)
 	if err != nil {
 		files.Close()
 		return nil, err

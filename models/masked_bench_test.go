@@ -38,7 +38,7 @@ func (d drawnWeights) Float32sAt(name string, _ int, dst []float32) error {
 
 // BenchmarkFill runs a model of DistilBERT's size on texts of the length that pruned prompts have.
 func BenchmarkFill(b *testing.B) {
-	backend, _, err := backends.Open("")
+	backend, info, err := backends.Open("")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func BenchmarkFill(b *testing.B) {
 	for _, p := range slices.Concat(config.BodyParameters(), config.HeadParameters()) {
 		weights[p.Name] = p.Shape
 	}
-	e, err := newMaskedEngine(backend, config, weights)
+	e, err := newMaskedEngine(backend, info, config, weights)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
@@ -21,21 +22,27 @@ type maskedEngine struct {
 	weights  *weights
 	programs *programs
 	running  chan struct{} // one token for each batch on the backend
+
+	processor *maskedProcessor // runs texts where the backend is the processor itself, nil elsewhere
 }
 
 // newMaskedEngine checks the files' header against the configuration; it reads no weights yet.
-func newMaskedEngine(backend compute.Backend, config maskedConfig, files safetensors.Weights) (*maskedEngine, error) {
+func newMaskedEngine(backend compute.Backend, info backends.Info, config maskedConfig, files safetensors.Weights) (*maskedEngine, error) {
 	found, err := maskedLayout(config, files)
 	if err != nil {
 		return nil, err
 	}
-	return &maskedEngine{
+	e := &maskedEngine{
 		config:   config.BERT,
 		shapes:   newMaskedShapes(config.BERT),
 		weights:  newWeights(backend, files, found),
 		programs: newPrograms(),
 		running:  make(chan struct{}, inFlight),
-	}, nil
+	}
+	if info.Name == backends.Go {
+		e.processor = newMaskedProcessor(config.BERT, e.weights)
+	}
+	return e, nil
 }
 
 // body runs embedding and blocks: ids [batch, seq], lengths [batch] to [batch, seq, d_model].
@@ -84,6 +91,9 @@ func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) (
 		}
 	}
 	result := make([][][]float32, len(sequences))
+	if e.processor != nil {
+		return result, e.onProcessor(ctx, sequences, result)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
@@ -108,6 +118,32 @@ func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) (
 		return nil, err
 	}
 	return result, nil
+}
+
+// onProcessor puts the logits of the sequences into result without programs, some texts at a time.
+func (e *maskedEngine) onProcessor(ctx context.Context, sequences []maskedSequence, result [][][]float32) error {
+	for first := 0; first < len(sequences); {
+		tokens, end := 0, first
+		for end < len(sequences) && (end == first || tokens+len(sequences[end].ids) <= maskedBatchTokens) {
+			tokens += len(sequences[end].ids)
+			end++
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case e.running <- struct{}{}:
+		}
+		logits, err := e.processor.logits(ctx, sequences[first:end])
+		<-e.running
+		if err != nil {
+			return err
+		}
+		for ; first < end; first++ {
+			n := len(sequences[first].rows)
+			result[first], logits = logits[:n:n], logits[n:]
+		}
+	}
+	return nil
 }
 
 // fill runs one batch and puts its logits where they belong in result.

@@ -122,20 +122,32 @@ func (w *weights) pack(in int, projections ...projection) (*kernels.Matrix, erro
 			return nil, err
 		}
 		width := size(v.shape) / in
-		// Memory used again and again: as garbage it would count with the model, matrix after matrix.
-		block, ok := w.unpacked.Get().(*[]float32)
-		if !ok || cap(*block) < in*width {
-			block = new(make([]float32, in*width))
-		}
-		err = w.read(v, (*block)[:in*width])
-		m.Set(first, width, (*block)[:in*width], bias)
-		w.unpacked.Put(block)
-		if err != nil {
+		if err := w.unpack(p.weight, func(weight []float32) { m.Set(first, width, weight, bias) }); err != nil {
 			return nil, err
 		}
 		first += width
 	}
 	return m, nil
+}
+
+// unpack calls pack with a parameter's values, in memory that is used again and again: as garbage it would count with
+// the model, matrix after matrix.
+func (w *weights) unpack(name string, pack func(values []float32)) error {
+	v, ok := w.layout(name)
+	if !ok {
+		return fmt.Errorf("the model has no parameter %q", name)
+	}
+	n := size(v.shape)
+	block, ok := w.unpacked.Get().(*[]float32)
+	if !ok || cap(*block) < n {
+		block = new(make([]float32, n))
+	}
+	defer w.unpacked.Put(block)
+	if err := w.read(v, (*block)[:n]); err != nil {
+		return err
+	}
+	pack((*block)[:n])
+	return nil
 }
 
 // values reads a parameter into memory of its own; nil is one that the model lacks.

@@ -32,28 +32,28 @@ type Param struct {
 	Shape []int
 }
 
-// Names of the parameters outside the blocks.
+// Names of the modules and parameters outside the blocks; norms and dense layers have a .weight and a .bias.
 const (
-	bertWords      = "distilbert.embeddings.word_embeddings.weight"
-	bertPositions  = "distilbert.embeddings.position_embeddings.weight"
-	bertTokenTypes = "distilbert.embeddings.token_type_embeddings.weight"
-	bertEmbedNorm  = "distilbert.embeddings.LayerNorm"
-	bertHeadDense  = "vocab_transform"
-	bertHeadNorm   = "vocab_layer_norm"
-	bertDecoder    = "vocab_projector.weight"
-	bertBias       = "vocab_projector.bias"
+	BERTWords      = "distilbert.embeddings.word_embeddings.weight"
+	BERTPositions  = "distilbert.embeddings.position_embeddings.weight"
+	BERTTokenTypes = "distilbert.embeddings.token_type_embeddings.weight"
+	BERTEmbedNorm  = "distilbert.embeddings.LayerNorm"
+	BERTHeadDense  = "vocab_transform"
+	BERTHeadNorm   = "vocab_layer_norm"
+	BERTDecoder    = "vocab_projector.weight"
+	BERTBias       = "vocab_projector.bias"
 )
 
-// bertLayer names a module of a block.
-func bertLayer(layer int, module string) string {
+// BERTModule names a module of a block.
+func BERTModule(layer int, module string) string {
 	return "distilbert.transformer.layer." + strconv.Itoa(layer) + "." + module
 }
 
 // BodyParameters lists the parameters that [BERT.Embed] and [BERT.Block] look up.
 func (c BERT) BodyParameters() []Param {
-	list := []Param{{bertWords, []int{c.DVocab, c.DModel}}, {bertPositions, []int{c.Positions, c.DModel}}}
+	list := []Param{{BERTWords, []int{c.DVocab, c.DModel}}, {BERTPositions, []int{c.Positions, c.DModel}}}
 	if c.TokenTypes > 0 {
-		list = append(list, Param{bertTokenTypes, []int{c.TokenTypes, c.DModel}})
+		list = append(list, Param{BERTTokenTypes, []int{c.TokenTypes, c.DModel}})
 	}
 	pair := func(name string, out, in int) {
 		list = append(list, Param{name + ".weight", []int{out, in}}, Param{name + ".bias", []int{out}})
@@ -61,15 +61,15 @@ func (c BERT) BodyParameters() []Param {
 	norm := func(name string) {
 		list = append(list, Param{name + ".weight", []int{c.DModel}}, Param{name + ".bias", []int{c.DModel}})
 	}
-	norm(bertEmbedNorm)
+	norm(BERTEmbedNorm)
 	for l := range c.Layers {
 		for _, module := range []string{"q_lin", "k_lin", "v_lin", "out_lin"} {
-			pair(bertLayer(l, "attention."+module), c.DModel, c.DModel)
+			pair(BERTModule(l, "attention."+module), c.DModel, c.DModel)
 		}
-		norm(bertLayer(l, "sa_layer_norm"))
-		pair(bertLayer(l, "ffn.lin1"), c.DMLP, c.DModel)
-		pair(bertLayer(l, "ffn.lin2"), c.DModel, c.DMLP)
-		norm(bertLayer(l, "output_layer_norm"))
+		norm(BERTModule(l, "sa_layer_norm"))
+		pair(BERTModule(l, "ffn.lin1"), c.DMLP, c.DModel)
+		pair(BERTModule(l, "ffn.lin2"), c.DModel, c.DMLP)
+		norm(BERTModule(l, "output_layer_norm"))
 	}
 	return list
 }
@@ -78,12 +78,12 @@ func (c BERT) BodyParameters() []Param {
 // models tie it to the word embedding and their files omit it.
 func (c BERT) HeadParameters() []Param {
 	return []Param{
-		{bertHeadDense + ".weight", []int{c.DModel, c.DModel}},
-		{bertHeadDense + ".bias", []int{c.DModel}},
-		{bertHeadNorm + ".weight", []int{c.DModel}},
-		{bertHeadNorm + ".bias", []int{c.DModel}},
-		{bertBias, []int{c.DVocab}},
-		{bertDecoder, []int{c.DVocab, c.DModel}},
+		{BERTHeadDense + ".weight", []int{c.DModel, c.DModel}},
+		{BERTHeadDense + ".bias", []int{c.DModel}},
+		{BERTHeadNorm + ".weight", []int{c.DModel}},
+		{BERTHeadNorm + ".bias", []int{c.DModel}},
+		{BERTBias, []int{c.DVocab}},
+		{BERTDecoder, []int{c.DVocab, c.DModel}},
 	}
 }
 
@@ -91,12 +91,12 @@ func (c BERT) HeadParameters() []Param {
 // [batch, seq, d_model].
 func (c BERT) Embed(w Weights, ids *Node, hook Hook) *Node {
 	seq := ids.Shape().Dimensions[1]
-	x := Gather(w(bertWords), InsertAxes(ids, -1))
-	position := Slice(w(bertPositions), AxisRangeFromStart(seq))
+	x := Gather(w(BERTWords), InsertAxes(ids, -1))
+	position := Slice(w(BERTPositions), AxisRangeFromStart(seq))
 	if c.TokenTypes > 0 {
-		position = Add(position, Slice(w(bertTokenTypes), AxisRangeFromStart(1)))
+		position = Add(position, Slice(w(BERTTokenTypes), AxisRangeFromStart(1)))
 	}
-	x = c.norm(w, bertEmbedNorm, Add(x, InsertAxes(position, 0)))
+	x = c.norm(w, BERTEmbedNorm, Add(x, InsertAxes(position, 0)))
 	hook.at("hook_full_embed", x)
 	return x
 }
@@ -111,16 +111,16 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 	at := hook.in(layer)
 	dims := x.Shape().Dimensions
 	heads := func(module string) *Node {
-		return Reshape(bertDense(w, bertLayer(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
+		return Reshape(bertDense(w, BERTModule(layer, "attention."+module), x), dims[0], dims[1], c.Heads, c.DModel/c.Heads)
 	}
 	z := attention(heads("q_lin"), heads("k_lin"), heads("v_lin"))
-	z = bertDense(w, bertLayer(layer, "attention.out_lin"), Reshape(z, dims...))
-	x = at("hook_normalized_resid_mid", c.norm(w, bertLayer(layer, "sa_layer_norm"), Add(x, z)))
+	z = bertDense(w, BERTModule(layer, "attention.out_lin"), Reshape(z, dims...))
+	x = at("hook_normalized_resid_mid", c.norm(w, BERTModule(layer, "sa_layer_norm"), Add(x, z)))
 
-	pre := at("mlp.hook_pre", bertDense(w, bertLayer(layer, "ffn.lin1"), x))
+	pre := at("mlp.hook_pre", bertDense(w, BERTModule(layer, "ffn.lin1"), x))
 	post := at("mlp.hook_post", bertActivation(c.Activation, pre))
-	mlp := bertDense(w, bertLayer(layer, "ffn.lin2"), post)
-	return at("hook_normalized_resid_post", c.norm(w, bertLayer(layer, "output_layer_norm"), Add(x, mlp)))
+	mlp := bertDense(w, BERTModule(layer, "ffn.lin2"), post)
+	return at("hook_normalized_resid_post", c.norm(w, BERTModule(layer, "output_layer_norm"), Add(x, mlp)))
 }
 
 // Unembed predicts words: rows [n, d_model] of the last block become logits [n, d_vocab]. It is Transform, then Decode.
@@ -128,17 +128,17 @@ func (c BERT) Unembed(w Weights, rows *Node) *Node { return c.Decode(w, c.Transf
 
 // Transform is the head's own layer, rows [n, d_model] to the same.
 func (c BERT) Transform(w Weights, rows *Node) *Node {
-	return c.norm(w, bertHeadNorm, bertActivation(c.Activation, bertDense(w, bertHeadDense, rows)))
+	return c.norm(w, BERTHeadNorm, bertActivation(c.Activation, bertDense(w, BERTHeadDense, rows)))
 }
 
 // Decode compares transformed rows [n, d_model] with every word: [n, d_vocab]. Where Weights has no decoder (nil), the
 // word embedding is it.
 func (c BERT) Decode(w Weights, rows *Node) *Node {
-	decoder := w(bertDecoder)
+	decoder := w(BERTDecoder)
 	if decoder == nil {
-		decoder = w(bertWords)
+		decoder = w(BERTWords)
 	}
-	return project(rows, decoder, w(bertBias), compute.DenseLayoutOutputsInput)
+	return project(rows, decoder, w(BERTBias), compute.DenseLayoutOutputsInput)
 }
 
 // norm is LayerNorm over the last axis with the module's own weight and bias.
