@@ -160,7 +160,7 @@ func (n *neuron) substitute(ctx context.Context, masked MaskedModel, sources []s
 	if masked.MaskToken() == "" {
 		return nil, fmt.Errorf("the masked model %s has no mask token: give one that fills masks, as BERT does", masked.Name())
 	}
-	f := filler{masked: masked, opts: n.opts}
+	f := filler{masked: masked, opts: n.opts, work: n.work}
 	if *n.opts.Mode == ModeDefault {
 		return made, f.each(ctx, sources, made)
 	}
@@ -171,6 +171,7 @@ func (n *neuron) substitute(ctx context.Context, masked MaskedModel, sources []s
 type filler struct {
 	masked MaskedModel
 	opts   Options
+	work   *worklog
 }
 
 // each replaces one word at a time by its most probable substitutes that make new texts (section 4.3). The model is
@@ -369,6 +370,7 @@ func (f filler) fill(ctx context.Context, blanks []blank) ([]iter.Seq2[string, f
 	if err != nil {
 		return nil, fmt.Errorf("substitutes for %d masked words: %w", len(texts), err)
 	}
+	f.work.fill(len(texts))
 	if len(answers) != len(texts) {
 		return nil, fmt.Errorf("%s answered %d texts of %d: its Fill must answer each", f.masked.Name(), len(answers), len(texts))
 	}

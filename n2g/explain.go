@@ -54,9 +54,14 @@ const (
 
 // begin observes that a stage begins, and stops where the context has ended.
 func (x *explainer) begin(ctx context.Context, stage int) error {
+	name := [...]string{"activations", "prune", "importance", "augment", "variants", "graph", "done"}[stage]
+	if stage < stageDone {
+		x.work.begin(name)
+	} else {
+		x.work.end()
+	}
 	if x.opts.Observe != nil {
-		names := [...]string{"activations", "prune", "importance", "augment", "variants", "graph", "done"}
-		x.opts.Observe(names[stage], stage, stageDone)
+		x.opts.Observe(name, stage, stageDone)
 	}
 	return ctx.Err()
 }
@@ -121,7 +126,11 @@ func (x *explainer) explain(ctx context.Context) (*Explanation, error) {
 	if !x.opts.Stages {
 		dropMatrices(e.Prunes)
 	}
-	return e, x.begin(ctx, stageDone)
+	if err := x.begin(ctx, stageDone); err != nil {
+		return nil, err
+	}
+	e.Work = &x.work.Work
+	return e, nil
 }
 
 // run splits the examples and runs every prompt, all with one call.
@@ -230,7 +239,7 @@ func (x *explainer) importances(ctx context.Context, pruned []*pruning) ([]*Meas
 
 // measurement asks for the importances of a pruned text or a variant of it that somebody reads.
 func (x *explainer) measurement(p Prune, ids []int, activations []float64) measurement {
-	m := measurement{ids: ids, activations: activations, scale: p.Scale(), amax: x.amax}
+	m := measurement{ids: ids, activations: activations, scale: p.Scale(), amax: x.amax, sparesBOS: !x.opts.Stages && !x.opts.NoGraph}
 	if !x.opts.Stages {
 		peak := x.peak(ids, activations)
 		for j := range ids {

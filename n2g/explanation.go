@@ -22,6 +22,7 @@ type Explanation struct {
 	Baselines *Baselines `json:"baselines,omitempty"` // on the same Tests
 	Notes     []string   `json:"notes,omitempty"`     // what was left out and why, a sentence each
 
+	Work   *Work   `json:"work,omitempty"`   // what it has cost; older programs wrote none
 	Stages *Stages `json:"stages,omitempty"` // only if Options.Stages
 }
 

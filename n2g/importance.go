@@ -2,6 +2,7 @@ package n2g
 
 import (
 	"context"
+	"slices"
 	"strconv"
 )
 
@@ -46,6 +47,7 @@ type measurement struct {
 	activations []float64 // nil: not known, ask them too
 	scale, amax float64
 	columns     []int // ascending positions j for which importances are wanted; nil: all
+	sparesBOS   bool  // BOS is not masked, its importances stay 0: nobody reads them, and they cost most
 }
 
 // measure measures all prompts with one call. Of each Matrix only the columns wanted are filled, and of those only the
@@ -58,7 +60,7 @@ func (n *neuron) measure(ctx context.Context, all []measurement) ([]*Measured, e
 			m.columns = n.contents(m.ids)
 		}
 		if m.activations == nil {
-			requests = append(requests, request{m.ids, n.contents(m.ids)})
+			requests = append(requests, n.wholeRequest(m.ids))
 		}
 		for row := range m.rows() {
 			requests = append(requests, n.maskedRequest(*m, row))
@@ -71,10 +73,7 @@ func (n *neuron) measure(ctx context.Context, all []measurement) ([]*Measured, e
 	results := make([]*Measured, len(all))
 	for i, m := range all {
 		if m.activations == nil {
-			m.activations = make([]float64, len(m.ids))
-			for k, position := range n.contents(m.ids) {
-				m.activations[position] = answers[0][k]
-			}
+			m.activations = spread(n.wholeRequest(m.ids), answers[0])
 			answers = answers[1:]
 		}
 		results[i] = n.measured(m, answers[:m.rows()])
@@ -103,9 +102,12 @@ func (m *measurement) after(row int) []int {
 
 // maskedRequest asks the activations of the columns with token row masked.
 func (n *neuron) maskedRequest(m measurement, row int) request {
-	ids := append([]int(nil), m.ids[:m.rows()]...)
+	ids := slices.Clone(m.ids)
 	ids[row] = n.maskID
-	return request{ids, m.after(row)}
+	if row == 0 && m.sparesBOS {
+		return request{ids: ids}
+	}
+	return request{ids: ids, positions: m.after(row)}
 }
 
 func (n *neuron) measured(m measurement, masked [][]float64) *Measured {
@@ -126,8 +128,9 @@ func (n *neuron) measured(m measurement, masked [][]float64) *Measured {
 		result.Matrix[i] = make([]float64, len(m.ids))
 	}
 	for row, values := range masked {
-		for k, column := range m.after(row) {
-			result.Matrix[row][column] = importance(values[k], m.activations[column])
+		for k, value := range values {
+			column := m.columns[len(m.columns)-len(values)+k] // those from row on
+			result.Matrix[row][column] = importance(value, m.activations[column])
 		}
 		result.Importances[row] = result.Matrix[row][peak]
 	}

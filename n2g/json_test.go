@@ -31,6 +31,7 @@ func sampleExplanation(random *rand.Rand) *Explanation {
 			Variants: []Variant{{Text: " text", Activation: 1.25, Change: 1, Positive: true, Measured: measured}}, Measured: measured,
 		}},
 		Trie: trie, Graph: NewGraph(lines), Tests: tests, Scores: &scores, Baselines: &Baselines{TokenLookup: Baseline{Scores: scores}},
+		Work: &Work{Calls: 5, Prompts: 40, Rows: 300, PlainRows: 900, MaskedCalls: 1, MaskedTexts: 4},
 		Stages: &Stages{
 			Trains: []Train{{PromptIndex: 1, Tokens: []string{"<s>"}, Activations: []float64{0}}}, Lines: [][]Line{lines}, TrieBeforeMerge: before,
 		},

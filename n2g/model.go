@@ -12,7 +12,8 @@ import (
 // more of a prompt is sent than up to the last position asked.
 //
 // A model that has a usual hook point also implements DefaultHook() string; it serves where a [Site] or [Examples]
-// names none. Package n2gtest checks implementations.
+// names none. One that computes less than every token it is sent implements [RowCounter], for the accounts in [Work].
+// Package n2gtest checks implementations.
 type LanguageModel interface {
 	// Name identifies the model in an Explanation.
 	Name() string

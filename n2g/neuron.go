@@ -2,19 +2,19 @@ package n2g
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 )
 
-// neuron asks a model for one neuron's activations, each only once.
+// neuron asks a model for one neuron's activations, each only once, and counts what that costs.
 type neuron struct {
 	model  LanguageModel
 	site   Site
 	opts   Options // resolved and checked
 	bos    int
 	maskID int
-	known  map[string][]float64 // activations of whole prompts, by their ids
+	known  *prefixes
+	work   *worklog
 }
 
 func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
@@ -22,7 +22,7 @@ func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	n := &neuron{model: model, site: site, opts: opts, bos: model.BOS(), maskID: model.MaskID(), known: map[string][]float64{}}
+	n := &neuron{model: model, site: site, opts: opts, bos: model.BOS(), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
 	if opts.MaskID != nil {
 		n.maskID = *opts.MaskID
 	}
@@ -35,70 +35,76 @@ func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
 // request is a prompt with the positions whose activations are wanted.
 type request struct {
 	ids       []int
-	positions []int
+	positions []int // ascending
+	ahead     bool  // asked with others because it may be wanted next: no part of the method's plain work yet
 }
 
-func (r request) key() string { return idsKey(r.positions) + "|" + idsKey(r.ids) }
-
-func idsKey(ids []int) string {
-	key := make([]byte, 0, 2*len(ids))
-	for _, id := range ids {
-		key = binary.AppendVarint(key, int64(id))
-	}
-	return string(key)
-}
-
-// ask answers all requests with one call of the model, equal ones with one answer. Nothing is asked about BOS: its
-// activation counts as 0 everywhere (section 10.2).
+// ask answers all requests with one call of the model at most. What is known is not asked, nor is anything twice, and of a
+// prompt no more is sent than up to the last position that is asked. Nothing should be asked about BOS: its activation
+// counts as 0 everywhere (section 10.2).
 func (n *neuron) ask(ctx context.Context, requests []request) ([][]float64, error) {
 	var prompts, positions [][]int
-	place := map[string]int{}
+	var nodes [][]int // of the positions
+	var path []int
 	for _, r := range requests {
-		key := r.key()
-		if _, ok := place[key]; !ok && len(r.positions) > 0 {
-			place[key] = len(prompts)
-			prompts = append(prompts, r.ids)
-			positions = append(positions, r.positions)
+		if len(r.positions) == 0 {
+			continue
+		}
+		if !r.ahead {
+			n.work.plain(len(r.ids))
+		}
+		path = n.known.path(path[:0], r.ids)
+		var open, at []int
+		for _, p := range r.positions {
+			if node := path[p]; !n.known.asked[node] {
+				n.known.asked[node] = true
+				open, at = append(open, p), append(at, node)
+			}
+		}
+		if len(open) > 0 {
+			prompts = append(prompts, r.ids[:open[len(open)-1]+1])
+			positions, nodes = append(positions, open), append(nodes, at)
 		}
 	}
-	var answers [][]float64
 	if len(prompts) > 0 {
 		raw, err := n.model.Activations(ctx, n.site.Layer, n.site.Hook, n.site.Index, prompts, positions)
 		if err != nil {
 			return nil, fmt.Errorf("activations of layer %d neuron %d: %w", n.site.Layer, n.site.Index, err)
 		}
-		if answers, err = n.checked(raw, positions); err != nil {
+		if err := n.remember(raw, nodes); err != nil {
 			return nil, err
 		}
+		n.work.call(n.model, prompts, positions)
 	}
 	result := make([][]float64, len(requests))
 	for i, r := range requests {
-		if len(r.positions) > 0 {
-			result[i] = answers[place[r.key()]]
+		path = n.known.path(path[:0], r.ids)
+		result[i] = make([]float64, len(r.positions))
+		for k, p := range r.positions {
+			result[i][k] = n.known.values[path[p]]
 		}
 	}
 	return result, nil
 }
 
-// checked converts a model's answer; every implementation of the interface passes here.
-func (n *neuron) checked(raw [][]float32, positions [][]int) ([][]float64, error) {
-	if len(raw) != len(positions) {
-		return nil, fmt.Errorf("%s answered %d prompts of %d: its Activations must answer each", n.model.Name(), len(raw), len(positions))
+// remember keeps a model's answer, which it checks: every implementation of the interface passes here.
+func (n *neuron) remember(raw [][]float32, nodes [][]int) error {
+	if len(raw) != len(nodes) {
+		return fmt.Errorf("%s answered %d prompts of %d: its Activations must answer each", n.model.Name(), len(raw), len(nodes))
 	}
-	answers := make([][]float64, len(raw))
 	for i, values := range raw {
-		if len(values) != len(positions[i]) {
-			return nil, fmt.Errorf("%s answered %d positions of %d: its Activations must answer each", n.model.Name(), len(values), len(positions[i]))
+		if len(values) != len(nodes[i]) {
+			return fmt.Errorf("%s answered %d positions of %d: its Activations must answer each", n.model.Name(), len(values), len(nodes[i]))
 		}
-		answers[i] = make([]float64, len(values))
 		for k, v := range values {
-			answers[i][k] = float64(v)
-			if math.IsNaN(answers[i][k]) || math.IsInf(answers[i][k], 0) {
-				return nil, fmt.Errorf("layer %d neuron %d of %s has the activation %g: check the model's weights", n.site.Layer, n.site.Index, n.model.Name(), v)
+			a := float64(v)
+			if math.IsNaN(a) || math.IsInf(a, 0) {
+				return fmt.Errorf("layer %d neuron %d of %s has the activation %g: check the model's weights", n.site.Layer, n.site.Index, n.model.Name(), v)
 			}
+			n.known.values[nodes[i][k]] = a
 		}
 	}
-	return answers, nil
+	return nil
 }
 
 // contents are the positions of ids that do not hold BOS.
@@ -112,30 +118,35 @@ func (n *neuron) contents(ids []int) []int {
 	return positions
 }
 
-// whole returns the activations on every token of the prompts, with one call for those not known yet.
+// whole returns the activations on every token of the prompts, 0 on BOS, with one call for what is not known yet.
 func (n *neuron) whole(ctx context.Context, prompts [][]int) ([][]float64, error) {
-	var unknown []request
-	for _, ids := range prompts {
-		if _, ok := n.known[idsKey(ids)]; !ok {
-			unknown = append(unknown, request{ids, n.contents(ids)})
-		}
+	requests := make([]request, len(prompts))
+	for i, ids := range prompts {
+		requests[i] = n.wholeRequest(ids)
 	}
-	answers, err := n.ask(ctx, unknown)
+	answers, err := n.ask(ctx, requests)
 	if err != nil {
 		return nil, err
 	}
-	for i, r := range unknown {
-		activations := make([]float64, len(r.ids))
-		for k, position := range r.positions {
-			activations[position] = answers[i][k]
-		}
-		n.known[idsKey(r.ids)] = activations
+	all := make([][]float64, len(prompts))
+	for i, r := range requests {
+		all[i] = spread(r, answers[i])
 	}
-	result := make([][]float64, len(prompts))
-	for i, ids := range prompts {
-		result[i] = n.known[idsKey(ids)]
+	return all, nil
+}
+
+// wholeRequest asks the activations of every token but BOS.
+func (n *neuron) wholeRequest(ids []int) request {
+	return request{ids: ids, positions: n.contents(ids)}
+}
+
+// spread turns the answer to a request into activations by position, 0 where nothing was asked.
+func spread(r request, answer []float64) []float64 {
+	activations := make([]float64, len(r.ids))
+	for k, p := range r.positions {
+		activations[p] = answer[k]
 	}
-	return result, nil
+	return activations
 }
 
 // peak is the position of the highest activation, the first of equal ones. BOS is none unless there is nothing else.

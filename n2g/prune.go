@@ -44,12 +44,7 @@ func PruneText(ctx context.Context, model LanguageModel, site Site, text string,
 
 // prompt tokenizes a whole prompt and drops what exceeds MaxLength.
 func (n *neuron) prompt(text string) ([]int, error) {
-	ids, err := tokenize(n.model, text)
-	if err != nil {
-		return nil, err
-	}
-	ids = ids[:min(len(ids), *n.opts.MaxLength)]
-	return ids, checkLength(n.model, ids)
+	return CutPrompt(n.model, text, *n.opts.MaxLength)
 }
 
 // pruning is a strong position of a prompt on its way through stage 2.
@@ -108,9 +103,9 @@ func (n *neuron) candidateStarts(p int) []int {
 }
 
 // candidateBudget is how many tokens of candidates are asked of each position in a first round; later rounds take
-// twice as many. The default options need one round; where every length is a candidate, long ones wait until the
-// short ones have failed.
-const candidateBudget = 512
+// twice as many. Most positions need no long candidate, and each round is one call for all: with the default options the
+// candidates of 5 and 10 tokens are tried first, then those of 15 and 20, then those of 25 and 30.
+const candidateBudget = 24
 
 // prune chooses a candidate for each position and appends the context after it.
 func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) {
@@ -119,11 +114,12 @@ func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) 
 	for budget := candidateBudget; len(open) > 0; budget *= 2 {
 		var candidates []candidate
 		for _, p := range open {
-			for left := budget; left > 0 && tried[p] < len(p.starts); tried[p]++ {
-				start := p.starts[tried[p]]
-				c := n.candidate(p, start)
+			for left := budget; tried[p] < len(p.starts); tried[p]++ {
+				c := n.candidate(p, p.starts[tried[p]])
+				if left -= len(c.ids); left < 0 && left+len(c.ids) < budget {
+					break // the first of a round is tried, however long
+				}
 				candidates = append(candidates, c)
-				left -= len(c.ids)
 			}
 		}
 		if err := n.run(ctx, candidates); err != nil {
@@ -133,7 +129,7 @@ func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) 
 		for _, c := range candidates {
 			if !passed[c.of] && c.ids != nil {
 				// The longest yet stands where none passes.
-				c.of.truncated, c.of.text = c.maximum, n.withPostContext(c.of, c.start)
+				c.of.truncated, c.of.text, c.of.pruned = c.maximum, c.text, c.whole
 				passed[c.of] = n.passes(c)
 			}
 		}
@@ -146,25 +142,25 @@ func (n *neuron) prune(ctx context.Context, all []*pruning) ([]*pruning, error) 
 		open = still
 	}
 	for _, p := range all {
-		ids, err := encode(n.model, p.text)
-		if err == nil {
-			err = checkLength(n.model, ids)
+		err := checkLength(n.model, p.pruned)
+		if p.pruned == nil {
+			err = fmt.Errorf("%s can run none of the texts that end there: choose another prompt", n.model.Name())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("what is left of the prompt up to token %d: %w", p.position, err)
 		}
-		p.pruned = ids
 	}
 	return all, nil
 }
 
-// candidate is what might be left of a prompt: the tokens from start to the strong position, tokenized anew. Where the
-// whole rest of the sentence is kept, candidates are run with it, as the published walkthrough does.
+// candidate is what might be left of a prompt: the tokens from some start to the strong position, tokenized anew. Where
+// the whole rest of the sentence is kept, candidates are run with it, as the published walkthrough does.
 type candidate struct {
 	of      *pruning
-	start   int
-	after   int   // tokens after the strong one
-	ids     []int // nil: the text cannot be run
+	after   int    // tokens after the strong one
+	ids     []int  // nil: the text cannot be run
+	text    string // with its post-context: what is left of the prompt if it passes
+	whole   []int  // ids of text
 	peak    int
 	maximum float64
 }
@@ -177,28 +173,41 @@ func (n *neuron) candidate(p *pruning, start int) candidate {
 	ids, err := encode(n.model, n.model.Decode(p.ids[start:end]))
 	if err != nil || len(ids) > n.model.ContextLength() {
 		// Tokenized anew, a text can become longer than the context, or nothing: then it is no candidate.
-		ids = nil
+		return candidate{of: p}
 	}
-	return candidate{of: p, start: start, after: end - p.position - 1, ids: ids}
+	text := n.withPostContext(p, start)
+	whole, err := encode(n.model, text)
+	if err != nil {
+		return candidate{of: p}
+	}
+	return candidate{of: p, after: end - p.position - 1, ids: ids, text: text, whole: whole}
 }
 
-// run finds the maximum of every candidate with one call.
+// run finds the maximum of every candidate with one call. It asks about the texts with their post-context too, which the
+// next stage needs of a candidate that passes: a few rows now, but all of the text and one more call then.
 func (n *neuron) run(ctx context.Context, candidates []candidate) error {
-	var prompts [][]int
+	var requests, ahead []request
 	for _, c := range candidates {
-		if c.ids != nil {
-			prompts = append(prompts, c.ids)
+		if c.ids == nil {
+			continue
+		}
+		requests = append(requests, n.wholeRequest(c.ids))
+		if len(c.whole) <= n.model.ContextLength() {
+			more := n.wholeRequest(c.whole)
+			more.ahead = true
+			ahead = append(ahead, more)
 		}
 	}
-	activations, err := n.whole(ctx, prompts)
+	answers, err := n.ask(ctx, append(requests, ahead...))
 	if err != nil {
 		return err
 	}
 	for i := range candidates {
 		if c := &candidates[i]; c.ids != nil {
-			c.peak = n.peak(c.ids, activations[0])
-			c.maximum = activations[0][c.peak]
-			activations = activations[1:]
+			activations := spread(requests[0], answers[0])
+			requests, answers = requests[1:], answers[1:]
+			c.peak = n.peak(c.ids, activations)
+			c.maximum = activations[c.peak]
 		}
 	}
 	return nil

@@ -85,6 +85,11 @@ func TestLanguageModel(t *testing.T, model n2g.LanguageModel, site n2g.Site) {
 			t.Errorf("no prompts: %v, %v", none, err)
 		}
 	})
+	t.Run("rows", func(t *testing.T) {
+		if counter, ok := model.(n2g.RowCounter); ok {
+			checkRows(t, counter, prompts)
+		}
+	})
 	t.Run("alone", func(t *testing.T) {
 		for i, prompt := range prompts {
 			got, err := ask([][]int{prompt}, nil)
@@ -143,6 +148,29 @@ func TestLanguageModel(t *testing.T, model n2g.LanguageModel, site n2g.Site) {
 			}
 		}
 	})
+}
+
+// checkRows wants as many rows each time, at most one a token, at least those up to the last position asked of the longest
+// prompt, and none for nothing.
+func checkRows(t *testing.T, model n2g.RowCounter, prompts [][]int) {
+	tokens, longest := 0, 0
+	for _, ids := range prompts {
+		tokens += len(ids)
+		longest = max(longest, len(ids))
+	}
+	rows := model.Rows(prompts, nil)
+	if rows < longest || rows > tokens {
+		t.Errorf("%d rows for %d tokens, the longest prompt having %d", rows, tokens, longest)
+	}
+	if again := model.Rows(prompts, nil); again != rows {
+		t.Errorf("%d rows, then %d for the same prompts", rows, again)
+	}
+	if one := model.Rows(prompts[:1], [][]int{{1}}); one < 1 || one > len(prompts[0]) {
+		t.Errorf("%d rows for the first token of a prompt of %d", one, len(prompts[0]))
+	}
+	if none := model.Rows(nil, nil); none != 0 {
+		t.Errorf("%d rows for no prompts", none)
+	}
 }
 
 func checkTokens(t *testing.T, model n2g.LanguageModel) {

@@ -90,6 +90,7 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			want.Work.Stages = nil // times are not kept
 			if e := got[fmt.Sprintf("0_%d", site.Index)]; !reflect.DeepEqual(e, want) {
 				t.Errorf("neuron %d: %+v, want %+v", site.Index, e, want)
 			}
