@@ -205,6 +205,20 @@ func BenchmarkLayerNorm(b *testing.B) {
 }
 
 // BenchmarkAttend is a query of 12 heads of 64 that sees 40 rows.
+func BenchmarkAttend32(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	h := Heads{4, 4, 32, 0.125, 0}
+	kv, q, z := randoms(rng, 100*2*128), randoms(rng, 128), make([]float32, 128)
+	path := make([]int32, 40)
+	for i := range path {
+		path[i] = int32(i * 2)
+	}
+	var scratch []float32
+	for b.Loop() {
+		scratch = h.Attend(z, q, kv, kv[128:], 2*128, path, scratch)
+	}
+}
+
 func BenchmarkAttend(b *testing.B) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	h := Heads{12, 12, 64, 0.125, 0}
