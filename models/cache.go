@@ -68,6 +68,10 @@ func (m *Causal) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	}
 	var cache *Cache
 	err := m.engine.queue.Do(ctx, task{kind: aloneTask}, []piece{{alone: func() (err error) {
+		if m.engine.processor != nil {
+			cache, err = m.engine.processor.cache(ctx, ids)
+			return err
+		}
 		cache, err = m.engine.cache(ids)
 		return err
 	}}})

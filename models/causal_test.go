@@ -32,6 +32,18 @@ func golden(name string) string { return "../testdata/golden/models/" + name }
 
 var causalGolden = []string{"solu", "gpt2", "gptneo", "pythia"}
 
+// eachGolden runs a test with every golden model, once by package kernels and once by compiled programs.
+func eachGolden(t *testing.T, test func(t *testing.T, name string, m *models.Causal)) {
+	for _, name := range causalGolden {
+		t.Run(name, func(t *testing.T) { test(t, name, openGolden(t, name)) })
+		t.Run(name+" by programs", func(t *testing.T) {
+			m := openGolden(t, name)
+			m.OnPrograms()
+			test(t, name, m)
+		})
+	}
+}
+
 func openGolden(t testing.TB, name string) *models.Causal {
 	t.Helper()
 	m, err := models.Open(golden(name), models.Options{Backend: "go"})
@@ -97,34 +109,32 @@ func compareRows(t *testing.T, what string, got [][]float32, want []float32, sha
 }
 
 func TestLayerActivationsAgreeWithPyTorch(t *testing.T) {
-	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) {
-			m, ref := openGolden(t, name), readReference(t, name)
-			var prompts [][]int
-			for _, in := range ref.Inputs {
-				prompts = append(prompts, in.IDs)
-			}
-			compared := 0
-			for layer := range m.Config().Layers {
-				for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
-					got, err := m.LayerActivations(context.Background(), layer, hook, prompts)
-					if err != nil {
-						t.Fatal(err)
-					}
-					for i, in := range ref.Inputs {
-						full := fmt.Sprintf("%sblocks.%d.mlp.%s", in.Prefix, layer, hook)
-						if want, shape := ref.tensor(t, full); want != nil {
-							compareRows(t, full, got[i], want, shape)
-							compared++
-						}
+	eachGolden(t, func(t *testing.T, name string, m *models.Causal) {
+		ref := readReference(t, name)
+		var prompts [][]int
+		for _, in := range ref.Inputs {
+			prompts = append(prompts, in.IDs)
+		}
+		compared := 0
+		for layer := range m.Config().Layers {
+			for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
+				got, err := m.LayerActivations(context.Background(), layer, hook, prompts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, in := range ref.Inputs {
+					full := fmt.Sprintf("%sblocks.%d.mlp.%s", in.Prefix, layer, hook)
+					if want, shape := ref.tensor(t, full); want != nil {
+						compareRows(t, full, got[i], want, shape)
+						compared++
 					}
 				}
 			}
-			if compared < len(ref.Inputs)*m.Config().Layers*2 {
-				t.Errorf("only %d tensors compared", compared)
-			}
-		})
-	}
+		}
+		if compared < len(ref.Inputs)*m.Config().Layers*2 {
+			t.Errorf("only %d tensors compared", compared)
+		}
+	})
 }
 
 // center subtracts each row's mean: TransformerLens centres what is written to the residual stream when it loads a
@@ -142,53 +152,49 @@ func center(rows [][]float32) {
 }
 
 func TestRunWithCacheAgreesWithPyTorch(t *testing.T) {
-	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) {
-			m, ref := openGolden(t, name), readReference(t, name)
-			for _, in := range ref.Inputs {
-				cache, err := m.RunWithCache(context.Background(), in.IDs)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, hook := range cache.Hooks() {
-					want, shape := ref.tensor(t, in.Prefix+hook)
-					if want == nil {
-						continue
-					}
-					if strings.HasSuffix(hook, "hook_resid_post") {
-						center(cache.Values[hook])
-					}
-					compareRows(t, in.Prefix+hook, cache.Values[hook], want, shape)
-				}
-				want, _ := ref.tensor(t, in.Prefix+"logprobs_last")
-				for id, got := range cache.LogProbs(len(in.IDs) - 1) {
-					if !near(float32(got), want[id]) {
-						t.Fatalf("%s: log probability of token %d is %g, want %g", in.Text, id, got, want[id])
-					}
-				}
-				top := cache.TopTokens(len(in.IDs)-1, 3)
-				if len(top) != 3 || top[0].Probability < top[1].Probability || top[1].Probability < top[2].Probability {
-					t.Errorf("top tokens out of order: %v", top)
-				}
-			}
-		})
-	}
-}
-
-func TestPaddedBatchAgreesWithPyTorch(t *testing.T) {
-	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) {
-			m, ref := openGolden(t, name), readReference(t, name)
-			layer := m.Config().Layers - 1
-			want, shape := ref.tensor(t, fmt.Sprintf("batch.blocks.%d.mlp.hook_post", layer))
-			got, err := m.LayerActivations(context.Background(), layer, "hook_post", ref.Batch)
+	eachGolden(t, func(t *testing.T, name string, m *models.Causal) {
+		ref := readReference(t, name)
+		for _, in := range ref.Inputs {
+			cache, err := m.RunWithCache(context.Background(), in.IDs)
 			if err != nil {
 				t.Fatal(err)
 			}
-			size := shape[1] * shape[2]
-			for i := range ref.Batch {
-				compareRows(t, fmt.Sprintf("text %d of the batch", i), got[i], want[i*size:(i+1)*size], shape[1:])
+			for _, hook := range cache.Hooks() {
+				want, shape := ref.tensor(t, in.Prefix+hook)
+				if want == nil {
+					continue
+				}
+				if strings.HasSuffix(hook, "hook_resid_post") {
+					center(cache.Values[hook])
+				}
+				compareRows(t, in.Prefix+hook, cache.Values[hook], want, shape)
 			}
-		})
-	}
+			want, _ := ref.tensor(t, in.Prefix+"logprobs_last")
+			for id, got := range cache.LogProbs(len(in.IDs) - 1) {
+				if !near(float32(got), want[id]) {
+					t.Fatalf("%s: log probability of token %d is %g, want %g", in.Text, id, got, want[id])
+				}
+			}
+			top := cache.TopTokens(len(in.IDs)-1, 3)
+			if len(top) != 3 || top[0].Probability < top[1].Probability || top[1].Probability < top[2].Probability {
+				t.Errorf("top tokens out of order: %v", top)
+			}
+		}
+	})
+}
+
+func TestPaddedBatchAgreesWithPyTorch(t *testing.T) {
+	eachGolden(t, func(t *testing.T, name string, m *models.Causal) {
+		ref := readReference(t, name)
+		layer := m.Config().Layers - 1
+		want, shape := ref.tensor(t, fmt.Sprintf("batch.blocks.%d.mlp.hook_post", layer))
+		got, err := m.LayerActivations(context.Background(), layer, "hook_post", ref.Batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := shape[1] * shape[2]
+		for i := range ref.Batch {
+			compareRows(t, fmt.Sprintf("text %d of the batch", i), got[i], want[i*size:(i+1)*size], shape[1:])
+		}
+	})
 }

@@ -56,8 +56,9 @@ func smallModels(t *testing.T) map[string]string {
 	}
 }
 
-// eachModel runs a test with a model of every family, once by package kernels and once by compiled programs.
-func eachModel(t *testing.T, test func(t *testing.T, m *models.Causal)) {
+// eachModel runs a test with a model of every family, once by package kernels and once by compiled programs, and the
+// same model by programs beside it.
+func eachModel(t *testing.T, test func(t *testing.T, m, programs *models.Causal)) {
 	folders := smallModels(t)
 	for _, name := range causalGolden {
 		folders[name] = golden(name)
@@ -65,15 +66,20 @@ func eachModel(t *testing.T, test func(t *testing.T, m *models.Causal)) {
 	for name, folder := range folders {
 		for _, way := range []string{"kernels", "programs"} {
 			t.Run(name+" by "+way, func(t *testing.T) {
-				m, err := models.Open(folder, models.Options{Backend: "go"})
-				if err != nil {
-					t.Fatal(err)
+				open := func() *models.Causal {
+					m, err := models.Open(folder, models.Options{Backend: "go"})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { m.Close() })
+					return m
 				}
-				defer m.Close()
+				m, programs := open(), open()
+				programs.OnPrograms()
 				if way == "programs" {
 					m.OnPrograms()
 				}
-				test(t, m)
+				test(t, m, programs)
 			})
 		}
 	}
@@ -82,19 +88,19 @@ func eachModel(t *testing.T, test func(t *testing.T, m *models.Causal)) {
 // A prompt's activations are the same, bit by bit, whatever is asked with it, and near those of a plain pass: of every
 // family, at every hook of every layer.
 func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
-	eachModel(t, func(t *testing.T, m *models.Causal) {
+	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		prompts := randomPrompts(m, rng, 60)
 		for layer := range m.Config().Layers {
 			for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
-				checkActivations(t, m, rng, layer, hook, prompts)
+				checkActivations(t, m, programs, rng, layer, hook, prompts)
 			}
 		}
 	})
 }
 
-// checkActivations compares a call for all prompts with calls for one, and with a pass through the whole model.
-func checkActivations(t *testing.T, m *models.Causal, rng *rand.Rand, layer int, hook string, prompts [][]int) {
+// checkActivations compares a call for all prompts with calls for one, and with a program for the whole model.
+func checkActivations(t *testing.T, m, programs *models.Causal, rng *rand.Rand, layer int, hook string, prompts [][]int) {
 	t.Helper()
 	index := rng.IntN(m.Config().DMLP)
 	together, err := m.Activations(t.Context(), layer, hook, index, prompts, nil)
@@ -121,7 +127,7 @@ func checkActivations(t *testing.T, m *models.Causal, rng *rand.Rand, layer int,
 		}
 	}
 	i := rng.IntN(len(prompts))
-	cache, err := m.RunWithCache(t.Context(), prompts[i])
+	cache, err := programs.RunWithCache(t.Context(), prompts[i])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +146,35 @@ func checkActivations(t *testing.T, m *models.Causal, rng *rand.Rand, layer int,
 			}
 		}
 	}
+}
+
+// Every value of a pass by kernels is that of a compiled program, for every family.
+func TestRunWithCacheBothWays(t *testing.T) {
+	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
+		for _, ids := range randomPrompts(m, rand.New(rand.NewPCG(9, 10)), 3) {
+			got, err := m.RunWithCache(t.Context(), ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := programs.RunWithCache(t.Context(), ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.Hooks(), want.Hooks()) {
+				t.Fatalf("hooks %v, want %v", got.Hooks(), want.Hooks())
+			}
+			got.Values["logits"], want.Values["logits"] = got.Logits, want.Logits
+			for hook, rows := range want.Values {
+				for p, row := range rows {
+					for i, w := range row {
+						if g := got.Values[hook][p][i]; !near(g, w) {
+							t.Fatalf("%s, position %d, element %d: %g, want %g", hook, p, i, g, w)
+						}
+					}
+				}
+			}
+		}
+	})
 }
 
 // Positions asked out of order, twice or not at all are answered as asked, and do not change a value.
@@ -215,7 +250,7 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestScanAgreesWithActivations(t *testing.T) {
 	ctx := context.Background()
-	eachModel(t, func(t *testing.T, m *models.Causal) {
+	eachModel(t, func(t *testing.T, m, _ *models.Causal) {
 		windows := randomPrompts(m, rand.New(rand.NewPCG(8, 9)), 30)
 		windows = slices.DeleteFunc(windows, func(ids []int) bool { return len(ids) < 2 })
 		layers := []int{m.Config().Layers - 1, 0}

@@ -16,15 +16,17 @@ import (
 // It computes what [transformer.Decoder]'s graph functions do, to which tests compare it.
 type processor struct {
 	config     Config
-	layers     []layerWeights
+	blocks     []layerWeights
 	embeddings func() (embeddings, error)
+	final      func() (*finalWeights, error)
 	crew       crew
 }
 
 func newProcessor(c Config, w *weights) *processor {
 	return &processor{
-		config: c, layers: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings),
-		crew: crew{dModel: c.DModel, width: c.Heads * c.DHead, dMLP: c.DMLP, gated: c.Gated},
+		config: c, blocks: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings),
+		final: sync.OnceValues(func() (*finalWeights, error) { return w.final(c) }),
+		crew:  crew{dModel: c.DModel, width: c.Heads * c.DHead, dMLP: c.DMLP, gated: c.Gated},
 	}
 }
 
@@ -52,29 +54,43 @@ type keyValues struct {
 // enters the MLP.
 type visitor func(w *worker, at, count int)
 
-// watcher is told of count rows of a pass, from row from on, at a place of a layer's MLP: w.pre is [count, d_mlp].
-type watcher func(w *worker, layer int, hook string, from, count int)
+// watcher is told of the values [count, …] that rows from row from on have at a hook point of a layer, -1 outside the
+// layers. Calls come from several goroutines; values are valid only until the call returns.
+type watcher func(layer int, hook string, from, count int, values []float32)
 
 // run takes the forest to the MLP of a layer and shows it the rows asked, in parts, several at a time.
 func (p *processor) run(ctx context.Context, forest *group, layer int, asked []int32, visit visitor) error {
-	return p.runWatched(ctx, forest, layer, nil, asked, visit)
+	return p.pass(ctx, forest, nil, func(r *pass) error {
+		kv, err := r.layers(layer)
+		if err != nil {
+			return err
+		}
+		return r.site(layer, kv, asked, visit)
+	})
 }
 
-// runWatched is run, and tells watch of all rows at the places of the MLPs before that of the layer.
-func (p *processor) runWatched(ctx context.Context, forest *group, layer int, watch watcher, asked []int32, visit visitor) error {
+// pass calls f with a pass that has workers.
+func (p *processor) pass(ctx context.Context, forest *group, watch watcher, f func(r *pass) error) error {
 	r := &pass{processor: p, ctx: ctx, forest: forest, watch: watch, workers: p.crew.hire()}
 	defer p.crew.dismiss(r.workers)
 	r.turn()
+	return f(r)
+}
+
+// layers runs the embedding and so many layers. It returns the keys and values of the next, nil behind the last.
+func (r *pass) layers(n int) (*keyValues, error) {
 	kv, err := r.embed()
-	if err != nil {
-		return err
+	for l := 0; l < n && err == nil; l++ {
+		kv, err = r.layer(l, kv)
 	}
-	for l := range layer {
-		if kv, err = r.layer(l, kv); err != nil {
-			return err
-		}
+	return kv, err
+}
+
+// tell tells the watcher, if there is one.
+func (r *pass) tell(layer int, hook string, from, count int, values []float32) {
+	if r.watch != nil {
+		r.watch(layer, hook, from, count, values)
 	}
-	return r.site(layer, kv, asked, visit)
 }
 
 // turn computes the angles of rotary positions, as far as the forest reaches.
@@ -102,7 +118,7 @@ func (r *pass) embed() (*keyValues, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := r.layers[0].attention()
+	weights, err := r.blocks[0].attention()
 	if err != nil {
 		return nil, err
 	}
@@ -124,14 +140,17 @@ func (r *pass) embed() (*keyValues, error) {
 	for row, id := range r.forest.ids {
 		x := r.x[row*c.DModel : (row+1)*c.DModel]
 		copy(x, table.tokens[int(id)*c.DModel:])
+		r.tell(-1, "hook_embed", row, 1, x)
 		if table.positions != nil {
-			kernels.Add(x, table.positions[(int(r.forest.depth[row])+c.PositionOffset)*c.DModel:][:c.DModel])
+			position := table.positions[(int(r.forest.depth[row])+c.PositionOffset)*c.DModel:][:c.DModel]
+			r.tell(-1, "hook_pos_embed", row, 1, position)
+			kernels.Add(x, position)
 		}
 	}
 	kv := &keyValues{values: make([]float32, len(first)*weights.keyValues.Out()), at: r.slot}
 	return kv, r.workers.each(r.ctx, len(first), func(w *worker, from, to int) {
 		r.gather(w.x, first[from:to])
-		r.keyValues(w, weights, w.x, first[from:to], kv.values[from*weights.keyValues.Out():])
+		r.keyValues(w, 0, weights, w.x, first[from:to], kv.values[from*weights.keyValues.Out():])
 	})
 }
 
@@ -143,13 +162,16 @@ func (r *pass) gather(x []float32, rows []int32) {
 	}
 }
 
-// keyValues computes those of rows whose stream is x.
-func (r *pass) keyValues(w *worker, weights *attentionWeights, x []float32, rows []int32, dst []float32) {
+// keyValues computes those of a layer for rows whose stream is x.
+func (r *pass) keyValues(w *worker, l int, weights *attentionWeights, x []float32, rows []int32, dst []float32) {
 	r.norm(w.normed, x, len(rows), weights.norm)
 	weights.keyValues.Mul(dst, w.normed, len(rows))
 	width := weights.keyValues.Out()
 	for i, row := range rows {
-		r.rotate(dst[i*width:i*width+width/2], row)
+		keys, values := dst[i*width:i*width+width/2], dst[i*width+width/2:(i+1)*width]
+		r.tell(l, "attn.hook_k", int(row), 1, keys)
+		r.tell(l, "attn.hook_v", int(row), 1, values)
+		r.rotate(keys, row)
 	}
 }
 
@@ -163,9 +185,14 @@ func (r *pass) rotate(x []float32, row int32) {
 
 // norm normalises rows of the stream.
 func (r *pass) norm(dst, x []float32, rows int, n normWeights) {
+	r.normWith(dst, x, rows, n, r.config.RMSNorm)
+}
+
+// normWith normalises rows of the stream by RMSNorm or LayerNorm.
+func (r *pass) normWith(dst, x []float32, rows int, n normWeights, rms bool) {
 	d := r.config.DModel
 	for at := 0; at < rows*d; at += d {
-		if r.config.RMSNorm {
+		if rms {
 			kernels.RMSNorm(dst[at:at+d], x[at:at+d], n.weight, r.config.Epsilon)
 		} else {
 			kernels.LayerNorm(dst[at:at+d], x[at:at+d], n.weight, n.bias, r.config.Epsilon)
@@ -175,54 +202,59 @@ func (r *pass) norm(dst, x []float32, rows int, n normWeights) {
 
 // layer runs a whole layer, and computes the keys and values of the next.
 func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
-	attention, err := r.layers[l].attention()
+	attention, err := r.blocks[l].attention()
 	if err != nil {
 		return nil, err
 	}
-	in, err := r.layers[l].in()
+	in, err := r.blocks[l].in()
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.layers[l].out()
-	if err != nil {
-		return nil, err
-	}
-	following, err := r.layers[l+1].attention()
+	out, err := r.blocks[l].out()
 	if err != nil {
 		return nil, err
 	}
 	rows := iota32(len(r.forest.ids))
-	width := following.keyValues.Out()
-	next := &keyValues{values: make([]float32, len(rows)*width)}
+	var following *attentionWeights
+	var next *keyValues
+	if l+1 < len(r.blocks) {
+		if following, err = r.blocks[l+1].attention(); err != nil {
+			return nil, err
+		}
+		next = &keyValues{values: make([]float32, len(rows)*following.keyValues.Out())}
+	}
 	return next, r.workers.each(r.ctx, len(rows), func(w *worker, from, to int) {
 		n, d := to-from, r.config.DModel
 		x := r.x[from*d : to*d]
-		r.attend(w, l, attention, kv, x, rows[from:to])
+		r.tell(l, "hook_resid_pre", from, n, x)
+		r.attend(w, l, attention, kv, x, rows[from:to], from)
 		if r.config.ParallelResidual {
 			r.norm(w.normed, x, n, in.norm)
 			kernels.Add(x, w.out[:n*d])
 		} else {
 			kernels.Add(x, w.out[:n*d])
+			r.tell(l, "hook_resid_mid", from, n, x)
 			r.norm(w.normed, x, n, in.norm)
 		}
-		r.mlp(w, in, n, func(hook string) {
-			if r.watch != nil {
-				r.watch(w, l, hook, from, n)
-			}
-		})
+		r.tell(l, "ln2.hook_normalized", from, n, w.normed)
+		r.mlp(w, in, n, func(hook string) { r.tell(l, "mlp."+hook, from, n, w.pre) })
 		out.Mul(w.out, w.pre, n)
+		r.tell(l, "hook_mlp_out", from, n, w.out)
 		kernels.Add(x, w.out[:n*d])
-		r.keyValues(w, following, x, rows[from:to], next.values[from*width:])
+		r.tell(l, "hook_resid_post", from, n, x)
+		if following != nil {
+			r.keyValues(w, l+1, following, x, rows[from:to], next.values[from*following.keyValues.Out():])
+		}
 	})
 }
 
 // site runs the layer of a site for the rows asked alone.
 func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
-	attention, err := r.layers[l].attention()
+	attention, err := r.blocks[l].attention()
 	if err != nil {
 		return err
 	}
-	in, err := r.layers[l].in()
+	in, err := r.blocks[l].in()
 	if err != nil {
 		return err
 	}
@@ -230,7 +262,7 @@ func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
 		n := to - from
 		r.gather(w.x, asked[from:to])
 		if !r.config.ParallelResidual {
-			r.attend(w, l, attention, kv, w.x, asked[from:to])
+			r.attend(w, l, attention, kv, w.x, asked[from:to], from)
 			kernels.Add(w.x[:n*r.config.DModel], w.out[:n*r.config.DModel])
 		}
 		r.norm(w.normed, w.x, n, in.norm)
@@ -238,15 +270,17 @@ func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
 	})
 }
 
-// attend computes to w.out what attention adds to rows whose stream is x.
-func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32) {
+// attend computes to w.out what attention adds to rows whose stream is x; at is what the watcher is told they begin with.
+func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int) {
 	c := r.config
 	heads := kernels.Heads{
 		Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead, Scale: float32(c.QueryScale()), Window: c.Window(l),
 	}
 	width, stride := c.Heads*c.DHead, weights.keyValues.Out()
 	r.norm(w.normed, x, len(rows), weights.norm)
+	r.tell(l, "ln1.hook_normalized", at, len(rows), w.normed)
 	weights.query.Mul(w.q, w.normed, len(rows))
+	r.tell(l, "attn.hook_q", at, len(rows), w.q)
 	last := int32(-1)
 	for i, row := range rows {
 		q := w.q[i*width : (i+1)*width]
@@ -255,7 +289,9 @@ func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues
 		last = row
 		w.scores = heads.Attend(w.z[i*width:(i+1)*width], q, kv.values, kv.values[stride/2:], stride, w.path, w.scores)
 	}
+	r.tell(l, "attn.hook_z", at, len(rows), w.z)
 	weights.out.Mul(w.out, w.z, len(rows))
+	r.tell(l, "hook_attn_out", at, len(rows), w.out)
 }
 
 // follow writes the places of the row's text up to it to w.path, which is that of the row last.

@@ -13,7 +13,7 @@ import (
 // column computes one neuron on the rows asked of a forest, in ascending order.
 func (p *processor) column(ctx context.Context, forest *group, layer int, hook string, index int, asked []int32) ([]float32, error) {
 	values := make([]float32, len(asked))
-	weights, err := p.layers[layer].in()
+	weights, err := p.blocks[layer].in()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (p *processor) neuron(values []float32, w *worker, weights *inWeights, hook
 // all computes every neuron of a layer on the rows asked of a forest: [row][d_mlp].
 func (p *processor) all(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([][]float32, error) {
 	values := make([][]float32, len(asked))
-	weights, err := p.layers[layer].in()
+	weights, err := p.blocks[layer].in()
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +98,13 @@ func (p *processor) maxima(ctx context.Context, windows [][]int, layers []int, h
 		window = append(window, slices.Repeat([]int{i}, len(ids))...)
 	}
 	last := slices.Max(layers)
-	weights, err := p.layers[last].in()
+	weights, err := p.blocks[last].in()
 	if err != nil {
 		return nil, nil, err
 	}
 	locks := make([]sync.Mutex, len(windows)) // a window's rows may lie in the blocks of two workers
-	watch := func(w *worker, layer int, reached string, from, count int) {
-		if reached != hook {
+	watch := func(layer int, reached string, from, count int, values []float32) {
+		if reached != "mlp."+hook {
 			return
 		}
 		for k, wanted := range layers {
@@ -115,16 +115,21 @@ func (p *processor) maxima(ctx context.Context, windows [][]int, layers []int, h
 				if position := forest.depth[row]; position > 0 {
 					i := window[row]
 					locks[i].Lock()
-					raise(highest[k][i], where[k][i], w.pre[(row-from)*width:][:width], position)
+					raise(highest[k][i], where[k][i], values[(row-from)*width:][:width], position)
 					locks[i].Unlock()
 				}
 			}
 		}
 	}
-	err = p.runWatched(ctx, forest, last, watch, iota32(len(window)), func(w *worker, at, n int) {
-		p.mlp(w, weights, n, func(reached string) { watch(w, last, reached, at, n) })
+	return highest, where, p.pass(ctx, forest, watch, func(r *pass) error {
+		kv, err := r.layers(last)
+		if err != nil {
+			return err
+		}
+		return r.site(last, kv, iota32(len(window)), func(w *worker, at, n int) {
+			p.mlp(w, weights, n, func(reached string) { watch(last, "mlp."+reached, at, n, w.pre) })
+		})
 	})
-	return highest, where, err
 }
 
 // raise takes a row into the maxima seen so far. Positions come in any order.
