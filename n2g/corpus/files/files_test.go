@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,42 @@ func TestBadFiles(t *testing.T) {
 	}
 	if _, err := files.Open(filepath.Join(t.TempDir(), "missing"), files.Options{}); err == nil {
 		t.Error("a missing folder was opened")
+	}
+}
+
+// TestBombs: what unpacks to far more than it takes is read in bounded memory.
+func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks half a gigabyte")
+	}
+	const size = 80 << 20
+	long := strings.Repeat("a", size)
+	line := `{"text":"` + long + `"}`
+	for name, content := range map[string][]byte{
+		"a.txt.gz": gzipped(t, long), "b.txt.zst": zstandard(t, long),
+		"c.jsonl.gz": gzipped(t, line), "d.jsonl.zst": zstandard(t, line),
+	} {
+		var before, now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		peak, total := uint64(0), 0
+		var failed error
+		for text, err := range files.FS(fstest.MapFS{name: {Data: content}}, files.Options{}) {
+			runtime.ReadMemStats(&now)
+			peak = max(peak, now.HeapInuse)
+			total += len(text.Content)
+			failed = err
+		}
+		if strings.Contains(name, "jsonl") {
+			if failed == nil || !strings.Contains(failed.Error(), "longer than 64 MiB") {
+				t.Errorf("%s: %v", name, failed)
+			}
+		} else if failed != nil || total != size {
+			t.Errorf("%s: %d bytes of %d, %v", name, total, size, failed)
+		}
+		if grown := int64(peak) - int64(before.HeapInuse); grown > 300<<20 {
+			t.Errorf("%s: %d MiB in use", name, grown>>20)
+		}
 	}
 }
 

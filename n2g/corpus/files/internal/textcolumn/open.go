@@ -1,0 +1,156 @@
+package textcolumn
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxFooter is the longest metadata of a file, in bytes.
+const maxFooter = 64 << 20
+
+// Column is a column of texts.
+type Column struct {
+	file     io.ReaderAt
+	optional bool // texts may be missing
+	chunks   []chunk
+}
+
+// chunk is the part of a column that lies in one row group.
+type chunk struct {
+	start, end int64 // bytes of the file
+	values     int64
+	codec      codec
+}
+
+// Open finds the column of that name in a file of so many bytes. Only columns of the top level are found.
+func Open(file io.ReaderAt, size int64, name string) (*Column, error) {
+	meta, err := footer(file, size)
+	if err != nil {
+		return nil, err
+	}
+	leaf, optional, err := find(meta.field(2).list, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Column{file: file, optional: optional}
+	total := int64(0)
+	for i, group := range meta.field(4).list {
+		columns := group.field(1).list
+		if leaf >= len(columns) {
+			return nil, fmt.Errorf("it is damaged: row group %d lacks column %q", i, name)
+		}
+		one, err := newChunk(columns[leaf], size)
+		if err != nil {
+			return nil, fmt.Errorf("row group %d, column %q: %w", i, name, err)
+		}
+		// Chunks do not overlap. A file that claims the same bytes again and again would never end.
+		if total += one.end - one.start; total > size {
+			return nil, errors.New("it is damaged: its row groups together are larger than the file")
+		}
+		c.chunks = append(c.chunks, one)
+	}
+	return c, nil
+}
+
+// footer reads the metadata: it ends the file, followed by its length in four bytes and PAR1.
+func footer(file io.ReaderAt, size int64) (value, error) {
+	var end [8]byte
+	if size < int64(len(end)) {
+		return value{}, errors.New("it cannot be read as Parquet: it is too short")
+	}
+	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return value{}, err
+	}
+	length := int64(binary.LittleEndian.Uint32(end[:]))
+	if string(end[4:]) != "PAR1" || length > size-int64(len(end)) {
+		return value{}, errors.New("it cannot be read as Parquet: its end is not that of such a file; is it whole?")
+	}
+	if length > maxFooter {
+		return value{}, fmt.Errorf("its metadata is longer than %d MiB: write it again with larger row groups", maxFooter>>20)
+	}
+	data := make([]byte, length)
+	if _, err := file.ReadAt(data, size-int64(len(end))-length); err != nil {
+		return value{}, err
+	}
+	meta, _, err := parseStruct(data)
+	if err != nil {
+		return value{}, fmt.Errorf("it is damaged: %w", err)
+	}
+	return meta, nil
+}
+
+// find returns which leaf of the schema the column is. The schema lists its elements, each before its children; the first is
+// the root.
+func find(schema []value, name string) (leaf int, optional bool, err error) {
+	const (
+		fieldType, fieldRepetition, fieldName, fieldChildren = 1, 3, 4, 5
+		byteArray                                            = 6
+		repeated                                             = 2
+	)
+	var names []string
+	for i := 1; i < len(schema); leaf++ {
+		element := schema[i]
+		if own := string(element.field(fieldName).bytes); own != name {
+			names = append(names, own)
+			skipped, leaves := family(schema, i)
+			i += skipped
+			leaf += leaves - 1
+			continue
+		}
+		kind := element.field(fieldRepetition).number
+		if element.field(fieldChildren).number != 0 || !element.has(fieldType) || element.field(fieldType).number != byteArray || kind == repeated {
+			return 0, false, fmt.Errorf("column %q holds no strings: name the one that holds the text", name)
+		}
+		return leaf, kind != 0, nil
+	}
+	return 0, false, fmt.Errorf("it has no column %q, only %s: name the one that holds the text", name, some(names))
+}
+
+// family counts the elements of a schema that belong to the one at i, itself included, and the leaves among them.
+func family(schema []value, i int) (elements, leaves int) {
+	open := int64(1) // elements announced and not yet come
+	for open > 0 && i+elements < len(schema) {
+		children := max(0, schema[i+elements].field(5).number)
+		open += min(children, int64(len(schema))) - 1
+		elements++
+		if children == 0 {
+			leaves++
+		}
+	}
+	return elements, leaves
+}
+
+// newChunk reads where a chunk lies.
+func newChunk(c value, size int64) (chunk, error) {
+	meta := c.field(3)
+	switch {
+	case len(c.field(1).bytes) > 0:
+		return chunk{}, errors.New("its data lie in another file: join them into one")
+	case len(meta.fields) == 0:
+		return chunk{}, errors.New("it is encrypted or damaged")
+	}
+	start := meta.field(9).number
+	if dictionary := meta.field(11).number; dictionary > 0 && dictionary < start {
+		start = dictionary
+	}
+	length := meta.field(7).number
+	if start < 4 || length < 0 || start > size || length > size-start {
+		return chunk{}, fmt.Errorf("it is damaged: %d bytes at %d lie outside the file of %d", length, start, size)
+	}
+	return chunk{start: start, end: start + length, values: meta.field(5).number, codec: codec(meta.field(4).number)}, nil
+}
+
+// some names a few columns.
+func some(names []string) string {
+	const most = 8
+	if len(names) == 0 {
+		return "none"
+	}
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return strings.Join(names, ", ")
+}
