@@ -152,7 +152,10 @@ func (x *explainer) run(ctx context.Context) (trains, tests []example, err error
 	for _, i := range append(append([]int(nil), train...), test...) {
 		prompt, err := x.prompt(prompts[i])
 		if err != nil {
-			return nil, nil, fmt.Errorf("the prompt of index %d: %w", i, err)
+			if len(prompts) > 1 {
+				err = fmt.Errorf("prompt %d of %d: %w", i+1, len(prompts), err)
+			}
+			return nil, nil, err
 		}
 		all = append(all, example{prompt: i, ids: prompt})
 		ids = append(ids, prompt)
@@ -201,8 +204,8 @@ func (x *explainer) outline(all []example) *Explanation {
 func (x *explainer) prunings(ctx context.Context, trains []example) (pruned []*pruning, notes []string, err error) {
 	for _, train := range trains {
 		strong, err := x.strong(train.ids, train.activations)
-		if errors.Is(err, ErrNeverFires) {
-			notes = append(notes, fmt.Sprintf("the prompt of index %d is left out: %v", train.prompt, err))
+		if errors.Is(err, ErrNeverFires) && len(trains) > 1 {
+			notes = append(notes, fmt.Sprintf("prompt %d of %d is left out: %v", train.prompt+1, len(x.examples.Prompts), err))
 			continue
 		}
 		if err != nil {
@@ -214,7 +217,7 @@ func (x *explainer) prunings(ctx context.Context, trains []example) (pruned []*p
 		pruned = append(pruned, strong...)
 	}
 	if len(pruned) == 0 {
-		return nil, nil, fmt.Errorf("%w, nor on any other of %d: choose texts that excite it", ErrNeverFires, len(trains))
+		return nil, nil, fmt.Errorf("%w on any of the %d prompts it is explained from: choose texts that excite it", ErrNeverFires, len(trains))
 	}
 	pruned, err = x.prune(ctx, pruned)
 	return pruned, notes, err

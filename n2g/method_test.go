@@ -39,7 +39,7 @@ func TestPrompt(t *testing.T) {
 		" \n\t ":                  "blank",
 		"<|endoftext|> ":          "blank",
 		"a\xffb":                  "UTF-8",
-		strings.Repeat(" a", 256): "257 tokens with BOS, but toy reads 256",
+		strings.Repeat(" a", 256): "257 tokens with BOS, but the context of toy is 256",
 	} {
 		if _, err := n2g.Prompt(model, text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Prompt(%.20q): error %v, want one that says %q", text, err, want)
@@ -136,12 +136,22 @@ func TestNeverFires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Prunes) != 1 || e.Prunes[0].PromptIndex != 1 || len(e.Notes) != 3 {
+	if len(e.Prunes) != 1 || e.Prunes[0].PromptIndex != 1 || len(e.Notes) != 3 || !strings.HasPrefix(e.Notes[0], "prompt 3 of 3 is left out: the neuron never fires on the prompt") {
 		t.Errorf("prunes are %+v, notes %q", e.Prunes, e.Notes)
 	}
 	examples.Neuron = 3
-	if _, err := n2g.Explain(ctx, bank(), nil, examples, n2g.Options{}); !errors.Is(err, n2g.ErrNeverFires) {
-		t.Errorf("Explain: %v", err)
+	for prompts, want := range map[int]string{1: "fires on the prompt: its highest activation there is -1;", 3: "fires on any of the 3 prompts"} {
+		examples.Prompts = examples.Prompts[:prompts]
+		_, err := n2g.Explain(ctx, bank(), nil, examples, n2g.Options{NoGraph: true})
+		examples.Prompts = examples.Prompts[:3]
+		if !errors.Is(err, n2g.ErrNeverFires) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Explain of %d prompts: %v", prompts, err)
+		}
+	}
+	long := n2g.Examples{Neuron: 1, Prompts: []string{strings.Repeat(" a", 2000) + " bank"}}
+	if _, err := n2g.Explain(ctx, bank(), nil, long, n2g.Walkthrough()); err == nil ||
+		!strings.Contains(err.Error(), "of toy: the prompt has 2002 tokens with BOS, but the context of toy is 256") {
+		t.Errorf("a long prompt: %v", err)
 	}
 }
 

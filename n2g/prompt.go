@@ -21,18 +21,21 @@ func CutPrompt(model LanguageModel, text string, maxLength int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids = ids[:min(len(ids), max(maxLength, 0))]
-	return ids, checkLength(model, ids)
+	if n := model.ContextLength(); min(len(ids), maxLength) > n {
+		return nil, fmt.Errorf("the prompt has %d tokens with BOS, but the context of %s is %d: shorten it, or have it cut with the option max_length (-max-length) of %d", len(ids), model.Name(), n, n)
+	}
+	return ids[:min(len(ids), max(maxLength, 0))], nil
 }
 
+// checkLength refuses a text that the method made if it is longer than the model's context.
 func checkLength(model LanguageModel, ids []int) error {
 	if n := model.ContextLength(); len(ids) > n {
-		return fmt.Errorf("the prompt has %d tokens with BOS, but %s reads %d: shorten it, or set the option max_length to %d", len(ids), model.Name(), n, n)
+		return fmt.Errorf("the text has %d tokens with BOS, but the context of %s is %d: shorten the prompt", len(ids), model.Name(), n)
 	}
 	return nil
 }
 
-// tokenize is Prompt for a text that will be cut to a length yet.
+// tokenize is Prompt for a text of any length.
 func tokenize(model LanguageModel, text string) ([]int, error) {
 	switch {
 	case !utf8.ValidString(text):

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrNeverFires says that a neuron has no activation above 0 on a prompt, so that there is nothing to explain.
-var ErrNeverFires = errors.New("the neuron never fires on the prompt")
+var ErrNeverFires = errors.New("the neuron never fires")
 
 // PruneText is stage 2 for one prompt: for each strong position, in ascending order, the shortest text up to it that
 // still excites the neuron there, with some context after it (section 2 of the method; "pruning" in section 3.1 of
@@ -68,7 +68,7 @@ func (p *pruning) prune() Prune {
 func (n *neuron) strong(ids []int, activations []float64) ([]*pruning, error) {
 	highest := activations[n.peak(ids, activations)]
 	if highest <= 0 {
-		return nil, fmt.Errorf("%w: its highest activation there is %.3g; choose a text that excites layer %d neuron %d", ErrNeverFires, highest, n.site.Layer, n.site.Index)
+		return nil, fmt.Errorf("%w on the prompt: its highest activation there is %.3g; choose a text that excites layer %d neuron %d", ErrNeverFires, highest, n.site.Layer, n.site.Index)
 	}
 	var found []*pruning
 	for i, a := range activations {
