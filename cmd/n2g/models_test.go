@@ -16,10 +16,11 @@ import (
 )
 
 // serveModels speaks the hub's routes for folders of golden models, by repository, and makes it the hub of the program,
-// with an empty cache.
-func serveModels(t *testing.T, repos map[string]string) {
+// with an empty cache. What it returns gives all repositories a new commit.
+func serveModels(t *testing.T, repos map[string]string) (move func()) {
 	t.Helper()
-	const commit = "0123456789abcdef0123456789abcdef01234567"
+	commit := "0123456789abcdef0123456789abcdef01234567"
+	move = func() { commit = "f" + commit[1:] }
 	read := func(w http.ResponseWriter, repo, name string) []byte {
 		data, err := os.ReadFile(filepath.Join(repos[repo], filepath.Base(name)))
 		if err != nil || repos[repo] == "" {
@@ -55,11 +56,12 @@ func serveModels(t *testing.T, repos map[string]string) {
 		"HUGGINGFACE_HUB_CACHE": "", "HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": ""} {
 		t.Setenv(name, value)
 	}
+	return move
 }
 
 // A model is listed, downloaded when asked, and then opens by its name.
 func TestModelsGet(t *testing.T) {
-	serveModels(t, map[string]string{"openai-community/gpt2": golden + "models/gpt2", "google-bert/bert-base-uncased": bert})
+	move := serveModels(t, map[string]string{"openai-community/gpt2": golden + "models/gpt2", "google-bert/bert-base-uncased": bert})
 	ask := func(wantStatus int, wantOut, wantErr []string, args ...string) string {
 		t.Helper()
 		status, stdout, stderr := call(t, "", args...)
@@ -78,6 +80,9 @@ func TestModelsGet(t *testing.T) {
 	}
 	ask(0, []string{"gpt2:", "MB in", "hub", "bert-base-uncased:", "part of the program"}, nil, "models", "get", "gpt2", "bert-base-uncased", "tiny")
 	ask(0, []string{"here already"}, nil, "models", "get", "gpt2-small")
+	ask(0, []string{"gpt2-small has not changed"}, nil, "models", "get", "-update", "gpt2-small")
+	move()
+	ask(0, []string{"gpt2-small has changed"}, nil, "models", "get", "-update", "gpt2-small")
 	ask(0, []string{"POSITION"}, nil, run...)
 	ask(0, []string{"PROBABILITY"}, nil, "fill", "-masked", "bert-base-uncased", "-text", "if err != [MASK]", "-n", "1", "-backend", "go")
 	var entry modelEntry
@@ -94,6 +99,9 @@ func TestModelsGet(t *testing.T) {
 	ask(1, nil, []string{`"models got"`}, "models", "got")
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	ask(1, nil, []string{"HF_HUB_OFFLINE"}, "models", "get", "pythia-70m")
+	ask(0, []string{"here already"}, nil, "models", "get", "gpt2-small")
+	ask(1, nil, []string{"HF_HUB_OFFLINE"}, "models", "get", "-update", "gpt2-small")
+	ask(1, nil, []string{"pythia-70m is not on this machine", "n2g models get pythia-70m"}, "activations", "-model", "pythia-70m", "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend", "go")
 	ask(0, []string{"POSITION"}, nil, run...)
 }
 

@@ -137,6 +137,9 @@ func (c *Client) setRevision(repo, revision, commit string) error {
 		return nil
 	}
 	path := filepath.Join(c.folder(repo), "refs", filepath.FromSlash(revision))
+	if noted, err := os.ReadFile(path); err == nil && string(noted) == commit {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}

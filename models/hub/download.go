@@ -14,8 +14,8 @@ type Progress struct {
 }
 
 // Download brings files of a repository into the cache: those that choose picks of all there are. An empty revision is
-// the main branch. What is there already is not fetched again, and a broken download goes on where it stopped. progress,
-// which may be nil, is called by one goroutine.
+// the main branch. What is there already is not fetched again, and a broken download goes on where it stopped; of a
+// branch that has moved on, the files that changed are fetched. progress, which may be nil, is called by one goroutine.
 func (c *Client) Download(ctx context.Context, repo, revision string, choose func([]File) ([]File, error), progress func(Progress)) (Snapshot, error) {
 	if revision == "" {
 		revision = mainRevision
@@ -51,13 +51,13 @@ func (c *Client) Download(ctx context.Context, repo, revision string, choose fun
 			return Snapshot{}, fmt.Errorf("download %s of %s: %w", file.Path, repo, c.explain(err, repo, revision))
 		}
 		if err := c.link(listing, file); err != nil {
-			return Snapshot{}, fmt.Errorf("put %s of %s into the cache: %w", file.Path, repo, err)
+			return Snapshot{}, fmt.Errorf("put %s of %s into the cache: %w", file.Path, repo, c.explainCache(err))
 		}
 		before += file.Size
 	}
 	// Only now: until all files are there, the cache answers with what it had before.
 	if err := c.setRevision(repo, revision, listing.Commit); err != nil {
-		return Snapshot{}, fmt.Errorf("note the revision of %s in the cache: %w", repo, err)
+		return Snapshot{}, fmt.Errorf("note the revision of %s in the cache: %w", repo, c.explainCache(err))
 	}
 	return c.Cached(repo, revision)
 }

@@ -226,6 +226,8 @@ func TestFaults(t *testing.T) {
 		{"500 twice", on("config.json", 2, status(500)), nil},
 		{"always 503", on("config.json", always, status(503)), []string{"config.json", "503"}},
 		{"429 once", on("config.json", 1, status(429)), nil},
+		{"429 until a date gone by", on("config.json", 1, status(429, "Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT")), nil},
+		{"a file is gone", on("config.json", always, status(404, "X-Error-Code", "EntryNotFound")), []string{"config.json", "lists it"}},
 		{"always 429", on("config.json", always, status(429)), []string{"429", "wait"}},
 		{"gated", on("config.json", always, status(401, "X-Error-Code", "GatedRepo")), []string{"terms", "HF_TOKEN", "org/name"}},
 		{"forbidden", on("config.json", always, status(403)), []string{"terms", "HF_TOKEN"}},
@@ -444,15 +446,22 @@ func TestMirror(t *testing.T) {
 	if len(s.tokens) > 0 {
 		t.Errorf("the storage was sent %q", s.tokens)
 	}
-	s.fault = func(w http.ResponseWriter, r *http.Request, n int) bool {
-		if r.Method == http.MethodHead {
-			w.Header().Set("Etag", `"no hash"`)
+	for _, etag := range []string{"no hash", "../../../../outside", `W/"../x"`} {
+		s.fault = func(w http.ResponseWriter, r *http.Request, n int) bool {
+			if r.Method == http.MethodHead {
+				w.Header().Set("X-Linked-Etag", etag)
+				w.Header().Set("Etag", etag)
+			}
+			return r.Method == http.MethodHead
 		}
-		return r.Method == http.MethodHead
-	}
-	err := s.client(t, hub.Options{}).Get(t.Context(), m, nil)
-	if err == nil || !strings.Contains(err.Error(), "verified") {
-		t.Errorf("took what cannot be verified: %v", err)
+		outside := t.TempDir()
+		err := s.client(t, hub.Options{Cache: filepath.Join(outside, "cache")}).Get(t.Context(), m, nil)
+		if err == nil || !strings.Contains(err.Error(), "verified") {
+			t.Errorf("etag %s: took what cannot be verified: %v", etag, err)
+		}
+		if entries, err := os.ReadDir(outside); err != nil || len(entries) > 0 {
+			t.Errorf("etag %s: %d files were made, error %v", etag, len(entries), err)
+		}
 	}
 }
 

@@ -32,6 +32,8 @@ type server struct {
 	*httptest.Server
 	storage *httptest.Server // where large files are redirected to
 	repos   map[string]map[string][]byte
+	// commit is that of all revisions; a file is served at it alone.
+	commit string
 	// bare leaves sizes and hashes out of listings.
 	bare bool
 	// fault answers a request in place of the server, unless it returns false. n counts the requests of that path.
@@ -45,9 +47,9 @@ type server struct {
 
 func newServer(t *testing.T, repos map[string]map[string][]byte) *server {
 	t.Helper()
-	s := &server{repos: repos, counts: map[string]int{}}
-	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	s := &server{repos: repos, commit: commit, counts: map[string]int{}}
 	s.storage = httptest.NewServer(http.HandlerFunc(s.store))
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve)) // last: it reads all the rest
 	t.Cleanup(s.Close)
 	t.Cleanup(s.storage.Close)
 	return s
@@ -76,7 +78,10 @@ func (s *server) note(r *http.Request) int {
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	n := s.note(r)
-	if s.fault != nil && s.fault(w, r, n) {
+	s.mu.Lock()
+	fault := s.fault
+	s.mu.Unlock()
+	if fault != nil && fault(w, r, n) {
 		return
 	}
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/api/models/"); ok {
@@ -84,7 +89,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		s.list(w, repo)
 		return
 	}
-	repo, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/resolve/"+commit+"/")
+	repo, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/resolve/"+s.commit+"/")
 	data, ok := s.repos[repo][rest]
 	if !ok {
 		w.Header().Set("X-Error-Code", "EntryNotFound")
@@ -107,7 +112,7 @@ func (s *server) store(w http.ResponseWriter, r *http.Request) {
 		s.tokens = append(s.tokens, token)
 	}
 	s.mu.Unlock()
-	repo, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/resolve/"+commit+"/")
+	repo, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/resolve/"+s.commit+"/")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.repos[repo][rest]))
 }
 
@@ -129,7 +134,7 @@ func (s *server) list(w http.ResponseWriter, repo string) {
 		}
 		siblings = append(siblings, sibling)
 	}
-	json.NewEncoder(w).Encode(map[string]any{"id": repo, "sha": commit, "siblings": siblings})
+	json.NewEncoder(w).Encode(map[string]any{"id": repo, "sha": s.commit, "siblings": siblings})
 }
 
 func gitHash(data []byte) string {

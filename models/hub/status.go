@@ -3,8 +3,10 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -16,11 +18,22 @@ type statusError struct {
 }
 
 func newStatusError(response *http.Response) *statusError {
-	e := &statusError{code: response.StatusCode, reason: response.Header.Get("X-Error-Code")}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.retryAfter = time.Duration(min(seconds, 3600)) * time.Second
+	return &statusError{
+		code: response.StatusCode, reason: response.Header.Get("X-Error-Code"),
+		retryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}
-	return e
+}
+
+// retryAfter reads the header of that name, a number of seconds or a date (RFC 9110, 10.2.3); 0 where it says nothing.
+func retryAfter(text string, now time.Time) time.Duration {
+	const most = time.Hour
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(max(seconds, 0), int(most/time.Second))) * time.Second
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return min(max(date.Sub(now), 0), most)
+	}
+	return 0
 }
 
 func (e *statusError) Error() string {
@@ -50,13 +63,15 @@ func final(err error) error {
 	return &finalError{err}
 }
 
-// explain says what an answer means for a repository, and what to do.
+// explain says what a failure means for a repository, and what to do.
 func (c *Client) explain(err error, repo, revision string) error {
 	var status *statusError
 	if !errors.As(err, &status) {
-		return err
+		return c.explainCache(err)
 	}
 	switch {
+	case status.reason == "EntryNotFound":
+		return fmt.Errorf("%s lists it but does not hold it: give the command again, as the repository may be changing: %w", c.options.Endpoint, err)
 	case status.reason == "GatedRepo", status.code == http.StatusForbidden:
 		return fmt.Errorf("%s/%s is open only to those who have accepted its terms: accept them there, and set HF_TOKEN to a token of that account: %w", c.options.Endpoint, repo, err)
 	case status.reason == "RevisionNotFound":
@@ -66,6 +81,17 @@ func (c *Client) explain(err error, repo, revision string) error {
 		return fmt.Errorf("there is no repository %s with revision %s at %s, or it is private: check the name, or set HF_TOKEN to a token that may read it: %w", repo, revision, c.options.Endpoint, err)
 	case status.code == http.StatusTooManyRequests:
 		return fmt.Errorf("the hub wants fewer requests: wait some minutes, or set HF_TOKEN, and give the command again: %w", err)
+	}
+	return err
+}
+
+// explainCache says what to do where the cache cannot be written.
+func (c *Client) explainCache(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("the disk of %s is full: make room, or set HF_HOME to a folder elsewhere, and give the command again, which goes on from here: %w", c.options.Cache, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("the cache %s cannot be written: set HF_HOME to a folder that can: %w", c.options.Cache, err)
 	}
 	return err
 }
