@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -140,7 +141,14 @@ func (p *maskedProcessor) dense(m *kernels.Matrix, first, width int, weight, bia
 	if err != nil {
 		return err
 	}
-	return p.weights.unpack(weight, func(weight []float32) { m.SetTransposed(first, width, weight, values) })
+	v, ok := p.weights.layout(weight)
+	if !ok {
+		return fmt.Errorf("the model has no parameter %q", weight)
+	}
+	m.Set(first, width, nil, values)
+	return p.weights.unpack(v, func(output, _, inputs int, part []float32) {
+		m.SetTransposed(first+output, len(part)/inputs, part, nil)
+	})
 }
 
 func (p *maskedProcessor) norm(module string) (n normWeights, err error) {

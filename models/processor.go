@@ -39,6 +39,8 @@ type pass struct {
 	// positions, rows of the same token and position are equal, whatever stands before them.
 	slot     []int32
 	x        []float32 // the residual stream, [row, d_model]
+	borrowed []*[]float32
+	spare    []float32 // for the next layer's keys and values
 	cos, sin []float32 // of rotary positions, [position, dims/2]
 	workers  workers
 	watch    watcher
@@ -73,8 +75,20 @@ func (p *processor) run(ctx context.Context, forest *group, layer int, asked []i
 func (p *processor) pass(ctx context.Context, forest *group, watch watcher, f func(r *pass) error) error {
 	r := &pass{processor: p, ctx: ctx, forest: forest, watch: watch, workers: p.crew.hire()}
 	defer p.crew.dismiss(r.workers)
+	defer func() {
+		for _, block := range r.borrowed {
+			p.crew.memory.Put(block)
+		}
+	}()
 	r.turn()
 	return f(r)
+}
+
+// floats are n elements of arbitrary values that the pass may use to its end.
+func (r *pass) floats(n int) []float32 {
+	block := r.crew.borrow(n)
+	r.borrowed = append(r.borrowed, block)
+	return *block
 }
 
 // layers runs the embedding and so many layers. It returns the keys and values of the next, nil behind the last.
@@ -136,7 +150,7 @@ func (r *pass) embed() (*keyValues, error) {
 		}
 		r.slot[row] = slot
 	}
-	r.x = make([]float32, len(r.forest.ids)*c.DModel)
+	r.x = r.floats(len(r.forest.ids) * c.DModel)
 	for row, id := range r.forest.ids {
 		x := r.x[row*c.DModel : (row+1)*c.DModel]
 		copy(x, table.tokens[int(id)*c.DModel:])
@@ -147,7 +161,9 @@ func (r *pass) embed() (*keyValues, error) {
 			kernels.Add(x, position)
 		}
 	}
-	kv := &keyValues{values: make([]float32, len(first)*weights.keyValues.Out()), at: r.slot}
+	size := len(r.forest.ids) * weights.keyValues.Out()
+	r.spare = r.floats(size)
+	kv := &keyValues{values: r.floats(size), at: r.slot}
 	return kv, r.workers.each(r.ctx, len(first), func(w *worker, from, to int) {
 		r.gather(w.x, first[from:to])
 		r.keyValues(w, 0, weights, w.x, first[from:to], kv.values[from*weights.keyValues.Out():])
@@ -221,7 +237,8 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 		if following, err = r.blocks[l+1].attention(); err != nil {
 			return nil, err
 		}
-		next = &keyValues{values: make([]float32, len(rows)*following.keyValues.Out())}
+		next = &keyValues{values: r.spare}
+		r.spare = kv.values
 	}
 	return next, r.workers.each(r.ctx, len(rows), func(w *worker, from, to int) {
 		n, d := to-from, r.config.DModel

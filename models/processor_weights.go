@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/models/kernels"
@@ -122,7 +123,9 @@ func (w *weights) pack(in int, projections ...projection) (*kernels.Matrix, erro
 			return nil, err
 		}
 		width := size(v.shape) / in
-		if err := w.unpack(p.weight, func(weight []float32) { m.Set(first, width, weight, bias) }); err != nil {
+		m.Set(first, width, nil, bias)
+		err = w.unpack(v, func(row, column, columns int, weight []float32) { m.SetPart(row, first+column, columns, weight) })
+		if err != nil {
 			return nil, err
 		}
 		first += width
@@ -130,23 +133,46 @@ func (w *weights) pack(in int, projections ...projection) (*kernels.Matrix, erro
 	return m, nil
 }
 
-// unpack calls pack with a parameter's values, in memory that is used again and again: as garbage it would count with
-// the model, matrix after matrix.
-func (w *weights) unpack(name string, pack func(values []float32)) error {
-	v, ok := w.layout(name)
-	if !ok {
-		return fmt.Errorf("the model has no parameter %q", name)
+// unpackSize is how many elements of a matrix are read at a time to be packed.
+const unpackSize = 4 << 20
+
+// unpack calls pack with a matrix in parts: from a row and column on, so many columns of all rows that fit. Their memory
+// is used again and again: as garbage it would count with the model, matrix after matrix.
+func (w *weights) unpack(v view, pack func(row, column, columns int, values []float32)) error {
+	part := func(v view, row, column int) error {
+		n := size(v.dims)
+		block, ok := w.unpacked.Get().(*[]float32)
+		if !ok || cap(*block) < n {
+			block = new(make([]float32, n))
+		}
+		defer w.unpacked.Put(block)
+		if err := w.read(v, (*block)[:n]); err != nil {
+			return err
+		}
+		pack(row, column, v.shape[1], (*block)[:n])
+		return nil
 	}
-	n := size(v.shape)
-	block, ok := w.unpacked.Get().(*[]float32)
-	if !ok || cap(*block) < n {
-		block = new(make([]float32, n))
+	if v.fold != nil || len(v.dims) != 2 || size(v.dims) <= unpackSize {
+		return part(v, 0, 0)
 	}
-	defer w.unpacked.Put(block)
-	if err := w.read(v, (*block)[:n]); err != nil {
-		return err
+	// Cut along the axis whose parts lie in the file without gaps.
+	cut := 0
+	if v.strides[1] > v.strides[0] {
+		cut = 1
 	}
-	pack((*block)[:n])
+	step := max(1, unpackSize/v.dims[1-cut])
+	for from := 0; from < v.dims[cut]; from += step {
+		piece := v
+		piece.dims = slices.Clone(v.dims)
+		piece.dims[cut] = min(step, v.dims[cut]-from)
+		piece.shape = piece.dims
+		piece.offset += from * v.strides[cut]
+		at := [2]int{}
+		at[cut] = from
+		if err := part(piece, at[0], at[1]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

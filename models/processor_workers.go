@@ -25,6 +25,7 @@ type crew struct {
 	dModel, width, dMLP int
 	gated               bool
 	idle                sync.Pool // of *worker
+	memory              sync.Pool // of *[]float32, what passes keep their rows in
 }
 
 // workers are those of one pass.
@@ -55,6 +56,17 @@ func (c *crew) dismiss(done workers) {
 	for _, w := range done {
 		c.idle.Put(w)
 	}
+}
+
+// borrow returns n elements of arbitrary values, to be given back. A pass's memory is large and soon free again: as
+// garbage it would pile up beside the weights.
+func (c *crew) borrow(n int) *[]float32 {
+	block, ok := c.memory.Get().(*[]float32)
+	if !ok || cap(*block) < n {
+		block = new(make([]float32, n))
+	}
+	*block = (*block)[:n]
+	return block
 }
 
 // each shares n rows out among the workers, in blocks of at most blockRows, and returns the cause of the context's end.

@@ -23,11 +23,16 @@ func NewMatrix(in, out int) *Matrix {
 // that read the same input can so be made one.
 func (m *Matrix) Set(first, width int, weight, bias []float32) {
 	copy(m.bias[first:], bias)
+	m.SetPart(0, first, width, weight)
+}
+
+// SetPart packs part of a weight, [rows, width], as what the inputs from row on add to the columns from first on.
+func (m *Matrix) SetPart(row, first, width int, weight []float32) {
 	for from := 0; from < width; {
 		panel, lane := (first+from)/tileColumns, (first+from)%tileColumns
 		n := min(tileColumns-lane, width-from)
-		for k := range m.in {
-			copy(m.panels[(panel*m.in+k)*tileColumns+lane:][:n], weight[k*width+from:])
+		for k := range len(weight) / width {
+			copy(m.panels[(panel*m.in+row+k)*tileColumns+lane:][:n], weight[k*width+from:])
 		}
 		from += n
 	}

@@ -29,8 +29,15 @@ func TestMul(t *testing.T) {
 			if i > 0 {
 				biases[i] = randoms(rng, widths[i])
 			}
-			if rng.IntN(2) == 0 {
+			switch rng.IntN(3) {
+			case 0:
 				m.Set(first, widths[i], weights[i], biases[i])
+				continue
+			case 1:
+				m.Set(first, widths[i], make([]float32, in*widths[i]), biases[i])
+				cut := rng.IntN(in)
+				m.SetPart(0, first, widths[i], weights[i][:cut*widths[i]])
+				m.SetPart(cut, first, widths[i], weights[i][cut*widths[i]:])
 				continue
 			}
 			turned := make([]float32, len(weights[i]))
