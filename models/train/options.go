@@ -1,7 +1,7 @@
 package train
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -116,14 +116,21 @@ func setField(field reflect.Value, text string) error {
 
 // check refuses what cannot be trained.
 func (s schedule) check(dModel, heads int) error {
+	if s.out == "" {
+		return errors.New("no output folder: say where the model goes (-out)")
+	}
+	v := reflect.ValueOf(s.options)
+	for i := range v.NumField() {
+		if field := v.Field(i); field.Kind() == reflect.Int && field.Int() < 1 {
+			return fmt.Errorf("%s is %d: choose 1 or more", v.Type().Field(i).Tag.Get("flag"), field.Int())
+		}
+	}
 	switch {
-	case s.out == "":
-		return fmt.Errorf("no output folder: say where the model goes (-out)")
-	case s.batch < 2 || s.batch%2 != 0:
+	case s.batch%2 != 0:
 		return fmt.Errorf("a batch of %d windows cannot be halved between two workers: choose an even number", s.batch)
-	case heads < 1 || dModel%heads != 0:
+	case dModel%heads != 0:
 		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
-	case cmp.Compare(s.rate, 0) <= 0:
+	case !(s.rate > 0):
 		return fmt.Errorf("a learning rate of %g moves nothing: choose a positive one", s.rate)
 	}
 	return nil

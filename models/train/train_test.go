@@ -399,6 +399,8 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		{"no output folder", t.Context(), func(o *CausalOptions) { o.Out = "" }, "no output folder"},
+		{"no blocks", t.Context(), func(o *CausalOptions) { o.Layers = -1 }, "layers is -1"},
+		{"negative width", t.Context(), func(o *CausalOptions) { o.DMLP = -512 }, "d-mlp is -512"},
 		{"odd batch", t.Context(), func(o *CausalOptions) { o.Batch = 3 }, "even number"},
 		{"heads that do not fit", t.Context(), func(o *CausalOptions) { o.Heads = 3 }, "choose a divisor"},
 		{"negative rate", t.Context(), func(o *CausalOptions) { o.LearningRate = -1 }, "choose a positive one"},

@@ -269,12 +269,26 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// silent is a model whose neurons never fire.
+type silent struct{ byteModel }
+
+func (m silent) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+	result := make([][]float32, len(prompts))
+	for i, prompt := range prompts {
+		result[i] = slices.Repeat([]float32{-1}, len(prompt))
+	}
+	return result, nil
+}
+
 func TestBadInput(t *testing.T) {
 	if _, err := corpus.Dir("no/such/folder"); err == nil {
 		t.Error("a missing folder was opened")
 	}
 	if _, err := corpus.Top(context.Background(), byteModel{}, n2g.Site{}, corpus.FS(fstest.MapFS{}), corpus.Options{}); err == nil {
 		t.Error("an empty corpus has examples")
+	}
+	if _, err := corpus.Top(context.Background(), silent{byteModel{neurons: 1}}, n2g.Site{Layer: 1, Index: 7}, corpus.FS(documents()), corpus.Options{}); err == nil || !strings.Contains(err.Error(), "layer 1 neuron 7 never fires") {
+		t.Errorf("a neuron that never fires: %v", err)
 	}
 	for _, text := range []string{"", "{", `{"format":"other"}`, `{"format":"n2g-examples/1","neurons":[{"examples":[3]}]}`} {
 		if _, err := corpus.ReadIndex(strings.NewReader(text)); err == nil {

@@ -3,6 +3,7 @@ package corpus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -45,11 +46,13 @@ const fireShare = 0.5
 func Top(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Source, o Options) (*n2g.Examples, error) {
 	best := newRanking[Window](o.examples())
 	var levels levels
+	read := 0
 	err := batches(ctx, model, source, o, func(batch []Window) error {
 		activations, err := model.Activations(ctx, site.Layer, site.Hook, site.Index, prompts(batch), nil)
 		if err != nil {
 			return err
 		}
+		read += len(batch)
 		for i, w := range batch {
 			levels.add(activations[i][1:])
 			best.add(slices.Max(activations[i][1:]), w.Text, w)
@@ -64,8 +67,11 @@ func Top(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Sou
 		found.Prompts = append(found.Prompts, entry.value.Text)
 		found.MaxActivation = max(found.MaxActivation, float64(entry.score))
 	}
-	if len(found.Prompts) == 0 {
-		return nil, fmt.Errorf("corpus: no text in it on which the model could be run")
+	switch {
+	case read == 0:
+		return nil, errors.New("corpus: no text in it on which the model could be run")
+	case len(found.Prompts) == 0:
+		return nil, fmt.Errorf("corpus: layer %d neuron %d never fires in its %d windows, its activation is nowhere above 0: take another corpus, neuron or hook", site.Layer, site.Index, read)
 	}
 	found.Density = new(levels.above(fireShare * found.MaxActivation))
 	return found, nil
