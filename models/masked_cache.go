@@ -23,16 +23,23 @@ func (e *maskedEngine) runWithCache(ctx context.Context, ids []int) (*Cache, err
 	if err := e.check(ids); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	b := e.shapes.batches([]maskedSequence{{ids: ids, rows: []int{0}}})[0]
+	var cache *Cache
+	err := e.queue.Do(ctx, maskedTask{alone: true}, []maskedPiece{{alone: func() (err error) {
+		cache, err = e.cache(ids)
+		return err
+	}}})
+	return cache, err
+}
+
+// cache runs a text alone.
+func (e *maskedEngine) cache(ids []int) (*Cache, error) {
+	b := maskedBatch{[]maskedSequence{{ids: ids, rows: []int{0}}}, e.shapes.length(len(ids))}
 	padded, lengths, _ := b.tensors()
 	names := e.cacheNames()
 	cache := &Cache{Values: map[string][][]float32{}}
-	key := programKey{kind: "cache", groups: b.size, rows: b.seq}
+	key := programKey{kind: "cache", groups: b.size(), rows: b.seq}
 	err := e.run(key, e.cacheGraph, b, [][]int32{padded, lengths}, func(i int, flat []float32) {
-		rows := splitRows(flat, b.size*b.seq)[:len(ids):len(ids)]
+		rows := splitRows(flat, b.size()*b.seq)[:len(ids):len(ids)]
 		if i == len(names) {
 			cache.Logits = rows
 		} else {

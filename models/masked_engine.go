@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -11,6 +10,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/queue"
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
@@ -21,7 +21,7 @@ type maskedEngine struct {
 	shapes   maskedShapes
 	weights  *weights
 	programs *programs
-	running  chan struct{} // one token for each batch on the backend
+	queue    *queue.Queue[maskedTask, maskedPiece]
 
 	processor *maskedProcessor // runs texts where the backend is the processor itself, nil elsewhere
 }
@@ -34,14 +34,14 @@ func newMaskedEngine(backend compute.Backend, info backends.Info, config maskedC
 	}
 	e := &maskedEngine{
 		config:   config.BERT,
-		shapes:   newMaskedShapes(config.BERT),
+		shapes:   maskedShapes{config.Positions},
 		weights:  newWeights(backend, files, found),
 		programs: newPrograms(),
-		running:  make(chan struct{}, inFlight),
 	}
 	if info.Name == backends.Go {
 		e.processor = newMaskedProcessor(config.BERT, e.weights)
 	}
+	e.queue = queue.New(queue.Config[maskedTask, maskedPiece]{Workers: inFlight, Calls: mostCalls, Choose: e.shapes.choose, Run: e.runBatch})
 	return e, nil
 }
 
@@ -60,13 +60,7 @@ func (e *maskedEngine) body(w transformer.Weights, ids, lengths *graph.Node, hoo
 func (e *maskedEngine) fillGraph(w transformer.Weights, inputs []*graph.Node) []*graph.Node {
 	x := e.body(w, inputs[0], inputs[1], nil)
 	x = graph.Gather(graph.Reshape(x, -1, e.config.DModel), graph.InsertAxes(inputs[2], -1))
-	asked := x.Shape().Dimensions[0]
-	if missing := e.shapes.bodyRows - asked; missing > 0 {
-		empty := graph.Zeros(x.Graph(), shapes.Make(x.DType(), missing, e.config.DModel))
-		x = graph.Concatenate([]*graph.Node{x, empty}, 0)
-	}
-	x = graph.Slice(e.config.Transform(w, x), graph.AxisRange(0, asked))
-	return []*graph.Node{e.config.Decode(w, x)}
+	return []*graph.Node{e.config.Unembed(w, x)}
 }
 
 // check refuses a sequence that the model cannot run.
@@ -82,8 +76,8 @@ func (e *maskedEngine) check(ids []int) error {
 	return nil
 }
 
-// logits runs the sequences, batched and some batches at a time, and returns result[i][k], the logits [d_vocab] of row
-// k of sequence i.
+// logits runs the sequences beside those of other callers and returns result[i][k], the logits [d_vocab] of row k of
+// sequence i.
 func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) ([][][]float32, error) {
 	for _, sequence := range sequences {
 		if err := e.check(sequence.ids); err != nil {
@@ -91,24 +85,24 @@ func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) (
 		}
 	}
 	result := make([][][]float32, len(sequences))
-	if e.processor != nil {
-		return result, e.onProcessor(ctx, sequences, result)
+	byLength := map[maskedTask][]maskedPiece{}
+	for i, sequence := range sequences {
+		if len(sequence.rows) == 0 {
+			continue
+		}
+		var t maskedTask
+		if e.processor == nil {
+			t.seq = e.shapes.length(len(sequence.ids))
+		}
+		byLength[t] = append(byLength[t], maskedPiece{sequence: sequence, logits: &result[i]})
 	}
+	// Each length is a call of its own, since a call's pieces are of one task.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wait sync.WaitGroup
-	for _, batch := range e.shapes.batches(sequences) {
-		select {
-		case <-ctx.Done():
-			continue
-		case e.running <- struct{}{}:
-		}
+	for t, pieces := range byLength {
 		wait.Go(func() {
-			defer func() { <-e.running }()
-			if ctx.Err() != nil {
-				return
-			}
-			if err := e.fill(batch, result); err != nil {
+			if err := e.queue.Do(ctx, t, pieces); err != nil {
 				cancel(err)
 			}
 		})
@@ -120,49 +114,42 @@ func (e *maskedEngine) logits(ctx context.Context, sequences []maskedSequence) (
 	return result, nil
 }
 
-// onProcessor puts the logits of the sequences into result without programs, some texts at a time.
-func (e *maskedEngine) onProcessor(ctx context.Context, sequences []maskedSequence, result [][][]float32) error {
-	for first := 0; first < len(sequences); {
-		tokens, end := 0, first
-		for end < len(sequences) && (end == first || tokens+len(sequences[end].ids) <= maskedBatchTokens) {
-			tokens += len(sequences[end].ids)
-			end++
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case e.running <- struct{}{}:
-		}
-		logits, err := e.processor.logits(ctx, sequences[first:end])
-		<-e.running
-		if err != nil {
-			return err
-		}
-		for ; first < end; first++ {
-			n := len(sequences[first].rows)
-			result[first], logits = logits[:n:n], logits[n:]
-		}
+// runBatch runs texts of one padded length, or a batch that its caller has filled.
+func (e *maskedEngine) runBatch(ctx context.Context, t maskedTask, pieces []maskedPiece) error {
+	if t.alone {
+		return pieces[0].alone()
+	}
+	sequences := make([]maskedSequence, len(pieces))
+	for i, p := range pieces {
+		sequences[i] = p.sequence
+	}
+	logits, err := e.fill(ctx, maskedBatch{sequences, t.seq})
+	if err != nil {
+		return err
+	}
+	for _, p := range pieces {
+		n := len(p.sequence.rows)
+		*p.logits, logits = logits[:n:n], logits[n:]
 	}
 	return nil
 }
 
-// fill runs one batch and puts its logits where they belong in result.
-func (e *maskedEngine) fill(b maskedBatch, result [][][]float32) error {
+// fill returns the logits of the rows asked of a batch, one after the other.
+func (e *maskedEngine) fill(ctx context.Context, b maskedBatch) (logits [][]float32, err error) {
+	if e.processor != nil {
+		return e.processor.logits(ctx, b.sequences)
+	}
 	ids, lengths, rows := b.tensors()
-	key := programKey{kind: fmt.Sprintf("fill %d", len(rows)), groups: b.size, rows: b.seq}
-	return e.run(key, e.fillGraph, b, [][]int32{ids, lengths, rows}, func(_ int, flat []float32) {
-		for _, i := range b.members {
-			for range b.sequences[i].rows {
-				result[i] = append(result[i], slices.Clone(flat[:e.config.DVocab]))
-				flat = flat[e.config.DVocab:]
-			}
-		}
+	key := programKey{kind: fmt.Sprintf("fill %d", len(rows)), groups: len(lengths), rows: b.seq}
+	err = e.run(key, e.fillGraph, b, [][]int32{ids, lengths, rows}, func(_ int, flat []float32) {
+		logits = splitRows(flat, len(rows))
 	})
+	return logits, err
 }
 
 // run runs a program of that key on a batch's inputs, the first of which is [size, seq] and the others flat.
 func (e *maskedEngine) run(key programKey, build buildFunc, b maskedBatch, inputs [][]int32, read func(i int, flat []float32)) error {
-	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size, b.seq)}
+	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size(), b.seq)}
 	values := []any{inputs[0]}
 	for _, input := range inputs[1:] {
 		dims = append(dims, shapes.Make(dtypes.Int32, len(input)))
@@ -175,5 +162,8 @@ func (e *maskedEngine) run(key programKey, build buildFunc, b maskedBatch, input
 	return e.weights.run(p, dims, values, func(i int, flat any) { read(i, flat.([]float32)) })
 }
 
-// close releases weights and files.
-func (e *maskedEngine) close() error { return e.weights.close() }
+// close ends what waits and what runs, and releases weights and files.
+func (e *maskedEngine) close() error {
+	e.queue.Close()
+	return e.weights.close()
+}

@@ -3,20 +3,23 @@ package models
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
+	"github.com/neuron2graph/neuron2graph/models/internal/queue"
 	"github.com/neuron2graph/neuron2graph/models/modeltest"
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 const goldenModels = "../testdata/golden/models"
@@ -309,6 +312,9 @@ func TestMaskedRefusesBadInput(t *testing.T) {
 	if filled, err := m.Fill(ctx, nil, nil); err != nil || len(filled) != 0 {
 		t.Errorf("no texts: %v, %v", filled, err)
 	}
+	if filled, err := m.FillAt(ctx, []int{2, 3}, nil); err != nil || len(filled) != 0 {
+		t.Errorf("no positions: %v, %v", filled, err)
+	}
 }
 
 // goldenFS is a golden folder in memory, for tests that change it.
@@ -439,7 +445,6 @@ func TestOpenMaskedRefuses(t *testing.T) {
 		"bert.encoder.layer.2.attention.self.query.weight or encoder": config(`"num_hidden_layers": 2`, `"num_hidden_layers": 3`),
 		"has shape [4096 128], but config.json says [4097 128]":       config(`"vocab_size": 4096`, `"vocab_size": 4097`),
 		"config.json":       func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "config.json") },
-		"tokenizer.json":    func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "tokenizer.json") },
 		"model.safetensors": func(t *testing.T, fsys fstest.MapFS) { delete(fsys, "model.safetensors") },
 		"cut short": func(t *testing.T, fsys fstest.MapFS) {
 			data := fsys["model.safetensors"].Data
@@ -474,48 +479,132 @@ func TestOpenMaskedRefuses(t *testing.T) {
 	}
 }
 
+// TestMaskedBatches takes texts of every length from the queue, batch by batch.
 func TestMaskedBatches(t *testing.T) {
-	for _, model := range []transformer.BERT{
-		{DModel: 128, DMLP: 512, DVocab: 4096, Positions: 20},
-		{DModel: 128, DMLP: 512, DVocab: 4096, Positions: 512},
-		{DModel: 768, DMLP: 3072, DVocab: 30522, Positions: 512},
-	} {
-		shapes := newMaskedShapes(model)
+	for _, positions := range []int{20, 512} {
+		shapes := maskedShapes{positions}
+		for _, programs := range []bool{true, false} {
+			waiting := map[maskedTask][]maskedPiece{}
+			texts := 0
+			for n := 1; n <= positions; n++ {
+				for range 1 + n%3 {
+					var task maskedTask
+					if programs {
+						task.seq = shapes.length(n)
+					}
+					waiting[task] = append(waiting[task], maskedPiece{sequence: maskedSequence{ids: make([]int, n), rows: []int{0}}})
+					texts++
+				}
+			}
+			distinct := map[[2]int]bool{}
+			for task, list := range waiting {
+				for len(list) > 0 {
+					chosen := shapes.choose(task, list, 1)
+					b := maskedBatch{seq: task.seq}
+					tokens := 0
+					for k, i := range chosen {
+						if i != k {
+							t.Fatalf("text %d is taken before %d", i, k)
+						}
+						b.sequences = append(b.sequences, list[i].sequence)
+						tokens += len(list[i].sequence.ids)
+						if programs && len(list[i].sequence.ids) > task.seq {
+							t.Errorf("a text of %d tokens is padded to %d", len(list[i].sequence.ids), task.seq)
+						}
+					}
+					if programs {
+						tokens = b.size() * task.seq
+						if empty := b.size() - len(chosen); 4*empty > b.size() || b.seq > positions {
+							t.Errorf("%d places of [%d %d] are empty", empty, b.size(), b.seq)
+						}
+						distinct[[2]int{b.size(), b.seq}] = true
+					}
+					if tokens > max(maskedBatchTokens, positions) {
+						t.Errorf("a batch of %d tokens", tokens)
+					}
+					if 2*len(chosen) <= len(list) && 3*tokens < maskedBatchTokens {
+						t.Errorf("a batch of %d texts, %d tokens, though %d wait", len(chosen), tokens, len(list))
+					}
+					texts -= len(chosen)
+					list = list[len(chosen):]
+				}
+			}
+			if texts != 0 {
+				t.Errorf("%d texts are left", texts)
+			}
+			t.Logf("%d positions: %d shapes", positions, len(distinct))
+		}
+	}
+}
+
+// TestMaskedProgramsAgreeWithTheProcessor compares the two ways to the logits, on texts of lengths that are padded
+// differently, asked with many masks, and alone.
+func TestMaskedProgramsAgreeWithTheProcessor(t *testing.T) {
+	for _, name := range []string{"distilbert", "bert"} {
+		m, _ := openMaskedGolden(t, name)
+		rng := rand.New(rand.NewPCG(1, 2))
 		var sequences []maskedSequence
-		for n := 1; n <= model.Positions; n++ {
-			sequences = append(sequences, maskedSequence{ids: make([]int, n), rows: []int{0}})
-			if n%3 == 0 {
-				sequences = append(sequences, sequences[n/2])
+		for _, n := range []int{1, 2, 5, 15, 16, 17, 30, 30, 31, 60, 100, 200} {
+			sequence := maskedSequence{ids: make([]int, n)}
+			for i := range sequence.ids {
+				sequence.ids[i] = rng.IntN(m.config.DVocab)
 			}
+			for range 1 + rng.IntN(3) {
+				sequence.rows = append(sequence.rows, rng.IntN(n))
+			}
+			sequences = append(sequences, sequence)
 		}
-		seen := map[int]bool{}
-		distinct := map[[2]int]bool{}
-		for _, batch := range shapes.batches(sequences) {
-			rows := batch.size * batch.seq
-			if batch.size != powerOfTwo(batch.size) || len(batch.members) > batch.size || len(batch.members) == 0 || rows > max(maskedBatchTokens, 2*batch.seq) || batch.seq > model.Positions {
-				t.Errorf("batch of %d in [%d %d]", len(batch.members), batch.size, batch.seq)
+		want, err := m.engine.logits(t.Context(), sequences)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.engine.processor == nil {
+			t.Fatal("the pure Go backend runs programs")
+		}
+		m.engine.processor = nil
+		for _, part := range [][2]int{{0, len(sequences)}, {3, 4}} {
+			got, err := m.engine.logits(t.Context(), sequences[part[0]:part[1]])
+			if err != nil {
+				t.Fatal(err)
 			}
-			if rows*model.DModel*model.DModel < 4<<20 {
-				t.Errorf("[%d %d] runs on the kernel for small matrices", batch.size, batch.seq)
-			}
-			if waste := batch.size - len(batch.members); 4*waste > batch.size && rows/2 >= shapes.bodyRows {
-				t.Errorf("%d places of [%d %d] are empty", waste, batch.size, batch.seq)
-			}
-			distinct[[2]int{batch.size, batch.seq}] = true
-			for _, i := range batch.members {
-				if seen[i] || len(sequences[i].ids) > batch.seq {
-					t.Errorf("sequence %d twice or longer than %d", i, batch.seq)
+			for i, rows := range got {
+				i += part[0]
+				if len(rows) != len(sequences[i].rows) {
+					t.Fatalf("text %d: %d rows of %d", i, len(rows), len(sequences[i].rows))
 				}
-				if batch.seq != shapes.length(len(sequences[i].ids)) {
-					t.Errorf("sequence %d of %d tokens runs at %d", i, len(sequences[i].ids), batch.seq)
+				for k := range rows {
+					near(t, fmt.Sprintf("%s: text of %d tokens, row %d", name, len(sequences[i].ids), k), rows[k], want[i][k])
 				}
-				seen[i] = true
 			}
 		}
-		if len(seen) != len(sequences) {
-			t.Errorf("%d of %d sequences are in a batch", len(seen), len(sequences))
-		}
-		t.Logf("%+v: %d shapes for %d sequences", shapes, len(distinct), len(sequences))
+	}
+}
+
+// TestMaskedClose: calls that wait or come late get an error.
+func TestMaskedClose(t *testing.T) {
+	m, err := OpenMasked(filepath.Join(goldenModels, "distilbert"), Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			for {
+				if _, err := m.Fill(context.Background(), []string{"a [MASK]"}, []int{2}); err != nil {
+					if !errors.Is(err, queue.ErrClosed) {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	calls.Wait()
+	if _, err := m.RunWithCache(t.Context(), []int{2, 3}); !errors.Is(err, queue.ErrClosed) {
+		t.Errorf("run after Close: %v", err)
 	}
 }
 
