@@ -28,37 +28,30 @@ type engine struct {
 	processor *processor // runs forests where the backend is the processor itself, nil elsewhere
 }
 
-// Batches are sized to take about a second of one CPU pair, so that cancelling is quick, within limits that keep the
-// matrices large and the memory small.
 const (
-	batchWork   = 60e9 // floating point operations
+	inFlight = 2 // batches at a time: one's loose ends are another's work
+	// Of a batch for a compiled program: rows that are worth a batch of their own, and the most of a batch and of a group.
 	leastRows   = 256
-	mostRows    = 4096
-	inFlight    = 2 // two batches at a time fill the gaps that single-threaded operations leave
 	deviceRows  = 16384
 	deviceGroup = 256
 )
 
-// newEngine sizes batches for the backend: one whose memory the host shares runs on the CPU.
+// newEngine chooses how the backend is used.
 func newEngine(c Config, w *weights, info backends.Info) *engine {
-	e := &engine{config: c, weights: w, programs: newPrograms()}
-	// A block's matrix products: queries, keys, values and output (4·d²) and the MLP, two operations an element.
-	perRow := 2 * float64(c.Layers) * float64(4*c.DModel*c.DModel+2*c.DModel*c.DMLP)
-	most := int(min(max(batchWork/perRow, leastRows), mostRows))
+	e := &engine{config: c, weights: w, programs: newPrograms(), bucketing: bucketing{deviceRows}, limit: deviceGroup}
 	if info.Name == backends.Go {
-		e.bucketing, e.limit = goBuckets(c, most, info.SIMD), forestRows(perRow)
-		e.processor = newProcessor(c, w)
-	} else {
-		e.bucketing, e.limit = coarseBuckets(deviceRows), deviceGroup
+		e.processor, e.limit = newProcessor(c, w), forestRows(c)
 	}
 	e.queue = newQueue(e.bucketing.choose, e.runBatch)
 	return e
 }
 
-// forestRows is how many rows of so many operations the processor takes at a time: a few seconds' work, since it looks
-// for the end of a context all the while, and the more of a call come together the more they share.
-func forestRows(perRow float64) int {
+// forestRows is how many rows the processor takes at a time: a few seconds' work, since it looks for the end of a context
+// all the while, and the more of a call come together the more they share.
+func forestRows(c Config) int {
 	const work, least, most = 240e9, 512, 8192
+	// A block's matrix products: queries, keys, values and output (4·d²) and the MLP, two operations an element.
+	perRow := 2 * float64(c.Layers) * float64(4*c.DModel*c.DModel+2*c.DModel*c.DMLP)
 	return int(min(max(work/perRow, least), most))
 }
 
@@ -121,7 +114,7 @@ func (e *engine) runBatch(t task, pieces []piece) error {
 		b.groups[i] = p.group
 		b.rows = max(b.rows, e.bucketing.rows(len(p.group.ids)))
 	}
-	b.slots = e.bucketing.slots(len(pieces), b.rows)
+	b.slots = e.bucketing.slots(len(pieces))
 	square := []int{b.slots, b.rows}
 	inputs := []shapes.Shape{
 		shapes.Make(dtypes.Int32, square...), shapes.Make(dtypes.Int32, square...),

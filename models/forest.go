@@ -124,60 +124,16 @@ func (b batch) tensors() (ids, positions, index []int32, ancestor []bool) {
 	return ids, positions, index, ancestor
 }
 
-// bucketing rounds a batch's shape up, so that few programs serve all.
+// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for seconds.
 type bucketing struct {
-	rows  func(int) int         // of a group
-	slots func(n, rows int) int // groups of a batch
-	most  int                   // rows of a batch, padding included
+	most int // rows of a batch, padding included
 }
 
-// panel is how many terms of a sum the pure Go backend's kernels add up one after the other; a longer sum is made of
-// several, added up.
-const panel = 128
+// rows is the padded number of a group's.
+func (bucketing) rows(n int) int { return powerOfTwo(max(n, 32)) }
 
-// goBuckets suits the pure Go backend, to which a new shape costs little. Its shapes keep a row's result the same, bit by
-// bit, whatever runs with it. The vector kernels for products of fewer than 4·2²⁰ terms add up long sums differently from
-// those for more, so a batch has as many rows as put its products with long sums among the latter. The kernels without
-// vectors treat what is left of a matrix after triples of rows differently, so there the rows are multiples of three.
-func goBuckets(c Config, most int, simd bool) bucketing {
-	const large = 4 << 20
-	first := 16
-	if !simd {
-		first = 48
-	}
-	atLeast := 1 // rows of a batch
-	for _, product := range [][2]int{{c.DModel, c.Heads * c.DHead}, {c.Heads * c.DHead, c.DModel}, {c.DModel, c.DMLP}, {c.DMLP, c.DModel}} {
-		if in, out := product[0], product[1]; in > panel {
-			atLeast = max(atLeast, ceilDiv(large, in*out))
-		}
-	}
-	return bucketing{
-		rows: func(n int) int {
-			step := first
-			for step*12 < n {
-				step *= 2
-			}
-			return ceilDiv(max(n, 32), step) * step
-		},
-		slots: func(n, rows int) int {
-			n = max(n, ceilDiv(atLeast, rows))
-			if rows > panel { // attention sums over the rows
-				n = max(n, ceilDiv(large, c.Heads*c.DHead*rows*rows))
-			}
-			return n
-		},
-		most: most,
-	}
-}
-
-// coarseBuckets suits a backend that compiles for seconds: powers of two.
-func coarseBuckets(most int) bucketing {
-	return bucketing{
-		rows:  func(n int) int { return powerOfTwo(max(n, 32)) },
-		slots: func(n, _ int) int { return powerOfTwo(n) },
-		most:  most,
-	}
-}
+// slots is the padded number of a batch's groups.
+func (bucketing) slots(n int) int { return powerOfTwo(n) }
 
 // ceilDiv is a/b, rounded up.
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

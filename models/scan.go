@@ -70,7 +70,7 @@ func (e *engine) scan(ctx context.Context, layers []int, hook string, windows []
 
 // scanBatch runs some windows and stores their maxima.
 func (e *engine) scanBatch(layers []int, hook string, windows [][]int, members []int, seq int, highest [][][]float32, where [][][]int32) error {
-	slots := e.bucketing.slots(len(members), seq)
+	slots := e.bucketing.slots(len(members))
 	ids, lengths := make([]int32, slots*seq), make([]int32, slots)
 	for slot, i := range members {
 		for p, id := range windows[i] {
