@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
 	"github.com/neuron2graph/neuron2graph/models"
@@ -24,7 +25,7 @@ type explainFlags struct {
 	mined                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
-	stages                    *bool
+	stages, verbose           *bool
 	method                    *optflag.Set
 }
 
@@ -38,10 +39,10 @@ graph.
 -examples reads one JSON object {"layer", "neuron", "max_activation", "prompts"} or many as JSON Lines; -json then writes
 one line each. Without an output flag a summary is printed.`
 	c.examples = []string{
-		`-layer 2 -neuron 117`,
-		`-layer 2 -neuron 117 -corpus ~/src -html neuron.html`,
-		`-layer 2 -neuron 117 -mined tiny.json.gz -html neuron.html`,
-		`-layer 2 -neuron 117 -text prompt.txt`,
+		`-layer 1 -neuron 268`,
+		`-layer 1 -neuron 268 -corpus ~/src -html neuron.html`,
+		`-layer 1 -neuron 268 -mined tiny.json.gz -html neuron.html`,
+		`-layer 1 -neuron 268 -text prompt.txt`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
@@ -62,7 +63,8 @@ one line each. Without an output flag a summary is printed.`
 		svg:       c.flags.String("svg", "", "`FILE` to write the graph to as SVG"),
 		png:       c.flags.String("png", "", "`FILE` to write the graph to as PNG"),
 		dot:       c.flags.String("dot", "", "`FILE` to write the graph to in Graphviz's language"),
-		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON (-stages=false: only those that predict and show)"),
+		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the work (-stages=false: only those that predict and show)"),
+		verbose:   c.flags.Bool("v", false, verboseUsage),
 		method:    optflag.Add[n2g.Options](c.flags),
 	}
 	c.options = f.method.Names()
@@ -133,9 +135,17 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		}
 		given = []n2g.Examples{*found}
 	}
+	began := time.Now()
 	explanations, failure := a.explainAll(ctx, model, masked, given, options)
 	if len(explanations) == 0 {
 		return failure
+	}
+	if *f.verbose {
+		var work n2g.Work
+		for _, e := range explanations {
+			work.Add(e.Work)
+		}
+		writeWork(a.stderr, len(explanations), work, time.Since(began))
 	}
 	return errors.Join(f.output(ctx, a, explanations), failure)
 }

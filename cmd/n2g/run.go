@@ -18,7 +18,7 @@ type runFlags struct {
 	casings, stopwords           *string
 	layers, neurons, shard       *string
 	sample, concurrency          *int
-	retry, compress              *bool
+	retry, compress, verbose     *bool
 	out                          *string
 	method                       *optflag.Set
 }
@@ -51,6 +51,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		concurrency: c.flags.Int("concurrency", 0, "`NUMBER` of neurons explained at a time (default one a processor)"),
 		retry:       c.flags.Bool("retry-failed", false, "explain neurons again that failed before"),
 		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
+		verbose:     c.flags.Bool("v", false, verboseUsage),
 		out:         c.flags.String("o", "run.db", "`FILE` the store, made if it is not there"),
 		method:      optflag.Add[n2g.Options](c.flags),
 	}
@@ -129,6 +130,9 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	bar.end()
 	if p.Planned > 0 {
 		fmt.Fprintf(a.stdout, "%s: %s\n", *f.out, p)
+	}
+	if *f.verbose && p.Done > 0 {
+		writeWork(a.stderr, p.Done, p.Work, p.Elapsed)
 	}
 	return err
 }

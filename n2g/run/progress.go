@@ -20,6 +20,7 @@ type Progress struct {
 	Left         time.Duration // that the rest will take at this rate; 0 while there is none
 	MeanF1       float64       // of firing tokens, over the Scored neurons
 	Scored       int           // neurons with scores and a firing test token, earlier runs' included
+	Work         n2g.Work      // what the neurons that this run explained have cost
 }
 
 // String is Progress as a line of a log.
@@ -57,6 +58,7 @@ type meter struct {
 	done, failed             int
 	scored                   int
 	sumF1                    float64
+	cost                     n2g.Work
 }
 
 // score adds a neuron to the mean. One that has no firing test token says nothing.
@@ -67,16 +69,21 @@ func (m *meter) score(s *n2g.Scores) {
 	}
 }
 
-// count counts a neuron of this run, and tells.
-func (r *runner) count(s *n2g.Scores, failed bool) {
+// count counts a neuron that this run explained, and tells.
+func (r *runner) count(e *n2g.Explanation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if failed {
-		r.failed++
-	} else {
-		r.done++
-	}
-	r.score(s)
+	r.done++
+	r.score(e.Scores)
+	r.cost.Add(e.Work)
+	r.tell()
+}
+
+// countFailure counts a neuron that failed in this run, and tells.
+func (r *runner) countFailure() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
 	r.tell()
 }
 
@@ -102,7 +109,7 @@ func (r *runner) progress() Progress {
 func (m *meter) progress() Progress {
 	p := Progress{
 		Planned: m.planned, DoneBefore: m.doneBefore, FailedBefore: m.failedBefore, Done: m.done, Failed: m.failed,
-		Elapsed: time.Since(m.started), Scored: m.scored,
+		Elapsed: time.Since(m.started), Scored: m.scored, Work: m.cost,
 	}
 	if m.scored > 0 {
 		p.MeanF1 = m.sumF1 / float64(m.scored)

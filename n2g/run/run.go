@@ -200,13 +200,13 @@ func (r *runner) one(ctx context.Context, site n2g.Site) error {
 		if err := r.store.PutFailure(ctx, store.Neuron{Layer: site.Layer, Index: site.Index}, reason); err != nil {
 			return err
 		}
-		r.count(nil, true)
+		r.countFailure()
 		return nil
 	}
 	if err := r.store.Put(ctx, explanation); err != nil {
 		return err
 	}
-	r.count(explanation.Scores, false)
+	r.count(explanation)
 	return nil
 }
 

@@ -84,6 +84,18 @@ func TestRun(t *testing.T) {
 		if len(got) != n {
 			t.Errorf("%d explanations", len(got))
 		}
+		var work n2g.Work
+		for _, e := range got {
+			work.Add(e.Work)
+		}
+		sum := p.Work
+		if len(sum.Stages) != 6 || sum.Time() <= 0 {
+			t.Errorf("stages are %+v", sum.Stages)
+		}
+		sum.Stages = nil // times are not kept
+		if !reflect.DeepEqual(sum, work) || sum.Rows == 0 || heard[0].Work.Rows != 0 {
+			t.Errorf("work is %v, that of the explanations %v", sum, work)
+		}
 		for _, site := range sites {
 			examples, _ := source(0, site.Index)
 			want, err := n2g.Explain(ctx, model, masked, *examples, n2g.Options{})
