@@ -15,6 +15,10 @@ func (h Heads) Attend(z, q, keys, values []float32, stride int, path []int32, sc
 	if h.Window > 0 && len(path) > h.Window {
 		path = path[len(path)-h.Window:]
 	}
+	width := h.KVHeads * h.DHead
+	for _, row := range path { // what follows does not check
+		_, _ = keys[int(row)*stride:][:width], values[int(row)*stride:][:width]
+	}
 	n := (len(path) + 7) &^ 7 // whole vectors
 	if cap(scratch) < n {
 		scratch = make([]float32, 2*n)

@@ -19,9 +19,3 @@ func mul(dst, x []float32) { mulPlain(dst, x) }
 func scale(dst, x []float32, shift, c float32) { scalePlain(dst, x, shift, c) }
 
 func gelu(x, exponentials []float32) { geluPlain(x, exponentials) }
-
-func scores(dst, q, keys []float32, stride int, path []int32) {
-	scoresPlain(dst, q, keys, stride, path)
-}
-
-func mix(z, p, values []float32, stride int, path []int32) { mixPlain(z, p, values, stride, path) }

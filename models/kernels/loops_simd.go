@@ -5,7 +5,6 @@ package kernels
 import (
 	"math"
 	"simd/archsimd"
-	"unsafe"
 )
 
 // What the compiler makes of plain Go is much slowed down by what vector instructions leave in the registers. So every
@@ -151,73 +150,4 @@ func gelu(x, exponentials []float32) {
 		archsimd.ClearAVXUpperBits()
 	}
 	geluPlain(x, exponentials)
-}
-
-// scores writes q·k to dst for the keys of the rows on the path, and anything up to the next multiple of four.
-func scores(dst, q, keys []float32, stride int, path []int32) {
-	if !vectors || len(q)%lanes != 0 {
-		scoresPlain(dst, q, keys, stride, path)
-		return
-	}
-	last := len(path) - 1
-	for j := 0; j <= last; j += 4 { // four keys at a time, whose sums make one vector
-		k0 := row(keys, path[j], stride, len(q))
-		k1 := row(keys, path[min(j+1, last)], stride, len(q))
-		k2 := row(keys, path[min(j+2, last)], stride, len(q))
-		k3 := row(keys, path[min(j+3, last)], stride, len(q))
-		var a, b, c, d archsimd.Float32x8
-		from := unsafe.Pointer(unsafe.SliceData(q))
-		for e := 0; e < 4*len(q); e += 4 * lanes {
-			v := archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(from, e)))
-			a = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(k0, e))).MulAdd(v, a)
-			b = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(k1, e))).MulAdd(v, b)
-			c = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(k2, e))).MulAdd(v, c)
-			d = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(k3, e))).MulAdd(v, d)
-		}
-		sums := a.AddPairsGrouped(b).AddPairsGrouped(c.AddPairsGrouped(d))
-		sums.GetHi().Add(sums.GetLo()).StoreSlice(dst[j:])
-	}
-	archsimd.ClearAVXUpperBits()
-}
-
-// row is where the n elements of a row begin.
-func row(rows []float32, i int32, stride, n int) unsafe.Pointer {
-	return unsafe.Pointer(unsafe.SliceData(rows[int(i)*stride:][:n]))
-}
-
-// mix writes Σ p·v to z for the values of the rows on the path.
-func mix(z, p, values []float32, stride int, path []int32) {
-	if !vectors || len(z)%lanes != 0 {
-		mixPlain(z, p, values, stride, path)
-		return
-	}
-	for len(z) >= 4*lanes { // four vectors at a time, so that one weight serves them all
-		var a, b, c, d archsimd.Float32x8
-		for j, i := range path {
-			v := row(values, i, stride, 4*lanes)
-			weight := archsimd.BroadcastFloat32x8(p[j])
-			a = archsimd.LoadFloat32x8((*[lanes]float32)(v)).MulAdd(weight, a)
-			b = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(v, 4*lanes))).MulAdd(weight, b)
-			c = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(v, 8*lanes))).MulAdd(weight, c)
-			d = archsimd.LoadFloat32x8((*[lanes]float32)(unsafe.Add(v, 12*lanes))).MulAdd(weight, d)
-		}
-		a.StoreSlice(z)
-		b.StoreSlice(z[lanes:])
-		c.StoreSlice(z[2*lanes:])
-		d.StoreSlice(z[3*lanes:])
-		z, values = z[4*lanes:], values[4*lanes:]
-	}
-	for len(z) >= lanes {
-		var a archsimd.Float32x8
-		for j, i := range path {
-			v := archsimd.LoadFloat32x8((*[lanes]float32)(row(values, i, stride, lanes)))
-			a = v.MulAdd(archsimd.BroadcastFloat32x8(p[j]), a)
-		}
-		a.StoreSlice(z)
-		z = z[lanes:]
-		if len(z) > 0 {
-			values = values[lanes:]
-		}
-	}
-	archsimd.ClearAVXUpperBits()
 }
