@@ -1,4 +1,5 @@
-// Command pictures draws the pictures of the README from the embedded model. Usage, from the repository's root:
+// Command pictures draws the pictures of the README and of docs/findings.md from the embedded model. Usage, from the repository's
+// root:
 //
 //	GOEXPERIMENT=simd go run ./docs/pictures
 package main
@@ -17,12 +18,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
 
-// The neurons that notebooks/choose ranks first for the demo and as a context neuron.
-const (
-	demoLayer, demoNeuron       = 1, 268
-	contextLayer, contextNeuron = 2, 124
-)
-
 func main() {
 	if err := draw(context.Background(), filepath.Join("docs", "pictures")); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
@@ -31,53 +26,98 @@ func main() {
 }
 
 func draw(ctx context.Context, folder string) error {
-	model, err := models.Open(tiny.Name, models.Options{})
+	a, err := newArtist(folder)
 	if err != nil {
 		return err
+	}
+	if err := a.walkthrough(ctx, "heatmap.png"); err != nil {
+		return err
+	}
+	if err := a.contextGraph(ctx, "graph.png"); err != nil {
+		return err
+	}
+	for _, f := range findings() {
+		if err := a.finding(ctx, f); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// artist has what pictures are made with.
+type artist struct {
+	folder string
+	model  *models.Causal
+	masked *models.Masked
+	index  *corpus.Index
+}
+
+func newArtist(folder string) (*artist, error) {
+	model, err := models.Open(tiny.Name, models.Options{})
+	if err != nil {
+		return nil, err
 	}
 	masked, err := models.OpenMasked(tiny.Name, models.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	index, err := corpus.ReadIndex(tiny.Examples())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	explain := func(layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation, error) {
-		examples, err := index.Examples(layer, neuron, tiny.Sample())
-		if err != nil {
-			return nil, err
-		}
-		if prompts < len(examples.Prompts) {
-			examples.Prompts, examples.MaxActivation = examples.Prompts[:prompts], 0
-		}
-		return n2g.Explain(ctx, model, masked, *examples, options)
-	}
+	return &artist{folder, model, masked, index}, nil
+}
 
-	demo, err := explain(demoLayer, demoNeuron, 1, n2g.Walkthrough())
+// explain explains a neuron from some of its examples, 0 being all.
+func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation, error) {
+	examples, err := a.index.Examples(layer, neuron, tiny.Sample())
+	if err != nil {
+		return nil, err
+	}
+	if prompts > 0 && prompts < len(examples.Prompts) {
+		examples.Prompts, examples.MaxActivation = examples.Prompts[:prompts], 0
+	}
+	return n2g.Explain(ctx, a.model, a.masked, *examples, options)
+}
+
+// walkthrough draws the neuron that notebooks/choose ranks first for the demo: one text pruned, and what matters in it.
+func (a *artist) walkthrough(ctx context.Context, name string) error {
+	const layer, neuron = 1, 268
+	e, err := a.explain(ctx, layer, neuron, 1, n2g.Walkthrough())
 	if err != nil {
 		return err
 	}
-	figure := heatmap.FromMeasured(*demo.Prunes[0].Measured)
-	figure.Title = fmt.Sprintf("%s, layer %d neuron %d: a text pruned, and what matters in it", demo.Model, demoLayer, demoNeuron)
+	figure := heatmap.FromMeasured(*e.Prunes[0].Measured)
+	figure.Title = fmt.Sprintf("%s, layer %d neuron %d: a text pruned, and what matters in it", e.Model, layer, neuron)
+	return a.text(ctx, name, figure)
+}
+
+// contextGraph draws the graph of the neuron that notebooks/choose ranks first as a context neuron.
+func (a *artist) contextGraph(ctx context.Context, name string) error {
+	const layer, neuron = 2, 124
+	e, err := a.explain(ctx, layer, neuron, 0, n2g.Options{})
+	if err != nil {
+		return err
+	}
+	return a.graph(ctx, name, e)
+}
+
+func (a *artist) text(ctx context.Context, name string, figure heatmap.HeatMap) error {
 	figure.Theme = heatmap.Light
 	picture, err := figure.PNG(ctx, heatmap.PNGOptions{NoBrowser: true})
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "heatmap.png"), picture, 0o644); err != nil {
-		return err
-	}
+	return os.WriteFile(filepath.Join(a.folder, name), picture, 0o644)
+}
 
-	whole, err := explain(contextLayer, contextNeuron, 20, n2g.Options{})
+func (a *artist) graph(ctx context.Context, name string, e *n2g.Explanation) error {
+	options := graphviz.OptionsFor(e.Options)
+	options.NoBrowser = true
+	options.Title = fmt.Sprintf("%s, layer %d neuron %d", e.Model, e.Site.Layer, e.Site.Index)
+	picture, err := graphviz.PNG(ctx, e.Graph, options)
 	if err != nil {
 		return err
 	}
-	options := graphviz.OptionsFor(whole.Options)
-	options.NoBrowser = true
-	options.Title = fmt.Sprintf("%s, layer %d neuron %d", whole.Model, contextLayer, contextNeuron)
-	if picture, err = graphviz.PNG(ctx, whole.Graph, options); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, "graph.png"), picture, 0o644)
+	return os.WriteFile(filepath.Join(a.folder, name), picture, 0o644)
 }
