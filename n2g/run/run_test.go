@@ -279,7 +279,7 @@ func TestOtherWeights(t *testing.T) {
 	model, sites, source := toy(2)
 	s := newStore(t)
 	for _, test := range []struct{ print, complaint string }{
-		{"aa", ""}, {"aa", ""}, {"bb", "a model with other weights"}, {"aa", ""},
+		{"aa", ""}, {"aa", ""}, {"bb", "with other weights"}, {"aa", ""},
 	} {
 		_, err := Run(ctx, printed{model, test.print}, nil, source, sites, s, Options{})
 		if err == nil != (test.complaint == "") || err != nil && !strings.Contains(err.Error(), test.complaint) {

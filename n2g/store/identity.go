@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
@@ -39,17 +40,6 @@ func (i Identity) values() ([][2]string, error) {
 		{"model_fingerprint", i.ModelFingerprint},
 		{"masked_fingerprint", i.MaskedFingerprint},
 	}, nil
-}
-
-// isFingerprint says whether a key is of a fingerprint, and of what.
-func isFingerprint(key string) (of string, ok bool) {
-	switch key {
-	case "model_fingerprint":
-		return "model", true
-	case "masked_fingerprint":
-		return "masked model", true
-	}
-	return "", false
 }
 
 // Identity returns what Begin recorded; false if nothing was.
@@ -98,15 +88,17 @@ func differs(stored Identity, values [][2]string) error {
 	if err != nil {
 		return err
 	}
+	// Names come first, and so are told before fingerprints, which differ where names do.
 	for i, v := range values {
-		if of, ok := isFingerprint(v[0]); ok {
-			if own[i][1] != "" && v[1] != "" && own[i][1] != v[1] {
-				return fmt.Errorf("it holds explanations by a %s with other weights or another tokenizer, though of the same name (fingerprint %s, and now %s): write to another file", of, own[i][1], v[1])
-			}
-			continue
-		}
-		if own[i][1] != v[1] {
-			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", v[0], shown(own[i][1]), shown(v[1]))
+		key, there, asked := v[0], own[i][1], v[1]
+		of, fingerprint := strings.CutSuffix(key, "_fingerprint")
+		switch {
+		case there == asked, fingerprint && (there == "" || asked == ""):
+		case fingerprint:
+			return fmt.Errorf("it holds explanations by a %s model of the same name with other weights or another tokenizer (fingerprint %s, and now %s): write to another file",
+				map[string]string{"model": "language", "masked": "masked"}[of], there, asked)
+		default:
+			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", key, shown(there), shown(asked))
 		}
 	}
 	return nil

@@ -205,13 +205,13 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("the same identity: %v", err)
 	}
 	for what, other := range map[string]func(*Identity){
-		"model":                                func(i *Identity) { i.Model = "other" },
-		"masked_model":                         func(i *Identity) { i.MaskedModel = "" },
-		"hook":                                 func(i *Identity) { i.Hook = "hook_pre" },
-		"options":                              func(i *Identity) { i.Options.Cutoff = new(7) },
-		"examples":                             func(i *Identity) { i.Examples = "others" },
-		"by a model with other weights":        func(i *Identity) { i.ModelFingerprint = "cc" },
-		"by a masked model with other weights": func(i *Identity) { i.MaskedFingerprint = "cc" },
+		"model":                           func(i *Identity) { i.Model = "other" },
+		"masked_model":                    func(i *Identity) { i.MaskedModel = "" },
+		"hook":                            func(i *Identity) { i.Hook = "hook_pre" },
+		"options":                         func(i *Identity) { i.Options.Cutoff = new(7) },
+		"examples":                        func(i *Identity) { i.Examples = "others" },
+		"language model of the same name": func(i *Identity) { i.ModelFingerprint = "cc" },
+		"masked model of the same name":   func(i *Identity) { i.MaskedFingerprint = "cc" },
 	} {
 		identity := testIdentity()
 		other(&identity)
