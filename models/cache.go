@@ -67,7 +67,7 @@ func (m *Causal) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 		return nil, err
 	}
 	var cache *Cache
-	err := m.engine.queue.Do(ctx, task{kind: aloneTask}, []piece{{alone: func() (err error) {
+	err := m.engine.queue.Do(ctx, task{kind: aloneTask}, []piece{{alone: func(ctx context.Context) (err error) {
 		if m.engine.processor != nil {
 			cache, err = m.engine.processor.cache(ctx, ids)
 			return err

@@ -42,7 +42,7 @@ func newEngine(c Config, w *weights, info backends.Info) *engine {
 	if info.Name == backends.Go {
 		e.processor, e.limit = newProcessor(c, w), forestRows(c)
 	}
-	e.queue = newQueue(e.bucketing.choose, e.runBatch)
+	e.queue = e.newQueue()
 	return e
 }
 

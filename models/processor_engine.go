@@ -1,25 +1,70 @@
 package models
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // onProcessor answers [engine.activations] without programs.
 func (e *engine) onProcessor(ctx context.Context, layer int, hook string, requests []request) ([][]float32, error) {
 	result := make([][]float32, len(requests))
-	err := e.forests(ctx, requests, func(g *group) error {
+	var pieces []piece
+	for _, g := range plant(requests, e.limit) {
 		asked, place := g.asked(requests)
-		values, err := e.processor.column(ctx, g, layer, hook, int(g.index[0]), asked)
-		if err == nil {
-			answer(result, requests, g, values, place)
-		}
+		pieces = append(pieces, piece{group: g, asked: asked, read: func(first int, values []float32) {
+			answer(result, requests, g, values[first:], place)
+		}})
+	}
+	return result, e.queue.Do(ctx, task{columnTask, layer, hook}, pieces)
+}
+
+// enoughRows is how many rows of a forest keep all workers busy: some blocks for each.
+func enoughRows() int { return 4 * blockRows * runtime.GOMAXPROCS(0) }
+
+// runForest runs groups, of any callers and neurons of a layer, as one forest.
+func (e *engine) runForest(ctx context.Context, t task, pieces []piece) error {
+	forest, asked := joined(pieces)
+	values, err := e.processor.column(ctx, forest, t.layer, t.hook, asked)
+	if err != nil {
 		return err
-	})
-	return result, err
+	}
+	first := 0
+	for _, p := range pieces {
+		p.read(first, values)
+		first += len(p.asked)
+	}
+	return nil
+}
+
+// joined are the groups as one, without members, and its rows that are asked.
+func joined(pieces []piece) (*group, []int32) {
+	if len(pieces) == 1 {
+		return pieces[0].group, pieces[0].asked
+	}
+	forest := &group{}
+	var asked []int32
+	for _, p := range pieces {
+		first := int32(len(forest.ids))
+		for _, parent := range p.group.parent {
+			if parent >= 0 {
+				parent += first
+			}
+			forest.parent = append(forest.parent, parent)
+		}
+		for _, row := range p.asked {
+			asked = append(asked, first+row)
+		}
+		forest.ids = append(forest.ids, p.group.ids...)
+		forest.depth = append(forest.depth, p.group.depth...)
+		forest.index = append(forest.index, p.group.index...)
+	}
+	return forest, asked
 }
 
 // allOnProcessor answers [engine.layerActivations] without programs.
 func (e *engine) allOnProcessor(ctx context.Context, layer int, hook string, requests []request) ([][][]float32, error) {
 	result := make([][][]float32, len(requests))
-	err := e.forests(ctx, requests, func(g *group) error {
+	err := e.forests(ctx, requests, func(ctx context.Context, g *group) error {
 		asked, place := g.asked(requests)
 		values, err := e.processor.all(ctx, g, layer, hook, asked)
 		if err == nil {
@@ -31,10 +76,10 @@ func (e *engine) allOnProcessor(ctx context.Context, layer int, hook string, req
 }
 
 // forests plants the requests and runs the groups in turn with those of other callers.
-func (e *engine) forests(ctx context.Context, requests []request, run func(g *group) error) error {
+func (e *engine) forests(ctx context.Context, requests []request, run func(ctx context.Context, g *group) error) error {
 	var pieces []piece
 	for _, g := range plant(requests, e.limit) {
-		pieces = append(pieces, piece{alone: func() error { return run(g) }})
+		pieces = append(pieces, piece{alone: func(ctx context.Context) error { return run(ctx, g) }})
 	}
 	return e.queue.Do(ctx, task{kind: aloneTask}, pieces)
 }
@@ -49,7 +94,7 @@ func (e *engine) scanOnProcessor(ctx context.Context, layers []int, hook string,
 			end++
 		}
 		part := windows[first:end]
-		pieces = append(pieces, piece{alone: func() error {
+		pieces = append(pieces, piece{alone: func(ctx context.Context) error {
 			values, positions, err := e.processor.maxima(ctx, part, layers, hook)
 			for k := range values {
 				copy(highest[k][first:], values[k])

@@ -10,15 +10,23 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
-// column computes one neuron on the rows asked of a forest, in ascending order.
-func (p *processor) column(ctx context.Context, forest *group, layer int, hook string, index int, asked []int32) ([]float32, error) {
+// column computes for each of the rows asked of a forest, in ascending order, the neuron that the forest names there.
+func (p *processor) column(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32, error) {
 	values := make([]float32, len(asked))
 	weights, err := p.blocks[layer].in()
 	if err != nil {
 		return nil, err
 	}
 	err = p.run(ctx, forest, layer, asked, func(w *worker, at, n int) {
-		p.neuron(values[at:at+n], w, weights, hook, index)
+		for rows, behind := *w, at+n; at < behind; {
+			index, same := forest.index[asked[at]], 1
+			for at+same < behind && forest.index[asked[at+same]] == index {
+				same++
+			}
+			p.neuron(values[at:at+same], &rows, weights, hook, int(index))
+			rows.normed = rows.normed[same*p.config.DModel:]
+			at += same
+		}
 	})
 	return values, err
 }

@@ -63,7 +63,7 @@ func (e *engine) scan(ctx context.Context, layers []int, hook string, windows []
 		n := max(1, min(len(order), e.bucketing.most/seq))
 		members := order[:n]
 		order = order[n:]
-		batches = append(batches, piece{alone: func() error { return e.scanBatch(layers, hook, windows, members, seq, highest, where) }})
+		batches = append(batches, piece{alone: func(context.Context) error { return e.scanBatch(layers, hook, windows, members, seq, highest, where) }})
 	}
 	return highest, where, e.queue.Do(ctx, task{kind: aloneTask}, batches)
 }

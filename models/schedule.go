@@ -24,31 +24,55 @@ const (
 // piece is what waits for a batch: a group of a call's prompts, or of an aloneTask a whole batch.
 type piece struct {
 	group *group
-	read  func(first int, flat []float32) // takes the group's part of the output, whose rows begin with first
-	alone func() error
+	asked []int32 // rows of the group that are asked; of a program all are
+	// read takes the group's part of the output, whose rows begin with first.
+	read  func(first int, flat []float32)
+	alone func(ctx context.Context) error
 }
 
 // mostCalls bounds the calls whose groups wait in memory.
 const mostCalls = 1024
 
-// newQueue returns the queue through which everything on the backend goes. Pieces of an aloneTask run one by one.
-func newQueue(choose func(waiting []piece, shares int) []int, run func(t task, pieces []piece) error) *queue.Queue[task, piece] {
-	return queue.New(queue.Config[task, piece]{
-		Workers: inFlight,
-		Calls:   mostCalls,
-		Choose: func(t task, waiting []piece, shares int) []int {
-			if t.kind == aloneTask {
-				return []int{0}
-			}
-			return choose(waiting, shares)
-		},
-		Run: func(_ context.Context, t task, pieces []piece) error {
-			if t.kind == aloneTask {
-				return pieces[0].alone()
-			}
-			return run(t, pieces)
-		},
-	})
+// newQueue returns the queue through which everything on the backend goes.
+func (e *engine) newQueue() *queue.Queue[task, piece] {
+	return queue.New(queue.Config[task, piece]{Workers: inFlight, Calls: mostCalls, Choose: e.choose, Run: e.runPieces})
+}
+
+// choose picks the next batch.
+func (e *engine) choose(t task, waiting []piece, shares int) []int {
+	switch {
+	case t.kind == aloneTask:
+		return []int{0}
+	case e.processor != nil:
+		return chooseForest(waiting, enoughRows(), e.limit)
+	}
+	return e.bucketing.choose(waiting, shares)
+}
+
+// runPieces runs a batch.
+func (e *engine) runPieces(ctx context.Context, t task, pieces []piece) error {
+	switch {
+	case t.kind == aloneTask:
+		return pieces[0].alone(ctx)
+	case e.processor != nil:
+		return e.runForest(ctx, t, pieces)
+	}
+	return e.runBatch(t, pieces)
+}
+
+// chooseForest picks groups in their order until they have enough rows, if they are no more than most.
+func chooseForest(waiting []piece, enough, most int) (chosen []int) {
+	rows := 0
+	for i, p := range waiting {
+		if i > 0 && rows >= enough {
+			break
+		}
+		if i == 0 || rows+len(p.group.ids) <= most {
+			chosen = append(chosen, i)
+			rows += len(p.group.ids)
+		}
+	}
+	return chosen
 }
 
 // choose picks groups of similar size, the first among them, and as many as a batch holds: all are padded to the
