@@ -54,7 +54,9 @@ gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-chec
 	CGO_ENABLED=1 go build -ldflags='-s -w' -o build/gpu-check/gpucheck ./cmd/gpucheck
 	gzip -9 build/gpu-check/gpucheck
 	cp cmd/gpucheck/gpu-check.sh cmd/gpucheck/with-plugin.sh build/gpu-check/
-	tar -C build -czf build/gpu-check.tar.gz --transform='s,^\(../\)*testdata/golden/models,gpu-check/golden,' gpu-check -C .. testdata/golden/models
+	ln -s ../../testdata/golden/models build/gpu-check/golden
+	tar -C build -chzf build/gpu-check.tar.gz gpu-check
+	rm build/gpu-check/golden
 	@echo "There: tar xzf gpu-check.tar.gz && gpu-check/gpu-check.sh PLUGIN_FOLDER"
 
 tools: $(BIN)/staticcheck ## install the development tools into .bin

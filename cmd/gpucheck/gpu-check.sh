@@ -22,7 +22,7 @@ for folder in "$here/golden" "$here/../../testdata/golden/models"; do
 done
 
 case ${1:-} in
-  "") echo "gpu-check: name the folder of a PJRT plugin, such as jax_plugins/xla_cuda13 in Python's site-packages" >&2; exit 1 ;;
+  "") echo "gpu-check: name the folder of a PJRT plugin, such as what this prints: python3 -c 'import jax_plugins.xla_cuda13 as p; print(*p.__path__)'" >&2; exit 1 ;;
   -*) "$program" "${golden[@]}" "$@" ;;
   *) folder=$1; shift; "$here/with-plugin.sh" "$folder" "$program" "${golden[@]}" "$@" ;;
 esac

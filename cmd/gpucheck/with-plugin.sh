@@ -2,7 +2,8 @@
 # Runs a command with XLA from a PJRT plugin that lies in a folder, wherever that is: with-plugin.sh FOLDER COMMAND [ARGUMENT…]
 #
 # FOLDER holds xla_cuda_plugin.so, as the Python package jax_plugins/xla_cuda13 (or 12) does, or a plugin under one of
-# go-xla's own names, pjrt_c_api_NAME_plugin.so; or it is the site-packages above, and the plugin is looked for below it.
+# go-xla's own names, pjrt_c_api_NAME_plugin.so; or it is the virtual environment or site-packages above, and the plugin is
+# looked for below it.
 # NVIDIA's libraries (the Python packages nvidia/*) are looked for beside it. Nothing is installed or downloaded.
 set -euo pipefail
 
@@ -13,9 +14,8 @@ folder=$1; shift
 [ -d "$folder" ] || fail "$folder is no folder: name one that holds a PJRT plugin, such as jax_plugins/xla_cuda13 in Python's site-packages"
 folder=$(cd "$folder" && pwd -P)
 
-plugin=$(find -L "$folder" -maxdepth 3 \( -name 'xla_cuda_plugin.so' -o -name 'pjrt_c_api_*_plugin.so' -o -name 'pjrt[-_]plugin[-_]*.so' \) 2>/dev/null | sort | head -n 1)
+plugin=$(find -L "$folder" -maxdepth 7 \( -name 'xla_cuda_plugin.so' -o -name 'pjrt_c_api_*_plugin.so' -o -name 'pjrt[-_]plugin[-_]*.so' \) 2>/dev/null | sort | head -n 1 || true)
 [ -n "$plugin" ] || fail "no PJRT plugin lies in $folder: it should hold xla_cuda_plugin.so, as jax_plugins/xla_cuda13 in Python's site-packages does, or pjrt_c_api_cuda_plugin.so"
-plugin=$(readlink -f "$plugin")
 home=$(dirname "$plugin")
 
 # Links in a folder of our own give the plugin the name that go-xla looks for, and NVIDIA's libraries the places where the

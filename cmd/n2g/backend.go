@@ -14,11 +14,12 @@ func (a *app) backend() *command {
 	c.run = func(context.Context) error {
 		for _, name := range backends.Names() {
 			_, info, err := backends.Open(name)
-			answer := ""
-			if err != nil {
+			answer := info.Line()
+			switch {
+			case err != nil:
 				answer = "not here: " + oneLine(err)
-			} else {
-				answer = info.Line()
+			case info.Name != backends.Go:
+				answer += ": " + info.Description // the plugin, its file and version, and its devices
 			}
 			fmt.Fprintf(a.stdout, "%-9s %s\n", name, answer)
 		}
