@@ -9,7 +9,8 @@
 //     tests of package models compare with plain loops;
 //   - train: a few steps of training, against the same on the pure Go backend;
 //   - speed: tokens a second of a six-layer SoLU of d_model 768 and of a model of GPT-2 small's size, for several batch
-//     sizes, with the memory of the device; then the same on the pure Go backend.
+//     sizes, with the memory of the device; then the same on the pure Go backend;
+//   - explain: whole explanations of neurons of that SoLU model, on both.
 //
 // After each part it rewrites a report in Markdown, made for docs/benchmarks.md. With -backend go the same runs anywhere.
 package main

@@ -64,7 +64,7 @@ func TestEverythingOnGo(t *testing.T) {
 		t.Errorf("status %d: %s", status, said)
 	}
 	for _, want := range []string{"golden solu | PyTorch", "golden bert | PyTorch", "random olmo | backend go", "training", "| solu-6l-768 | 8 × 32 |",
-		"| gpt2-small | 1 × 32 |", "MiB", "TF32 is off", "Measured on 20"} {
+		"| gpt2-small | 1 × 32 |", "MiB", "| whole explanations |", "TF32 is off", "Measured on 20"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is not in the report:\n%s", want, report)
 		}

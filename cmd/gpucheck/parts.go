@@ -16,10 +16,11 @@ type part struct {
 
 // finding is what a part found out: one line of JSON from its process.
 type finding struct {
-	Device string  `json:",omitempty"` // the backend's own words
-	Check  *check  `json:",omitempty"`
-	Speed  *speed  `json:",omitempty"`
-	Memory *memory `json:",omitempty"`
+	Device    string     `json:",omitempty"` // the backend's own words
+	Check     *check     `json:",omitempty"`
+	Speed     *speed     `json:",omitempty"`
+	Memory    *memory    `json:",omitempty"`
+	Explained *explained `json:",omitempty"`
 }
 
 // backendPart opens the backend and says what it is. Where it fails, there is nothing to check.
@@ -38,6 +39,8 @@ func parts() []part {
 	for _, m := range speedModels {
 		list = append(list, part{"speed " + m.name, 2 * minute, measureSpeed(m, "")})
 	}
+	paper := speedModels[0]
+	list = append(list, part{"explain " + paper.name, 2 * minute, measureExplain(paper, "")})
 	for _, f := range smallFamilies {
 		list = append(list, part{"family " + f.name, minute, checkFamily(f)})
 	}
@@ -45,7 +48,7 @@ func parts() []part {
 	for _, m := range speedModels {
 		list = append(list, part{"speed " + m.name + " on go", 2 * minute, measureSpeed(m, backends.Go)})
 	}
-	return list
+	return append(list, part{"explain " + paper.name + " on go", 3 * minute, measureExplain(paper, backends.Go)})
 }
 
 // openBackend tells what the backend is.

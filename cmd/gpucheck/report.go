@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"strings"
@@ -57,6 +58,7 @@ func (r *report) markdown() string {
 		}
 	}
 	b.WriteString(r.speeds())
+	b.WriteString(r.explanations())
 	return b.String()
 }
 
@@ -108,11 +110,23 @@ func (r *report) speeds() string {
 		b.WriteString("\n| model | backend | most memory of the GPU | most resident memory of the process |\n|---|---|---|---|\n")
 	}
 	for _, m := range used {
-		backend := m.Backend
-		if backend == "" {
-			backend = r.settings.backend
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Model, cmp.Or(m.Backend, r.settings.backend), mebibytes(m.Device), mebibytes(m.Host))
+	}
+	return b.String()
+}
+
+// explanations is the table of whole explanations; empty where none was measured.
+func (r *report) explanations() string {
+	var b strings.Builder
+	for _, f := range r.findings() {
+		e := f.Explained
+		if e == nil {
+			continue
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Model, backend, mebibytes(m.Device), mebibytes(m.Host))
+		if b.Len() == 0 {
+			fmt.Fprintf(&b, "\n| whole explanations | backend | first %d neurons, programs compiled | the next %[1]d | neurons/s |\n|---|---|---|---|---|\n", e.Neurons)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.1f s | %.1f s | %.2f |\n", e.Model, cmp.Or(e.Backend, r.settings.backend), e.First, e.Later, float64(e.Neurons)/e.Later)
 	}
 	return b.String()
 }

@@ -37,6 +37,13 @@ var speedModels = []speedModel{
 	{"gpt2-small", transformer.Decoder{Layers: 12, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 50257, Positions: 1024}, gpt2Model},
 }
 
+// quick is a tiny model of the kind.
+func (sm speedModel) quick() transformer.Decoder {
+	shape := sm.shape
+	shape.Layers, shape.DModel, shape.Heads, shape.DMLP, shape.DVocab = 2, 128, 2, 256, 1000
+	return shape
+}
+
 // promptTokens is the length of the prompts, that of a pruned text with its context.
 const promptTokens = 32
 
@@ -56,9 +63,7 @@ func measureSpeed(sm speedModel, backend string) func(context.Context, settings,
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 		shape, sizes, enough := sm.shape, batchSizes, 3*time.Second
 		if s.quick {
-			enough = 0
-			shape.Layers, shape.DModel, shape.Heads, shape.DMLP, shape.DVocab = 2, 128, 2, 256, 1000
-			sizes = sizes[:2]
+			shape, sizes, enough = sm.quick(), sizes[:2], 0
 		}
 		config, shapes := sm.model(shape)
 		if err := writeRandom(folder, config, shapes); err != nil {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,7 +32,8 @@ func supervise(ctx context.Context, s settings, parts []part, report string, pro
 	if err != nil {
 		return false, err
 	}
-	log, err := os.Create(strings.TrimSuffix(report, filepath.Ext(report)) + ".log")
+	logName := strings.TrimSuffix(report, filepath.Ext(report)) + ".log"
+	log, err := os.Create(logName)
 	if err != nil {
 		return false, err
 	}
@@ -47,7 +47,7 @@ func supervise(ctx context.Context, s settings, parts []part, report string, pro
 			o = runProcess(ctx, s, self, p, log)
 		}
 		if p.name == backendPart && o.failure != "" {
-			return false, errors.New(o.failure)
+			return false, fmt.Errorf("%s (what was said on the way is in %s)", o.failure, logName)
 		}
 		r.outcomes = append(r.outcomes, o)
 		for _, line := range o.lines() {
@@ -149,6 +149,8 @@ func (o outcome) lines() []string {
 			lines = append(lines, f.Device)
 		case f.Check != nil:
 			lines = append(lines, f.Check.verdict()+fmt.Sprintf(" (%.1f s)", f.Check.Seconds))
+		case f.Explained != nil:
+			lines = append(lines, fmt.Sprintf("%d neurons in %.1f s, the next in %.1f s", f.Explained.Neurons, f.Explained.First, f.Explained.Later))
 		case f.Speed != nil:
 			lines = append(lines, fmt.Sprintf("%d × %d tokens: %s tokens/s, first call %.2f s", f.Speed.Prompts, f.Speed.Tokens, f.Speed.rate(), f.Speed.First))
 		}
