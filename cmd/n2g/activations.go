@@ -12,7 +12,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
 
@@ -29,9 +31,9 @@ func (a *app) activations() *command {
 with BOS in front; -ids are run exactly as given, so that any model can be compared with another program without
 a tokenizer.`
 	c.examples = []string{
-		`-layer 2 -neuron 117 -text main.go`,
+		`-layer 1 -neuron 268 -text main.go`,
 		`-model gpt2 -layer 3 -neuron all -hook hook_post -ids '[50256,464,3807]' -json`,
-		`-layer 2 -neuron 117 -text main.go -html activations.html`,
+		`-layer 1 -neuron 268 -text main.go -html activations.html`,
 	}
 	ref := modelFlag(c)
 	backend := backendFlag(c)
@@ -43,6 +45,7 @@ a tokenizer.`
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
 	page := c.flags.String("html", "", "`FILE` to write a page with the text's heat map to")
+	highest := c.flags.Float64("max", 0, "`NUMBER` activation that full colour stands for in the heat map (default: the neuron's highest, known for tiny, else the text's)")
 	c.run = func(ctx context.Context) error {
 		index, err := neuronNumber(*neuron)
 		switch {
@@ -54,6 +57,8 @@ a tokenizer.`
 			return errors.New("give either a text with -text FILE or token ids with -ids '[0,5,17]'")
 		case *maxLength < 2:
 			return fmt.Errorf("-max-length is %d: it is at least 2, BOS and a token", *maxLength)
+		case !(*highest >= 0):
+			return fmt.Errorf("-max is %g: it is the activation of full colour, above 0", *highest)
 		case index < 0 && *page != "":
 			return errors.New("a heat map shows one neuron: give its number with -neuron, not all")
 		}
@@ -91,7 +96,11 @@ a tokenizer.`
 				*hook = model.DefaultHook()
 			}
 			title := fmt.Sprintf("%s, layer %d, neuron %d, %s", model.Name(), *layer, index, *hook)
-			if err := a.writeBytes(ctx, *page, []byte(out.heatMap(title).Page())); err != nil {
+			full := scale{*highest, "given"}
+			if *highest == 0 {
+				full = scaleOf(model, *layer, index, *hook)
+			}
+			if err := a.writeBytes(ctx, *page, []byte(out.heatMap(title, full).Page())); err != nil {
 				return err
 			}
 			if !*asJSON {
@@ -154,8 +163,8 @@ func (o *activationsOutput) token(i int) string {
 	return o.Tokens[i]
 }
 
-// highest is the number of neurons a row of the table names.
-const highest = 5
+// named is the number of neurons a row of the table names.
+const named = 5
 
 func (o *activationsOutput) table(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -191,14 +200,14 @@ func top(row []float32) string {
 		return 0
 	})
 	var cells []string
-	for _, i := range order[:min(highest, len(order))] {
-		cells = append(cells, fmt.Sprintf("%d: %.3f", i, row[i]))
+	for _, i := range order[:min(named, len(order))] {
+		cells = append(cells, fmt.Sprintf("%d: %.3g", i, row[i]))
 	}
 	return strings.Join(cells, ", ")
 }
 
-// heatMap shows one neuron's activations; full colour is the highest of the text.
-func (o *activationsOutput) heatMap(title string) heatmap.HeatMap {
+// heatMap shows one neuron's activations. Full colour is full, or the highest of the text where that is 0.
+func (o *activationsOutput) heatMap(title string, full scale) heatmap.HeatMap {
 	values := make([]float64, len(o.IDs))
 	tokens := make([]string, len(o.IDs))
 	for i := range o.IDs {
@@ -206,10 +215,35 @@ func (o *activationsOutput) heatMap(title string) heatmap.HeatMap {
 	}
 	m := heatmap.HeatMap{Title: title, Tokens: tokens, Form: heatmap.Compact,
 		Rows: []heatmap.Row{{Name: "activation", Values: values, Color: heatmap.Red}}}
-	if peak := slices.Max(values); peak > 0 {
-		m.Rows[0].Max, m.Rows[0].Note = peak, "the text's highest"
+	if full.max == 0 {
+		full = scale{slices.Max(values[min(1, len(values)-1):]), "the text's highest"} // the method never looks at BOS
+	}
+	if full.max > 0 {
+		m.Rows[0].Max, m.Rows[0].Note = full.max, full.note
 	}
 	return m
+}
+
+// scale is the activation that full colour stands for, and what that is.
+type scale struct {
+	max  float64
+	note string
+}
+
+// scaleOf is the scale that a neuron's maps share: its highest activation, where that is known.
+func scaleOf(model *models.Causal, layer, neuron int, hook string) scale {
+	if model.Name() != tiny.Name {
+		return scale{}
+	}
+	index, err := corpus.ReadIndex(tiny.Examples())
+	if err != nil || index.Hook != hook {
+		return scale{}
+	}
+	found, err := index.Find(layer, neuron)
+	if err != nil {
+		return scale{}
+	}
+	return scale{found.MaxActivation, "the neuron's highest in the sample"}
 }
 
 // modelFlag defines -model.

@@ -229,6 +229,23 @@ func TestActivationsHTML(t *testing.T) {
 	}
 }
 
+// TestActivationsScale: full colour is the neuron's own maximum where that is known, or what the user says.
+func TestActivationsScale(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, `</i> 0.00352 <small>the neuron&#39;s highest in the sample</small>`},
+		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s highest</small>`},
+		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
+	} {
+		status, stdout, stderr := call(t, "a b", append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-text", "-"}, test.args...)...)
+		if status != 0 || !strings.Contains(stdout, test.want) {
+			t.Errorf("%q: %d %q %q", test.args, status, stderr, stdout)
+		}
+	}
+}
+
 func TestFillJSON(t *testing.T) {
 	status, stdout, stderr := call(t, "", "fill", "-masked", bert, "-json", "-n", "4", "-text", "if [MASK] != [MASK] {")
 	if status != 0 {

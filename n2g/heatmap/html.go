@@ -130,7 +130,7 @@ func (w *writer) highest(from, to int) string {
 	if math.IsInf(highest, -1) {
 		return ""
 	}
-	return ", " + html.EscapeString(label(w.h.Rows[0].Name)) + " up to " + precise(highest)
+	return ", " + html.EscapeString(label(w.h.Rows[0].Name)) + " up to " + w.h.Rows[0].precise(highest)
 }
 
 // names writes the column that names the rows of a figure.
@@ -167,7 +167,7 @@ func (w *writer) column(i int) {
 		v, ok := row.value(i)
 		w.cell(k, v, ok)
 		if ok {
-			w.WriteString(number(v))
+			w.WriteString(row.number(v))
 		}
 		w.WriteString(`</i>`)
 	}
@@ -265,9 +265,9 @@ func (w *writer) legend() {
 		}
 		w.WriteString(`<span class="` + hueClass(row.Color) + `">` + html.EscapeString(label(row.Name)) + ` `)
 		if w.h.negative(row) {
-			w.WriteString(`−` + precise(row.max()) + ` <i class="d"></i> `)
+			w.WriteString(`−` + row.precise(row.max()) + ` <i class="d"></i> `)
 		}
-		w.WriteString(`0 <i class="e"></i> ` + precise(row.max()))
+		w.WriteString(`0 <i class="e"></i> ` + row.precise(row.max()))
 		if row.Note != "" {
 			w.WriteString(` <small>` + html.EscapeString(label(row.Note)) + `</small>`)
 		}

@@ -98,7 +98,7 @@ func (l *layout) figure() {
 		w := max(40, float64(cells)*cellWidth+12)
 		for _, row := range l.h.Rows {
 			if v, ok := row.value(i); ok {
-				w = max(w, float64(len(number(v)))*valueWidth+10)
+				w = max(w, float64(len(row.number(v)))*valueWidth+10)
 			}
 		}
 		if l.x > l.left && l.x+w > l.width-margin {
@@ -132,7 +132,7 @@ func (l *layout) box(i int, text string, cells int, w, height float64) {
 		fill, text := shade(row, v)
 		shapes = append(shapes,
 			shape{x: l.x + 0.5, y: y, w: w - 1, h: valueRow - 1, fill: fill},
-			shape{x: l.x + w/2, y: y + 13, text: number(v), size: labelSize, anchor: middle, fill: text})
+			shape{x: l.x + w/2, y: y + 13, text: row.number(v), size: labelSize, anchor: middle, fill: text})
 	}
 	border := shape{x: l.x, y: l.y, w: w, h: height, radius: 4, stroke: paint{line, 1}}
 	l.addBox(i, append(shapes, outlined(border, l.h.mark(i)))...)

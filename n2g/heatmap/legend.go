@@ -9,7 +9,7 @@ func (l *layout) legend() {
 		rows = rows[:min(1, len(rows))]
 	}
 	for _, row := range rows {
-		name, low, high := l.face.show(label(row.Name)), "0", precise(row.max())
+		name, low, high := l.face.show(label(row.Name)), "0", row.precise(row.max())
 		negative := l.h.negative(row)
 		if negative {
 			low = "−" + high

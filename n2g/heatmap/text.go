@@ -19,7 +19,30 @@ func level(v, limit float64) int {
 	return int(math.Round(max(-1, min(1, v/limit)) * levels))
 }
 
-// number formats a value for a cell: two decimals as in the published figure, fewer where they would not fit.
+// smallScale is the maximum of a row below which decimals tell too little of its values.
+const smallScale = 0.1
+
+// number formats a value of a row for a cell: two decimals as in the published figure, fewer where they would not fit,
+// two digits where the whole row is small.
+func (r Row) number(v float64) string {
+	if r.max() < smallScale && math.Abs(v) < smallScale {
+		return digits(v, 2)
+	}
+	return number(v)
+}
+
+// precise formats a value of a row for a title: three decimals, or three digits where the whole row is small.
+func (r Row) precise(v float64) string {
+	if r.max() < smallScale && math.Abs(v) < smallScale {
+		return digits(v, 3)
+	}
+	return precise(v)
+}
+
+// digits formats a value with so many significant digits.
+func digits(v float64, n int) string { return signless(strconv.FormatFloat(v, 'g', n, 64)) }
+
+// number formats a value of usual size.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
@@ -36,8 +59,8 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 1, 64)
 }
 
-// precise formats a value for a title: three decimals, to which normalised activations are rounded, without the
-// zeros at their end.
+// precise formats a value with three decimals, to which normalised activations are rounded, without the zeros at their
+// end.
 func precise(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) || math.Abs(v) >= 9999.5 {
 		return number(v)
@@ -71,7 +94,7 @@ func (h HeatMap) tooltip(i int) string {
 			b.WriteString(label(row.Name))
 			b.WriteByte(' ')
 		}
-		b.WriteString(precise(v))
+		b.WriteString(row.precise(v))
 	}
 	return b.String()
 }
