@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,6 +99,8 @@ func runProcess(ctx context.Context, s settings, self string, p part, log io.Wri
 	err = command.Wait()
 	switch {
 	case err == nil:
+	case errors.Is(ctx.Err(), context.Canceled):
+		o.failure = "interrupted"
 	case ctx.Err() != nil:
 		o.failure = "the time was over"
 	case limited.Err() != nil:
