@@ -21,11 +21,14 @@ import (
 type explained struct {
 	Model, Backend string // an empty backend is the one that is checked
 	Neurons        int
-	First, Later   float64 // seconds for so many neurons: the first, for which programs are compiled, and the next
+	First, Later   float64 // seconds for so many neurons: the first, for which programs are compiled, and the next; 0 if left out
 }
 
-// neuronsAtOnce are explained side by side, as a run does.
-const neuronsAtOnce = 12
+// neuronsAtOnce are explained side by side, as a run does; if the first took longer than patience, no more are.
+const (
+	neuronsAtOnce = 6
+	patience      = 45 * time.Second
+)
 
 // measureExplain is the part that explains neurons of a model of random weights, spread over its layers. Its examples are
 // pieces of the embedded texts; a small golden model varies them.
@@ -76,6 +79,9 @@ func measureExplain(sm speedModel, backend string) func(context.Context, setting
 				return err
 			}
 			*seconds = time.Since(began).Seconds()
+			if result.First > patience.Seconds() {
+				break
+			}
 		}
 		return found(finding{Explained: &result})
 	}

@@ -40,7 +40,7 @@ func parts() []part {
 		list = append(list, part{"speed " + m.name, 2 * minute, measureSpeed(m, "")})
 	}
 	paper := speedModels[0]
-	list = append(list, part{"explain " + paper.name, 2 * minute, measureExplain(paper, "")})
+	list = append(list, part{"explain " + paper.name, 3 * minute, measureExplain(paper, "")})
 	for _, f := range smallFamilies {
 		list = append(list, part{"family " + f.name, minute, checkFamily(f)})
 	}

@@ -126,7 +126,11 @@ func (r *report) explanations() string {
 		if b.Len() == 0 {
 			fmt.Fprintf(&b, "\n| whole explanations | backend | first %d neurons, programs compiled | the next %[1]d | neurons/s |\n|---|---|---|---|---|\n", e.Neurons)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.1f s | %.1f s | %.2f |\n", e.Model, cmp.Or(e.Backend, r.settings.backend), e.First, e.Later, float64(e.Neurons)/e.Later)
+		later, steady := "-", e.First
+		if e.Later > 0 {
+			later, steady = fmt.Sprintf("%.1f s", e.Later), e.Later
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.1f s | %s | %.2f |\n", e.Model, cmp.Or(e.Backend, r.settings.backend), e.First, later, float64(e.Neurons)/steady)
 	}
 	return b.String()
 }

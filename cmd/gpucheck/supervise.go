@@ -153,7 +153,7 @@ func (o outcome) lines() []string {
 		case f.Check != nil:
 			lines = append(lines, f.Check.verdict()+fmt.Sprintf(" (%.1f s)", f.Check.Seconds))
 		case f.Explained != nil:
-			lines = append(lines, fmt.Sprintf("%d neurons in %.1f s, the next in %.1f s", f.Explained.Neurons, f.Explained.First, f.Explained.Later))
+			lines = append(lines, fmt.Sprintf("%d neurons in %.1f s, then in %.1f s", f.Explained.Neurons, f.Explained.First, f.Explained.Later))
 		case f.Speed != nil:
 			lines = append(lines, fmt.Sprintf("%d × %d tokens: %s tokens/s, first call %.2f s", f.Speed.Prompts, f.Speed.Tokens, f.Speed.rate(), f.Speed.First))
 		}
