@@ -260,8 +260,8 @@ func (m *bpe) mergeLong(symbols []symbol) []symbol {
 	}
 	for len(l.heap) > 0 {
 		c := l.pop()
-		i := c.at
-		if l.symbols[i].len == 0 || l.pair[i].rank != c.rank {
+		i := c.at()
+		if l.symbols[i].len == 0 || l.pair[i].rank != c.rank() {
 			continue // gone, or another pair by now
 		}
 		j := l.next[i]
@@ -291,13 +291,19 @@ type linked struct {
 	heap       []candidate
 }
 
-// candidate is the pair that begins at symbol at.
-type candidate struct{ rank, at int32 }
+// candidate is the pair that begins at a symbol. Candidates are in the order of merging: learned first, then leftmost.
+type candidate uint64
 
-// before orders candidates: learned first, then leftmost.
-func (c candidate) before(d candidate) bool {
-	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
+func newCandidate(rank, at int32) candidate {
+	return candidate(uint32(rank))<<32 | candidate(uint32(at))
 }
+
+func (c candidate) rank() int32 { return int32(c >> 32) }
+
+func (c candidate) at() int32 { return int32(uint32(c)) }
+
+// arity of the heap: its levels are fewer than a binary one's, and siblings share a cache line.
+const arity = 4
 
 // rate looks up the pair that begins at symbol i.
 func (l *linked) rate(m *bpe, i int32) {
@@ -308,12 +314,12 @@ func (l *linked) rate(m *bpe, i int32) {
 	if l.pair[i].rank == noRank {
 		return
 	}
-	c := candidate{l.pair[i].rank, i}
+	c := newCandidate(l.pair[i].rank, i)
 	l.heap = append(l.heap, c)
 	k := len(l.heap) - 1
 	for k > 0 {
-		up := (k - 1) / 2
-		if !c.before(l.heap[up]) {
+		up := (k - 1) / arity
+		if c >= l.heap[up] {
 			break
 		}
 		l.heap[k] = l.heap[up]
@@ -333,18 +339,21 @@ func (l *linked) pop() candidate {
 	}
 	k := 0
 	for {
-		down := 2*k + 1
-		if down >= last {
+		children := l.heap[min(arity*k+1, last):min(arity*k+arity+1, last)]
+		if len(children) == 0 {
 			break
 		}
-		if down+1 < last && l.heap[down+1].before(l.heap[down]) {
-			down++
+		least := 0
+		for i := 1; i < len(children); i++ {
+			if children[i] < children[least] {
+				least = i
+			}
 		}
-		if !l.heap[down].before(c) {
+		if c <= children[least] {
 			break
 		}
-		l.heap[k] = l.heap[down]
-		k = down
+		l.heap[k] = children[least]
+		k = arity*k + 1 + least
 	}
 	l.heap[k] = c
 	return top

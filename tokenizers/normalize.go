@@ -102,6 +102,9 @@ func (byteNormalizer) growth() int { return 2 }
 type bertNormalizer struct{ clean, chinese, accents, lower bool }
 
 func (b bertNormalizer) normalize(t text) text {
+	if out, ok := b.ascii(t); ok {
+		return out
+	}
 	if b.clean {
 		t = cleanText(t)
 	}
@@ -115,6 +118,35 @@ func (b bertNormalizer) normalize(t text) text {
 		t = lowercase(t)
 	}
 	return t
+}
+
+// ascii is normalize for a text of ASCII of which nothing is dropped, as most of them are: characters keep their places,
+// so one pass does.
+func (b bertNormalizer) ascii(t text) (text, bool) {
+	var out []byte // nil as long as nothing changed
+	for i := range len(t.s) {
+		c := t.s[i]
+		if c >= utf8.RuneSelf || b.clean && isControl(rune(c)) {
+			return t, false
+		}
+		to := c
+		switch {
+		case b.clean && (c == '\t' || c == '\n' || c == '\r'):
+			to = ' '
+		case b.lower && 'A' <= c && c <= 'Z':
+			to = c + 'a' - 'A'
+		}
+		if to != c && out == nil {
+			out = []byte(t.s)
+		}
+		if out != nil {
+			out[i] = to
+		}
+	}
+	if out != nil {
+		t.s = string(out)
+	}
+	return t, true
 }
 
 // cleanText drops control characters and U+FFFD, and makes every blank a space.

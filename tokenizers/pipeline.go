@@ -1,6 +1,9 @@
 package tokenizers
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // pipeline is a Tokenizer made of the sections of a tokenizer.json: added tokens are found, what lies between is
 // normalized and cut into words, the model splits those, the post-processor adds special tokens.
@@ -20,6 +23,7 @@ type pipeline struct {
 	skipped map[string]bool // content of special tokens
 	blanks  [][2]int        // by id: blanks at either end; nil where no step of post asks
 	size    int
+	byLine  bool // no word, and nothing that a normalizer looks at, reaches over a line's end
 }
 
 // index fills the tables by id, and lets a byte-level model read bytes directly.
@@ -54,6 +58,11 @@ func (p *pipeline) index() {
 				p.blanks[id] = [2]int{leadingBlanks(token), trailingBlanks(token)}
 			}
 		}
+	}
+	if _, isBERT := p.norm.(bertNormalizer); isBERT && p.added.processed.empty() && len(p.steps) > 0 {
+		first, isCutter := p.steps[0].(cutter)
+		blank, isRunes := first.pattern.(runes)
+		p.byLine = isCutter && isRunes && !first.invert && first.behavior == removed && blank(' ') && blank('\n')
 	}
 	if n := len(p.steps) - 1; n >= 0 {
 		last, isBytes := p.steps[n].(byteLevel)
@@ -90,15 +99,34 @@ func (p *pipeline) encode(in string, special bool) Encoding {
 		}
 	}
 	p.added.split(&p.added.plain, src, addedToken, func(t text) {
-		if p.norm != nil {
-			t = p.norm.normalize(t)
+		for t.s != "" {
+			piece := t
+			if p.byLine {
+				piece = t.slice(0, pieceEnd(t.s))
+			}
+			t = t.slice(len(piece.s), len(t.s))
+			if p.norm != nil {
+				piece = p.norm.normalize(piece)
+			}
+			p.added.split(&p.added.processed, piece, addedToken, func(t text) { runSteps(p.steps, t, word) })
 		}
-		p.added.split(&p.added.processed, t, addedToken, func(t text) { runSteps(p.steps, t, word) })
 	})
 	for _, s := range p.post {
 		s.apply(&out, special)
 	}
 	return out.Encoding
+}
+
+// pieceEnd is the end of the first few lines of s. A character before which s can be cut is of ASCII: no other one
+// changes it.
+func pieceEnd(s string) int {
+	const least = 256 // bytes: one line at a time costs more, and a piece of plain ASCII is fast
+	for i := least; i < len(s); i++ {
+		if s[i-1] == '\n' && s[i] < utf8.RuneSelf {
+			return i
+		}
+	}
+	return len(s)
 }
 
 func (p *pipeline) Decode(ids []int, skipSpecial bool) string {
