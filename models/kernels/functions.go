@@ -45,12 +45,6 @@ func SoLUAt(x, scratch []float32, index int) float32 {
 	return x[index] * scratch[index] * (1 / total)
 }
 
-// Softmax replaces the row x by its soft-max.
-func Softmax(x []float32) {
-	total := exps(x, x, largest(x))
-	scale(x, x, 0, 1/total)
-}
-
 // ReLU replaces negative elements by 0.
 func ReLU(x []float32) {
 	for i, v := range x {

@@ -82,7 +82,6 @@ func TestFunctions(t *testing.T) {
 			}()},
 			{"LayerNorm alone", func(x []float32) { LayerNorm(x, x, nil, nil, 1e-5) }, normal(wide(x), mean, 1e-5)},
 			{"RMSNorm", func(x []float32) { RMSNorm(x, x, weight, 1e-5) }, weighted(normal(wide(x), 0, 1e-5))},
-			{"Softmax", Softmax, softmax(wide(x))},
 			{"SoLU", func(x []float32) { SoLU(x, scratch) }, func() []float64 {
 				y := softmax(wide(x))
 				for i := range y {
@@ -204,31 +203,21 @@ func BenchmarkLayerNorm(b *testing.B) {
 	}
 }
 
-// BenchmarkAttend is a query of 12 heads of 64 that sees 40 rows.
-func BenchmarkAttend32(b *testing.B) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	h := Heads{4, 4, 32, 0.125, 0}
-	kv, q, z := randoms(rng, 100*2*128), randoms(rng, 128), make([]float32, 128)
-	path := make([]int32, 40)
-	for i := range path {
-		path[i] = int32(i * 2)
-	}
-	var scratch []float32
-	for b.Loop() {
-		scratch = h.Attend(z, q, kv, kv[128:], 2*128, path, scratch)
-	}
-}
-
+// BenchmarkAttend is a query that sees 40 rows, in a small model and in one of GPT-2's size.
 func BenchmarkAttend(b *testing.B) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	h := Heads{12, 12, 64, 0.125, 0}
-	kv, q, z := randoms(rng, 100*2*768), randoms(rng, 768), make([]float32, 768)
-	path := make([]int32, 40)
-	for i := range path {
-		path[i] = int32(i * 2)
-	}
-	var scratch []float32
-	for b.Loop() {
-		scratch = h.Attend(z, q, kv, kv[768:], 2*768, path, scratch)
+	for _, h := range []Heads{{4, 4, 32, 0.125, 0}, {12, 12, 64, 0.125, 0}} {
+		b.Run(fmt.Sprintf("%d heads of %d", h.Heads, h.DHead), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			width := h.Heads * h.DHead
+			kv, q, z := randoms(rng, 100*2*width), randoms(rng, width), make([]float32, width)
+			path := make([]int32, 40)
+			for i := range path {
+				path[i] = int32(i * 2)
+			}
+			var scratch []float32
+			for b.Loop() {
+				scratch = h.Attend(z, q, kv, kv[width:], 2*width, path, scratch)
+			}
+		})
 	}
 }

@@ -50,9 +50,6 @@ func (m *Matrix) SetTransposed(first, width int, weight, bias []float32) {
 	}
 }
 
-// In is the width of the input.
-func (m *Matrix) In() int { return m.in }
-
 // Out is the width of the output.
 func (m *Matrix) Out() int { return m.out }
 

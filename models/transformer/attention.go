@@ -44,10 +44,6 @@ func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
 
 // attend is scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): queries, keys and
 // values [batch, seq, head, d_head] under the mask sees [batch or 1, 1, query, key].
-//
-// Both products run batched by head and with the second factor's contracted axis first. In that layout the pure Go
-// backend's kernels add up terms one after the other, so that keys of probability zero among them, and the size of the
-// batch, do not change a result's last bit.
 func (c Decoder) attend(q, k, v, sees *Node) *Node {
 	q = TransposeAllAxes(MulScalar(q, c.QueryScale()), 0, 2, 1, 3)
 	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
