@@ -2,86 +2,36 @@ package models_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/randmodel"
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
-// randomSoLU writes a SoLU model with random weights to a temporary folder.
-func randomSoLU(t testing.TB, c transformer.Decoder) string {
-	t.Helper()
-	dir := t.TempDir()
-	config := fmt.Sprintf(`{"format": "transformer_lens", "n_layers": %d, "d_model": %d, "n_ctx": %d, "d_head": %d,
-		"n_heads": %d, "d_mlp": %d, "d_vocab": %d, "act_fn": "solu_ln", "eps": 1e-5}`,
-		c.Layers, c.DModel, c.Positions, c.DHead, c.Heads, c.DMLP, c.DVocab)
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
-		text, err := os.ReadFile(golden("solu") + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	writeWeights(t, filepath.Join(dir, "model.safetensors"), randomTensors(c.Parameters(), 1))
-	return dir
-}
-
-// randomTensors draws weights as a model has them at the start: norms' weights around 1, others small.
+// randomTensors draws weights as a model has them at the start.
 func randomTensors(parameters []transformer.Param, seed uint64) []safetensors.Tensor {
-	rng := rand.New(rand.NewPCG(seed, 0))
-	var list []safetensors.Tensor
-	for _, p := range parameters {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
-		values := make([]float32, n)
-		scale := 1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
-		isNorm := strings.HasSuffix(p.Name, ".w")
-		for i := range values {
-			values[i] = float32((rng.Float64()*2 - 1) * scale)
-			if isNorm {
-				values[i]++
-			}
-		}
-		list = append(list, safetensors.Tensor{Name: p.Name, Shape: p.Shape, Data: values})
-	}
-	return list
+	return randmodel.Tensors(parameters, seed)
 }
 
 // writeWeights writes a weight file.
 func writeWeights(t testing.TB, path string, tensors []safetensors.Tensor) {
 	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(safetensors.Write(f, tensors, nil), f.Close()); err != nil {
+	if err := randmodel.Write(path, tensors); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// paperSize is the model of the short paper: six layers, d_model 768, d_mlp 3072, a vocabulary of 48,262.
-var paperSize = transformer.Decoder{Layers: 6, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 48262,
-	Positions: 1024, Activation: "solu_ln", Epsilon: 1e-5}
-
 // BenchmarkSoLU6 runs 32 distinct prompts of 32 tokens through all layers of a model of the paper's size and reads one
 // neuron of the last.
 func BenchmarkSoLU6(b *testing.B) {
-	m, err := models.Open(randomSoLU(b, paperSize), models.Options{Backend: "go"})
+	dir, paperSize := b.TempDir(), randmodel.PaperSize()
+	if err := randmodel.SoLU(dir, paperSize, golden("solu")); err != nil {
+		b.Fatal(err)
+	}
+	m, err := models.Open(dir, models.Options{Backend: "go"})
 	if err != nil {
 		b.Fatal(err)
 	}
