@@ -21,6 +21,7 @@ func findings() []finding {
 	return []finding{
 		{"testing", 0, 14},
 		{"err", 1, 78},
+		{"printf", 2, 382},
 	}
 }
 
