@@ -32,15 +32,12 @@ func golden(name string) string { return "../testdata/golden/models/" + name }
 
 var causalGolden = []string{"solu", "gpt2", "gptneo", "pythia"}
 
-// eachGolden runs a test with every golden model, once by package kernels and once by compiled programs.
+// eachGolden runs a test with every golden model, in every way it can compute here.
 func eachGolden(t *testing.T, test func(t *testing.T, name string, m *models.Causal)) {
 	for _, name := range causalGolden {
-		t.Run(name, func(t *testing.T) { test(t, name, openGolden(t, name)) })
-		t.Run(name+" by programs", func(t *testing.T) {
-			m := openGolden(t, name)
-			m.OnPrograms()
-			test(t, name, m)
-		})
+		for _, way := range ways {
+			t.Run(name+" by "+way.name, func(t *testing.T) { test(t, name, way.open(t, golden(name))) })
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -133,7 +134,8 @@ type programKey struct {
 
 // programs keeps the compiled programs last used.
 type programs struct {
-	most int
+	most     int
+	compiled atomic.Int64
 
 	mu      sync.Mutex
 	entries map[programKey]*list.Element
@@ -159,7 +161,10 @@ func (p *programs) get(key programKey, compile func() (*program, error)) (*progr
 	if ok {
 		p.recent.MoveToFront(element)
 	} else {
-		element = p.recent.PushFront(&programEntry{key, sync.OnceValues(compile)})
+		element = p.recent.PushFront(&programEntry{key, sync.OnceValues(func() (*program, error) {
+			p.compiled.Add(1)
+			return compile()
+		})})
 		p.entries[key] = element
 		if p.recent.Len() > p.most {
 			last := p.recent.Remove(p.recent.Back()).(*programEntry)
@@ -169,3 +174,9 @@ func (p *programs) get(key programKey, compile func() (*program, error)) (*progr
 	p.mu.Unlock()
 	return element.Value.(*programEntry).get()
 }
+
+// Programs is how many programs were compiled since the model was opened: 0 on the pure Go backend, which needs none.
+func (m *Causal) Programs() int { return int(m.engine.programs.compiled.Load()) }
+
+// Programs is that of [Causal.Programs].
+func (m *Masked) Programs() int { return int(m.engine.programs.compiled.Load()) }

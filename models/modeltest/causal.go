@@ -26,6 +26,16 @@ type Neuron struct {
 	Layer int
 	Hook  string
 	Index int
+	// Tolerance is by how much its activations may differ with what is asked beside them, absolute and relative. The zero
+	// value asks for equal bits.
+	Tolerance float64
+}
+
+// same says whether two answers for the neuron agree.
+func (n Neuron) same(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(a, b float32) bool {
+		return a == b || math.Abs(float64(a)-float64(b)) <= n.Tolerance*(1+math.Abs(float64(b)))
+	})
 }
 
 // TestLanguageModel is the contract of a causal model: every implementation, a fake in a test of a caller included,
@@ -74,7 +84,7 @@ func TestLanguageModel(t *testing.T, m LanguageModel, neuron Neuron, texts []str
 	})
 	t.Run("any batch", func(t *testing.T) {
 		for i := range prompts {
-			if alone := ask(t, prompts[i:i+1], nil)[0]; !slices.Equal(alone, all[i]) {
+			if alone := ask(t, prompts[i:i+1], nil)[0]; !neuron.same(alone, all[i]) {
 				t.Errorf("%q: %v alone, %v among %d", texts[i], alone, all[i], len(prompts))
 			}
 		}
@@ -90,10 +100,10 @@ func TestLanguageModel(t *testing.T, m LanguageModel, neuron Neuron, texts []str
 		}
 		together := ask(t, variants, nil)
 		for i := range ids {
-			if got := together[2*i][:i]; !slices.Equal(got, all[0][:i]) {
+			if got := together[2*i][:i]; !neuron.same(got, all[0][:i]) {
 				t.Errorf("masking token %d changed activations before it", i)
 			}
-			if got := together[2*i+1]; !slices.Equal(got, all[0][:i+1]) {
+			if got := together[2*i+1]; !neuron.same(got, all[0][:i+1]) {
 				t.Errorf("cutting behind token %d changed activations before it: the model looks ahead", i)
 			}
 		}
@@ -113,7 +123,7 @@ func TestLanguageModel(t *testing.T, m LanguageModel, neuron Neuron, texts []str
 					want = append(want, all[i][p])
 				}
 			}
-			if !slices.Equal(got, want) {
+			if !neuron.same(got, want) {
 				t.Errorf("%q at %v: %v, want %v", texts[i], positions[i], got, want)
 			}
 		}
@@ -129,7 +139,7 @@ func TestLanguageModel(t *testing.T, m LanguageModel, neuron Neuron, texts []str
 					return
 				}
 				for i := range got {
-					if !slices.Equal(got[i], all[worker%len(prompts)+i]) {
+					if !neuron.same(got[i], all[worker%len(prompts)+i]) {
 						t.Error("activations changed while others asked")
 					}
 				}
