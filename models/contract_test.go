@@ -1,18 +1,21 @@
 package models_test
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/modeltest"
+	"github.com/neuron2graph/neuron2graph/models/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
@@ -196,56 +199,144 @@ func TestNoTokenizer(t *testing.T) {
 	}
 }
 
-// Opening reads headers alone, and a layer reads what it needs: the weights of later layers may be missing on disk.
+// Opening reads the files' headers alone, and neurons of layer 0 read the embeddings and what stands before the MLP's
+// activation in layer 0: of every format and type, since half-precision tensors are widened as they are read. No byte is
+// read a second time but those of W_out that SoLU's last norm is folded into: its bias needs them before.
 func TestReadsOnlyWhatIsNeeded(t *testing.T) {
-	files := &countingFS{FS: os.DirFS(golden("solu")), read: map[string]int64{}}
-	m, err := models.OpenFS(files, "solu", models.Options{Backend: "go"})
-	if err != nil {
-		t.Fatal(err)
+	embeddings := []string{"embed.W_E", "pos_embed.W_pos"}
+	first := []string{"attn.W_Q", "attn.b_Q", "attn.W_K", "attn.b_K", "attn.W_V", "attn.b_V", "attn.W_O", "attn.b_O",
+		"ln1.w", "ln1.b", "ln2.w", "ln2.b", "mlp.W_in", "mlp.b_in"}
+	solu := slices.Clone(embeddings)
+	for _, name := range first {
+		solu = append(solu, "blocks.0."+name)
 	}
-	defer m.Close()
-	opened := files.read["model.safetensors"]
-	if opened > 64<<10 {
-		t.Errorf("opening read %d bytes of the weights", opened)
+	foldedTwice := []string{"blocks.0.mlp.W_out", "blocks.1.mlp.W_out"}
+	gpt2 := []string{"transformer.wte.weight", "transformer.wpe.weight"}
+	for _, name := range []string{"attn.c_attn", "attn.c_proj", "ln_1", "ln_2", "mlp.c_fc"} {
+		gpt2 = append(gpt2, "transformer.h.0."+name+".weight", "transformer.h.0."+name+".bias")
 	}
-	if _, err := m.Activations(t.Context(), 0, "", 0, [][]int{{0, 5}}, nil); err != nil {
-		t.Fatal(err)
+	halves := func(list []safetensors.Tensor) []safetensors.Tensor {
+		for i := range list {
+			list[i].DType = safetensors.F16
+		}
+		return list
 	}
-	c := m.Config()
-	// Embeddings, attention, W_in and what is small of layer 0.
-	need := int64(4 * (c.DVocab*c.DModel + c.Positions*c.DModel + 4*c.DModel*c.DModel + c.DModel*c.DMLP + 16*c.DMLP))
-	if got := files.read["model.safetensors"] - opened; got > need {
-		t.Errorf("layer 0 read %d bytes of weights, needs %d", got, need)
+	for _, c := range []struct {
+		what, model, file string
+		tensors           func(list []safetensors.Tensor) []safetensors.Tensor
+		want, twice       []string
+	}{
+		{"SoLU", "solu", "model.safetensors", nil, solu, foldedTwice},
+		{"GPT-2", "gpt2", "model.safetensors", nil, gpt2, nil},
+		{"GPT-2 in half precision", "gpt2", "model.safetensors", halves, gpt2, nil},
+		{"SoLU in a .pth", "solu", "model.pth", nil, solu, foldedTwice},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			tensors := readTensors(t, c.model)
+			if c.tensors != nil {
+				tensors = c.tensors(tensors)
+			}
+			dir := folder(t, c.model, map[string]string{"model.safetensors": ""})
+			if c.file == "model.pth" {
+				writePickle(t, filepath.Join(dir, c.file), tensors)
+			} else {
+				writeWeights(t, filepath.Join(dir, c.file), tensors)
+			}
+			files := &watchedFS{FS: os.DirFS(dir), watched: c.file}
+			weights, err := checkpoint.OpenFolder(os.DirFS(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer weights.Close()
+			m, err := models.OpenFS(files, c.model, models.Options{Backend: "go"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			// Headers are small reads; tensors are told from them by when they are read.
+			files.reads = nil
+			run := func(layer int) {
+				if _, err := m.Activations(t.Context(), layer, "", 0, [][]int{{0, 5}}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			run(0)
+			if got, want := files.tensors(t, weights, nil), slices.Sorted(slices.Values(c.want)); !slices.Equal(got, want) {
+				t.Errorf("layer 0 reads\n%v, want\n%v", got, want)
+			}
+			for layer := range m.Config().Layers {
+				run(layer)
+			}
+			files.tensors(t, weights, c.twice)
+		})
 	}
 }
 
-// countingFS counts the bytes read of each file.
-type countingFS struct {
+// watchedFS notes what is read of one file.
+type watchedFS struct {
 	fs.FS
-	read map[string]int64
+	watched string
+
+	mu    sync.Mutex
+	reads [][2]int64 // ranges of bytes
 }
 
-func (c *countingFS) Open(name string) (fs.File, error) {
-	f, err := c.FS.Open(name)
-	if err != nil {
-		return nil, err
+func (w *watchedFS) Open(name string) (fs.File, error) {
+	f, err := w.FS.Open(name)
+	if err != nil || name != w.watched {
+		return f, err
 	}
-	return &countingFile{f, name, c}, nil
+	return &watchedFile{f, w}, nil
 }
 
-type countingFile struct {
+type watchedFile struct {
 	fs.File
-	name string
-	fs   *countingFS
+	fs *watchedFS
 }
 
-func (f *countingFile) ReadAt(p []byte, offset int64) (int, error) {
-	reader, ok := f.File.(*os.File)
-	if !ok {
-		return 0, errors.New("not a file")
+func (f *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
+	f.fs.mu.Lock()
+	f.fs.reads = append(f.fs.reads, [2]int64{offset, offset + int64(len(p))})
+	f.fs.mu.Unlock()
+	return f.File.(io.ReaderAt).ReadAt(p, offset)
+}
+
+// tensors lists the tensors of which bytes were read, and complains of tensors but twice of which bytes were read again.
+func (w *watchedFS) tensors(t *testing.T, weights safetensors.Weights, twice []string) []string {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// A safetensors file's ranges count from the end of its header, those of a pickle from the file's beginning.
+	start := int64(0)
+	if strings.HasSuffix(w.watched, ".safetensors") {
+		stat, err := fs.Stat(w.FS, w.watched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start = stat.Size()
+		for _, name := range weights.Names() {
+			info, _ := weights.Info(name)
+			start = min(start, stat.Size()-info.End)
+		}
 	}
-	f.fs.read[f.name] += int64(len(p))
-	return reader.ReadAt(p, offset)
+	var names, again []string
+	for _, name := range weights.Names() {
+		info, _ := weights.Info(name)
+		bytes := int64(0)
+		for _, r := range w.reads {
+			bytes += max(0, min(r[1], start+info.End)-max(r[0], start+info.Begin))
+		}
+		if bytes > 0 {
+			names = append(names, name)
+		}
+		if bytes > info.End-info.Begin {
+			again = append(again, name)
+		}
+	}
+	if !slices.Equal(again, twice) {
+		t.Errorf("read more than once: %v, want %v", again, twice)
+	}
+	return names
 }
 
 func TestTiny(t *testing.T) {
