@@ -436,7 +436,7 @@ func TestExplainRefuses(t *testing.T) {
 	cancel()
 	for want, call := range map[string]func() error{
 		"no example prompts": func() error { return explain(ctx, n2g.Examples{}, n2g.Options{}) },
-		"index 1: the prompt is b": func() error {
+		"prompt 2 of 2: the prompt is b": func() error {
 			return explain(ctx, n2g.Examples{Prompts: []string{"a", " "}}, n2g.Options{NoGraph: true})
 		},
 		"has no layer 4":          func() error { return explain(ctx, n2g.Examples{Layer: 4, Prompts: good.Prompts}, n2g.Options{}) },

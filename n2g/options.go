@@ -38,7 +38,7 @@ type Options struct {
 
 	// Mode is how words are masked: default (each important word by itself), mask_num (MaskNum consecutive words from
 	// each important one on), only_important (all important words at once), all_but_important (all the others).
-	Mode *string `json:"mode" flag:"mode" default:"default" help:"MODE what the masked model replaces: default (each important word by itself), mask_num, only_important or all_but_important"`
+	Mode *string `json:"mode" flag:"mode" default:"default" help:"what the masked model replaces: default (each important word by itself), mask_num, only_important or all_but_important"`
 	// MaskNum is the number of consecutive words that mode mask_num masks. Default 1.
 	MaskNum *int `json:"mask_num" flag:"mask-num" default:"1" help:"words masked together in mode mask_num"`
 	// Substitutes: at most this many variants a masked word. Default 5. The published n.

@@ -206,7 +206,7 @@ func top(row []float32) string {
 	return strings.Join(cells, ", ")
 }
 
-// heatMap shows one neuron's activations. Full colour is full, or the highest of the text where that is 0.
+// heatMap shows one neuron's activations. Full colour is full, or the strongest of the text where that is 0.
 func (o *activationsOutput) heatMap(title string, full scale) heatmap.HeatMap {
 	values := make([]float64, len(o.IDs))
 	tokens := make([]string, len(o.IDs))
@@ -216,7 +216,10 @@ func (o *activationsOutput) heatMap(title string, full scale) heatmap.HeatMap {
 	m := heatmap.HeatMap{Title: title, Tokens: tokens, Form: heatmap.Compact,
 		Rows: []heatmap.Row{{Name: "activation", Values: values, Color: heatmap.Red}}}
 	if full.max == 0 {
-		full = scale{slices.Max(values[min(1, len(values)-1):]), "the text's highest"} // the method never looks at BOS
+		full.note = "the text's strongest"
+		for _, value := range values[min(1, len(values)-1):] { // the method never looks at BOS
+			full.max = max(full.max, math.Abs(value))
+		}
 	}
 	if full.max > 0 {
 		m.Rows[0].Max, m.Rows[0].Note = full.max, full.note
@@ -257,6 +260,7 @@ func (a *app) openModel(ref, backend string) (*models.Causal, error) {
 	if err != nil {
 		return nil, err
 	}
+	collectOften(model.Config())
 	a.start(model.Backend())
 	return model, nil
 }

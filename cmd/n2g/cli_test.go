@@ -236,7 +236,7 @@ func TestActivationsScale(t *testing.T) {
 		want string
 	}{
 		{nil, `</i> 0.00352 <small>the neuron&#39;s highest in the sample</small>`},
-		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s highest</small>`},
+		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s strongest</small>`},
 		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
 	} {
 		status, stdout, stderr := call(t, "a b", append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-text", "-"}, test.args...)...)
