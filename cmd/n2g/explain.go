@@ -145,7 +145,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		for _, e := range explanations {
 			work.Add(e.Work)
 		}
-		writeWork(a.stderr, len(explanations), work, time.Since(began))
+		writeWork(a.stderr, len(explanations), work, time.Since(began), model, masked)
 	}
 	return errors.Join(f.output(ctx, a, explanations), failure)
 }

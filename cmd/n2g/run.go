@@ -132,7 +132,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		fmt.Fprintf(a.stdout, "%s: %s\n", *f.out, p)
 	}
 	if *f.verbose && p.Done > 0 {
-		writeWork(a.stderr, p.Done, p.Work, p.Elapsed)
+		writeWork(a.stderr, p.Done, p.Work, p.Elapsed, model, masked)
 	}
 	return err
 }
