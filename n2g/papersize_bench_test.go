@@ -24,7 +24,7 @@ var paperNeurons = []struct{ layer, neuron int }{{0, 15}, {3, 4}, {5, 2}}
 func BenchmarkExplainPaperSize(b *testing.B) {
 	model, masked := paperModels(b)
 	for _, site := range paperNeurons {
-		for _, inFlight := range []int{1, 4} {
+		for _, inFlight := range []int{1, 2} {
 			b.Run(fmt.Sprintf("layer %d/%d in flight", site.layer, inFlight), func(b *testing.B) {
 				var neurons []Examples
 				for seed := range uint64(inFlight) {
