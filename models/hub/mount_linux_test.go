@@ -5,33 +5,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testdisk"
 	"github.com/neuron2graph/neuron2graph/models/hub"
 )
-
-// mounted is a small file system of its own, where the test may mount one.
-func mounted(t *testing.T, options string) string {
-	t.Helper()
-	folder := t.TempDir()
-	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
-		t.Skipf("mounting needs more rights: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return folder
-}
 
 // On a disk that is full the download ends with a sentence, and goes on where it stopped once there is room.
 func TestFullDisk(t *testing.T) {
 	files := repo()
 	files["model.safetensors"] = content("large", 300_000)
 	s := newServer(t, map[string]map[string][]byte{"org/name": files})
-	cache := mounted(t, "size=128k")
+	cache := testdisk.Mount(t, "size=128k")
 	client := s.client(t, hub.Options{Cache: cache})
 	m := model(t, "org/name")
 	err := client.Get(t.Context(), m, nil)
@@ -44,9 +29,7 @@ func TestFullDisk(t *testing.T) {
 	if _, err := client.Open(m); !errors.Is(err, hub.ErrNotCached) {
 		t.Errorf("half a model can be opened: %v", err)
 	}
-	if err := syscall.Mount("", cache, "", syscall.MS_REMOUNT, "size=4m"); err != nil {
-		t.Skipf("remounting needs more rights: %v", err)
-	}
+	testdisk.Remount(t, cache, 0, "size=4m")
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -60,15 +43,13 @@ func TestFullDisk(t *testing.T) {
 func TestReadOnlyCache(t *testing.T) {
 	files := repo()
 	s := newServer(t, map[string]map[string][]byte{"org/name": files, "org/other": files})
-	cache := mounted(t, "size=4m")
+	cache := testdisk.Mount(t, "size=4m")
 	client := s.client(t, hub.Options{Cache: cache})
 	m := model(t, "org/name")
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("", cache, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
-		t.Skipf("remounting needs more rights: %v", err)
-	}
+	testdisk.ReadOnly(t, cache)
 	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Errorf("nothing has changed, so nothing need be written: %v", err)

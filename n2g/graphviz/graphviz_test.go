@@ -137,7 +137,7 @@ func prefix(texts []string, shown string) string {
 func long(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("not with -short")
+		t.Skip("large layouts are left out with -short: the race detector makes them very slow")
 	}
 }
 

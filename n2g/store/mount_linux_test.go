@@ -5,28 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-)
 
-// mounted is a small file system of its own, where the test may mount one.
-func mounted(t *testing.T, options string) string {
-	t.Helper()
-	folder := t.TempDir()
-	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, options); err != nil {
-		t.Skipf("mounting needs more rights: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return folder
-}
+	"github.com/neuron2graph/neuron2graph/internal/testdisk"
+)
 
 // TestFullDisk fills a real file system.
 func TestFullDisk(t *testing.T) {
-	path := filepath.Join(mounted(t, "size=512k"), "run.db")
+	path := filepath.Join(testdisk.Mount(t, "size=512k"), "run.db")
 	s, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestReadOnlyFolder: a store there is read, not written.
 func TestReadOnlyFolder(t *testing.T) {
-	folder := mounted(t, "size=8m")
+	folder := testdisk.Mount(t, "size=8m")
 	path := filepath.Join(folder, "run.db")
 	s, err := Open(path, Options{})
 	if err != nil {
@@ -65,9 +51,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("", folder, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
-		t.Skipf("remounting needs more rights: %v", err)
-	}
+	testdisk.ReadOnly(t, folder)
 	for _, name := range []string{"run.db", "new.db"} {
 		if _, err := Open(filepath.Join(folder, name), Options{}); err == nil || !strings.Contains(err.Error(), "cannot be written") || !strings.Contains(err.Error(), name) {
 			t.Errorf("writing %s: %v", name, err)

@@ -179,7 +179,7 @@ func TestBadFiles(t *testing.T) {
 // TestBombs: what unpacks to far more than it takes is read in bounded memory.
 func TestBombs(t *testing.T) {
 	if testing.Short() {
-		t.Skip("unpacks half a gigabyte")
+		t.Skip("left out with -short: it unpacks half a gigabyte")
 	}
 	const size = 80 << 20
 	long := strings.Repeat("a", size)

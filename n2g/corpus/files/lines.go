@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
 )
 
 // maxLine is the longest line of JSON that is read, in bytes.
@@ -58,7 +59,7 @@ func textField(line []byte, field string) (string, error) {
 	}
 	value, ok := fields[field]
 	if !ok {
-		return "", fmt.Errorf("it has no field %q, only %s: name the one that holds the text", field, list(slices.Sorted(maps.Keys(fields))))
+		return "", fmt.Errorf("it has no field %q, only %s: name the one that holds the text", field, textcolumn.Names(slices.Sorted(maps.Keys(fields))))
 	}
 	var text *string
 	if err := json.Unmarshal(value, &text); err != nil {
@@ -83,16 +84,4 @@ func document(name, text string, yield func(corpus.Text, error) bool) bool {
 		}
 	}
 	return true
-}
-
-// list names a few things.
-func list(names []string) string {
-	const most = 8
-	if len(names) == 0 {
-		return "none"
-	}
-	if len(names) > most {
-		names = append(names[:most:most], "…")
-	}
-	return strings.Join(names, ", ")
 }

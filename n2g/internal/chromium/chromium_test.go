@@ -13,7 +13,7 @@ import (
 func TestScreenshot(t *testing.T) {
 	picture, err := chromium.Screenshot(t.Context(), []byte(`<body style="margin:0;background:#f00">`), 300, 200, 2)
 	if errors.Is(err, chromium.ErrMissing) {
-		t.Skip(err)
+		t.Skipf("%v (Debian: apt-get install chromium)", err)
 	}
 	if err != nil {
 		t.Fatal(err)

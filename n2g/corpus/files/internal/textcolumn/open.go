@@ -106,7 +106,7 @@ func find(schema []value, name string) (leaf int, optional bool, err error) {
 		}
 		return leaf, kind != 0, nil
 	}
-	return 0, false, fmt.Errorf("it has no column %q, only %s: name the one that holds the text", name, some(names))
+	return 0, false, fmt.Errorf("it has no column %q, only %s: name the one that holds the text", name, Names(names))
 }
 
 // family counts the elements of a schema that belong to the one at i, itself included, and the leaves among them.
@@ -143,8 +143,8 @@ func newChunk(c value, size int64) (chunk, error) {
 	return chunk{start: start, end: start + length, values: meta.field(5).number, codec: codec(meta.field(4).number)}, nil
 }
 
-// some names a few columns.
-func some(names []string) string {
+// Names lists a few columns or fields for a message.
+func Names(names []string) string {
 	const most = 8
 	if len(names) == 0 {
 		return "none"
