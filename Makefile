@@ -1,4 +1,4 @@
-# Everything this file builds multiplies matrices with the processor's vector units: Go's SIMD experiment, about ten times
+# Everything this file builds multiplies matrices with the processor's vector units: Go's SIMD experiment, two to three times
 # faster. A build without it works and says so when it starts.
 export GOEXPERIMENT := simd
 

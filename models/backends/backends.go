@@ -35,7 +35,7 @@ type Info struct {
 // Line is one line for the start of a program: what runs and, where it is slower than it could be, the remedy.
 func (i Info) Line() string {
 	if i.Name == Go && !i.SIMD {
-		return "backend go, without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about twice and training ten times as fast"
+		return "backend go, without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about twice and training three times as fast"
 	}
 	return "backend " + i.Name
 }
