@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/internal/randmodel"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // randomTensors draws weights as a model has them at the start.

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/internal/engine"
+	"github.com/neuron2graph/neuron2graph/models/internal/family"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
@@ -22,8 +24,7 @@ type Causal struct {
 	config    Config
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
-	weights   *weights
-	engine    *engine
+	engine    *engine.Causal
 }
 
 // Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder; else one of
@@ -57,11 +58,11 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	config, err := parseConfig(text)
+	config, err := family.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	m := &Causal{name: name, fsys: fsys, config: config}
+	m := &Causal{name: name, fsys: fsys, config: newConfig(config)}
 	if m.tokenizer, err = openTokenizer(fsys); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -77,12 +78,14 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 		return nil, err
 	}
 	m.backend = info
-	m.weights = newWeights(backend, files, newLayout(config, files))
-	if err := m.weights.check(config); err != nil {
+	layout, err := config.Layout(files)
+	if err == nil {
+		m.engine, err = engine.New(config.Decoder, backend, info, files, layout)
+	}
+	if err != nil {
 		files.Close()
 		return nil, err
 	}
-	m.engine = newEngine(config, m.weights, info)
 	return m, nil
 }
 
@@ -100,7 +103,7 @@ func openTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
 }
 
 // Close releases the weights. Calls that wait end with an error; a batch that runs is waited for.
-func (m *Causal) Close() error { return m.engine.close() }
+func (m *Causal) Close() error { return m.engine.Close() }
 
 // Name identifies the model.
 func (m *Causal) Name() string { return m.name }
@@ -191,7 +194,7 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	if err != nil {
 		return nil, err
 	}
-	values, err := m.engine.activations(ctx, layer, point, requests)
+	values, err := m.engine.Activations(ctx, layer, point, requests)
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
 	}
@@ -213,15 +216,11 @@ func (m *Causal) Rows(prompts, positions [][]int) int {
 	if err != nil {
 		return 0
 	}
-	rows := 0
-	for _, g := range plant(requests, m.engine.limit) {
-		rows += len(g.ids)
-	}
-	return rows
+	return m.engine.Rows(requests)
 }
 
 // requests are the prompts of which anything is asked, checked, and place[k] the prompt that requests[k] is for.
-func (c Config) requests(index int, prompts, positions [][]int) (requests []request, place []int, err error) {
+func (c Config) requests(index int, prompts, positions [][]int) (requests []engine.Request, place []int, err error) {
 	if positions != nil && len(positions) != len(prompts) {
 		return nil, nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all", len(prompts), len(positions))
 	}
@@ -229,18 +228,18 @@ func (c Config) requests(index int, prompts, positions [][]int) (requests []requ
 		if err := c.checkPrompt(ids); err != nil {
 			return nil, nil, fmt.Errorf("prompt %d: %w", i+1, err)
 		}
-		r := request{ids: ids, index: index}
+		r := engine.Request{IDs: ids, Index: index}
 		if positions != nil && positions[i] != nil {
-			r.positions = positions[i]
-			if len(r.positions) == 0 {
+			r.Positions = positions[i]
+			if len(r.Positions) == 0 {
 				continue
 			}
-			for _, p := range r.positions {
+			for _, p := range r.Positions {
 				if p < 0 || p >= len(ids) {
 					return nil, nil, fmt.Errorf("prompt %d: position %d is asked, but its tokens stand at 0 to %d", i+1, p, len(ids)-1)
 				}
 			}
-			r.ids = ids[:slices.Max(r.positions)+1]
+			r.IDs = ids[:slices.Max(r.Positions)+1]
 		}
 		requests, place = append(requests, r), append(place, i)
 	}
@@ -253,16 +252,62 @@ func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, p
 	if err != nil {
 		return nil, err
 	}
-	requests := make([]request, len(prompts))
+	requests := make([]engine.Request, len(prompts))
 	for i, ids := range prompts {
 		if err := m.config.checkPrompt(ids); err != nil {
 			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
 		}
-		requests[i] = request{ids: ids}
+		requests[i] = engine.Request{IDs: ids}
 	}
-	values, err := m.engine.layerActivations(ctx, layer, point, requests)
+	values, err := m.engine.LayerActivations(ctx, layer, point, requests)
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
 	}
 	return values, nil
 }
+
+// checkPrompt refuses what the model cannot run.
+func (c Config) checkPrompt(ids []int) error {
+	if len(ids) == 0 {
+		return errors.New("the prompt is empty: give at least the BOS token")
+	}
+	if len(ids) > c.Positions {
+		return fmt.Errorf("the prompt has %d tokens with BOS, but the model's context is %d: shorten it", len(ids), c.Positions)
+	}
+	for i, id := range ids {
+		if id < 0 || id >= c.DVocab {
+			return fmt.Errorf("token id %d at position %d lies outside the model's vocabulary of %d", id, i, c.DVocab)
+		}
+	}
+	return nil
+}
+
+// Scan finds the highest activation of every neuron of some layers in every window, for mining a corpus: windows are
+// ids with BOS in front, highest[l][i][n] is the maximum of neuron n of layers[l] over the positions of windows[i] but
+// BOS's, and where[l][i][n] its position, the first of equals. A window of BOS alone has -Inf at position 0.
+//
+// One pass serves all layers and stops at the last; only the maxima leave the device.
+func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int) (highest [][][]float32, where [][][]int32, err error) {
+	if len(layers) == 0 {
+		return nil, nil, errors.New("no layer to scan: name at least one")
+	}
+	var point string
+	for _, layer := range layers {
+		if point, err = m.config.point(layer, hook); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, ids := range windows {
+		if err := m.config.checkPrompt(ids); err != nil {
+			return nil, nil, fmt.Errorf("window %d: %w", i+1, err)
+		}
+	}
+	highest, where, err = m.engine.Scan(ctx, layers, point, windows)
+	if err != nil {
+		return nil, nil, fmt.Errorf("scan %d windows: %w", len(windows), err)
+	}
+	return highest, where, nil
+}
+
+// Programs is how many programs were compiled since the model was opened: 0 on the pure Go backend, which needs none.
+func (m *Causal) Programs() int { return m.engine.Programs() }

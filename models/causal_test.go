@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
 )
 
 // reference is a golden model's ref.json and ref.safetensors: what PyTorch computed.

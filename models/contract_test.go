@@ -12,11 +12,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/checkpoint"
-	"github.com/neuron2graph/neuron2graph/models/modeltest"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
 )
@@ -33,7 +32,7 @@ var texts = []string{
 	strings.Repeat("if err != nil { return err } ", 12),
 }
 
-// Every family keeps the contract, in every way it can compute here: to the last bit where package kernels answers.
+// Every family keeps the contract, in every way it can compute here.
 func TestContract(t *testing.T) {
 	folders := readableModels(t)
 	for _, name := range causalGolden {
@@ -43,12 +42,7 @@ func TestContract(t *testing.T) {
 		for _, way := range ways {
 			t.Run(name+" by "+way.name, func(t *testing.T) {
 				m := way.open(t, folders[name])
-				neuron := modeltest.Neuron{Layer: 1, Index: 17}
-				if !m.Exact() {
-					neuron.Tolerance = 1e-4
-				}
-				modeltest.TestLanguageModel(t, m, neuron, texts)
-				n2gtest.TestLanguageModel(t, m, n2g.Site{Layer: 1, Index: 17})
+				n2gtest.TestLanguageModel(t, m, n2g.Site{Layer: 1, Index: 17}, texts...)
 			})
 		}
 	}
@@ -348,5 +342,5 @@ func TestTiny(t *testing.T) {
 	if m.Name() != "tiny" || m.DefaultHook() != "hook_mid" {
 		t.Errorf("%s read at %s", m.Name(), m.DefaultHook())
 	}
-	modeltest.TestLanguageModel(t, m, modeltest.Neuron{Layer: 1, Index: 3}, texts)
+	n2gtest.TestLanguageModel(t, m, n2g.Site{Layer: 1, Index: 3}, texts...)
 }

@@ -10,18 +10,16 @@
 //
 // # How it works
 //
-// Package transformer builds the computation of each family as GoMLX graphs, under TransformerLens's names. A layout
-// says, for each family, where in the model's files a parameter of that name lies and how it is turned. Weights are read
-// when they are first needed, and once, so that asking for layer 0 reads layer 0.
+// Package family says of each family how its configuration is read and where in the files a parameter lies, under
+// TransformerLens's names. Weights are read when they are first needed, and once, so that asking for layer 0 reads layer 0.
 //
-// The engine does no work that nobody reads: it ends at the site asked; of the values there only the asked column leaves
-// the device; and prompts of one call that share a prefix, as masked variants of a text do, share its rows. It plants the
-// prompts as a forest, in which each token's row follows the row of the token before it, and lets a row attend to its
-// ancestors alone.
+// Package engine does no work that nobody reads: it ends at the site asked; of the values there only the asked column
+// leaves the device; and prompts of one call that share a prefix, as masked variants of a text do, share its rows: each
+// token's row follows the row of the token before it, and attends to its ancestors alone.
 //
-// Where the backend is the processor itself (go), package kernels runs the forest, in the same steps as the graphs: no
-// shape is padded, attention walks a row's own path, and of the site's layer only the rows asked run past the keys and
-// values. A result is equal to the last bit whatever is asked with it. Other backends run compiled programs, their rows
-// padded to a few shapes, with attention under a mask of ancestors. The graphs are also what training differentiates, and
-// what tests compare the kernels with at every hook of every family.
+// Where the backend is the processor itself (go), the engine runs kernels, in the same steps as GoMLX's graphs: no shape is
+// padded, attention walks a row's own path, and of the site's layer only the rows asked run past the keys and values. A
+// result is equal to the last bit whatever is asked with it. Other backends run compiled programs, their rows padded to a
+// few shapes, with attention under a mask of ancestors. The graphs are also what training differentiates, and what tests
+// compare the kernels with at every hook of every family.
 package models

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // randomPrompts makes a mixture as the method asks it: texts of all lengths, masked variants of some, truncations.

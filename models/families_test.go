@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // The families without golden values, and old file formats, are compared with plain loops in float64 over the same

@@ -9,9 +9,10 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/internal/engine"
+	"github.com/neuron2graph/neuron2graph/models/internal/family"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
@@ -20,11 +21,11 @@ import (
 type Masked struct {
 	name      string
 	fsys      fs.FS // of its files
-	config    transformer.BERT
+	config    MaskedConfig
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer // nil where there is no tokenizer.json
 	special   tokenizers.Special
-	engine    *maskedEngine
+	engine    *engine.Masked
 }
 
 // OpenMasked opens a masked model; ref is as in [Open]. A folder is of Hugging Face layout: config.json, weights (package
@@ -53,7 +54,7 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	config, err := parseMaskedConfig(text)
+	config, err := family.ParseMasked(text)
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
@@ -76,19 +77,22 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := newMaskedEngine(backend, info, config, files)
+	layout, err := config.Layout(files)
 	if err != nil {
 		files.Close()
 		return nil, err
 	}
-	return &Masked{name: name, fsys: fsys, config: config.BERT, backend: info, tokenizer: tokenizer, special: special, engine: engine}, nil
+	return &Masked{
+		name: name, fsys: fsys, config: newMaskedConfig(config), backend: info, tokenizer: tokenizer, special: special,
+		engine: engine.NewMasked(config.BERT, backend, info, files, layout),
+	}, nil
 }
 
 // Name identifies the model.
 func (m *Masked) Name() string { return m.name }
 
 // Config returns the model's shape.
-func (m *Masked) Config() transformer.BERT { return m.config }
+func (m *Masked) Config() MaskedConfig { return m.config }
 
 // Tokenizer returns the model's tokenizer, nil if its folder has none.
 func (m *Masked) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
@@ -105,7 +109,7 @@ func (m *Masked) MaskToken() string {
 }
 
 // Close releases the weights. The model must not be used afterwards.
-func (m *Masked) Close() error { return m.engine.close() }
+func (m *Masked) Close() error { return m.engine.Close() }
 
 // Fill answers, for each text, what could stand in place of the mask token at byte offsets[i] of texts[i]: vocabulary
 // entries as spelled (a word piece begins with ##) with their probabilities, most probable first, equals by id. The
@@ -118,7 +122,7 @@ func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]ite
 	if m.tokenizer == nil {
 		return nil, fmt.Errorf("fill masks: model %s has no tokenizer.json, so it cannot read a text: put the file into its folder", m.name)
 	}
-	sequences := make([]maskedSequence, len(texts))
+	sequences := make([]engine.Sequence, len(texts))
 	for i, text := range texts {
 		sequence, err := m.locate(text, offsets[i])
 		if err != nil {
@@ -126,7 +130,7 @@ func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]ite
 		}
 		sequences[i] = sequence
 	}
-	logits, err := m.engine.logits(ctx, sequences)
+	logits, err := m.engine.Logits(ctx, sequences)
 	if err != nil {
 		return nil, fmt.Errorf("fill masks: %w", err)
 	}
@@ -173,7 +177,7 @@ func (m *Masked) FillAt(ctx context.Context, ids, positions []int) ([]MaskFill, 
 			return nil, fmt.Errorf("fill masks: position %d is outside the %d ids", position, len(ids))
 		}
 	}
-	logits, err := m.engine.logits(ctx, []maskedSequence{{ids: ids, rows: positions}})
+	logits, err := m.engine.Logits(ctx, []engine.Sequence{{IDs: ids, Rows: positions}})
 	if err != nil {
 		return nil, fmt.Errorf("fill masks: %w", err)
 	}
@@ -185,19 +189,19 @@ func (m *Masked) FillAt(ctx context.Context, ids, positions []int) ([]MaskFill, 
 }
 
 // locate tokenizes text and finds the mask at byte offset in it.
-func (m *Masked) locate(text string, offset int) (maskedSequence, error) {
+func (m *Masked) locate(text string, offset int) (engine.Sequence, error) {
 	mask := m.MaskToken()
 	if offset < 0 || offset > len(text) || !strings.HasPrefix(text[offset:], mask) {
-		return maskedSequence{}, fmt.Errorf("no %s at byte %d of a text of %d bytes: write %s where a word is to be filled in", mask, offset, len(text), mask)
+		return engine.Sequence{}, fmt.Errorf("no %s at byte %d of a text of %d bytes: write %s where a word is to be filled in", mask, offset, len(text), mask)
 	}
 	encoding := m.tokenizer.Encode(text)
 	for i, id := range encoding.IDs {
 		if span := encoding.Offsets[i]; id == m.special.Mask && span[0] <= offset && offset < span[1] {
 			ids, at := m.window(encoding.IDs, i)
-			return maskedSequence{ids: ids, rows: []int{at}}, nil
+			return engine.Sequence{IDs: ids, Rows: []int{at}}, nil
 		}
 	}
-	return maskedSequence{}, fmt.Errorf("the tokenizer does not read the %s at byte %d as its mask token: set it off from what surrounds it", mask, offset)
+	return engine.Sequence{}, fmt.Errorf("the tokenizer does not read the %s at byte %d as its mask token: set it off from what surrounds it", mask, offset)
 }
 
 // window puts the tokens between [CLS] and [SEP]; where they are more than the model has positions for, it keeps those
@@ -236,3 +240,17 @@ func (m *Masked) spelled(logits []float32) iter.Seq2[string, float64] {
 		}
 	}
 }
+
+// RunWithCache runs one text and keeps everything: hook_full_embed and, for every layer L, blocks.L.hook_normalized_resid_mid,
+// blocks.L.mlp.hook_pre, blocks.L.mlp.hook_post and blocks.L.hook_normalized_resid_post, and the logits of the word at
+// each position. ids must be complete, [CLS] and [SEP] included.
+func (m *Masked) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
+	cache, err := m.engine.RunWithCache(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("run with cache: %w", err)
+	}
+	return &Cache{Values: cache.Values, Logits: cache.Logits}, nil
+}
+
+// Programs is how many programs were compiled since the model was opened.
+func (m *Masked) Programs() int { return m.engine.Programs() }

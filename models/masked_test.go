@@ -8,7 +8,6 @@ import (
 	"iter"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +16,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/internal/queue"
-	"github.com/neuron2graph/neuron2graph/models/modeltest"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
 )
 
 const goldenModels = "../testdata/golden/models"
@@ -173,7 +172,28 @@ func TestMaskedKeepsTheContract(t *testing.T) {
 	for i := range 7 {
 		texts = append(texts, strings.Repeat("x ", i*i)+reference.Texts[i%len(reference.Texts)])
 	}
-	modeltest.TestMaskedModel(t, m, texts)
+	n2gtest.TestMaskedModel(t, m, texts...)
+
+	// To the last bit, where the processor answers.
+	var offsets []int
+	for _, text := range texts {
+		offsets = append(offsets, strings.Index(text, "[MASK]"))
+	}
+	together, err := m.Fill(t.Context(), texts, offsets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range texts {
+		alone, err := m.Fill(t.Context(), texts[i:i+1], offsets[i:i+1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		words, probabilities := take(40, together[i])
+		otherWords, others := take(40, alone[0])
+		if !slices.Equal(words, otherWords) || !slices.Equal(probabilities, others) {
+			t.Errorf("%q: %q alone, %q among %d", texts[i], otherWords[:3], words[:3], len(texts))
+		}
+	}
 }
 
 func TestMaskedProbabilitiesSumToOne(t *testing.T) {
@@ -479,107 +499,6 @@ func TestOpenMaskedRefuses(t *testing.T) {
 	}
 }
 
-// TestMaskedBatches takes texts of every length from the queue, batch by batch.
-func TestMaskedBatches(t *testing.T) {
-	for _, positions := range []int{20, 512} {
-		shapes := maskedShapes{positions}
-		for _, programs := range []bool{true, false} {
-			waiting := map[maskedTask][]maskedPiece{}
-			texts := 0
-			for n := 1; n <= positions; n++ {
-				for range 1 + n%3 {
-					var task maskedTask
-					if programs {
-						task.seq = shapes.length(n)
-					}
-					waiting[task] = append(waiting[task], maskedPiece{sequence: maskedSequence{ids: make([]int, n), rows: []int{0}}})
-					texts++
-				}
-			}
-			distinct := map[[2]int]bool{}
-			for task, list := range waiting {
-				for len(list) > 0 {
-					chosen := shapes.choose(task, list, 1)
-					b := maskedBatch{seq: task.seq}
-					tokens := 0
-					for k, i := range chosen {
-						if i != k {
-							t.Fatalf("text %d is taken before %d", i, k)
-						}
-						b.sequences = append(b.sequences, list[i].sequence)
-						tokens += len(list[i].sequence.ids)
-						if programs && len(list[i].sequence.ids) > task.seq {
-							t.Errorf("a text of %d tokens is padded to %d", len(list[i].sequence.ids), task.seq)
-						}
-					}
-					if programs {
-						tokens = b.size() * task.seq
-						if empty := b.size() - len(chosen); 4*empty > b.size() || b.seq > positions {
-							t.Errorf("%d places of [%d %d] are empty", empty, b.size(), b.seq)
-						}
-						distinct[[2]int{b.size(), b.seq}] = true
-					}
-					if tokens > max(maskedBatchTokens, positions) {
-						t.Errorf("a batch of %d tokens", tokens)
-					}
-					if 2*len(chosen) <= len(list) && 3*tokens < maskedBatchTokens {
-						t.Errorf("a batch of %d texts, %d tokens, though %d wait", len(chosen), tokens, len(list))
-					}
-					texts -= len(chosen)
-					list = list[len(chosen):]
-				}
-			}
-			if texts != 0 {
-				t.Errorf("%d texts are left", texts)
-			}
-			t.Logf("%d positions: %d shapes", positions, len(distinct))
-		}
-	}
-}
-
-// TestMaskedProgramsAgreeWithTheProcessor compares the two ways to the logits, on texts of lengths that are padded
-// differently, asked with many masks, and alone.
-func TestMaskedProgramsAgreeWithTheProcessor(t *testing.T) {
-	for _, name := range []string{"distilbert", "bert"} {
-		m, _ := openMaskedGolden(t, name)
-		rng := rand.New(rand.NewPCG(1, 2))
-		var sequences []maskedSequence
-		for _, n := range []int{1, 2, 5, 15, 16, 17, 30, 30, 31, 60, 100, 200} {
-			sequence := maskedSequence{ids: make([]int, n)}
-			for i := range sequence.ids {
-				sequence.ids[i] = rng.IntN(m.config.DVocab)
-			}
-			for range 1 + rng.IntN(3) {
-				sequence.rows = append(sequence.rows, rng.IntN(n))
-			}
-			sequences = append(sequences, sequence)
-		}
-		want, err := m.engine.logits(t.Context(), sequences)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.engine.processor == nil {
-			t.Fatal("the pure Go backend runs programs")
-		}
-		m.engine.processor = nil
-		for _, part := range [][2]int{{0, len(sequences)}, {3, 4}} {
-			got, err := m.engine.logits(t.Context(), sequences[part[0]:part[1]])
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, rows := range got {
-				i += part[0]
-				if len(rows) != len(sequences[i].rows) {
-					t.Fatalf("text %d: %d rows of %d", i, len(rows), len(sequences[i].rows))
-				}
-				for k := range rows {
-					near(t, fmt.Sprintf("%s: text of %d tokens, row %d", name, len(sequences[i].ids), k), rows[k], want[i][k])
-				}
-			}
-		}
-	}
-}
-
 // TestMaskedClose: calls that wait or come late get an error.
 func TestMaskedClose(t *testing.T) {
 	m, err := OpenMasked(filepath.Join(goldenModels, "distilbert"), Options{Backend: "go"})
@@ -606,25 +525,6 @@ func TestMaskedClose(t *testing.T) {
 	if _, err := m.RunWithCache(t.Context(), []int{2, 3}); !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("run after Close: %v", err)
 	}
-}
-
-func FuzzMaskedConfig(f *testing.F) {
-	for _, name := range []string{"bert", "distilbert", "gpt2"} {
-		text, err := os.ReadFile(filepath.Join(goldenModels, name, "config.json"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		config, err := parseMaskedConfig(text)
-		if err != nil {
-			return
-		}
-		if config.DModel%config.Heads != 0 || config.Layers < 1 || config.Positions < 3 {
-			t.Errorf("accepted %+v", config)
-		}
-	})
 }
 
 func TestRanked(t *testing.T) {

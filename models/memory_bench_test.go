@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // In the environment of a child process: the model that it runs, and on how many prompts of 32 tokens.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // exchanged is a tensor with its last two axes exchanged.

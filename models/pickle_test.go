@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
 )
 
 // writePickle writes tensors as torch.save writes a state dict: a zip archive of a pickle and a file a tensor.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
 // point checks a layer and a hook, which may be written hook_mid, mlp.hook_mid or blocks.3.mlp.hook_mid, and returns the

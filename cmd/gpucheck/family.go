@@ -8,9 +8,9 @@ import (
 	"os"
 	"slices"
 
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // family is a family of models that has no golden one.

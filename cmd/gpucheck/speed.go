@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 )
 
 // speed is how fast a model answers for one batch size.

@@ -12,15 +12,7 @@ import (
 // however large they are. A GOGC in the environment is left as it is.
 func collectOften(c models.Config) {
 	const large, percent = 64 << 20, 10 // weights
-	weights := 0
-	for _, p := range c.Parameters() {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
-		weights += n
-	}
-	if os.Getenv("GOGC") == "" && weights > large {
+	if os.Getenv("GOGC") == "" && c.Weights > large {
 		debug.SetGCPercent(percent)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
 // PaperSize is the model of the short paper: six layers, d_model 768, d_mlp 3072, a vocabulary of 48,262.

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/internal/randmodel"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
 )
@@ -42,7 +42,9 @@ func TestSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer masked.Close()
-	if c := masked.Config(); c != bert {
+	want := models.MaskedConfig{Family: "distilbert", Layers: 2, Heads: 2, DModel: 32, DMLP: 48, DVocab: 6000,
+		Positions: bert.Positions, Activation: "gelu"}
+	if c := masked.Config(); c != want {
 		t.Errorf("the masked model is %+v", c)
 	}
 	n2gtest.TestMaskedModel(t, masked)

@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
 // Tensors draws weights as a model has them at the start, equal ones for equal seeds: those of norms around 1, biases and

@@ -9,8 +9,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
 

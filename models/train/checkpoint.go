@@ -11,7 +11,7 @@ import (
 	"strconv"
 
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
 // A checkpoint is a safetensors file: weights and moments in full precision under "weights/", "first/" and "second/",

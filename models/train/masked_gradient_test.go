@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/neuron2graph/neuron2graph/models/transformer"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
 // TestMaskedGradientAgreesWithFiniteDifferences moves single weights of a small masked model up and down. The word

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )

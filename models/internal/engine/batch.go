@@ -1,0 +1,81 @@
+package engine
+
+import "slices"
+
+// batch is groups that run as one, each padded to the same number of rows.
+type batch struct {
+	groups []*group
+	slots  int // groups including padding
+	rows   int // of each group including padding
+}
+
+// tensors lays a batch out: ids, positions and neuron indices [slots, rows], and for each row which rows it sees,
+// [slots, rows, rows]. A padding row sees itself alone and nothing sees it.
+func (b batch) tensors() (ids, positions, index []int32, ancestor []bool) {
+	n := b.slots * b.rows
+	ids, positions, index = make([]int32, n), make([]int32, n), make([]int32, n)
+	ancestor = make([]bool, n*b.rows)
+	for slot := range b.slots {
+		var g group
+		if slot < len(b.groups) {
+			g = *b.groups[slot]
+		}
+		at := slot * b.rows
+		copy(ids[at:], g.ids)
+		copy(positions[at:], g.depth)
+		copy(index[at:], g.index)
+		seen := ancestor[at*b.rows : (at+b.rows)*b.rows]
+		for row := range b.rows {
+			if row < len(g.parent) && g.parent[row] >= 0 {
+				parent := int(g.parent[row])
+				copy(seen[row*b.rows:(row+1)*b.rows], seen[parent*b.rows:(parent+1)*b.rows])
+			}
+			seen[row*b.rows+row] = true
+		}
+	}
+	return ids, positions, index, ancestor
+}
+
+// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for seconds.
+type bucketing struct {
+	most int // rows of a batch, padding included
+}
+
+// rows is the padded number of a group's.
+func (bucketing) rows(n int) int { return powerOfTwo(max(n, 32)) }
+
+// slots is the padded number of a batch's groups.
+func (bucketing) slots(n int) int { return powerOfTwo(n) }
+
+// choose picks groups of similar size, the first among them, and as many as a batch holds: all are padded to the
+// largest. Where groups wait for more than one worker it takes its share of them.
+func (b bucketing) choose(waiting []piece, shares int) []int {
+	sizes := make([]int, len(waiting)) // padded
+	total := 0
+	for i, p := range waiting {
+		sizes[i] = b.rows(len(p.group.ids))
+		total += len(p.group.ids)
+	}
+	most := min(b.most, max(leastRows, ceilDiv(total, shares)))
+	similar := func(size int) (chosen []int) {
+		for i, s := range sizes {
+			// Rather a small batch of its own than much padding in this one.
+			if i == 0 || s <= size && 4*s >= 3*size && (len(chosen)+1)*size <= most {
+				chosen = append(chosen, i)
+			}
+		}
+		return chosen
+	}
+	if chosen := similar(sizes[0]); len(chosen)*sizes[0] >= leastRows {
+		return chosen
+	}
+	// Too few of its size: rather much padding than a very small batch.
+	size := slices.Max(sizes)
+	var chosen []int
+	for i := range sizes {
+		if i == 0 || (len(chosen)+1)*size <= most {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
+}

@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
+	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
+	"github.com/neuron2graph/neuron2graph/models/internal/family"
+)
+
+const goldenModels = "../../../testdata/golden/models/"
+
+// openGolden opens a causal golden model on the processor.
+func openGolden(t *testing.T, name string) *Causal {
+	t.Helper()
+	text, err := os.ReadFile(goldenModels + name + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := family.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, info, err := backends.Open(backends.Go)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := checkpoint.OpenFolder(os.DirFS(goldenModels + name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, err := config.Layout(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(config.Decoder, backend, info, files, layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// openMaskedGolden opens a masked golden model on the processor.
+func openMaskedGolden(t *testing.T, name string) *Masked {
+	t.Helper()
+	text, err := os.ReadFile(goldenModels + name + "/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := family.ParseMasked(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, info, err := backends.Open(backends.Go)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := checkpoint.OpenFolder(os.DirFS(goldenModels + name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, err := config.Layout(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMasked(config.BERT, backend, info, files, layout)
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// checkNear fails unless got agrees with want to 1e-4, absolute and relative.
+func checkNear(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		if difference := math.Abs(float64(got[i]) - float64(want[i])); !(difference <= 1e-4*max(1, math.Abs(float64(want[i])))) {
+			t.Fatalf("%s: value %d is %g, want %g", what, i, got[i], want[i])
+		}
+	}
+}
+
+// TestMaskedBatches takes texts of every length from the queue, batch by batch.
+func TestMaskedBatches(t *testing.T) {
+	for _, positions := range []int{20, 512} {
+		runner := &maskedPrograms{shape: transformer.BERT{Positions: positions}}
+		for _, programs := range []bool{true, false} {
+			waiting := map[maskedTask][]maskedPiece{}
+			texts := 0
+			for n := 1; n <= positions; n++ {
+				for range 1 + n%3 {
+					var task maskedTask
+					if programs {
+						task.padded = runner.padded(n)
+					}
+					waiting[task] = append(waiting[task], maskedPiece{sequence: Sequence{IDs: make([]int, n), Rows: []int{0}}})
+					texts++
+				}
+			}
+			distinct := map[[2]int]bool{}
+			for task, list := range waiting {
+				for len(list) > 0 {
+					chosen := chooseMasked(task, list, 1)
+					b := maskedBatch{seq: task.padded}
+					tokens := 0
+					for k, i := range chosen {
+						if i != k {
+							t.Fatalf("text %d is taken before %d", i, k)
+						}
+						b.sequences = append(b.sequences, list[i].sequence)
+						tokens += len(list[i].sequence.IDs)
+						if programs && len(list[i].sequence.IDs) > task.padded {
+							t.Errorf("a text of %d tokens is padded to %d", len(list[i].sequence.IDs), task.padded)
+						}
+					}
+					if programs {
+						tokens = b.size() * task.padded
+						if empty := b.size() - len(chosen); 4*empty > b.size() || b.seq > positions {
+							t.Errorf("%d places of [%d %d] are empty", empty, b.size(), b.seq)
+						}
+						distinct[[2]int{b.size(), b.seq}] = true
+					}
+					if tokens > max(maskedBatchTokens, positions) {
+						t.Errorf("a batch of %d tokens", tokens)
+					}
+					if 2*len(chosen) <= len(list) && 3*tokens < maskedBatchTokens {
+						t.Errorf("a batch of %d texts, %d tokens, though %d wait", len(chosen), tokens, len(list))
+					}
+					texts -= len(chosen)
+					list = list[len(chosen):]
+				}
+			}
+			if texts != 0 {
+				t.Errorf("%d texts are left", texts)
+			}
+			t.Logf("%d positions: %d shapes", positions, len(distinct))
+		}
+	}
+}
+
+// TestMaskedProgramsAgreeWithTheProcessor compares the two ways to the logits, on texts of lengths that are padded
+// differently, asked with many masks, and alone.
+func TestMaskedProgramsAgreeWithTheProcessor(t *testing.T) {
+	for _, name := range []string{"distilbert", "bert"} {
+		m := openMaskedGolden(t, name)
+		rng := rand.New(rand.NewPCG(1, 2))
+		var sequences []Sequence
+		for _, n := range []int{1, 2, 5, 15, 16, 17, 30, 30, 31, 60, 100, 200} {
+			sequence := Sequence{IDs: make([]int, n)}
+			for i := range sequence.IDs {
+				sequence.IDs[i] = rng.IntN(m.shape.DVocab)
+			}
+			for range 1 + rng.IntN(3) {
+				sequence.Rows = append(sequence.Rows, rng.IntN(n))
+			}
+			sequences = append(sequences, sequence)
+		}
+		want, err := m.Logits(t.Context(), sequences)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := m.runner.(*maskedKernels); !ok {
+			t.Fatal("the pure Go backend runs programs")
+		}
+		m.UsePrograms()
+		for _, part := range [][2]int{{0, len(sequences)}, {3, 4}} {
+			got, err := m.Logits(t.Context(), sequences[part[0]:part[1]])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, rows := range got {
+				i += part[0]
+				if len(rows) != len(sequences[i].Rows) {
+					t.Fatalf("text %d: %d rows of %d", i, len(rows), len(sequences[i].Rows))
+				}
+				for k := range rows {
+					checkNear(t, fmt.Sprintf("%s: text of %d tokens, row %d", name, len(sequences[i].IDs), k), rows[k], want[i][k])
+				}
+			}
+		}
+	}
+}

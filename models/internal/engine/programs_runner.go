@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
+)
+
+// programRunner runs groups as compiled programs, one for each site and padded shape, their attention under a mask of
+// ancestors.
+type programRunner struct {
+	shape      transformer.Decoder
+	parameters *parameters
+	cached     *programs
+	bucketing  bucketing
+}
+
+// Of a batch for a compiled program: rows that are worth a batch of their own, and the most of a batch and of a group.
+const (
+	leastRows   = 256
+	deviceRows  = 16384
+	deviceGroup = 256
+)
+
+func newProgramRunner(shape transformer.Decoder, p *parameters) *programRunner {
+	return &programRunner{shape: shape, parameters: p, cached: newPrograms(), bucketing: bucketing{deviceRows}}
+}
+
+func (r *programRunner) limit() int    { return deviceGroup }
+func (r *programRunner) programs() int { return int(r.cached.compiled.Load()) }
+
+func (r *programRunner) choose(waiting []piece, shares int) []int {
+	return r.bucketing.choose(waiting, shares)
+}
+
+// run runs pieces of one task as one batch.
+func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
+	b := batch{groups: make([]*group, len(pieces))}
+	for i, p := range pieces {
+		b.groups[i] = p.group
+		b.rows = max(b.rows, r.bucketing.rows(len(p.group.ids)))
+	}
+	b.slots = r.bucketing.slots(len(pieces))
+	square := []int{b.slots, b.rows}
+	inputs := []shapes.Shape{
+		shapes.Make(dtypes.Int32, square...), shapes.Make(dtypes.Int32, square...),
+		shapes.Make(dtypes.Bool, b.slots, b.rows, b.rows),
+	}
+	ids, positions, index, ancestor := b.tensors()
+	values := []any{ids, positions, ancestor}
+	width := r.shape.DMLP
+	if t.kind == columnTask {
+		inputs = append(inputs, shapes.Make(dtypes.Int32, square...))
+		values = append(values, index)
+		width = 1
+	}
+	key := programKey{kind: t.kind, layer: t.layer, hook: t.hook, groups: b.slots, rows: b.rows}
+	p, err := r.cached.get(key, func() (*program, error) {
+		return r.parameters.compile(fmt.Sprintf("%s of layer %d", t.hook, t.layer), inputs, r.build(t))
+	})
+	if err != nil {
+		return err
+	}
+	return r.parameters.run(p, inputs, values, func(_ int, output any) {
+		for slot, piece := range pieces {
+			rows := output.([]float32)[slot*b.rows*width:]
+			asked := make([]float32, 0, len(piece.rows)*width)
+			for _, row := range piece.rows {
+				asked = append(asked, rows[int(row)*width:(int(row)+1)*width]...)
+			}
+			piece.read(asked)
+		}
+	})
+}
+
+// build returns the program of a task.
+func (r *programRunner) build(t task) buildFunc {
+	if t.kind == wideTask {
+		return r.wide(t.layer, t.hook)
+	}
+	return r.column(t.layer, t.hook)
+}
+
+// body builds embedding and the blocks before a layer over the rows of a batch.
+func (r *programRunner) body(w transformer.Weights, layer int, ids, positions, ancestor *graph.Node) *graph.Node {
+	x := r.shape.Embed(w, ids, positions, nil)
+	for l := range layer {
+		x = r.shape.Block(w, l, x, r.shape.Tree(l, positions, ancestor), nil)
+	}
+	return x
+}
+
+// column builds the program that reads one neuron a row: [slots, rows].
+func (r *programRunner) column(layer int, hook string) buildFunc {
+	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
+		ids, positions, ancestor, index := in[0], in[1], in[2], in[3]
+		x := r.body(w, layer, ids, positions, ancestor)
+		site := r.shape.Site(w, layer, hook, x, r.shape.Tree(layer, positions, ancestor))
+		width := site.Shape().Dimensions[2]
+		site = graph.Reshape(site, -1)
+		rows := graph.Iota(ids.Graph(), shapes.Make(dtypes.Int32, ids.Shape().Size()), 0)
+		place := graph.Add(graph.MulScalar(rows, float64(width)), graph.Reshape(index, -1))
+		return []*graph.Node{graph.Gather(site, graph.InsertAxes(place, -1))}
+	}
+}
+
+// wide builds the program that reads every neuron of a layer: [slots, rows, d_mlp].
+func (r *programRunner) wide(layer int, hook string) buildFunc {
+	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
+		ids, positions, ancestor := in[0], in[1], in[2]
+		x := r.body(w, layer, ids, positions, ancestor)
+		return []*graph.Node{r.shape.Site(w, layer, hook, x, r.shape.Tree(layer, positions, ancestor))}
+	}
+}
+
+// cache runs a prompt alone, padded to a bucket behind its end, where no token sees it.
+func (r *programRunner) cache(_ context.Context, ids []int) (*Cache, error) {
+	seq := min(r.bucketing.rows(len(ids)), r.shape.Positions)
+	padded := make([]int32, seq)
+	for i, id := range ids {
+		padded[i] = int32(id)
+	}
+	inputs := []shapes.Shape{shapes.Make(dtypes.Int32, 1, seq)}
+	p, err := r.cached.get(programKey{kind: "cache", groups: 1, rows: seq}, func() (*program, error) {
+		var names []string
+		p, err := r.parameters.compile("all hooks", inputs, func(w transformer.Weights, in []*graph.Node) []*graph.Node {
+			var values []*graph.Node
+			logits := r.shape.Forward(w, in[0], func(name string, x *graph.Node) {
+				names, values = append(names, name), append(values, graph.Reshape(x, seq, -1))
+			})
+			return append(values, graph.Reshape(logits, seq, -1))
+		})
+		if err == nil {
+			p.outputs = names
+		}
+		return p, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	cache := &Cache{Values: map[string][][]float32{}}
+	err = r.parameters.run(p, inputs, []any{padded}, func(i int, flat any) {
+		rows := splitRows(flat.([]float32), seq)[:len(ids)]
+		if i < len(p.outputs) {
+			cache.Values[p.outputs[i]] = rows
+		} else {
+			cache.Logits = rows
+		}
+	})
+	return cache, err
+}
+
+// splitRows copies a flat matrix into rows.
+func splitRows(flat []float32, rows int) [][]float32 {
+	flat = slices.Clone(flat)
+	width := len(flat) / rows
+	split := make([][]float32, rows)
+	for i := range split {
+		split[i] = flat[i*width : (i+1)*width : (i+1)*width]
+	}
+	return split
+}
