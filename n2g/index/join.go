@@ -1,0 +1,381 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+)
+
+// source is what one part of the windows showed: a Collector's, or a file's. Lists are numbered by neuron, then sign.
+type source interface {
+	sitesOf() []Site
+	coveredBy() [][2]int // ascending ranges [first, end) of windows
+	neuron(n int) (neuron, error)
+	histogram(list int) (Histogram, error)
+	list(list int) ([]Posting, error) // by position
+	// sampledOf are a neuron's values on a window of the sample that it covers.
+	sampledOf(n, window int) ([]uint16, error)
+	// firingOf is the number of firing tokens, where it was settled before.
+	firingOf(list int) (firing uint32, settled bool, err error)
+}
+
+// collected is a Collector as a source.
+type collected struct{ *Collector }
+
+// ranges are those of the places that are set.
+func ranges(set []bool) [][2]int {
+	var list [][2]int
+	for i, on := range set {
+		switch {
+		case !on:
+		case len(list) > 0 && list[len(list)-1][1] == i:
+			list[len(list)-1][1]++
+		default:
+			list = append(list, [2]int{i, i + 1})
+		}
+	}
+	return list
+}
+
+// filed is an Index as a source.
+type filed struct{ *Index }
+
+func (f filed) sitesOf() []Site     { return f.meta.Sites }
+func (f filed) coveredBy() [][2]int { return f.meta.Covered }
+
+func (f filed) histogram(list int) (Histogram, error) {
+	r, err := f.listRecord(list)
+	if err != nil {
+		return Histogram{}, err
+	}
+	return f.Index.histogram(r)
+}
+
+func (f filed) list(list int) ([]Posting, error) {
+	return f.PostingsOf(list/f.meta.Signs, list%f.meta.Signs)
+}
+
+func (f filed) firingOf(list int) (uint32, bool, error) {
+	r, err := f.listRecord(list)
+	return r.firing, f.meta.Whole(), err
+}
+
+func (f filed) sampledOf(n, window int) ([]uint16, error) {
+	values, err := f.SampleValues(n, window)
+	words := make([]uint16, len(values))
+	for i, v := range values {
+		words[i] = toBrain(v)
+	}
+	return words, err
+}
+
+func covers(ranges [][2]int, window int) bool {
+	return slices.ContainsFunc(ranges, func(r [2]int) bool { return r[0] <= window && window < r[1] })
+}
+
+func (c collected) sitesOf() []Site              { return c.sites }
+func (c collected) coveredBy() [][2]int          { return ranges(c.covered) }
+func (c collected) neuron(n int) (neuron, error) { return c.neurons[n], nil }
+func (c collected) histogram(list int) (Histogram, error) {
+	return newHistogram(c.counts[list*slots+1 : (list+1)*slots]), nil
+}
+func (c collected) list(list int) ([]Posting, error) {
+	sortPostings(c.lists[list].postings)
+	return c.lists[list].postings, nil
+}
+func (c collected) firingOf(int) (uint32, bool, error) { return 0, false, nil }
+func (c collected) sampledOf(n, window int) ([]uint16, error) {
+	first, end, err := c.corpus.bounds(window)
+	at := n*c.sampled + c.sample[window]
+	return c.values[at : at+end-first], err
+}
+
+const (
+	neuronSize = 32 // highest f32, lowest f32, sum i64 and u64, not finite u32, reserved u32
+	listSize   = 40 // level f32, firing u32, postings u64, count u32, flags u32, histogram u64, first bin u16, bins u16, bytes u32
+	denseBit   = 1
+)
+
+// join writes an index of what the sources, which have the same sites, saw of a corpus. Its levels are final if they
+// saw all windows, else what is known.
+func join(to io.Writer, corpus *Index, sources []source, o Options, withCorpus bool) error {
+	o = o.resolved()
+	if len(sources) == 0 {
+		return errors.New("index: nothing to join")
+	}
+	meta := corpus.meta
+	meta.Sites, meta.Keep, meta.Dense, meta.Examples, meta.Signs = sources[0].sitesOf(), o.Keep, o.Dense, o.Examples, o.Signs
+	seen := make([]bool, meta.Windows)
+	for _, s := range sources {
+		if !slices.Equal(s.sitesOf(), meta.Sites) {
+			return errors.New("index: the parts hold different neurons")
+		}
+		for _, r := range s.coveredBy() {
+			for w := r[0]; w < r[1]; w++ {
+				if seen[w] {
+					return fmt.Errorf("index: two parts hold window %d", w)
+				}
+				seen[w] = true
+			}
+		}
+	}
+	meta.Covered = ranges(seen)
+	w := newWriter(to)
+	if withCorpus {
+		if err := copyCorpus(w, corpus, o, &meta); err != nil {
+			return err
+		}
+	}
+	if err := writeNeurons(w, corpus, sources, o, &meta); err != nil {
+		return err
+	}
+	return w.close(meta)
+}
+
+// copyCorpus writes the sections of the corpus, and the suffix order if it is wanted.
+func copyCorpus(w *writer, corpus *Index, o Options, meta *Meta) error {
+	for _, name := range []string{idsSection, documentsSection, originsSection, windowsSection, textsSection, sampleSection} {
+		if !corpus.file.has(name) || name == sampleSection && o.SampleEvery < 0 {
+			continue
+		}
+		content, err := corpus.file.all(name)
+		if err != nil {
+			return err
+		}
+		w.section(name)
+		if _, err := w.Write(content); err != nil {
+			return err
+		}
+	}
+	if o.SampleEvery < 0 {
+		meta.SampleEvery = -1
+	}
+	if o.NoSuffixes || !meta.Whole() {
+		return nil
+	}
+	order, err := corpus.suffixOrder()
+	if err != nil {
+		return err
+	}
+	w.section(suffixesSection)
+	buffer := make([]byte, 0, 1<<16)
+	for i, p := range order {
+		if buffer = binary.LittleEndian.AppendUint32(buffer, uint32(p)); len(buffer) == cap(buffer) || i == len(order)-1 {
+			if _, err := w.Write(buffer); err != nil {
+				return err
+			}
+			buffer = buffer[:0]
+		}
+	}
+	return nil
+}
+
+func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *Meta) error {
+	var neurons, lists, histograms []byte
+	spans := (meta.Positions + 1<<16 - 1) >> 16
+	w.section(postingsSection)
+	start := w.offset
+	for n := range meta.Neurons() {
+		all := neuron{highest: float32(math.Inf(-1)), lowest: float32(math.Inf(1))}
+		for _, s := range sources {
+			one, err := s.neuron(n)
+			if err != nil {
+				return err
+			}
+			all.highest, all.lowest = max(all.highest, one.highest), min(all.lowest, one.lowest)
+			all.sum.plus(one.sum)
+			all.notFinite += one.notFinite
+		}
+		neurons = appendFloat32(appendFloat32(neurons, all.highest), all.lowest)
+		neurons = binary.LittleEndian.AppendUint64(neurons, uint64(all.sum.high))
+		neurons = binary.LittleEndian.AppendUint64(neurons, all.sum.low)
+		neurons = binary.LittleEndian.AppendUint32(neurons, all.notFinite)
+		neurons = binary.LittleEndian.AppendUint32(neurons, 0)
+		for sign := range o.Signs {
+			highest := all.highest
+			if sign == 1 {
+				highest = -all.lowest
+			}
+			record, content, bins, err := joinList(corpus, sources, o, n*o.Signs+sign, highest, spans)
+			if err != nil {
+				return err
+			}
+			record.postings, record.histogram = uint64(w.offset-start), uint64(len(histograms))
+			if _, err := w.Write(content); err != nil {
+				return err
+			}
+			histograms = append(histograms, bins...)
+			lists = record.append(lists)
+		}
+	}
+	w.section(neuronsSection)
+	w.Write(neurons) //nolint:errcheck // kept in w.err
+	w.section(listsSection)
+	w.Write(lists) //nolint:errcheck // kept in w.err
+	w.section(histogramsSection)
+	w.Write(histograms) //nolint:errcheck // kept in w.err
+	if o.SampleEvery < 0 || corpus.file.size(sampleSection) == 0 {
+		return w.err
+	}
+	windows, err := corpus.Sample()
+	if err != nil {
+		return err
+	}
+	w.section(sampledSection)
+	for n := range meta.Neurons() {
+		var content []byte
+		for _, window := range windows {
+			at := slices.IndexFunc(sources, func(s source) bool { return covers(s.coveredBy(), window) })
+			if at < 0 {
+				continue
+			}
+			values, err := sources[at].sampledOf(n, window)
+			if err != nil {
+				return err
+			}
+			for _, v := range values {
+				content = binary.LittleEndian.AppendUint16(content, v)
+			}
+		}
+		if _, err := w.Write(content); err != nil {
+			return err
+		}
+	}
+	return w.err
+}
+
+// record is an entry of the table of lists.
+type record struct {
+	level               float32
+	firing              uint32
+	postings, histogram uint64 // offsets in their sections
+	count               uint32
+	flags               uint32
+	firstBin, bins      uint16
+	histogramBytes      uint32
+}
+
+func (r record) append(b []byte) []byte {
+	b = appendFloat32(b, r.level)
+	b = binary.LittleEndian.AppendUint32(b, r.firing)
+	b = binary.LittleEndian.AppendUint64(b, r.postings)
+	b = binary.LittleEndian.AppendUint32(b, r.count)
+	b = binary.LittleEndian.AppendUint32(b, r.flags)
+	b = binary.LittleEndian.AppendUint64(b, r.histogram)
+	b = binary.LittleEndian.AppendUint16(b, r.firstBin)
+	b = binary.LittleEndian.AppendUint16(b, r.bins)
+	return binary.LittleEndian.AppendUint32(b, r.histogramBytes)
+}
+
+// joinList makes a list of those of all sources.
+func joinList(corpus *Index, sources []source, o Options, i int, highest float32, spans int) (r record, content, bins []byte, err error) {
+	var counts [HistogramBins]uint32
+	var postings []Posting
+	settled := false
+	for _, s := range sources {
+		h, err := s.histogram(i)
+		if err != nil {
+			return r, nil, nil, err
+		}
+		for bin, n := range h.Counts {
+			counts[h.First+bin] += n
+		}
+		more, err := s.list(i)
+		if err != nil {
+			return r, nil, nil, err
+		}
+		if len(sources) == 1 {
+			postings = more
+			if r.firing, settled, err = s.firingOf(i); err != nil {
+				return r, nil, nil, err
+			}
+		} else {
+			postings = append(postings, more...)
+		}
+	}
+	sortPostings(postings)
+	least := float32(math.Inf(1))
+	if o.Examples > 0 {
+		least = 0
+		if top := best(corpus.peaks(postings), o.Examples); len(top) == o.Examples {
+			least = top[len(top)-1].Value
+		}
+	}
+	var dense bool
+	h := newHistogram(counts[:])
+	if highest > 0 {
+		r.level, dense = o.keepLevel(counts[:], corpus.meta.Counted, highest, least)
+	}
+	if dense {
+		r.flags |= denseBit
+	}
+	if !settled {
+		r.firing = firing(postings, h, highest, r.level)
+	}
+	kept := make([]Posting, 0, len(postings))
+	for _, p := range postings {
+		if p.Value >= r.level {
+			kept = append(kept, p)
+		}
+	}
+	r.count = uint32(len(kept))
+	r.firstBin, r.bins = uint16(h.First), uint16(len(h.Counts))
+	for _, n := range h.Counts {
+		bins = binary.AppendUvarint(bins, uint64(n))
+	}
+	r.histogramBytes = uint32(len(bins))
+	return r, encodeList(kept, spans), bins, nil
+}
+
+// firing counts tokens of at least half of the maximum: exactly where postings reach down to that, else from the
+// histogram, in which the bin that the half lies in is divided in proportion.
+func firing(postings []Posting, h Histogram, highest, level float32) uint32 {
+	if !(highest > 0) {
+		return 0
+	}
+	half := FireShare * highest
+	if level <= half {
+		n := uint32(0)
+		for _, p := range postings {
+			if p.Value >= half {
+				n++
+			}
+		}
+		return n
+	}
+	return max(1, uint32(math.Round(h.Above(float64(half)))))
+}
+
+// encodeList lays postings out: for each 65,536 positions the number of postings before them, and that of all; the
+// values; the lower 16 bits of the positions; bytes up to a multiple of 4. Nothing where there are none.
+func encodeList(postings []Posting, spans int) []byte {
+	if len(postings) == 0 {
+		return nil
+	}
+	content := make([]byte, 0, listBytes(len(postings), spans))
+	next := 0
+	for span := range spans + 1 {
+		for next < len(postings) && int(postings[next].Position>>16) < span {
+			next++
+		}
+		content = binary.LittleEndian.AppendUint32(content, uint32(next))
+	}
+	for _, p := range postings {
+		content = appendFloat32(content, p.Value)
+	}
+	for _, p := range postings {
+		content = binary.LittleEndian.AppendUint16(content, uint16(p.Position))
+	}
+	return content[:cap(content)]
+}
+
+// listBytes is the size of a list in a file.
+func listBytes(count, spans int) int {
+	if count == 0 {
+		return 0
+	}
+	return 4*(spans+1) + 4*count + (2*count+3)&^3
+}

@@ -1,0 +1,179 @@
+package index
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// suffixOrder are all positions in the order of what follows them in their document, token by token; a document's end comes
+// before any token. Of equal rests the earlier position comes first. By doubling (Manber and Myers 1993): once
+// positions are ordered by their first k tokens, pairs of ranks order them by 2k.
+func (x *Index) suffixOrder() ([]int32, error) {
+	n := x.meta.Positions
+	ids, err := x.IDs(0, n)
+	if err != nil {
+		return nil, err
+	}
+	rank := make([]int32, n)
+	ends := make([]int32, n) // position at which the document ends
+	for d := range x.meta.Documents {
+		document, err := x.Document(d)
+		if err != nil {
+			return nil, err
+		}
+		for p := document.First; p < document.End; p++ {
+			ends[p] = int32(document.End)
+		}
+	}
+	order := make([]int32, n)
+	starts := make([]int32, max(n, x.meta.Vocabulary)+2)
+	for _, id := range ids {
+		starts[id+1]++
+	}
+	for i := 1; i <= x.meta.Vocabulary; i++ {
+		starts[i] += starts[i-1]
+	}
+	for p, id := range ids {
+		order[starts[id]] = int32(p)
+		starts[id]++
+	}
+	classes := int32(0)
+	for i, p := range order {
+		if i > 0 && ids[p] != ids[order[i-1]] {
+			classes++
+		}
+		rank[p] = classes
+	}
+	ids = nil
+	second := func(p int32, k int) int32 { // rank of what follows after k tokens, 0 at the document's end
+		if q := int(p) + k; q < int(ends[p]) {
+			return rank[q] + 1
+		}
+		return 0
+	}
+	newRank := make([]int32, n)
+	keys := make([]int32, n)
+	for k := 1; int(classes)+1 < n; k *= 2 {
+		// Sort by the second rank within each class of the first: classes already stand in their places.
+		for first := 0; first < n; {
+			end := first + 1
+			for end < n && rank[order[end]] == rank[order[first]] {
+				end++
+			}
+			if end-first > 1 {
+				group := order[first:end]
+				for _, p := range group {
+					keys[p] = second(p, k)
+				}
+				slices.SortFunc(group, func(a, b int32) int {
+					if d := keys[a] - keys[b]; d != 0 {
+						return int(d)
+					}
+					return int(a - b)
+				})
+			}
+			first = end
+		}
+		old := classes
+		classes = 0
+		for i, p := range order {
+			if i > 0 && (rank[p] != rank[order[i-1]] || second(p, k) != second(order[i-1], k)) {
+				classes++
+			}
+			newRank[p] = classes
+		}
+		rank, newRank = newRank, rank
+		if classes == old {
+			break
+		}
+	}
+	return order, nil
+}
+
+// Occurrences finds tokens in the corpus: how often they stand one after the other within a document, and the positions of the
+// first tokens of at most limit of these places, ascending, the same at each call. Without a suffix order the
+// corpus is read through.
+func (x *Index) Occurrences(tokens []int, limit int) (count int, positions []int, err error) {
+	if len(tokens) == 0 {
+		return 0, nil, nil
+	}
+	order, err := x.file.all(suffixesSection)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(order) == 0 {
+		return x.scan(tokens, limit)
+	}
+	low, err := x.search(order, tokens, false)
+	if err != nil {
+		return 0, nil, err
+	}
+	high, err := x.search(order, tokens, true)
+	if err != nil || high <= low {
+		return 0, nil, err
+	}
+	count = high - low
+	taken := min(count, limit)
+	for i := range taken { // spread over the range, so that few of many are not all alike
+		p := int(binary.LittleEndian.Uint32(order[4*(low+i*count/taken):]))
+		positions = append(positions, p)
+	}
+	slices.Sort(positions)
+	return count, positions, nil
+}
+
+// search is the number of suffixes before those that begin with tokens, or, if past is set, up to the last of them.
+func (x *Index) search(order []byte, tokens []int, past bool) (int, error) {
+	low, high := 0, len(order)/4
+	for low < high {
+		middle := int(uint(low+high) / 2)
+		p := int(binary.LittleEndian.Uint32(order[4*middle:]))
+		w, err := x.WindowAt(p)
+		if err != nil {
+			return 0, err
+		}
+		window, err := x.Window(w)
+		if err != nil {
+			return 0, err
+		}
+		document, err := x.Document(window.Document)
+		if err != nil {
+			return 0, err
+		}
+		if p >= document.End {
+			return 0, errDamaged
+		}
+		ids, err := x.IDs(p, min(p+len(tokens), document.End))
+		if err != nil {
+			return 0, err
+		}
+		if d := slices.Compare(ids, tokens); d < 0 || d == 0 && past {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+// scan finds tokens by reading the corpus: the places it returns are the first.
+func (x *Index) scan(tokens []int, limit int) (count int, positions []int, err error) {
+	for d := range x.meta.Documents {
+		document, err := x.Document(d)
+		if err != nil {
+			return 0, nil, err
+		}
+		ids, err := x.IDs(document.First, document.End)
+		if err != nil {
+			return 0, nil, err
+		}
+		for at := 0; at+len(tokens) <= len(ids); at++ {
+			if ids[at] == tokens[0] && slices.Equal(ids[at:at+len(tokens)], tokens) {
+				if count++; len(positions) < limit {
+					positions = append(positions, document.First+at)
+				}
+			}
+		}
+	}
+	return count, positions, nil
+}
