@@ -29,11 +29,17 @@ debian() {
     die "installing ${missing[*]} failed; install it by hand and try again"
 }
 
-# cgo is 1 where a PJRT plugin is installed: XLA is linked with C. Cells without it link in half the time.
+# cgo is 1 where XLA may run, which is linked with C: where it is asked for, or a GPU and a plugin are there. Cells without
+# it link in half the time.
 cgo() {
+  case ${N2G_BACKEND-} in
+    xla:*) ;;
+    "" | auto) compgen -G "/dev/nvidia[0-9]*" >/dev/null || [ -e /dev/dxg ] || { echo 0; return; } ;;
+    *) echo 0; return ;;
+  esac
   local folder IFS=:
-  for folder in ${PJRT_PLUGIN_LIBRARY_PATH-} "$HOME/.local/lib/go-xla" /usr/local/lib/go-xla; do
-    compgen -G "$folder/*pjrt*" >/dev/null && command -v "${CC:-gcc}" >/dev/null && echo 1 && return
+  for folder in ${PJRT_PLUGIN_LIBRARY_PATH-} "$HOME/.local/lib/go-xla" "$HOME/.local/lib/go-xla/nvidia" /usr/local/lib/go-xla; do
+    { [ -f "$folder" ] || compgen -G "$folder/*pjrt*" >/dev/null || compgen -G "$folder/xla_*" >/dev/null; } && command -v "${CC:-gcc}" >/dev/null && echo 1 && return
   done
   echo 0
 }

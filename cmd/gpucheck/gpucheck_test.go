@@ -242,6 +242,23 @@ func TestWithPlugin(t *testing.T) {
 	}
 }
 
+// Plugins for the processor are taken under each of their names.
+func TestWithPluginNames(t *testing.T) {
+	for _, name := range []string{"libpjrt_cpu.so", "xla_cpu_pjrt.so", "pjrt_c_api_cpu_plugin.so"} {
+		folder, err := filepath.EvalSymlinks(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("no library"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, output := script(t, "./with-plugin.sh", folder, "sh", "-c", `readlink "$PJRT_PLUGIN_LIBRARY_PATH/pjrt_c_api_cpu_plugin.so"`)
+		if status != 0 || strings.TrimSpace(output) != filepath.Join(folder, name) {
+			t.Errorf("%s: status %d: %s", name, status, output)
+		}
+	}
+}
+
 // Where there is no plugin, one sentence says what is missing.
 func TestWithoutPlugin(t *testing.T) {
 	for _, folder := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent")} {

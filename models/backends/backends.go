@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -28,16 +29,21 @@ func Names() []string { return []string{Auto, Go, XLACPU, XLACUDA} }
 // Info says what was opened.
 type Info struct {
 	Name        string // go, xla:cpu or xla:cuda
-	Description string // the backend's own words
+	Description string // the backend's own words, or the plugin's file, its version and its devices
+	Why         string // why auto chose it; empty where it was asked for by name
 	SIMD        bool   // whether the binary was built with GOEXPERIMENT=simd; matters to go alone
 }
 
-// Line is one line for the start of a program: what runs and, where it is slower than it could be, the remedy.
+// Line is one line for the start of a program: what runs, why, and, where it is slower than it could be, the remedy.
 func (i Info) Line() string {
-	if i.Name == Go && !i.SIMD {
-		return "backend go, without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about twice and training three times as fast"
+	line := "backend " + i.Name
+	if i.Why != "" {
+		line += " (" + i.Why + ")"
 	}
-	return "backend " + i.Name
+	if i.Name == Go && !i.SIMD {
+		line += ", without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about twice and training three times as fast"
+	}
+	return line
 }
 
 // opened is a backend that this process runs on.
@@ -67,37 +73,66 @@ func Open(name string) (compute.Backend, Info, error) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if name == Auto {
-		name = choose()
-	}
 	if o, ok := cache[name]; ok {
 		return o.backend, o.info, nil
 	}
-	backend, err := start(name)
-	if err != nil {
-		return nil, Info{}, fmt.Errorf("open backend %s: %w", name, err)
+	var o opened
+	var err error
+	if name == Auto {
+		o, err = choose()
+	} else {
+		o, err = open(name)
 	}
-	o := opened{backend, Info{Name: name, Description: backend.Description(), SIMD: simd}}
+	if err != nil {
+		return nil, Info{}, err
+	}
 	cache[name] = o
 	return o.backend, o.info, nil
 }
 
-// choose is what auto stands for on this machine.
-func choose() string {
-	plugins, err := xlaPlugins()
-	if err != nil {
-		return Go
+// open opens the backend of a name, once.
+func open(name string) (opened, error) {
+	if o, ok := cache[name]; ok {
+		return o, nil
 	}
-	for _, name := range []string{XLACUDA, XLACPU} {
-		if slices.Contains(plugins, strings.TrimPrefix(name, "xla:")) {
-			return name
+	backend, description, err := start(name)
+	if err != nil {
+		return opened{}, fmt.Errorf("open backend %s: %w", name, err)
+	}
+	o := opened{backend, Info{Name: name, Description: description, SIMD: simd}}
+	cache[name] = o
+	return o, nil
+}
+
+// choose opens what auto stands for on this machine: a GPU where there is one and its plugin works, else this package's
+// neighbour, the kernels. XLA on the processor is no faster than they are once its programs are compiled, and compiling
+// takes longer than most of what is asked, so it runs only where it is named.
+func choose() (opened, error) {
+	why := "no NVIDIA GPU is here"
+	switch _, err := find("cuda"); {
+	case !linked:
+		why = "built without cgo, which XLA needs"
+	case err == nil && hasGPU():
+		o, err := open(XLACUDA)
+		if err == nil {
+			o.info.Why = "a CUDA plugin and a GPU are here"
+			return o, nil
+		}
+		why = "the CUDA plugin cannot be used: " + strings.TrimPrefix(err.Error(), "open backend xla:cuda: ")
+	case hasGPU():
+		why = "there is a GPU, but " + err.Error()
+	default:
+		if _, err := find("cpu"); err == nil {
+			why += "; xla:cpu runs only when asked for, since it compiles first"
 		}
 	}
-	return Go
+	o, err := open(Go)
+	o.info.Why = why
+	return o, err
 }
 
 // start opens a backend; what it panics with becomes an error.
-func start(name string) (backend compute.Backend, err error) {
+func start(name string) (backend compute.Backend, description string, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			err = fmt.Errorf("%v", e)
@@ -106,20 +141,31 @@ func start(name string) (backend compute.Backend, err error) {
 	if name == Go {
 		// Operations of a graph run one after the other, each on all cores: run side by side they occupy the workers
 		// that their own parts then wait for, and two executions at a time come to a standstill.
-		return compute.NewWithConfig("go:ops_sequential")
-	}
-	plugin := strings.TrimPrefix(name, "xla:")
-	plugins, err := xlaPlugins()
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(plugins, plugin) {
-		gpu := ""
-		if name == XLACUDA {
-			gpu = ", or this machine has no NVIDIA GPU"
+		if backend, err = compute.NewWithConfig("go:ops_sequential"); err != nil {
+			return nil, "", err
 		}
-		return nil, fmt.Errorf("no PJRT plugin %q is installed%s: install one with `n2g backend install`, name its folder in "+
-			"PJRT_PLUGIN_LIBRARY_PATH, or use the backend go", plugin, gpu)
+		return backend, backend.Description(), nil
 	}
-	return startXLA(plugin)
+	if !linked {
+		return nil, "", errNoCgo
+	}
+	kind := strings.TrimPrefix(name, "xla:")
+	path, err := find(kind)
+	if err != nil {
+		return nil, "", err
+	}
+	if kind == "cuda" && !hasGPU() {
+		return nil, "", fmt.Errorf("the plugin %s is here, but no NVIDIA GPU: use the backend go", path)
+	}
+	is, err := verified(context.Background(), path)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: install another with `n2g backend install`, or use the backend go", err)
+	}
+	if is.Platform != kind {
+		return nil, "", fmt.Errorf("the plugin %s is for %s, as its name does not say: rename it, or use the backend go", path, is.Platform)
+	}
+	if backend, err = startXLA(kind, path); err != nil {
+		return nil, "", err
+	}
+	return backend, path + ": " + is.String(), nil
 }
