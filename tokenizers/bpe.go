@@ -43,11 +43,7 @@ type merge struct{ rank, id int32 }
 
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
 
-func newBPE(cfg modelConfig, vocab map[string]int) (*bpe, error) {
-	pairs, err := parseMerges(cfg.Merges)
-	if err != nil {
-		return nil, fmt.Errorf("model BPE: %w", err)
-	}
+func newBPE(cfg modelConfig, vocab map[string]int, pairs [][2]string) (*bpe, error) {
 	m := &bpe{
 		vocab:        vocab,
 		merges:       make(map[uint64]merge, len(pairs)),
@@ -80,6 +76,20 @@ func newBPE(cfg modelConfig, vocab map[string]int) (*bpe, error) {
 		m.merges[pairKey(int32(a), int32(b))] = merge{rank: int32(rank), id: int32(id)}
 	}
 	return m, nil
+}
+
+// made are the entries that words can be split into: bytes and what merges give.
+func (m *bpe) made() map[int]bool {
+	made := make(map[int]bool, len(m.merges))
+	for _, r := range byteRune {
+		if id, ok := m.vocab[string(r)]; ok {
+			made[id] = true
+		}
+	}
+	for _, merged := range m.merges {
+		made[int(merged.id)] = true
+	}
+	return made
 }
 
 func (m *bpe) unknown() string { return m.unkToken }

@@ -43,8 +43,9 @@ func or[T any](p *T, otherwise T) T {
 // maxSpare bounds token ids: n entries may have ids below 16n + maxSpare, since tables are as long as the highest.
 const maxSpare = 1 << 16
 
-// parseModel reads the model section, whose type may be missing in files of old. It also returns the vocabulary.
-func parseModel(data json.RawMessage) (model, map[string]int, error) {
+// parseModel reads the model section, whose type may be missing in files of old, and the tables, where they lie elsewhere.
+// It also returns the vocabulary.
+func parseModel(data json.RawMessage, tables *Tables) (model, map[string]int, error) {
 	if isNull(data) {
 		return nil, nil, errors.New("there is no model section, so this is no tokenizer.json")
 	}
@@ -52,11 +53,14 @@ func parseModel(data json.RawMessage) (model, map[string]int, error) {
 	if err := json.Unmarshal(data, &cfg); err != nil {
 		return nil, nil, fmt.Errorf("model: %w", err)
 	}
+	if tables != nil {
+		cfg.Vocab, cfg.Merges = json.RawMessage("{}"), json.RawMessage("[]")
+	}
 	kind, err := cfg.kind()
 	if err != nil {
 		return nil, nil, err
 	}
-	vocab, err := parseVocab(cfg.Vocab)
+	vocab, err := vocabulary(cfg, tables)
 	if err != nil {
 		return nil, nil, fmt.Errorf("model %s: %w", kind, err)
 	}
@@ -70,7 +74,11 @@ func parseModel(data json.RawMessage) (model, map[string]int, error) {
 		m, err := newWordPiece(cfg, vocab)
 		return m, vocab, err
 	}
-	m, err := newBPE(cfg, vocab)
+	pairs, err := mergeList(cfg, tables)
+	if err != nil {
+		return nil, nil, fmt.Errorf("model %s: %w", kind, err)
+	}
+	m, err := newBPE(cfg, vocab, pairs)
 	return m, vocab, err
 }
 

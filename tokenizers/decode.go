@@ -41,7 +41,7 @@ func parseDecoder(data json.RawMessage, depth int) ([]decodeStep, error) {
 	one := func(f decodeFunc) ([]decodeStep, error) { return []decodeStep{f}, nil }
 	switch kind {
 	case "ByteLevel":
-		return one(decodeBytes)
+		return []decodeStep{byteDecoder{}}, nil
 	case "WordPiece":
 		prefix, cleanup := or(cfg.Prefix, "##"), or(cfg.Cleanup, true)
 		return one(func(tokens []string, _ bool) []string { return decodeWordPiece(tokens, prefix, cleanup) })
@@ -100,8 +100,10 @@ func each(tokens []string, f func(string) string) []string {
 	return tokens
 }
 
-// decodeBytes reads GPT-2's alphabet; a token with any other character stands for itself.
-func decodeBytes(tokens []string, _ bool) []string {
+// byteDecoder reads GPT-2's alphabet; a token with any other character stands for itself.
+type byteDecoder struct{}
+
+func (byteDecoder) apply(tokens []string, _ bool) []string {
 	var b strings.Builder
 	for _, t := range tokens {
 		if raw, ok := bytesOf(t); ok {

@@ -1,6 +1,7 @@
 package tokenizers
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,6 +20,7 @@ type pipeline struct {
 	vocab   map[string]int
 	addedID map[string]int
 	tokens  []string        // by id, as spelled; added tokens come first
+	encoded []string        // by id, as the decoder reads it
 	known   []bool          // by id: there is such an entry
 	skipped map[string]bool // content of special tokens
 	blanks  [][2]int        // by id: blanks at either end; nil where no step of post asks
@@ -51,6 +53,10 @@ func (p *pipeline) index() {
 			p.size++
 		}
 	}
+	p.encoded = p.tokens
+	if slices.Contains(p.decoder, decodeStep(byteDecoder{})) {
+		p.encodeAdded()
+	}
 	for _, s := range p.post {
 		if _, ok := s.(trimOffsets); ok && p.blanks == nil {
 			p.blanks = make([][2]int, top+1)
@@ -70,6 +76,30 @@ func (p *pipeline) index() {
 			last.plain = true
 			p.steps[n] = last
 		}
+	}
+}
+
+// encodeAdded writes added tokens in GPT-2's alphabet, so that the decoder gives back their plain text, whatever letters
+// it has. One that the model makes too, of the bytes that its letters stand for, is the model's. (The reference library
+// reads them all as bytes.)
+func (p *pipeline) encodeAdded() {
+	p.encoded = slices.Clone(p.tokens)
+	m, _ := p.model.(*bpe)
+	var made map[int]bool
+	for _, t := range p.added.tokens {
+		written := toByteLevel(text{s: t.Content}).s
+		if written == t.Content {
+			continue
+		}
+		if _, ok := p.vocab[t.Content]; ok && m != nil {
+			if made == nil {
+				made = m.made()
+			}
+			if made[t.ID] {
+				continue
+			}
+		}
+		p.encoded[t.ID] = written
 	}
 }
 
@@ -138,7 +168,7 @@ func (p *pipeline) Decode(ids []int, skipSpecial bool) string {
 		if skipSpecial && p.skipped[p.tokens[id]] {
 			continue
 		}
-		tokens = append(tokens, p.tokens[id])
+		tokens = append(tokens, p.encoded[id])
 	}
 	return p.join(tokens, false)
 }
@@ -158,7 +188,7 @@ func (p *pipeline) TokenString(id int) string {
 	if id < 0 || id >= len(p.known) || !p.known[id] {
 		return ""
 	}
-	return p.join([]string{p.tokens[id]}, true)
+	return p.join([]string{p.encoded[id]}, true)
 }
 
 func (p *pipeline) ID(token string) (int, bool) {

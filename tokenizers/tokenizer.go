@@ -39,7 +39,11 @@ type Encoding struct {
 }
 
 // Special is the ids of special tokens, -1 where there is none.
-type Special struct{ BOS, EOS, Pad, Mask, Unknown, CLS, Sep int }
+type Special struct {
+	// BOS stands in front of every prompt. It is -1 where nothing does: bos_token is null, or add_bos_token is false.
+	BOS                               int
+	EOS, Pad, Mask, Unknown, CLS, Sep int
+}
 
 // Open reads a tokenizer.json, or a folder that holds one; then tokenizer_config.json, where present, names the special
 // tokens.
@@ -77,7 +81,11 @@ func readFiles(path string) (file string, data, config []byte, err error) {
 
 // Parse reads the bytes of a tokenizer.json, and of a tokenizer_config.json, which names the special tokens, or nil.
 func Parse(tokenizerJSON, config []byte) (Tokenizer, error) {
-	p, err := parse(tokenizerJSON)
+	return parseWith(tokenizerJSON, config, nil)
+}
+
+func parseWith(tokenizerJSON, config []byte, tables *Tables) (Tokenizer, error) {
+	p, err := parse(tokenizerJSON, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +96,7 @@ func Parse(tokenizerJSON, config []byte) (Tokenizer, error) {
 	return p, nil
 }
 
-func parse(data []byte) (*pipeline, error) {
+func parse(data []byte, tables *Tables) (*pipeline, error) {
 	var file fileConfig
 	if err := json.Unmarshal(data, &file); err != nil {
 		var syntax *json.SyntaxError
@@ -97,7 +105,7 @@ func parse(data []byte) (*pipeline, error) {
 		}
 		return nil, fmt.Errorf("no tokenizer.json: %w", err)
 	}
-	m, vocab, err := parseModel(file.Model)
+	m, vocab, err := parseModel(file.Model, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -121,10 +129,12 @@ func parse(data []byte) (*pipeline, error) {
 	return p, nil
 }
 
-// findSpecial takes special tokens from a tokenizer_config.json and, where that names none, by their usual names.
+// findSpecial takes special tokens from a tokenizer_config.json and, where that is silent, by their usual names. Where it
+// says null there is none, and where add_bos_token is false nothing stands in front of a prompt.
 func findSpecial(t Tokenizer, unknown string, config []byte) (Special, error) {
 	var names struct {
 		BOS     specialName `json:"bos_token"`
+		AddBOS  *bool       `json:"add_bos_token"`
 		EOS     specialName `json:"eos_token"`
 		Pad     specialName `json:"pad_token"`
 		Mask    specialName `json:"mask_token"`
@@ -137,8 +147,14 @@ func findSpecial(t Tokenizer, unknown string, config []byte) (Special, error) {
 			return Special{}, fmt.Errorf("tokenizer_config.json: %w", err)
 		}
 	}
+	if !or(names.AddBOS, true) {
+		names.BOS = specialName{none: true}
+	}
 	find := func(named specialName, usual ...string) int {
-		for _, name := range append([]string{string(named)}, usual...) {
+		if named.none {
+			return -1
+		}
+		for _, name := range append([]string{named.content}, usual...) {
 			if id, ok := t.ID(name); ok && name != "" {
 				return id
 			}
@@ -156,20 +172,26 @@ func findSpecial(t Tokenizer, unknown string, config []byte) (Special, error) {
 	}, nil
 }
 
-// specialName is a token's spelling, given as a string or as an object with it as content; others count as none.
-type specialName string
+// specialName is a token's spelling, given as a string or as an object with it as content, or null; other things count as
+// not given.
+type specialName struct {
+	content string
+	none    bool // null
+}
 
 func (n *specialName) UnmarshalJSON(data []byte) error {
-	var s string
-	if json.Unmarshal(data, &s) == nil {
-		*n = specialName(s)
+	if string(data) == "null" {
+		n.none = true
+		return nil
+	}
+	if json.Unmarshal(data, &n.content) == nil {
 		return nil
 	}
 	var object struct {
 		Content string `json:"content"`
 	}
 	if json.Unmarshal(data, &object) == nil {
-		*n = specialName(object.Content)
+		n.content = object.Content
 	}
 	return nil
 }

@@ -55,6 +55,131 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestNoBOS has files that put nothing in front of a prompt: null is not the same as silence.
+func TestNoBOS(t *testing.T) {
+	file := []byte(`{"model":{"type":"BPE","vocab":{"a":0,"<|endoftext|>":1},"merges":[]}}`)
+	for config, want := range map[string]int{
+		``:                     1,
+		`{}`:                   1,
+		`{"bos_token":"a"}`:    0,
+		`{"bos_token":"gone"}`: 1,
+		`{"bos_token":null}`:   -1,
+		`{"bos_token":"a","add_bos_token":false}`:            -1,
+		`{"bos_token":"a","add_bos_token":true}`:             0,
+		`{"bos_token":"a","add_bos_token":null}`:             0,
+		`{"bos_token":null,"add_bos_token":true}`:            -1,
+		`{"bos_token":{"content":"a"},"add_bos_token":true}`: 0,
+	} {
+		tok, err := Parse(file, []byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Special(); got.BOS != want || got.EOS != 1 {
+			t.Errorf("%s: %+v, want BOS %d and EOS 1", config, got, want)
+		}
+	}
+}
+
+// TestAddedText checks that an added token comes out as it is written, also where its letters stand for bytes in GPT-2's
+// alphabet, and that one which is a byte's own letter is that byte.
+func TestAddedText(t *testing.T) {
+	vocab := map[string]int{}
+	for b, r := range byteRune {
+		vocab[string(r)] = b
+	}
+	vocab["Éd"] = 256 // of the bytes C9 64
+	vocab["đem"] = 257
+	file, err := json.Marshal(map[string]any{
+		"added_tokens":  []map[string]any{{"content": "đem"}, {"content": "Ğü"}, {"content": "É"}, {"content": "字Ġ"}, {"content": "Éd"}},
+		"pre_tokenizer": map[string]any{"type": "ByteLevel", "add_prefix_space": false},
+		"decoder":       map[string]any{"type": "Sequence", "decoders": []map[string]any{{"type": "ByteLevel"}}},
+		"model":         map[string]any{"type": "BPE", "vocab": vocab, "merges": []string{"É d"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := Parse(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "a đem b Ğü字Ġ\n"
+	enc := tok.Encode(text)
+	if want := []int{97, 32, 257, 32, 98, 32, 258, 259, 10}; !slices.Equal(enc.IDs, want) {
+		t.Errorf("%q is %v, want %v", text, enc.IDs, want)
+	}
+	if got := tok.Decode(enc.IDs, false); got != text {
+		t.Errorf("%v decoded is %q, want %q", enc.IDs, got, text)
+	}
+	for id, want := range map[int]string{257: "đem", 258: "Ğü", 259: "字Ġ", 256: "\uFFFDd", 0xC9: "\uFFFD"} {
+		if got := tok.TokenString(id); got != want {
+			t.Errorf("token %d alone is %q, want %q", id, got, want)
+		}
+	}
+	// The letters of one character, each the byte's own.
+	if got := tok.Decode([]int{0xC4, 0x91}, false); got != "đ" {
+		t.Errorf("two bytes decoded are %q, want đ", got)
+	}
+}
+
+// TestTables checks a tokenizer whose tables lie elsewhere against that of the same file.
+func TestTables(t *testing.T) {
+	data, err := os.ReadFile("../testdata/golden/models/gpt2/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]json.RawMessage
+	var model struct {
+		Vocab  map[string]int
+		Merges json.RawMessage
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(file["model"], &model); err != nil {
+		t.Fatal(err)
+	}
+	tables := Tables{Tokens: make([]string, len(model.Vocab))}
+	for token, id := range model.Vocab {
+		tables.Tokens[id] = token
+	}
+	pairs, err := parseMerges(model.Merges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range pairs {
+		tables.Merges = append(tables.Merges, pair[0]+" "+pair[1])
+	}
+	file["model"] = json.RawMessage(`{"type":"BPE"}`)
+	small, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseTables(small, nil, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Parse(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Special() != want.Special() || got.VocabSize() != want.VocabSize() {
+		t.Errorf("%+v with %d entries, want %+v with %d", got.Special(), got.VocabSize(), want.Special(), want.VocabSize())
+	}
+	for _, c := range readGolden(t, "bpe_gpt2")[:500] {
+		a, b := got.Encode(c.Text), want.Encode(c.Text)
+		if !slices.Equal(a.IDs, b.IDs) || !slices.Equal(a.Offsets, b.Offsets) || got.Decode(a.IDs, false) != want.Decode(b.IDs, false) {
+			t.Fatalf("%q: %v, want %v", c.Text, a, b)
+		}
+	}
+	for _, wrong := range []Tables{
+		{Tokens: []string{"a", "a"}}, {Tokens: []string{"a", "b"}, Merges: []string{"a b"}}, {Tokens: []string{"a"}, Merges: []string{"a"}},
+	} {
+		if _, err := ParseTables(small, nil, wrong); err == nil {
+			t.Errorf("%v was taken", wrong)
+		}
+	}
+}
+
 func TestIDs(t *testing.T) {
 	tok := open(t, "solu")
 	if got := tok.VocabSize(); got != 4096 {

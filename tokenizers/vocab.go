@@ -135,11 +135,20 @@ func parseMerges(data json.RawMessage) ([][2]string, error) {
 		if strings.HasPrefix(line, "#version") {
 			continue
 		}
-		a, b, ok := strings.Cut(line, " ")
-		if !ok || strings.Contains(b, " ") {
-			return nil, fmt.Errorf("merge %d is %q, not two parts with a blank between", n, line)
+		pair, err := splitMerge(n, line)
+		if err != nil {
+			return nil, err
 		}
-		merges = append(merges, [2]string{a, b})
+		merges = append(merges, pair)
 	}
 	return merges, nil
+}
+
+// splitMerge reads "a b".
+func splitMerge(n int, line string) ([2]string, error) {
+	a, b, ok := strings.Cut(line, " ")
+	if !ok || strings.Contains(b, " ") {
+		return [2]string{}, fmt.Errorf("merge %d is %q, not two parts with a blank between", n, line)
+	}
+	return [2]string{a, b}, nil
 }

@@ -3,6 +3,8 @@ package safetensors
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/neuron2graph/neuron2graph/models/internal/half"
 )
 
 var littleEndian = binary.LittleEndian
@@ -23,7 +25,7 @@ func toFloat32(t DType, dst []float32, src []byte) {
 			fourHalves(dst, littleEndian.Uint64(src))
 		}
 		for i := range dst {
-			dst[i] = halfToFloat32(littleEndian.Uint16(src[2*i:]))
+			dst[i] = half.ToFloat32(littleEndian.Uint16(src[2*i:]))
 		}
 	case BF16:
 		for ; len(dst) >= 4; dst, src = dst[4:], src[8:] {
@@ -51,7 +53,7 @@ func fourHalves(dst []float32, w uint64) {
 	notLeast, largest := exponents+31*one, exponents+one // carry where the exponent is not 0, where it is 31
 	if notLeast&^largest&carry != carry {
 		for i := range 4 {
-			dst[i] = halfToFloat32(uint16(w >> (16 * i)))
+			dst[i] = half.ToFloat32(uint16(w >> (16 * i)))
 		}
 		return
 	}
@@ -61,22 +63,6 @@ func fourHalves(dst []float32, w uint64) {
 	dst[1] = math.Float32frombits(low&sign | low>>3&rest + bias)
 	dst[2] = math.Float32frombits(high<<16&sign | high<<13&rest + bias)
 	dst[3] = math.Float32frombits(high&sign | high>>3&rest + bias)
-}
-
-// halfToFloat32 widens an IEEE 754 binary16: exponent and fraction move into the places of a binary32, and the bias grows
-// from 15 to 127. Infinities and NaNs need the largest exponent instead, and subnormals, whose fraction has no leading
-// one, are read as if they had it, and then 2^-14 is taken off.
-func halfToFloat32(h uint16) float32 {
-	bits := uint32(h&0x7fff) << 13
-	switch bits >> 23 {
-	case 0:
-		bits = math.Float32bits(math.Float32frombits(bits+113<<23) - 0x1p-14)
-	case 31:
-		bits |= 0xff << 23
-	default:
-		bits += 112 << 23
-	}
-	return math.Float32frombits(bits | uint32(h&0x8000)<<16)
 }
 
 // float32ToHalf rounds to the nearest IEEE 754 binary16, ties to even; what is too large becomes an infinity.

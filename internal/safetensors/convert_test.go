@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models/internal/half"
 )
 
 // TestEveryHalf checks all 65,536 binary16 values against the definition of the format.
@@ -28,7 +30,7 @@ func TestEveryHalf(t *testing.T) {
 		if h>>15 == 1 {
 			want = -want
 		}
-		got := halfToFloat32(h)
+		got := half.ToFloat32(h)
 		if math.IsNaN(want) {
 			if got == got || !isNaNHalf(float32ToHalf(got)) {
 				t.Fatalf("%04x: %g, want NaN there and back", h, got)
@@ -49,7 +51,7 @@ func isNaNHalf(h uint16) bool { return h&0x7fff > 0x7c00 }
 // TestHalfRounding takes the middle between neighbours, and the values just beside it.
 func TestHalfRounding(t *testing.T) {
 	for h := uint16(0); h < 0x7c00; h++ {
-		low, high := halfToFloat32(h), halfToFloat32(h+1)
+		low, high := half.ToFloat32(h), half.ToFloat32(h+1)
 		if h == 0x7bff {
 			high = 65536 // where the next value would be, were it finite
 		}
@@ -100,8 +102,8 @@ func TestFourHalves(t *testing.T) {
 			got := make([]float32, 4)
 			toFloat32(F16, got, src)
 			for i, h := range halves {
-				if math.Float32bits(got[i]) != math.Float32bits(halfToFloat32(h)) {
-					t.Fatalf("%04x gives %g, value %d is %g alone", halves, got, i, halfToFloat32(h))
+				if math.Float32bits(got[i]) != math.Float32bits(half.ToFloat32(h)) {
+					t.Fatalf("%04x gives %g, value %d is %g alone", halves, got, i, half.ToFloat32(h))
 				}
 			}
 		}

@@ -1,0 +1,174 @@
+package gguf
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/tokenizers"
+)
+
+// The keys of the tokenizer.
+const (
+	tokenizerModelKey = "tokenizer.ggml.model"
+	preTokenizerKey   = "tokenizer.ggml.pre"
+	tokensKey         = "tokenizer.ggml.tokens"
+	tokenTypesKey     = "tokenizer.ggml.token_type"
+	mergesKey         = "tokenizer.ggml.merges"
+	addBOSKey         = "tokenizer.ggml.add_bos_token"
+)
+
+// Types of tokens, llama.cpp's llama_token_type.
+const (
+	controlToken = 3
+	userToken    = 4
+)
+
+// section is a section of a tokenizer.json.
+type section map[string]any
+
+// scheme is how a tokenizer cuts texts into words: what llama.cpp calls a pre-tokenizer, as sections of the
+// tokenizer.json of the models that it is named for.
+type scheme struct {
+	normalizer   section
+	words        []section // before the bytes are written in GPT-2's alphabet
+	ignoreMerges bool
+	addBOS       bool // where the file does not say
+}
+
+// splitAt cuts at the matches of a regular expression.
+func splitAt(expr string) section {
+	return section{"type": "Split", "pattern": section{"Regex": expr}, "behavior": "Isolated", "invert": false}
+}
+
+// byteLevel writes words in GPT-2's alphabet, or cuts with its pattern first.
+func byteLevel(regex bool) section {
+	return section{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": regex}
+}
+
+// digits cuts every digit off by itself.
+var digits = section{"type": "Digits", "individual_digits": true}
+
+const (
+	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+)
+
+// schemes are those of byte-level BPE, by llama.cpp's names (llama-vocab.cpp).
+var schemes = func() map[string]scheme {
+	nfc := section{"type": "NFC"}
+	gpt2 := scheme{words: []section{byteLevel(true)}}
+	smollm := scheme{words: []section{digits, byteLevel(true)}}
+	neox := scheme{normalizer: nfc, words: []section{byteLevel(true)}}
+	qwen2 := scheme{normalizer: nfc, words: []section{splitAt(qwen2Pattern), byteLevel(false)}}
+	llama3 := scheme{words: []section{splitAt(llama3Pattern), byteLevel(false)}, ignoreMerges: true, addBOS: true}
+	return map[string]scheme{
+		"": gpt2, "default": gpt2, "gpt-2": gpt2, "phi-2": gpt2,
+		"olmo":   neox, // GPT-NeoX's and Pythia's too
+		"smollm": smollm, "starcoder": smollm, "refact": smollm, "command-r": smollm,
+		"llama3": llama3, "llama-v3": llama3, "llama-bpe": llama3,
+		"qwen2": qwen2, "deepseek-r1-qwen": qwen2,
+	}
+}()
+
+// Tokenizer makes the tokenizer that the file holds.
+func (f *File) Tokenizer() (tokenizers.Tokenizer, error) {
+	t, err := f.tokenizer()
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer of %s: %w", f.name, err)
+	}
+	return t, nil
+}
+
+func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
+	s := &settings{file: f}
+	model, _ := s.text(tokenizerModelKey)
+	pre, _ := s.text(preTokenizerKey)
+	tokens, _ := s.texts(tokensKey)
+	types, _ := s.ints(tokenTypesKey)
+	merges, hasMerges := s.texts(mergesKey)
+	addBOS, saysBOS := s.bool(addBOSKey)
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case model == "" && tokens == nil:
+		return nil, fmt.Errorf("the file holds none: take one that does")
+	case model != "gpt2":
+		return nil, fmt.Errorf("tokenizers of type %q are not supported, only gpt2 (byte-level BPE) is", model)
+	case !hasMerges:
+		return nil, fmt.Errorf("setting %s is missing", mergesKey)
+	case types != nil && len(types) != len(tokens):
+		return nil, fmt.Errorf("%d tokens but %d types of tokens", len(tokens), len(types))
+	}
+	words, ok := schemes[pre]
+	if !ok {
+		known := slices.DeleteFunc(slices.Sorted(maps.Keys(schemes)), func(name string) bool { return name == "" })
+		return nil, fmt.Errorf("its pre-tokenizer %q is not among those known: %s", pre, strings.Join(known, ", "))
+	}
+	if !saysBOS {
+		addBOS = words.addBOS
+	}
+	special := f.specialTokens(s, tokens)
+	if saysBOS {
+		special["add_bos_token"] = addBOS
+	}
+	file := section{
+		"added_tokens":  addedTokens(tokens, types),
+		"normalizer":    words.normalizer,
+		"pre_tokenizer": section{"type": "Sequence", "pretokenizers": words.words},
+		"decoder":       byteLevel(true),
+		"model":         section{"type": "BPE", "ignore_merges": words.ignoreMerges},
+	}
+	if bos, ok := special["bos_token"].(string); ok && addBOS {
+		id := slices.Index(tokens, bos)
+		file["post_processor"] = section{"type": "TemplateProcessing",
+			"single":         []section{{"SpecialToken": section{"id": bos, "type_id": 0}}, {"Sequence": section{"id": "A", "type_id": 0}}},
+			"special_tokens": section{bos: section{"id": bos, "ids": []int{id}, "tokens": []string{bos}}},
+		}
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	text, err := json.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(special)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizers.ParseTables(text, config, tokenizers.Tables{Tokens: tokens, Merges: merges})
+}
+
+// addedTokens are the entries of added_tokens: tokens that are found before a text is cut into words.
+func addedTokens(tokens []string, types []int64) []section {
+	added := []section{}
+	for id, kind := range types {
+		if kind == controlToken || kind == userToken {
+			added = append(added, section{"id": id, "content": tokens[id], "special": kind == controlToken, "normalized": false})
+		}
+	}
+	return added
+}
+
+// specialTokens are the entries of a tokenizer_config.json that name special tokens.
+func (f *File) specialTokens(s *settings, tokens []string) section {
+	special := section{}
+	for name, key := range map[string]string{
+		"bos_token": "bos_token_id", "eos_token": "eos_token_id", "unk_token": "unknown_token_id", "pad_token": "padding_token_id",
+		"cls_token": "cls_token_id", "sep_token": "seperator_token_id", "mask_token": "mask_token_id",
+	} {
+		key = "tokenizer.ggml." + key
+		id, ok := s.number(key)
+		switch {
+		case !ok:
+		case id < 0 || id >= len(tokens):
+			s.wrong(key, fmt.Sprintf("id of one of the %d tokens", len(tokens)))
+		default:
+			special[name] = tokens[id]
+		}
+	}
+	return special
+}
