@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/neuron2graph/neuron2graph/models/internal/half"
+	"github.com/neuron2graph/neuron2graph/internal/half"
 )
 
 var littleEndian = binary.LittleEndian

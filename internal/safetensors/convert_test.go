@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/neuron2graph/neuron2graph/models/internal/half"
+	"github.com/neuron2graph/neuron2graph/internal/half"
 )
 
 // TestEveryHalf checks all 65,536 binary16 values against the definition of the format.

@@ -1,6 +1,6 @@
 package gguf
 
-import "github.com/neuron2graph/neuron2graph/models/internal/half"
+import "github.com/neuron2graph/neuron2graph/internal/half"
 
 // scale reads an IEEE 754 binary16.
 func scale(p []byte) float32 { return half.ToFloat32(littleEndian.Uint16(p)) }

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
 // File is one GGUF file, open for reading. Its methods may be called from several goroutines at a time, [File.Close]

@@ -9,7 +9,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/neuron2graph/neuron2graph/models/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
 const (
