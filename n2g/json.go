@@ -1,15 +1,30 @@
 package n2g
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 )
 
-// maxExplanationBytes bounds the JSON of one Explanation; with every stage one takes a few megabytes.
-const maxExplanationBytes = 1 << 30
+// MaxExplanationBytes bounds the JSON of one Explanation; with every stage one takes a few megabytes.
+const MaxExplanationBytes = 64 << 20
+
+// CheckSize says whether the JSON of an Explanation is longer, or of more parts, than one is: a few bytes of JSON can
+// become hundreds in memory.
+func CheckSize(data []byte) error {
+	const maxObjects, maxValues = 1 << 20, 8 << 20
+	switch {
+	case len(data) > MaxExplanationBytes:
+		return fmt.Errorf("the explanation is longer than %d MiB of JSON, the most that is read: explain with fewer or shorter examples", MaxExplanationBytes>>20)
+	case bytes.Count(data, []byte("{")) > maxObjects || bytes.Count(data, []byte(",")) > maxValues:
+		return fmt.Errorf("the explanation has more than %d objects or %d values, the most that are read: explain with fewer or shorter examples", maxObjects, maxValues)
+	}
+	return nil
+}
 
 // plainExplanation has an Explanation's fields without its methods, for encoding/json to read and write.
 type plainExplanation Explanation
@@ -74,6 +89,9 @@ func (n *Node) clone() *Node {
 // UnmarshalJSON reads what MarshalJSON wrote. It refuses other formats, and values whose parts contradict each other,
 // so that what it accepts can be predicted with and drawn. Options that the JSON lacks get their defaults.
 func (e *Explanation) UnmarshalJSON(data []byte) error {
+	if err := CheckSize(data); err != nil {
+		return err
+	}
 	var head struct {
 		Format *string `json:"format"`
 	}
@@ -103,6 +121,17 @@ func (e *Explanation) UnmarshalJSON(data []byte) error {
 func (e *Explanation) check() error {
 	if e.Site.Layer < 0 || e.Site.Index < 0 {
 		return errors.New("its layer or neuron is negative")
+	}
+	if d := e.Density; d != nil && !(*d >= 0 && *d <= 1) {
+		return fmt.Errorf("its density is %g, which is no share", *d)
+	}
+	if err := e.Scores.check(); err != nil {
+		return fmt.Errorf("scores: %w", err)
+	}
+	if b := e.Baselines; b != nil {
+		if err := errors.Join(b.TokenLookup.Scores.check(), b.NGram.Scores.check()); err != nil {
+			return fmt.Errorf("scores of baselines: %w", err)
+		}
 	}
 	if err := e.Trie.check(); err != nil {
 		return fmt.Errorf("trie: %w", err)
@@ -157,9 +186,35 @@ func (n *Node) check() error {
 	return nil
 }
 
+func (s *Scores) check() error {
+	if s == nil {
+		return nil
+	}
+	for _, c := range [...]ClassScores{s.Firing, s.NonFiring} {
+		if c.Support < 0 {
+			return fmt.Errorf("a support is %d", c.Support)
+		}
+		for _, v := range [...]float64{c.Precision, c.Recall, c.F1} {
+			if v < 0 || v > 1 {
+				return fmt.Errorf("%g is no share", v)
+			}
+		}
+	}
+	const rounding = 1e-9
+	if math.Abs(s.Pearson) > 1+rounding || s.AveragePrecision < -rounding || s.AveragePrecision > 1+rounding {
+		return fmt.Errorf("correlation %g and average precision %g are not possible", s.Pearson, s.AveragePrecision)
+	}
+	return nil
+}
+
 func (g *Graph) check() error {
 	if g == nil {
 		return nil
+	}
+	for i, node := range g.Nodes {
+		if node.Depth < 0 || node.Depth >= len(g.Nodes) {
+			return fmt.Errorf("node %d of %d has depth %d", i, len(g.Nodes), node.Depth)
+		}
 	}
 	for _, edge := range g.Edges {
 		for _, end := range edge {
@@ -217,7 +272,7 @@ func ReadExplanations(r io.Reader) iter.Seq2[*Explanation, error] {
 		limited := &quotaReader{r: r}
 		decoder := json.NewDecoder(limited)
 		for number := 1; ; number++ {
-			limited.left = maxExplanationBytes
+			limited.left = MaxExplanationBytes
 			e := new(Explanation)
 			err := decoder.Decode(e)
 			if err == io.EOF {
@@ -242,7 +297,7 @@ type quotaReader struct {
 
 func (q *quotaReader) Read(p []byte) (int, error) {
 	if q.left <= 0 {
-		return 0, fmt.Errorf("it is longer than %d bytes", maxExplanationBytes)
+		return 0, fmt.Errorf("it is longer than %d bytes", MaxExplanationBytes)
 	}
 	n, err := q.r.Read(p[:min(len(p), q.left)])
 	q.left -= n

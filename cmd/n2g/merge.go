@@ -12,7 +12,7 @@ import (
 func (a *app) merge() *command {
 	c := newCommand("merge", "join the stores of a run's shards")
 	c.long = `Copies what the stores hold into the store -o, which is made if it is not there. A neuron that several have is taken once, from the
-first, and neurons on which they differ are named. Says which shards, and which neurons of those there are, are missing.`
+first, and neurons on which they differ are named. What is damaged is left out, named, and taken from the next sound copy. Says which shards, and which neurons of those there are, are missing.`
 	c.examples = []string{`-o solu.db solu-1.db solu-2.db solu-3.db`, `-o solu.db late.db`}
 	c.operands = "STORE…"
 	out := c.flags.String("o", "", "`FILE` the store to merge into")
@@ -28,6 +28,7 @@ first, and neurons on which they differ are named. Says which shards, and which 
 		defer func() { err = errors.Join(err, s.Close()) }()
 		progress := a.progress(c.flags.NArg())
 		defer progress.end()
+		var left []error
 		for i, path := range c.flags.Args() {
 			progress.update(i, "merging "+path)
 			m, err := s.Merge(ctx, path)
@@ -35,8 +36,11 @@ first, and neurons on which they differ are named. Says which shards, and which 
 				return err
 			}
 			a.tellMerged(path, m)
+			if len(m.Damaged) > 0 {
+				left = append(left, fmt.Errorf("%s: %d neurons are damaged and left out: %s", path, len(m.Damaged), some(m.Damaged)))
+			}
 		}
-		return a.tellMissing(ctx, s)
+		return errors.Join(a.tellMissing(ctx, s), errors.Join(left...))
 	}
 	return c
 }
@@ -50,6 +54,9 @@ func (a *app) tellMerged(path string, m *store.Merged) {
 		fmt.Fprintf(a.stdout, ", %d failures", m.Failures)
 	}
 	fmt.Fprintln(a.stdout)
+	if len(m.Repaired) > 0 {
+		fmt.Fprintf(a.stdout, "  %d neurons that were damaged are mended: %s\n", len(m.Repaired), some(m.Repaired))
+	}
 	if len(m.Different) > 0 {
 		fmt.Fprintf(a.stdout, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different), some(m.Different))
 	}

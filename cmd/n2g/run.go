@@ -18,7 +18,8 @@ type runFlags struct {
 	casings, stopwords           *string
 	layers, neurons, shard       *string
 	sample, concurrency          *int
-	retry, compress, verbose     *bool
+	retry, mend                  *bool
+	compress, verbose            *bool
 	out                          *string
 	method                       *optflag.Set
 }
@@ -50,6 +51,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		shard:       c.flags.String("shard", "", "`I/N` explain part I of N only, from 1/N to N/N"),
 		concurrency: c.flags.Int("concurrency", 0, "`NUMBER` of neurons explained at a time (default one a processor)"),
 		retry:       c.flags.Bool("retry-failed", false, "explain neurons again that failed before"),
+		mend:        c.flags.Bool("retry-damaged", false, "remove what is damaged in the store, and explain those neurons again"),
 		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
 		verbose:     c.flags.Bool("v", false, verboseUsage),
 		out:         c.flags.String("o", "run.db", "`FILE` the store, made if it is not there"),
@@ -97,6 +99,13 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if *f.mend {
+		repaired, err := s.Repair(ctx)
+		if err != nil {
+			return err
+		}
+		a.tellRepaired(repaired)
+	}
 	model, err := a.openModel(*f.model, *f.backend)
 	if err != nil {
 		return err
@@ -148,4 +157,13 @@ func (f *runFlags) selection(method n2g.Options) (selection n2grun.Selection, er
 	selection.Sample = *f.sample
 	selection.Seed = uint64(*method.Resolved().Seed)
 	return selection, nil
+}
+
+func (a *app) tellRepaired(r *store.Repaired) {
+	if len(r.Removed) > 0 {
+		fmt.Fprintf(a.stderr, "n2g: %d neurons were damaged and are made anew: %s\n", len(r.Removed), some(r.Removed))
+	}
+	if r.Lost {
+		fmt.Fprintln(a.stderr, "n2g: rows of the store were lost; what was planned and is not there is made anew")
+	}
 }

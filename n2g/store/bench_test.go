@@ -41,9 +41,10 @@ func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 				lines = append(lines, line)
 			}
 			e := &n2g.Explanation{Site: n2g.Site{Layer: i / 3072, Index: i % 3072}, Trie: n2g.BuildTrie(lines), Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
-			id, err := insertNeuron(ctx, tx, rowOf(e))
+			row := neuronRow{Row: rowOf(e)}
+			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
-				err = insertTokens(ctx, tx, id, weightedTokens(e.Trie))
+				err = insertTokens(ctx, tx, id, row.Neuron, weightedTokens(e.Trie))
 			}
 			if err != nil {
 				b.Fatal(err)

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -17,7 +19,7 @@ import (
 // ExportJSONLines writes every explanation as a line of JSON, by layer and index, as n2g.ReadExplanations reads them.
 func (s *Store) ExportJSONLines(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriter(w)
-	for text, err := range s.texts(ctx, "") {
+	for text, err := range s.texts(ctx, everyNeuron) {
 		if err != nil {
 			return err
 		}
@@ -29,22 +31,25 @@ func (s *Store) ExportJSONLines(ctx context.Context, w io.Writer) error {
 
 // ExportNeuronStore writes neuron_store.json as the published program does: by kind and token, the names of the neurons.
 func (s *Store) ExportNeuronStore(ctx context.Context, w io.Writer) error {
-	tokens := map[string]map[string][]string{activating: {}, important: {}}
-	rows, err := s.db.QueryContext(ctx, "SELECT kind, token, layer, neuron FROM tokens JOIN neurons ON id = neuron_id ORDER BY layer, neuron")
-	if err != nil {
-		return s.explained("reading", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var kind, token string
-		var n Neuron
-		if err := rows.Scan(&kind, &token, &n.Layer, &n.Index); err != nil {
-			return s.explained("reading", err)
+	users := [2]map[string][]Neuron{{}, {}}
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		if err != nil {
+			return err
 		}
-		tokens[kind][token] = append(tokens[kind][token], n.String())
+		return allPostings(ctx, tx, rows, func(k int, p *posting) { users[k][p.token] = append(users[k][p.token], p.of) })
+	})
+	if err != nil {
+		return err
 	}
-	if err := rows.Err(); err != nil {
-		return s.explained("reading", err)
+	tokens := map[string]map[string][]string{activating: {}, important: {}}
+	for k, kind := range [2]string{activating, important} {
+		for token, neurons := range users[k] {
+			slices.SortFunc(neurons, Neuron.Compare)
+			for _, n := range neurons {
+				tokens[kind][token] = append(tokens[kind][token], n.String())
+			}
+		}
 	}
 	return writeJSON(w, tokens)
 }

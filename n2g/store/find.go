@@ -1,16 +1,43 @@
 package store
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+)
 
 // Induction returns the neurons that look for what they have seen before: those with at least the given number of activating tokens
 // that recur in their own context, as induction heads make them. The share of such tokens among all activating ones orders them,
 // then layer and index.
 func (s *Store) Induction(ctx context.Context, atLeast int) ([]Hit, error) {
-	return s.hits(ctx, `FROM neurons WHERE repeated_tokens >= ? ORDER BY CAST(repeated_tokens AS REAL) / activating_tokens DESC, repeated_tokens DESC, layer, neuron`, max(atLeast, 1))
+	share := func(h Hit) float64 { return float64(h.Repeated) / float64(max(h.Activating, 1)) }
+	return s.allHits(ctx, func(h Hit) bool { return h.Repeated >= max(atLeast, 1) }, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(share(b), share(a)), cmp.Compare(b.Repeated, a.Repeated))
+	})
 }
 
 // Polysemantic returns the neurons whose graph falls into at least the given number of separate sub-graphs, as those of
 // neurons with several meanings do; most sub-graphs first, then by layer and index.
 func (s *Store) Polysemantic(ctx context.Context, atLeast int) ([]Hit, error) {
-	return s.hits(ctx, "FROM neurons WHERE components >= ? ORDER BY components DESC, layer, neuron", max(atLeast, 2))
+	return s.allHits(ctx, func(h Hit) bool { return h.Components >= max(atLeast, 2) }, func(a, b Hit) int {
+		return cmp.Compare(b.Components, a.Components)
+	})
+}
+
+// allHits returns the neurons that are wanted in the given order, then by layer and index. All rows are read, since a
+// damaged one cannot be known to be wanted.
+func (s *Store) allHits(ctx context.Context, wanted func(Hit) bool, order func(a, b Hit) int) ([]Hit, error) {
+	hits := []Hit{}
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		for _, r := range rows {
+			if h := r.hit(); wanted(h) {
+				hits = append(hits, h)
+			}
+		}
+		return err
+	})
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(order(a, b), a.Neuron.Compare(b.Neuron)) })
+	return hits, err
 }

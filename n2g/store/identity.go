@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -39,6 +40,7 @@ func (i Identity) values() ([][2]string, error) {
 		{"examples", i.Examples},
 		{"model_fingerprint", i.ModelFingerprint},
 		{"masked_fingerprint", i.MaskedFingerprint},
+		{"explanation_format", n2g.Format},
 	}, nil
 }
 
@@ -63,15 +65,14 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 	identity.Options.Casings, identity.Options.Observe = nil, nil
 	err = s.change(ctx, "writing", func(tx *sql.Tx) error {
 		if s.identity != nil {
-			return differs(*s.identity, values)
+			return s.identity.differs(identity)
 		}
 		for _, v := range values {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES (?, ?)", v[0], v[1]); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)", v[0], v[1], checksum(v[0], v[1])); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value) VALUES ('explanation_format', ?)", n2g.Format)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -82,26 +83,47 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 	return nil
 }
 
-// differs says in what a store's identity is not the one of values.
-func differs(stored Identity, values [][2]string) error {
-	own, err := stored.values()
-	if err != nil {
-		return err
+// differs says in what a store's identity is not another. Options are compared by value: a program that knows more of them
+// writes more.
+func (i Identity) differs(other Identity) error {
+	for _, part := range []struct{ what, there, asked string }{
+		{"model", i.Model, other.Model},
+		{"masked_model", i.MaskedModel, other.MaskedModel},
+		{"hook", i.Hook, other.Hook},
+		{"examples", i.Examples, other.Examples},
+	} {
+		if part.there != part.asked {
+			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", part.what, shown(part.there), shown(part.asked))
+		}
 	}
-	// Names come first, and so are told before fingerprints, which differ where names do.
-	for i, v := range values {
-		key, there, asked := v[0], own[i][1], v[1]
-		of, fingerprint := strings.CutSuffix(key, "_fingerprint")
-		switch {
-		case there == asked, fingerprint && (there == "" || asked == ""):
-		case fingerprint:
+	there, asked := reflect.ValueOf(i.Options.Resolved()), reflect.ValueOf(other.Options.Resolved())
+	for k := range there.NumField() {
+		name, _, _ := strings.Cut(there.Type().Field(k).Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		if a, b := jsonText(there.Field(k).Interface()), jsonText(asked.Field(k).Interface()); a != b {
+			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file", name, a, b)
+		}
+	}
+	for _, of := range []struct{ model, there, asked string }{
+		{"language", i.ModelFingerprint, other.ModelFingerprint},
+		{"masked", i.MaskedFingerprint, other.MaskedFingerprint},
+	} {
+		if of.there != of.asked && of.there != "" && of.asked != "" {
 			return fmt.Errorf("it holds explanations by a %s model of the same name with other weights or another tokenizer (fingerprint %s, and now %s): write to another file",
-				map[string]string{"model": "language", "masked": "masked"}[of], there, asked)
-		default:
-			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", key, shown(there), shown(asked))
+				of.model, of.there, of.asked)
 		}
 	}
 	return nil
+}
+
+func jsonText(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(text)
 }
 
 func shown(value string) string {
@@ -112,22 +134,16 @@ func shown(value string) string {
 }
 
 // readIdentity returns nil where none is recorded.
-func readIdentity(ctx context.Context, db *sql.DB) (*Identity, error) {
-	values := map[string]string{}
-	rows, err := db.QueryContext(ctx, "SELECT key, value FROM meta")
+func readIdentity(ctx context.Context, tx *sql.Tx) (*Identity, error) {
+	rows, err := whole(ctx, tx, "meta", func(v *[2]string) ([]any, func() int64) {
+		return []any{&v[0], &v[1]}, func() int64 { return checksum(v[0], v[1]) }
+	}, "key, value", "key")
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var key, value string
-		if err := rows.Scan(&key, &value); err != nil {
-			return nil, err
-		}
-		values[key] = value
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	values := map[string]string{}
+	for _, v := range rows {
+		values[v[0]] = v[1]
 	}
 	if _, ok := values["model"]; !ok {
 		return nil, nil
@@ -136,7 +152,12 @@ func readIdentity(ctx context.Context, db *sql.DB) (*Identity, error) {
 		Model: values["model"], MaskedModel: values["masked_model"], Hook: values["hook"], Examples: values["examples"],
 		ModelFingerprint: values["model_fingerprint"], MaskedFingerprint: values["masked_fingerprint"],
 	}
-	if err := json.Unmarshal([]byte(values["options"]), &i.Options); err != nil {
+	decoder := json.NewDecoder(strings.NewReader(values["options"]))
+	decoder.DisallowUnknownFields() // an option that counts for nothing here may have counted for something there
+	if err := decoder.Decode(&i.Options); err != nil {
+		if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+			return nil, fmt.Errorf("it was written by a program with an option that this one does not know, %s: use that n2g, or a newer one", name)
+		}
 		return nil, fmt.Errorf("%w: its options are no JSON: %w", ErrDamaged, err)
 	}
 	return i, nil

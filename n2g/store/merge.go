@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -15,11 +15,14 @@ type Merged struct {
 	Same      int      // neurons that both have, with the same explanation
 	Different []Neuron // neurons that both have, with different explanations: the store kept its own
 	Failures  int      // failures added
+	Damaged   []Neuron // neurons of the source that are not what was written: they are left out
+	Repaired  []Neuron // neurons that were damaged here, and are taken anew from the source
 }
 
 // Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons that this
-// one has not explained, and what was planned. A neuron that both have explained stays as it is here. Stores of different
-// models or options are refused; see [Store.MissingShards] and [Store.Missing] for what is still to come.
+// one has not explained, and what was planned. A neuron that both have explained stays as it is here, unless it is damaged
+// here. What is damaged in the source is left out, and named. Stores of different models or options are refused; see
+// [Store.MissingShards] and [Store.Missing] for what is still to come.
 func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	source, err := Open(path, Options{ReadOnly: true})
 	if err != nil {
@@ -37,6 +40,10 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if s.lock == nil {
 		return nil, fmt.Errorf("merging %s: %s was opened for reading only", path, s.path)
 	}
+	theirs, err := source.verify(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("merging %s: %w", path, err)
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	conn, err := s.db.Conn(ctx)
@@ -47,7 +54,7 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS source", source.uri); err != nil {
 		return nil, explained(path, "reading", err)
 	}
-	m, err := mergeAttached(ctx, conn)
+	m, err := mergeAttached(ctx, conn, theirs)
 	// Not ctx: the connection goes back to where others take it from.
 	if _, failed := conn.ExecContext(context.WithoutCancel(ctx), "DETACH source"); err == nil {
 		err = failed
@@ -55,7 +62,7 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merging %s: %w", path, s.explained("writing", err))
 	}
-	return m, nil
+	return m, s.there()
 }
 
 // notSame refuses to merge a file with itself.
@@ -74,21 +81,30 @@ func notSame(a, b string) error {
 	return nil
 }
 
-func mergeAttached(ctx context.Context, conn *sql.Conn) (*Merged, error) {
-	var verdict string
-	if err := conn.QueryRowContext(ctx, "PRAGMA source.quick_check(1)").Scan(&verdict); err != nil {
+func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merged, error) {
+	if err := checkPages(ctx, conn, "source"); err != nil {
 		return nil, err
-	}
-	if verdict != "ok" {
-		return nil, fmt.Errorf("%w: %s", ErrDamaged, verdict)
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	m := &Merged{}
-	if err := m.compare(ctx, tx); err != nil {
+	m := &Merged{Damaged: theirs.neurons()}
+	if err := m.repair(ctx, tx, theirs); err != nil {
+		return nil, err
+	}
+	if err := m.compare(ctx, tx, theirs); err != nil {
+		return nil, err
+	}
+	ids, err := json.Marshal(theirs.soundIDs())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, "CREATE TEMP TABLE sound (id INTEGER PRIMARY KEY)"); err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO sound SELECT value FROM json_each(?)", string(ids)); err != nil {
 		return nil, err
 	}
 	// Ids grow, so that those above the highest are of the neurons that are added.
@@ -103,15 +119,16 @@ func mergeAttached(ctx context.Context, conn *sql.Conn) (*Merged, error) {
 		query string
 		value []any
 	}{
-		{&m.Added, "INSERT INTO main.neurons (" + neuronColumns + ") SELECT " + neuronColumns + ` FROM source.neurons s
+		{&m.Added, "INSERT INTO main.neurons (" + neuronColumns + ") SELECT " + neuronColumns + ` FROM source.neurons s JOIN sound USING (id)
 			WHERE NOT EXISTS (SELECT 1 FROM main.neurons m WHERE m.layer = s.layer AND m.neuron = s.neuron) ORDER BY layer, neuron`, nil},
-		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ") SELECT m.id, x.name" + prefixed("x") + " FROM source.baselines x" + of, []any{before}},
-		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight) SELECT x.token, x.kind, m.id, x.weight FROM source.tokens x" + of, []any{before}},
-		{nil, "INSERT INTO main.explanations (neuron_id, digest, json) SELECT m.id, x.digest, x.json FROM source.explanations x" + of, []any{before}},
-		{nil, "INSERT OR IGNORE INTO main.planned SELECT * FROM source.planned", nil},
-		{nil, "INSERT OR IGNORE INTO main.shards SELECT * FROM source.shards", nil},
-		{&m.Failures, "INSERT OR IGNORE INTO main.failures SELECT * FROM source.failures", nil},
+		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ", checksum) SELECT m.id, x.name" + prefixed("x") + ", x.checksum FROM source.baselines x" + of, []any{before}},
+		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, x.checksum FROM source.tokens x" + of, []any{before}},
+		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of, []any{before}},
+		{nil, "INSERT OR IGNORE INTO main.planned (layer, neuron, checksum) SELECT layer, neuron, checksum FROM source.planned", nil},
+		{nil, "INSERT OR IGNORE INTO main.shards (number, of, checksum) SELECT number, of, checksum FROM source.shards", nil},
+		{&m.Failures, "INSERT OR IGNORE INTO main.failures (layer, neuron, reason, checksum) SELECT layer, neuron, reason, checksum FROM source.failures", nil},
 		{nil, "DELETE FROM main.failures WHERE (layer, neuron) IN (SELECT layer, neuron FROM main.neurons)", nil},
+		{nil, "DROP TABLE temp.sound", nil},
 	} {
 		result, err := tx.ExecContext(ctx, step.query, step.value...)
 		if err != nil {
@@ -128,29 +145,43 @@ func mergeAttached(ctx context.Context, conn *sql.Conn) (*Merged, error) {
 	return m, tx.Commit()
 }
 
-// compare finds the neurons that both stores have explained.
-func (m *Merged) compare(ctx context.Context, tx *sql.Tx) (err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT s.layer, s.neuron, a.digest = b.digest FROM source.neurons s
-		JOIN main.neurons m ON m.layer = s.layer AND m.neuron = s.neuron
-		JOIN source.explanations a ON a.neuron_id = s.id
-		JOIN main.explanations b ON b.neuron_id = m.id ORDER BY s.layer, s.neuron`)
+// repair removes neurons that are damaged here and sound in the source, which are then taken from there.
+func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error {
+	common := map[Neuron]bool{}
+	var n Neuron
+	err := each(ctx, tx, []any{&n.Layer, &n.Index}, func() error {
+		common[n] = theirs.sound[n] != nil
+		return nil
+	}, "SELECT layer, neuron FROM main.neurons")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var n Neuron
-		var same bool
-		if err := rows.Scan(&n.Layer, &n.Index, &same); err != nil {
-			return err
-		}
-		if same {
+	ours, err := verifyRows(ctx, tx, func(n Neuron) bool { return common[n] })
+	if err != nil {
+		return err
+	}
+	if m.Repaired = ours.neurons(); len(m.Repaired) == 0 {
+		return nil
+	}
+	return ours.remove(ctx, tx)
+}
+
+// compare finds the neurons that both stores have explained.
+func (m *Merged) compare(ctx context.Context, tx *sql.Tx, theirs *verdict) error {
+	var n Neuron
+	var own string
+	err := each(ctx, tx, []any{&n.Layer, &n.Index, &own}, func() error {
+		switch r := theirs.sound[n]; {
+		case r == nil:
+		case r.digest == own:
 			m.Same++
-		} else {
+		default:
 			m.Different = append(m.Different, n)
 		}
-	}
-	return rows.Err()
+		return nil
+	}, "SELECT layer, neuron, digest FROM main.neurons")
+	slices.SortFunc(m.Different, Neuron.Compare)
+	return err
 }
 
 // MissingShards returns the shards that no run or merge has brought; none if all of some number of shards are there.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -32,13 +33,17 @@ type Store struct {
 	db       *sql.DB
 	lock     *lock.Lock // nil: read only
 	compress bool
+	file     fs.FileInfo // of what was opened, nil: a copy in memory
 
 	writing  sync.Mutex // one transaction at a time
 	identity *Identity  // guarded by writing; nil: unknown
 }
 
-// Open opens the store at path, creating it if nothing is there, unless o.ReadOnly. A store is checked for damage; one
-// that another process writes to is refused with a [LockedError].
+// Open opens the store at path, creating it if nothing is there, unless o.ReadOnly. One that another process writes to is
+// refused with a [LockedError]. A store of an older layout is brought up to date, and where it is only read, a copy of it in memory.
+//
+// What is read of a store is checked by checksums of rows, tables and explanations, so that damage to its file is an error
+// that wraps [ErrDamaged], and never a wrong answer. [Store.Repair] takes away what is damaged.
 func Open(path string, o Options) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -46,6 +51,10 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	if err := checkFile(path, o.ReadOnly); err != nil {
 		return nil, err
+	}
+	// By its own name, since SQLite's log and the lock lie beside it by name.
+	if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
+		absolute = resolved
 	}
 	if o.ReadOnly {
 		return openReadOnly(path, absolute)
@@ -63,10 +72,10 @@ func Open(path string, o Options) (*Store, error) {
 	// With a write-ahead log, synchronous NORMAL loses nothing when the process is killed; a power cut may take the last few
 	// neurons, never half of one.
 	s, err := open(path, dsn(absolute, "_txlock=immediate", pragma("journal_mode(WAL)"), pragma("synchronous(NORMAL)")), func(ctx context.Context, db *sql.DB) error {
-		if err := identify(ctx, db, false); err != nil {
+		if _, err := identify(ctx, db, false); err != nil {
 			return err
 		}
-		if err := quickCheck(ctx, db); err != nil {
+		if err := checkPages(ctx, db, "main"); err != nil {
 			return err
 		}
 		return migrate(ctx, db)
@@ -75,7 +84,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(err, held.Release())
 	}
 	s.lock, s.compress = held, o.Compress
-	return s, nil
+	return s, s.noteFile(absolute)
 }
 
 // checkFile tells what is wrong with a path before SQLite is asked, which would say less.
@@ -93,32 +102,113 @@ func checkFile(path string, mustExist bool) error {
 		return fmt.Errorf("opening the store: %w", err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no file: name a store such as run.db", path)
+	case !mustExist && links(info) > 1:
+		return fmt.Errorf("%s has %d names (hard links), and a process that writes by one of them does not see what another writes by the other: remove the others, or copy the file", path, links(info))
 	}
 	return nil
 }
 
-func openReadOnly(path, absolute string) (*Store, error) {
-	check := func(ctx context.Context, db *sql.DB) error { return identify(ctx, db, true) }
-	s, err := open(path, dsn(absolute, "mode=ro"), check)
+// noteFile remembers which file was opened.
+func (s *Store) noteFile(absolute string) (err error) {
+	if s.file, err = os.Stat(absolute); err != nil {
+		return errors.Join(fmt.Errorf("opening %s: %w", s.path, err), s.Close())
+	}
+	return nil
+}
+
+// there tells whether what is written still has the name by which it was opened: a file that was removed is written to in
+// vain.
+func (s *Store) there() error {
+	now, err := os.Stat(s.path)
+	if err == nil && os.SameFile(s.file, now) {
+		return nil
+	}
 	if err == nil {
-		return s, nil
+		err = errors.New("another file lies there now")
 	}
-	// SQLite reads a write-ahead log with the help of a file beside it, which a read-only folder refuses. Without a log
-	// the database alone is complete.
-	if log, failed := os.Stat(absolute + "-wal"); failed == nil && log.Size() > 0 {
-		return nil, err
+	return fmt.Errorf("the store %s was removed, or moved, while it was written: what was written since is lost: %w", s.path, err)
+}
+
+func openReadOnly(path, absolute string) (*Store, error) {
+	old := false
+	check := func(ctx context.Context, db *sql.DB) error {
+		version, err := identify(ctx, db, true)
+		old = err == nil && version < len(migrations())
+		return err
 	}
-	if s, failed := open(path, dsn(absolute, "mode=ro", "immutable=1"), check); failed == nil {
-		return s, nil
+	s, err := open(path, dsn(absolute, "mode=ro"), check)
+	if err != nil && !old {
+		// SQLite reads a write-ahead log with the help of a file beside it, which a read-only folder refuses. Without a log
+		// the database alone is complete.
+		if log, failed := os.Stat(absolute + "-wal"); failed == nil && log.Size() > 0 {
+			return nil, err
+		}
+		var failed error
+		if s, failed = open(path, dsn(absolute, "mode=ro", "immutable=1"), check); failed != nil && !old {
+			return nil, err
+		}
 	}
-	return nil, err
+	if old {
+		return openOld(path, absolute)
+	}
+	return s, nil
+}
+
+// maxOld bounds the size of a file that is copied into memory.
+const maxOld = 512 << 20
+
+// openOld reads a store of an older layout: as a copy in memory that is brought up to date.
+func openOld(path, absolute string) (*Store, error) {
+	info, err := os.Stat(absolute)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
+	if info.Size() > maxOld {
+		return nil, fmt.Errorf("%s is of an older layout of the store, and too large to be brought up to date in memory: open it once for writing (n2g run, or n2g merge into it)", path)
+	}
+	memory := "file:n2g-" + rand.Text() + "?mode=memory&cache=shared&" + strings.Join(pragmas(), "&")
+	return open(path, memory, func(ctx context.Context, db *sql.DB) error {
+		db.SetMaxIdleConns(1) // the copy lives as long as a connection to it does
+		if err := migrations()[0].apply(ctx, db, 0); err != nil {
+			return err
+		}
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		// What refers to a neuron that is lost is copied too, and found.
+		if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = 0"); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "ATTACH ? AS old", dsn(absolute, "mode=ro")); err != nil {
+			return err
+		}
+		if err := checkPages(ctx, conn, "old"); err != nil {
+			return err
+		}
+		for _, table := range append(countedTables(), "explanations", "tokens") {
+			if _, err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s", table)); err != nil {
+				return err
+			}
+		}
+		if _, err := conn.ExecContext(ctx, "DETACH old"); err != nil {
+			return err
+		}
+		return migrate(ctx, db)
+	})
 }
 
 // dsn is the driver's name of the database, with query parameters.
 func dsn(absolute string, parameters ...string) string {
 	location := url.URL{Scheme: "file", Path: filepath.ToSlash(absolute)}
-	parameters = append(parameters, pragma("busy_timeout(10000)"), pragma("foreign_keys(1)"))
-	return location.String() + "?" + strings.Join(parameters, "&")
+	return location.String() + "?" + strings.Join(append(parameters, pragmas()...), "&")
+}
+
+// pragmas of every connection. Temporary tables stay in memory: no file of ours lies in a shared folder. Checksums tell more
+// than constraints, which would keep what is damaged from being copied and named.
+func pragmas() []string {
+	return []string{pragma("busy_timeout(10000)"), pragma("foreign_keys(1)"), pragma("temp_store(2)"), pragma("ignore_check_constraints(1)")}
 }
 
 func pragma(text string) string { return "_pragma=" + url.QueryEscape(text) }
@@ -132,7 +222,7 @@ func open(path, dsn string, check func(context.Context, *sql.DB) error) (*Store,
 	s := &Store{path: path, uri: dsn, db: db}
 	ctx := context.Background()
 	if err = check(ctx, db); err == nil {
-		s.identity, err = readIdentity(ctx, db)
+		err = s.reading(ctx, func(tx *sql.Tx) (err error) { s.identity, err = readIdentity(ctx, tx); return err })
 	}
 	if err != nil {
 		return nil, errors.Join(explained(path, "opening", err), db.Close())
@@ -140,10 +230,15 @@ func open(path, dsn string, check func(context.Context, *sql.DB) error) (*Store,
 	return s, nil
 }
 
-// quickCheck reads every page and says what is wrong with the first that is.
-func quickCheck(ctx context.Context, db *sql.DB) error {
+// querier is a database, a connection or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, values ...any) *sql.Row
+}
+
+// checkPages reads every page of a database and says what is wrong with the first that is.
+func checkPages(ctx context.Context, q querier, database string) error {
 	var verdict string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	if err := q.QueryRowContext(ctx, "PRAGMA "+database+".quick_check(1)").Scan(&verdict); err != nil {
 		return err
 	}
 	if verdict != "ok" {
@@ -160,6 +255,9 @@ func (s *Store) Close() error {
 	err := s.db.Close()
 	if err != nil {
 		err = fmt.Errorf("closing %s: %w", s.path, err)
+	}
+	if s.lock != nil && s.file != nil {
+		err = errors.Join(err, s.there())
 	}
 	return errors.Join(err, s.lock.Release())
 }
@@ -182,5 +280,5 @@ func (s *Store) change(ctx context.Context, doing string, do func(*sql.Tx) error
 	if err := tx.Commit(); err != nil {
 		return s.explained(doing, err)
 	}
-	return nil
+	return s.there()
 }

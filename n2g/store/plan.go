@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // Shard is part Number of Of of a run, both from 1. The zero value is a whole run.
@@ -19,16 +20,18 @@ func (s *Store) Plan(ctx context.Context, shard Shard, neurons []Neuron) error {
 		shard = Shard{1, 1}
 	}
 	return s.change(ctx, "writing", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO shards (number, of) VALUES (?, ?)", shard.Number, shard.Of); err != nil {
+		_, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO shards (number, of, checksum) VALUES (?, ?, ?)",
+			shard.Number, shard.Of, checksum(shard.Number, shard.Of))
+		if err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, "INSERT OR IGNORE INTO planned (layer, neuron) VALUES (?, ?)")
+		insert, err := tx.PrepareContext(ctx, "INSERT OR IGNORE INTO planned (layer, neuron, checksum) VALUES (?, ?, ?)")
 		if err != nil {
 			return err
 		}
 		defer insert.Close()
 		for _, n := range neurons {
-			if _, err := insert.ExecContext(ctx, n.Layer, n.Index); err != nil {
+			if _, err := insert.ExecContext(ctx, n.Layer, n.Index, checksum(n.Layer, n.Index)); err != nil {
 				return err
 			}
 		}
@@ -37,23 +40,81 @@ func (s *Store) Plan(ctx context.Context, shard Shard, neurons []Neuron) error {
 }
 
 // Planned returns the neurons that runs were to explain, by layer and index.
-func (s *Store) Planned(ctx context.Context) ([]Neuron, error) {
-	return s.neurons(ctx, "SELECT layer, neuron FROM planned ORDER BY layer, neuron")
+func (s *Store) Planned(ctx context.Context) (list []Neuron, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error { list, err = planned(ctx, tx); return err })
+	return list, err
+}
+
+func planned(ctx context.Context, tx *sql.Tx) ([]Neuron, error) {
+	return whole(ctx, tx, "planned", func(n *Neuron) ([]any, func() int64) {
+		return []any{&n.Layer, &n.Index}, func() int64 { return checksum(n.Layer, n.Index) }
+	}, "layer, neuron", "layer, neuron")
+}
+
+// whole reads all rows of a table, each of which must be what was written. row returns targets of the columns, and what
+// their checksum should be.
+func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([]any, func() int64), columns, order string) ([]T, error) {
+	var one T
+	var sum int64
+	list := []T{}
+	var all tally
+	targets, want := row(&one)
+	err := each(ctx, tx, append(targets, &sum), func() error {
+		if want() != sum {
+			return fmt.Errorf("%w: row %d of its table %s is not what was written: %s", ErrDamaged, len(list)+1, table, remedyFor(table))
+		}
+		all.add(sum)
+		list = append(list, one)
+		return nil
+	}, "SELECT "+columns+", checksum FROM "+table+" ORDER BY "+order)
+	if err == nil {
+		err = all.agrees(ctx, tx, table)
+	}
+	return list, err
 }
 
 // Done returns the neurons that are explained, by layer and index.
-func (s *Store) Done(ctx context.Context) ([]Neuron, error) {
-	return s.neurons(ctx, "SELECT layer, neuron FROM neurons ORDER BY layer, neuron")
+func (s *Store) Done(ctx context.Context) (list []Neuron, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error { list, err = done(ctx, tx); return err })
+	return list, err
+}
+
+func done(ctx context.Context, tx *sql.Tx) ([]Neuron, error) {
+	rows, err := soundNeurons(ctx, tx, everyNeuron)
+	list := make([]Neuron, len(rows))
+	for i, r := range rows {
+		list[i] = r.Neuron
+	}
+	slices.SortFunc(list, Neuron.Compare)
+	return list, err
 }
 
 // Missing returns the neurons that are planned, and neither explained nor failed.
-func (s *Store) Missing(ctx context.Context) ([]Neuron, error) {
-	return s.neurons(ctx, `SELECT layer, neuron FROM planned EXCEPT SELECT layer, neuron FROM neurons EXCEPT SELECT layer, neuron FROM failures
-		ORDER BY layer, neuron`)
-}
-
-func (s *Store) neurons(ctx context.Context, query string) ([]Neuron, error) {
-	return collect(ctx, s, func(n *Neuron) []any { return []any{&n.Layer, &n.Index} }, query)
+func (s *Store) Missing(ctx context.Context) (missing []Neuron, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error {
+		asked, err := planned(ctx, tx)
+		if err != nil {
+			return err
+		}
+		there, err := done(ctx, tx)
+		if err != nil {
+			return err
+		}
+		failed, err := failures(ctx, tx)
+		if err != nil {
+			return err
+		}
+		over := map[Neuron]bool{}
+		for _, n := range there {
+			over[n] = true
+		}
+		for _, f := range failed {
+			over[f.Neuron] = true
+		}
+		missing = slices.DeleteFunc(asked, func(n Neuron) bool { return over[n] })
+		return nil
+	})
+	return missing, err
 }
 
 // Failure is a neuron that could not be explained, and why.
@@ -63,13 +124,24 @@ type Failure struct {
 }
 
 // Failures returns the neurons that could not be explained, by layer and index.
-func (s *Store) Failures(ctx context.Context) ([]Failure, error) {
-	return collect(ctx, s, func(f *Failure) []any { return []any{&f.Layer, &f.Index, &f.Reason} },
-		"SELECT layer, neuron, reason FROM failures ORDER BY layer, neuron")
+func (s *Store) Failures(ctx context.Context) (list []Failure, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error { list, err = failures(ctx, tx); return err })
+	return list, err
+}
+
+func failures(ctx context.Context, tx *sql.Tx) ([]Failure, error) {
+	return whole(ctx, tx, "failures", func(f *Failure) ([]any, func() int64) {
+		return []any{&f.Layer, &f.Index, &f.Reason}, func() int64 { return checksum(f.Layer, f.Index, f.Reason) }
+	}, "layer, neuron, reason", "layer, neuron")
 }
 
 // Shards returns the shards whose results the store holds, at least in part.
-func (s *Store) Shards(ctx context.Context) ([]Shard, error) {
-	return collect(ctx, s, func(shard *Shard) []any { return []any{&shard.Number, &shard.Of} },
-		"SELECT number, of FROM shards ORDER BY of, number")
+func (s *Store) Shards(ctx context.Context) (list []Shard, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error {
+		list, err = whole(ctx, tx, "shards", func(shard *Shard) ([]any, func() int64) {
+			return []any{&shard.Number, &shard.Of}, func() int64 { return checksum(shard.Number, shard.Of) }
+		}, "number, of", "of, number")
+		return err
+	})
+	return list, err
 }

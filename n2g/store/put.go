@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -33,26 +34,29 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 	if err != nil {
 		return fmt.Errorf("storing: %w", err)
 	}
+	if err := n2g.CheckSize(text); err != nil {
+		return fmt.Errorf("the explanation of layer %d neuron %d cannot be stored: %w", e.Site.Layer, e.Site.Index, err)
+	}
 	stored := any(string(text))
 	if s.compress {
 		if stored, err = compressed(text); err != nil {
 			return err
 		}
 	}
-	row := rowOf(e)
+	row := neuronRow{Row: rowOf(e), digest: digest(text)}
 	doing := fmt.Sprintf("writing layer %d neuron %d to", e.Site.Layer, e.Site.Index)
 	return s.change(ctx, doing, func(tx *sql.Tx) error {
 		if i := s.identity; i != nil && (i.Model != e.Model || i.Hook != e.Site.Hook) {
 			return fmt.Errorf("it holds explanations of %s at %s, and this one is of %s at %s: write to another file", i.Model, i.Hook, e.Model, e.Site.Hook)
 		}
-		id, err := insertNeuron(ctx, tx, row)
+		id, err := insertNeuron(ctx, tx, &row)
 		if err != nil {
 			return err
 		}
-		if err := insertTokens(ctx, tx, id, weightedTokens(e.Trie)); err != nil {
+		if err := insertTokens(ctx, tx, id, row.Neuron, weightedTokens(e.Trie)); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO explanations (neuron_id, digest, json) VALUES (?, ?, ?)", id, digest(text), stored)
+		_, err = tx.ExecContext(ctx, "INSERT INTO explanations (neuron_id, json) VALUES (?, ?)", id, stored)
 		return err
 	})
 }
@@ -60,8 +64,12 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 // PutFailure records why a neuron could not be explained. A neuron that was explained before stays so.
 func (s *Store) PutFailure(ctx context.Context, n Neuron, reason string) error {
 	return s.change(ctx, "writing to", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO failures (layer, neuron, reason)
-			SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM neurons WHERE layer = ?1 AND neuron = ?2)`, n.Layer, n.Index, reason)
+		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE layer = ? AND neuron = ?", n.Layer, n.Index); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO failures (layer, neuron, reason, checksum)
+			SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM neurons WHERE layer = ?1 AND neuron = ?2)`,
+			n.Layer, n.Index, reason, checksum(n.Layer, n.Index, reason))
 		return err
 	})
 }
@@ -86,15 +94,33 @@ func rowOf(e *n2g.Explanation) Row {
 	return row
 }
 
+// baselines yields the scores of the baselines that there are, by the names of the table.
+func (r *Row) baselines() iter.Seq2[string, *n2g.Scores] {
+	return func(yield func(string, *n2g.Scores) bool) {
+		if r.TokenLookup != nil && !yield(tokenLookup, r.TokenLookup) {
+			return
+		}
+		if r.NGram != nil {
+			yield(nGram, r.NGram)
+		}
+	}
+}
+
+// Names of baselines in the database.
+const (
+	tokenLookup = "token_lookup"
+	nGram       = "ngram"
+)
+
 // insertNeuron writes a neuron with its baselines in place of what was there, and returns its id.
-func insertNeuron(ctx context.Context, tx *sql.Tx, r Row) (id int64, err error) {
+func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err error) {
 	for _, table := range [2]string{"neurons", "failures"} { // what belongs to a neuron goes with it
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE layer = ? AND neuron = ?", r.Layer, r.Index); err != nil {
 			return 0, err
 		}
 	}
-	values := append([]any{r.Layer, r.Index, r.Hook, r.MaxActivation, r.Density, r.Nodes, r.Edges, r.Components, r.Activating, r.Important, r.Repeated},
-		scoreValues(r.Scores)...)
+	values := r.values()
+	values = append(values, checksum(values...))
 	result, err := tx.ExecContext(ctx, "INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")", values...)
 	if err != nil {
 		return 0, err
@@ -102,15 +128,9 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r Row) (id int64, err error) 
 	if id, err = result.LastInsertId(); err != nil {
 		return 0, err
 	}
-	for _, b := range []struct {
-		name   string
-		scores *n2g.Scores
-	}{{"token_lookup", r.TokenLookup}, {"ngram", r.NGram}} {
-		if b.scores == nil {
-			continue
-		}
-		values := append([]any{id, b.name}, scoreValues(b.scores)...)
-		if _, err := tx.ExecContext(ctx, "INSERT INTO baselines (neuron_id, name, "+scoreColumns+") VALUES ("+placeholders(len(values))+")", values...); err != nil {
+	for name, scores := range r.baselines() {
+		values := append(append([]any{id, name}, scoreValues(scores)...), baselineChecksum(r.Neuron, name, scores))
+		if _, err := tx.ExecContext(ctx, "INSERT INTO baselines (neuron_id, name, "+scoreColumns+", checksum) VALUES ("+placeholders(len(values))+")", values...); err != nil {
 			return 0, err
 		}
 	}
@@ -119,24 +139,24 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r Row) (id int64, err error) 
 
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-func insertTokens(ctx context.Context, tx *sql.Tx, id int64, tokens []weightedToken) error {
+func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n Neuron, tokens []weightedToken) error {
 	if len(tokens) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight) VALUES (?, ?, ?, ?)")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	for _, t := range tokens {
-		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight); err != nil {
+		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight, tokenChecksum(n, t.token, t.kind, t.weight)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// digest is what the JSON is recognised by, and checked with.
+// digest is what an explanation's JSON is recognised by, and checked with.
 func digest(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])

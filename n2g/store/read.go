@@ -9,28 +9,33 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// maxExplanation bounds what the JSON of a compressed explanation may expand to, in bytes.
-const maxExplanation = 1 << 30
-
 // Explanation reads the explanation of one neuron.
 func (s *Store) Explanation(ctx context.Context, n Neuron) (*n2g.Explanation, error) {
-	for text, err := range s.texts(ctx, "WHERE layer = ? AND neuron = ?", n.Layer, n.Index) {
+	for text, err := range s.texts(ctx, "neurons WHERE layer = ? AND neuron = ?", n.Layer, n.Index) {
 		if err != nil {
 			return nil, err
 		}
 		return s.decode(n, text)
 	}
-	var reason string
-	err := s.db.QueryRowContext(ctx, "SELECT reason FROM failures WHERE layer = ? AND neuron = ?", n.Layer, n.Index).Scan(&reason)
-	switch {
-	case err == nil:
-		return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d: it failed: %s", s.path, n.Layer, n.Index, reason)
-	case !errors.Is(err, sql.ErrNoRows):
-		return nil, s.explained("reading", err)
+	// Before it is denied, all rows are counted: this one may be lost.
+	there, err := s.Done(ctx)
+	if err == nil && slices.Contains(there, n) {
+		err = s.explained("reading", damaged(n, "the index of neurons is, or the explanation"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	failed, err := s.Failures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(failed, func(f Failure) bool { return f.Neuron == n }); i >= 0 {
+		return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d: it failed: %s", s.path, n.Layer, n.Index, failed[i].Reason)
 	}
 	return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d", s.path, n.Layer, n.Index)
 }
@@ -38,7 +43,7 @@ func (s *Store) Explanation(ctx context.Context, n Neuron) (*n2g.Explanation, er
 // Explanations yields every explanation by layer and index, and ends with the first error.
 func (s *Store) Explanations(ctx context.Context) iter.Seq2[*n2g.Explanation, error] {
 	return func(yield func(*n2g.Explanation, error) bool) {
-		for text, err := range s.texts(ctx, "") {
+		for text, err := range s.texts(ctx, everyNeuron) {
 			var e *n2g.Explanation
 			if err == nil {
 				e, err = s.decode(text.neuron, text)
@@ -64,101 +69,118 @@ func (s *Store) decode(n Neuron, text explanationText) (*n2g.Explanation, error)
 	return e, nil
 }
 
-// texts yields the JSON of explanations in order.
-func (s *Store) texts(ctx context.Context, where string, values ...any) iter.Seq2[explanationText, error] {
+// texts yields the JSON of explanations in order; of every neuron, it is an error
+// that some are lost.
+func (s *Store) texts(ctx context.Context, from string, values ...any) iter.Seq2[explanationText, error] {
 	return func(yield func(explanationText, error) bool) {
-		rows, err := s.db.QueryContext(ctx, "SELECT layer, neuron, digest, json FROM neurons JOIN explanations ON neuron_id = id "+where+" ORDER BY layer, neuron", values...)
-		if err != nil {
-			yield(explanationText{}, s.explained("reading", err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var text explanationText
-			var sum string
-			var raw any
-			err := rows.Scan(&text.neuron.Layer, &text.neuron.Index, &sum, &raw)
-			if err == nil {
-				text.json, err = jsonOf(raw)
-			}
-			if err == nil && digest(text.json) != sum {
-				err = fmt.Errorf("%w: the explanation of layer %d neuron %d is not what was written: restore a copy, or make it anew", ErrDamaged, text.neuron.Layer, text.neuron.Index)
-			}
+		stopped := errors.New("stopped")
+		err := s.reading(ctx, func(tx *sql.Tx) error {
+			rows, err := soundNeurons(ctx, tx, from, values...)
 			if err != nil {
-				yield(explanationText{}, s.explained("reading", err))
-				return
+				return err
 			}
-			if !yield(text, nil) {
-				return
+			slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Neuron) })
+			read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
+			if err != nil {
+				return err
 			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(explanationText{}, s.explained("reading", err))
+			defer read.Close()
+			for _, r := range rows {
+				text, err := soundText(ctx, read, r)
+				if err != nil {
+					return err
+				}
+				if !yield(explanationText{r.Neuron, text}, nil) {
+					return stopped
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, stopped) {
+			yield(explanationText{}, err)
 		}
 	}
+}
+
+// soundText is the JSON of a neuron's explanation, which must be what was written.
+func soundText(ctx context.Context, read *sql.Stmt, r *neuronRow) ([]byte, error) {
+	var raw any
+	err := read.QueryRowContext(ctx, r.id).Scan(&raw)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, damaged(r.Neuron, "the explanation is lost, and so")
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := jsonOf(raw)
+	if err != nil {
+		return nil, fmt.Errorf("layer %d neuron %d: %w", r.Layer, r.Index, err)
+	}
+	if digest(text) != r.digest {
+		return nil, damaged(r.Neuron, "the explanation is")
+	}
+	return text, nil
 }
 
 // jsonOf is the JSON in a column that holds text, or a gzipped blob of it.
 func jsonOf(raw any) ([]byte, error) {
 	switch raw := raw.(type) {
 	case string:
-		return []byte(raw), nil
+		return []byte(raw), n2g.CheckSize([]byte(raw))
 	case []byte:
 		z, err := gzip.NewReader(bytes.NewReader(raw))
 		if err != nil {
 			return nil, fmt.Errorf("%w: an explanation is neither text nor gzip: %w", ErrDamaged, err)
 		}
-		text, err := io.ReadAll(io.LimitReader(z, maxExplanation))
+		text, err := io.ReadAll(io.LimitReader(z, n2g.MaxExplanationBytes+1))
 		if err != nil {
 			return nil, fmt.Errorf("%w: unpacking an explanation: %w", ErrDamaged, err)
 		}
-		return text, nil
+		return text, n2g.CheckSize(text)
 	}
 	return nil, fmt.Errorf("%w: an explanation is a %T", ErrDamaged, raw)
 }
 
 // Rows returns what the tables of neurons and baselines hold, by layer and index.
 func (s *Store) Rows(ctx context.Context) ([]Row, error) {
-	const columns = "n.layer, n.neuron, n.hook, n.max_activation, n.density, n.nodes, n.edges, n.components, n.activating_tokens, n.important_tokens, n.repeated_tokens"
-	query := "SELECT " + columns + prefixed("n") + prefixed("t") + prefixed("g") + ` FROM neurons n
-		LEFT JOIN baselines t ON t.neuron_id = n.id AND t.name = 'token_lookup'
-		LEFT JOIN baselines g ON g.neuron_id = n.id AND g.name = 'ngram' ORDER BY n.layer, n.neuron`
-	type wide struct {
-		Row
-		scores [3]nullableScores
-	}
-	found, err := collect(ctx, s, func(r *wide) []any {
-		to := []any{&r.Layer, &r.Index, &r.Hook, &r.MaxActivation, &r.Density, &r.Nodes, &r.Edges, &r.Components, &r.Activating, &r.Important, &r.Repeated}
-		for k := range r.scores {
-			to = append(to, r.scores[k].targets()...)
+	var list []Row
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		if err != nil {
+			return err
 		}
-		return to
-	}, query)
+		byID := make(map[int64]*neuronRow, len(rows))
+		for _, r := range rows {
+			byID[r.id] = r
+		}
+		var all tally
+		err = eachBaseline(ctx, tx, func(id int64, name string, scores *n2g.Scores, sum int64, sound bool) error {
+			r := byID[id]
+			switch {
+			case r == nil:
+				return fmt.Errorf("%w: scores of a baseline are of no neuron: %s", ErrDamaged, remedy)
+			case !sound:
+				return damaged(r.Neuron, "a baseline's scores are")
+			case name == tokenLookup:
+				r.TokenLookup = scores
+			default:
+				r.NGram = scores
+			}
+			all.add(sum)
+			return nil
+		})
+		if err == nil {
+			err = all.agrees(ctx, tx, "baselines")
+		}
+		list = make([]Row, len(rows))
+		for i, r := range rows {
+			list[i] = r.Row
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Row, len(found))
-	for i, r := range found {
-		list[i] = r.Row
-		list[i].Scores, list[i].TokenLookup, list[i].NGram = r.scores[0].scores(), r.scores[1].scores(), r.scores[2].scores()
-	}
+	slices.SortFunc(list, func(a, b Row) int { return a.Neuron.Compare(b.Neuron) })
 	return list, nil
-}
-
-// collect reads all rows of a query; targets says where the columns of a row go.
-func collect[T any](ctx context.Context, s *Store, targets func(*T) []any, query string, values ...any) ([]T, error) {
-	rows, err := s.db.QueryContext(ctx, query, values...)
-	if err != nil {
-		return nil, s.explained("reading", err)
-	}
-	defer rows.Close()
-	list := []T{}
-	for rows.Next() {
-		var one T
-		if err := rows.Scan(targets(&one)...); err != nil {
-			return nil, s.explained("reading", err)
-		}
-		list = append(list, one)
-	}
-	return list, s.explained("reading", rows.Err())
 }

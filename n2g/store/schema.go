@@ -12,8 +12,15 @@ const applicationID = 0x4e324731
 
 // migrations[v] takes a store from schema version v (PRAGMA user_version) to v+1. Those that were released are never
 // changed; a new version is a new entry.
-func migrations() []string {
-	return []string{schema1}
+func migrations() []migration {
+	return []migration{{statements: schema1}, {statements: schema2, fill: fillChecksums, then: counting()}}
+}
+
+// migration brings a store to the next version of the layout: it runs statements, fill and then.
+type migration struct {
+	statements string
+	fill       func(context.Context, *sql.Tx) error // nil: nothing
+	then       string
 }
 
 const schema1 = `
@@ -102,18 +109,78 @@ CREATE TABLE explanations (
 );
 `
 
+// schema2 gives each row a checksum, and counts and sums rows, by table and by token, so that a row that was lost is
+// missed. Explanations' digests stand with the neurons, whose checksums include them.
+const schema2 = `
+ALTER TABLE neurons ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+ALTER TABLE neurons ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE baselines ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE tokens ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE failures ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE planned ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE shards ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE meta ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
+
+CREATE TABLE totals (
+	name     TEXT PRIMARY KEY,
+	rows     INTEGER NOT NULL,
+	checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE vocabulary (
+	token    TEXT NOT NULL,
+	kind     TEXT NOT NULL,
+	neurons  INTEGER NOT NULL,
+	checksum INTEGER NOT NULL,
+	PRIMARY KEY (token, kind)
+) WITHOUT ROWID;
+`
+
+// countedTables are those whose rows totals counts.
+func countedTables() []string {
+	return []string{"baselines", "failures", "meta", "neurons", "planned", "shards"}
+}
+
+// counting are the triggers by which totals and vocabulary follow the other tables. Rows are inserted and deleted, never
+// updated.
+func counting() string {
+	text := `
+ALTER TABLE explanations DROP COLUMN digest;
+
+CREATE TRIGGER tokens_in AFTER INSERT ON tokens BEGIN
+	INSERT INTO vocabulary (token, kind, neurons, checksum) VALUES (NEW.token, NEW.kind, 1, NEW.checksum)
+		ON CONFLICT DO UPDATE SET neurons = neurons + 1, checksum = checksum + excluded.checksum;
+END;
+CREATE TRIGGER tokens_out AFTER DELETE ON tokens BEGIN
+	UPDATE vocabulary SET neurons = neurons - 1, checksum = checksum - OLD.checksum WHERE token = OLD.token AND kind = OLD.kind;
+	DELETE FROM vocabulary WHERE token = OLD.token AND kind = OLD.kind AND neurons = 0;
+END;
+`
+	for _, table := range countedTables() {
+		text += fmt.Sprintf(`
+CREATE TRIGGER %[1]s_in AFTER INSERT ON %[1]s BEGIN
+	UPDATE totals SET rows = rows + 1, checksum = checksum + NEW.checksum WHERE name = '%[1]s';
+END;
+CREATE TRIGGER %[1]s_out AFTER DELETE ON %[1]s BEGIN
+	UPDATE totals SET rows = rows - 1, checksum = checksum - OLD.checksum WHERE name = '%[1]s';
+END;
+`, table)
+	}
+	return text
+}
+
 // migrate brings the schema up to date, each version in a transaction of its own. A file without any table becomes a
 // store.
 func migrate(ctx context.Context, db *sql.DB) error {
-	for version, statements := range migrations() {
-		if err := step(ctx, db, version, statements); err != nil {
+	for version, m := range migrations() {
+		if err := m.apply(ctx, db, version); err != nil {
 			return fmt.Errorf("bringing it to version %d of the store's layout: %w", version+1, err)
 		}
 	}
 	return nil
 }
 
-func step(ctx context.Context, db *sql.DB, version int, statements string) error {
+func (m migration) apply(ctx context.Context, db *sql.DB, version int) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -124,31 +191,38 @@ func step(ctx context.Context, db *sql.DB, version int, statements string) error
 		return err
 	}
 	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, version+1)
-	for _, statement := range []string{statements, marks} {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+	if _, err := tx.ExecContext(ctx, m.statements); err != nil {
+		return err
+	}
+	if m.fill != nil {
+		if err := m.fill(ctx, tx); err != nil {
 			return err
 		}
+	}
+	if _, err := tx.ExecContext(ctx, m.then+marks); err != nil {
+		return err
 	}
 	return tx.Commit()
 }
 
-// identify checks that the file is a store of a version that this program knows. An empty one is, unless mustExist.
-func identify(ctx context.Context, db *sql.DB, mustExist bool) error {
-	var application, version, tables int
+// identify checks that the file is a store of a version that this program knows, which it returns. An empty one is, unless
+// mustExist.
+func identify(ctx context.Context, db *sql.DB, mustExist bool) (version int, err error) {
+	var application, tables int
 	row := db.QueryRowContext(ctx, "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v")
 	if err := row.Scan(&application, &version, &tables); err != nil {
-		return err
+		return 0, err
 	}
 	known := len(migrations())
 	switch {
 	case application == 0 && version == 0 && tables == 0 && !mustExist:
-		return nil
+		return 0, nil
 	case application != applicationID:
-		return errors.New("it is a SQLite database but no store of neuron explanations: name the file that n2g run wrote")
+		return 0, errors.New("it is a SQLite database but no store of neuron explanations: name the file that n2g run wrote")
 	case version > known:
-		return fmt.Errorf("it has version %d of the store's layout, and this program knows up to %d: use the newer n2g that wrote it", version, known)
-	case version < known && mustExist:
-		return fmt.Errorf("it has version %d of the store's layout, and this program reads %d: open it once for writing (n2g run or n2g merge) to bring it up to date", version, known)
+		return 0, fmt.Errorf("it has version %d of the store's layout, and this program knows up to %d: use the newer n2g that wrote it", version, known)
+	case version < 1:
+		return 0, fmt.Errorf("%w: it has version %d of the store's layout", ErrDamaged, version)
 	}
-	return nil
+	return version, nil
 }

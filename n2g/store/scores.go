@@ -13,11 +13,12 @@ const scoreColumns = "firing_precision, firing_recall, firing_f1, firing_support
 const scoreColumnCount = 11
 
 // neuronColumns are the columns of neurons but for its id.
-const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " + scoreColumns
+const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " +
+	scoreColumns + ", digest, checksum"
 
 // csvHead names the columns of ExportCSV.
 func csvHead() []string {
-	head := strings.Split(neuronColumns, ", ")
+	head := strings.Split(strings.TrimSuffix(neuronColumns, ", digest, checksum"), ", ")
 	for _, baseline := range [2]string{"token_lookup_", "ngram_"} {
 		for column := range strings.SplitSeq(scoreColumns, ", ") {
 			head = append(head, baseline+column)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -49,60 +50,87 @@ type Hit struct {
 	Repeated   int      `json:"repeated_tokens"` // activating tokens that recur in their own context
 }
 
-// hits reads neurons; rest says which, and begins with FROM.
-func (s *Store) hits(ctx context.Context, rest string, values ...any) ([]Hit, error) {
-	return collect(ctx, s, func(h *Hit) []any {
-		return []any{&h.Layer, &h.Index, &h.F1, &h.Nodes, &h.Components, &h.Activating, &h.Important, &h.Repeated}
-	}, "SELECT layer, neuron, firing_f1, nodes, components, activating_tokens, important_tokens, repeated_tokens "+rest, values...)
+func (r *neuronRow) hit() Hit {
+	h := Hit{Neuron: r.Neuron, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important, Repeated: r.Repeated}
+	if r.Scores != nil {
+		h.F1 = &r.Scores.Firing.F1
+	}
+	return h
 }
 
 // Search returns the neurons that have all of the terms, by layer and index; all neurons if there are none.
 func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	if len(terms) == 0 {
-		return s.hits(ctx, "FROM neurons ORDER BY layer, neuron")
+		return s.allHits(ctx, func(Hit) bool { return true }, func(a, b Hit) int { return 0 })
 	}
-	var common []int64 // ids of the neurons that have the terms so far, ascending
-	for i, t := range terms {
-		query, values := t.query()
-		ids, err := collect(ctx, s, func(id *int64) []any { return []any{id} }, query, values...)
+	hits := []Hit{}
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		var common []int64 // ids of the neurons that have the terms so far, ascending
+		for i, t := range terms {
+			ids, err := t.neurons(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				ids = slices.DeleteFunc(ids, func(id int64) bool {
+					_, has := slices.BinarySearch(common, id)
+					return !has
+				})
+			}
+			common = ids
+		}
+		list, err := json.Marshal(common)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		slices.Sort(ids)
-		ids = slices.Compact(ids)
-		if i > 0 {
-			ids = slices.DeleteFunc(ids, func(id int64) bool {
-				_, has := slices.BinarySearch(common, id)
-				return !has
-			})
+		// The ids lead, and the order is made here: with IN and ORDER BY, SQLite would first put them into a table of its
+		// own and then sort whole rows, which takes as long again.
+		rows, err := soundNeurons(ctx, tx, "json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value", string(list))
+		for _, r := range rows {
+			hits = append(hits, r.hit())
 		}
-		common = ids
-	}
-	list, err := json.Marshal(common)
-	if err != nil {
-		return nil, fmt.Errorf("searching %s: %w", s.path, err)
-	}
-	// The ids lead, and the order is made here: with IN and ORDER BY, SQLite would first put them into a table of its own and
-	// then sort whole rows, which takes as long again.
-	hits, err := s.hits(ctx, "FROM json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value", string(list))
+		return err
+	})
 	slices.SortFunc(hits, func(a, b Hit) int { return a.Neuron.Compare(b.Neuron) })
 	return hits, err
 }
 
-// query selects the ids of the neurons that have the term.
-func (t Term) query() (text string, values []any) {
+// neurons returns the ids of the neurons that have the term, ascending. What the vocabulary says of the tokens must be there.
+func (t Term) neurons(ctx context.Context, tx *sql.Tx) (ids []int64, err error) {
+	where, values := t.condition()
+	var found tally
+	err = eachPosting(ctx, tx, func(p *posting) error {
+		if !p.sound() {
+			return damagedToken(p)
+		}
+		found.add(p.sum)
+		ids = append(ids, p.id)
+		return nil
+	}, where, values...)
+	if err == nil {
+		err = found.agreesWithVocabulary(ctx, tx, where, values)
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// condition selects rows of tokens, or of vocabulary.
+func (t Term) condition() (where string, values []any) {
 	token := n2g.NormalizeToken(t.Token)
-	text, values = "SELECT neuron_id FROM tokens WHERE token = ?", []any{token}
+	where, values = "WHERE token = ?", []any{token}
 	if t.Prefix {
 		// In UTF-8 no byte is the highest, so what begins with token is what sorts before it with its last byte raised.
 		after := token[:len(token)-1] + string([]byte{token[len(token)-1] + 1})
-		text, values = "SELECT neuron_id FROM tokens WHERE token >= ? AND token < ?", []any{token, after}
+		where, values = "WHERE token >= ? AND token < ?", []any{token, after}
 	}
 	switch t.Kind {
 	case n2g.ActivatingKind:
-		return text + " AND kind = ?", append(values, activating)
+		return where + " AND kind = ?", append(values, activating)
 	case n2g.ImportantKind:
-		return text + " AND kind = ?", append(values, important)
+		return where + " AND kind = ?", append(values, important)
 	}
-	return text, values
+	return where, values
 }

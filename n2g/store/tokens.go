@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -26,67 +27,84 @@ type use struct {
 
 // Tokens reads the tokens of all neurons.
 func (s *Store) Tokens(ctx context.Context) (*Tokens, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT id, layer, neuron FROM neurons ORDER BY layer, neuron")
-	if err != nil {
-		return nil, s.explained("reading", err)
-	}
-	defer rows.Close()
 	t := &Tokens{}
-	number := map[int64]int32{}
-	for rows.Next() {
-		var id int64
-		var n Neuron
-		if err := rows.Scan(&id, &n.Layer, &n.Index); err != nil {
-			return nil, s.explained("reading", err)
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		if err != nil {
+			return err
 		}
-		number[id] = int32(len(t.neurons))
-		t.neurons = append(t.neurons, n)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.explained("reading", err)
-	}
-	for k, kind := range [2]string{activating, important} {
-		if err := t.read(ctx, s, k, kind, number); err != nil {
-			return nil, err
+		slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Neuron) })
+		number := make(map[int64]int32, len(rows))
+		for i, r := range rows {
+			number[r.id] = int32(i)
+			t.neurons = append(t.neurons, r.Neuron)
 		}
+		return t.read(ctx, tx, rows, number)
+	})
+	if err != nil {
+		return nil, err
 	}
 	t.orderNames()
 	return t, nil
 }
 
-// read fills in the sets of one kind.
-func (t *Tokens) read(ctx context.Context, s *Store, k int, kind string, number map[int64]int32) error {
-	rows, err := s.db.QueryContext(ctx, "SELECT token, neuron_id, weight FROM tokens WHERE kind = ? ORDER BY token", kind)
+// read fills in the sets.
+func (t *Tokens) read(ctx context.Context, tx *sql.Tx, rows []*neuronRow, number map[int64]int32) error {
+	var users [2][][]int32 // by kind and first number: in the order of the tokens
+	var last [2]string
+	for k := range t.sets {
+		t.sets[k] = make([][]use, len(t.neurons))
+	}
+	err := allPostings(ctx, tx, rows, func(k int, p *posting) {
+		neuron := number[p.id]
+		if len(users[k]) == 0 || p.token != last[k] {
+			users[k], last[k] = append(users[k], nil), p.token
+		}
+		at := len(users[k]) - 1
+		users[k][at] = append(users[k][at], neuron)
+		t.sets[k][neuron] = append(t.sets[k][neuron], use{int32(at), float32(p.weight)})
+	})
 	if err != nil {
-		return s.explained("reading", err)
+		return err
 	}
-	defer rows.Close()
-	t.sets[k] = make([][]use, len(t.neurons))
-	var users [][]int32 // by first number: in the order of the tokens
-	last := ""
-	for rows.Next() {
-		var token string
-		var id int64
-		var weight float32
-		if err := rows.Scan(&token, &id, &weight); err != nil {
-			return s.explained("reading", err)
-		}
-		neuron, ok := number[id]
-		if !ok {
-			continue // written since the neurons were read
-		}
-		if len(users) == 0 || token != last {
-			users, last = append(users, nil), token
-		}
-		at := len(users) - 1
-		users[at] = append(users[at], neuron)
-		t.sets[k][neuron] = append(t.sets[k][neuron], use{int32(at), weight})
+	for k := range users {
+		t.renumber(k, users[k])
 	}
-	if err := rows.Err(); err != nil {
-		return s.explained("reading", err)
-	}
-	t.renumber(k, users)
 	return nil
+}
+
+// allPostings calls do for every row of tokens, by token, with the number of its kind: 0 is activating, 1 important. Each
+// must be what was written, each neuron have as many as its row says, and all add up.
+func allPostings(ctx context.Context, tx *sql.Tx, rows []*neuronRow, do func(kind int, p *posting)) error {
+	open := make(map[int64][2]int, len(rows))
+	for _, r := range rows {
+		open[r.id] = [2]int{r.Activating, r.Important}
+	}
+	var all tally
+	err := eachPosting(ctx, tx, func(p *posting) error {
+		if !p.sound() {
+			return damagedToken(p)
+		}
+		all.add(p.sum)
+		k := 0
+		if p.kind == important {
+			k = 1
+		}
+		left := open[p.id]
+		left[k]--
+		open[p.id] = left
+		do(k, p)
+		return nil
+	}, "ORDER BY token")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if open[r.id] != [2]int{} {
+			return damaged(r.Neuron, "the list of tokens is")
+		}
+	}
+	return all.agreesWithVocabulary(ctx, tx, "", nil)
 }
 
 // renumber gives the tokens of a kind their numbers by rarity.

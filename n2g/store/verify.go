@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// verdict is which neurons of a store are what was written.
+type verdict struct {
+	sound   map[Neuron]*neuronRow
+	damaged map[int64]Neuron // by id
+	loose   bool             // rows are of no neuron, or do not add up
+}
+
+// neurons that are damaged, in order.
+func (v *verdict) neurons() []Neuron {
+	var list []Neuron
+	for _, n := range v.damaged {
+		list = append(list, n)
+	}
+	slices.SortFunc(list, Neuron.Compare)
+	return list
+}
+
+func (v *verdict) soundIDs() []int64 {
+	ids := make([]int64, 0, len(v.sound))
+	for _, r := range v.sound {
+		ids = append(ids, r.id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// verify checks everything that belongs to neurons.
+func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
+	err = s.reading(ctx, func(tx *sql.Tx) error { v, err = verifyRows(ctx, tx, nil); return err })
+	return v, err
+}
+
+// verifyRows checks the neurons asked for, all where asked is nil.
+func verifyRows(ctx context.Context, tx *sql.Tx, asked func(Neuron) bool) (*verdict, error) {
+	v := &verdict{sound: map[Neuron]*neuronRow{}, damaged: map[int64]Neuron{}}
+	rows := map[int64]*neuronRow{}
+	var all, baselines, tokens tally
+	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
+		all.add(sum)
+		if asked != nil && !asked(r.Neuron) {
+			return nil
+		}
+		if rows[r.id] = r; !sound {
+			v.damaged[r.id] = r.Neuron
+		}
+		return nil
+	}, everyNeuron)
+	if err != nil {
+		return nil, err
+	}
+	open := map[int64][2]int{}
+	for id, r := range rows {
+		open[id] = [2]int{r.Activating, r.Important}
+	}
+	err = eachBaseline(ctx, tx, func(id int64, name string, _ *n2g.Scores, sum int64, sound bool) error {
+		baselines.add(sum)
+		v.note(rows, id, sound)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachPosting(ctx, tx, func(p *posting) error {
+		tokens.add(p.sum)
+		v.note(rows, p.id, p.sound())
+		left := open[p.id]
+		if p.kind == important {
+			left[1]--
+		} else {
+			left[0]--
+		}
+		open[p.id] = left
+		return nil
+	}, "")
+	if err != nil {
+		return nil, err
+	}
+	read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
+	if err != nil {
+		return nil, err
+	}
+	defer read.Close()
+	for id, r := range rows {
+		v.note(rows, id, open[id] == [2]int{})
+		if _, bad := v.damaged[id]; bad {
+			continue
+		}
+		_, err := soundText(ctx, read, r)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return nil, err
+		}
+		v.note(rows, id, err == nil)
+		if err == nil {
+			v.sound[r.Neuron] = r
+		}
+	}
+	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"), tokens.agreesWithVocabulary(ctx, tx, "", nil)} {
+		switch {
+		case errors.Is(err, ErrDamaged):
+			v.loose = true
+		case err != nil:
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// note records what is known of a row that belongs to the neuron of an id.
+func (v *verdict) note(rows map[int64]*neuronRow, id int64, sound bool) {
+	switch r := rows[id]; {
+	case id == 0:
+		v.loose = true
+	case r != nil && !sound:
+		v.damaged[id] = r.Neuron
+	}
+}
+
+// remove removes the damaged neurons.
+func (v *verdict) remove(ctx context.Context, tx *sql.Tx) error {
+	for id := range v.damaged {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM main.neurons WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Repaired is what [Store.Repair] did.
+type Repaired struct {
+	Removed []Neuron // neurons that were not what was written
+	Lost    bool     // whether rows were there that are not now; what they were is not known
+}
+
+// Repair removes what is damaged, neurons with all that belongs to them and failures, so that a run makes it anew: it finds
+// them among those planned and not done. Damage to what SQLite needs to read the file at all is beyond it.
+func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
+	r := &Repaired{}
+	err := s.change(ctx, "repairing", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "REINDEX"); err != nil {
+			return fmt.Errorf("%w; n2g merge -store NEW takes what is sound of it into a new store", err)
+		}
+		v, err := verifyRows(ctx, tx, nil)
+		if err != nil {
+			return err
+		}
+		r.Removed, r.Lost = v.neurons(), v.loose
+		if err := v.remove(ctx, tx); err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			"DELETE FROM baselines WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM explanations WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+		} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		lost, err := removeUnsound(ctx, tx)
+		if err != nil {
+			return err
+		}
+		r.Lost = r.Lost || lost
+		return recount(ctx, tx)
+	})
+	return r, err
+}
+
+// removeUnsound removes damaged rows of the tables that stand for themselves.
+func removeUnsound(ctx context.Context, tx *sql.Tx) (found bool, err error) {
+	var n Neuron
+	var shard Shard
+	var reason string
+	var sum int64
+	var where []func() error
+	note := func(table, condition string, values ...any) {
+		found = true
+		where = append(where, func() error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE "+condition, values...)
+			return err
+		})
+	}
+	err = errors.Join(
+		each(ctx, tx, []any{&n.Layer, &n.Index, &reason, &sum}, func() error {
+			if sum != checksum(n.Layer, n.Index, reason) {
+				note("failures", "layer = ? AND neuron = ?", n.Layer, n.Index)
+			}
+			return nil
+		}, "SELECT layer, neuron, reason, checksum FROM failures"),
+		each(ctx, tx, []any{&n.Layer, &n.Index, &sum}, func() error {
+			if sum != checksum(n.Layer, n.Index) {
+				note("planned", "layer = ? AND neuron = ?", n.Layer, n.Index)
+			}
+			return nil
+		}, "SELECT layer, neuron, checksum FROM planned"),
+		each(ctx, tx, []any{&shard.Number, &shard.Of, &sum}, func() error {
+			if sum != checksum(shard.Number, shard.Of) {
+				note("shards", "number = ? AND of = ?", shard.Number, shard.Of)
+			}
+			return nil
+		}, "SELECT number, of, checksum FROM shards"),
+	)
+	for _, remove := range where {
+		err = errors.Join(err, remove())
+	}
+	return found, err
+}
+
+// recount makes totals and vocabulary what the other tables, all of whose rows are sound, add up to.
+func recount(ctx context.Context, tx *sql.Tx) error {
+	statements := []string{"DELETE FROM totals", "DELETE FROM vocabulary",
+		"INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind"}
+	for _, table := range countedTables() {
+		statements = append(statements, fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s", table))
+	}
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
