@@ -120,9 +120,10 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
 	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
 	source := corpus.FS(tiny.Sample())
+	var report *corpus.Report
 	if *f.corpus != "" {
 		var err error
-		if source, _, err = openCorpus(*f.corpus, ""); err != nil {
+		if source, _, report, err = openCorpus(*f.corpus, *f.field); err != nil {
 			return nil, err
 		}
 	} else if model.Name() == tiny.Name {
@@ -136,8 +137,12 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 		} // else the search says which neurons there are
 	}
 	progress := a.progress(-1)
-	defer progress.end()
-	return corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(windows int) { progress.update(windows, "reading the corpus, windows") }})
+	found, err := corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(windows int) { progress.update(windows, "reading the corpus, windows") }})
+	progress.end()
+	if report != nil && err == nil {
+		fmt.Fprintln(a.stderr, report)
+	}
+	return found, err
 }
 
 func (a *app) readCasings(path string) (n2g.Casings, error) {

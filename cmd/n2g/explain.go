@@ -21,7 +21,8 @@ type explainFlags struct {
 	model, masked, backend    *string
 	layer, neuron             *int
 	hook, casings, stopwords  *string
-	text, examples, corpus    *string
+	text, examples            *string
+	corpus, field             *string
 	mined                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
@@ -55,6 +56,7 @@ one line each. Without an output flag a summary is printed.`
 		examples:  c.flags.String("examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
 		mined:     c.flags.String("mined", "", "`FILE` that n2g mine made, to take the neuron's examples from"),
 		corpus:    c.flags.String("corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
+		field:     c.flags.String("field", "text", fieldUsage),
 		casings:   c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords: c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
 		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text, else published)"),

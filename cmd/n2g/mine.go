@@ -39,7 +39,7 @@ same command is given again, and ends with the same result. A name that ends in 
 	f := &mineFlags{
 		model: modelFlag(c), backend: backendFlag(c),
 		corpus:       c.flags.String("corpus", sampleCorpus, corpusUsage),
-		field:        c.flags.String("field", "text", "`NAME` of the field of JSON lines, or the column of Parquet files, that holds the text"),
+		field:        c.flags.String("field", "text", fieldUsage),
 		layers:       c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
 		hook:         c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
 		examples:     c.flags.Int("examples", 20, "`NUMBER` of examples a neuron"),
@@ -69,7 +69,7 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 	if err != nil {
 		return fmt.Errorf("-layers: %w", err)
 	}
-	source, identity, err := openCorpus(*f.corpus, *f.field)
+	source, identity, report, err := openCorpus(*f.corpus, *f.field)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,7 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 		}
 		return err
 	}
+	index.Corpus = report
 	if err := a.writeIndex(ctx, *f.out, index); err != nil {
 		return fmt.Errorf("%w; what was mined is kept in %s: the same command tries again", err, checkpoint)
 	}
@@ -116,6 +117,9 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 	}
 	fmt.Fprintf(a.stdout, "%s: %d neurons of %d layers, %d tokens in %d windows, %d texts; %d neurons are never above 0\n",
 		*f.out, len(index.Neurons), len(layers), index.Tokens, index.Windows, len(index.Spans), silent)
+	if report != nil {
+		fmt.Fprintln(a.stdout, report)
+	}
 	return nil
 }
 

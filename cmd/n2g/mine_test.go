@@ -67,7 +67,7 @@ func TestMine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer model.Close()
-	source, _, err := openCorpus(texts, "body")
+	source, _, _, err := openCorpus(texts, "body")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package corpus finds the texts that excite a neuron most: stage 1 of the method.
 //
-// A [Source] is a stream of named texts: a folder ([Dir]), a file system ([FS]), or anything that can be ranged over;
-// package files reads JSON Lines, Parquet and compressed files. Texts are cut into windows of a fixed number of
+// A [Source] is a stream of named texts: those of a file system ([FS]), or anything that can be ranged over; package files
+// reads folders of JSON, CSV, Parquet, Arrow and compressed files. Texts are cut into windows of a fixed number of
 // tokens ([Windows]); the model runs each window with BOS in front, and the windows on which the neuron's maximum is
 // highest become its examples, in descending order, as Neuroscope and Lexoscope list them. Windows do not overlap, and a
 // text counts once however often the corpus repeats it.

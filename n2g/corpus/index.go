@@ -31,6 +31,7 @@ type Index struct {
 	Windows         int           `json:"windows"`                    // read in all
 	Tokens          int           `json:"tokens,omitempty"`           // in them, BOS not counted
 	HistogramTokens int           `json:"histogram_tokens,omitempty"` // those that the histograms are about
+	Corpus          *Report       `json:"corpus,omitempty"`           // what was read and left out, where that is known
 	Spans           []Span        `json:"spans"`                      // those that are anyone's example
 	Neurons         []NeuronIndex `json:"neurons"`                    // by layer, then neuron
 }

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,9 +12,12 @@ import (
 // PieceBytes is about how much of a long document is read and tokenized at a time.
 const PieceBytes = 1 << 20
 
+// ErrNotText says that a file, or the rest of one, is no UTF-8 text, or holds a NUL.
+var ErrNotText = errors.New("it is no UTF-8 text")
+
 // Pieces streams what a reader gives as one document, or as pieces of about [PieceBytes] where it is longer, cut behind
-// a line end, or behind a character where there is none. What is not UTF-8 text gives nothing from the piece on that
-// shows it. packed is what [Text.Packed] says.
+// a line end, or behind a character where there is none. What is not UTF-8 text ends with [ErrNotText] at the piece that
+// shows it; what is empty gives nothing. packed is what [Text.Packed] says.
 func Pieces(name string, r io.Reader, packed bool) Source {
 	return func(yield func(Text, error) bool) {
 		buffer := make([]byte, 0, 4096)
@@ -25,9 +29,13 @@ func Pieces(name string, r io.Reader, packed bool) Source {
 			}
 			end := len(buffer)
 			if err == nil {
-				end = cutAt(buffer)
+				end = CutAt(buffer)
+			}
+			if end == 0 {
+				return
 			}
 			if !isText(buffer[:end]) {
+				yield(Text{}, fmt.Errorf("corpus: %s from byte %d on: %w", name, offset, ErrNotText))
 				return
 			}
 			if !yield(Text{Name: name, Content: string(buffer[:end]), Offset: offset, Packed: packed}, nil) || err == io.EOF {
@@ -52,9 +60,9 @@ func fill(buffer []byte, r io.Reader, limit int) ([]byte, error) {
 	return buffer, nil
 }
 
-// cutAt is where a piece ends of which there is more: behind the last line end of its second half, else behind its last
+// CutAt is where a piece of text ends of which there is more: behind the last line end of its second half, else behind its last
 // whole character.
-func cutAt(piece []byte) int {
+func CutAt(piece []byte) int {
 	half := len(piece) / 2
 	if at := bytes.LastIndexByte(piece[half:], '\n'); at >= 0 {
 		return half + at + 1
@@ -68,5 +76,5 @@ func cutAt(piece []byte) int {
 
 // isText tells UTF-8 text from anything else.
 func isText(content []byte) bool {
-	return len(content) > 0 && bytes.IndexByte(content, 0) < 0 && utf8.Valid(content)
+	return bytes.IndexByte(content, 0) < 0 && utf8.Valid(content)
 }

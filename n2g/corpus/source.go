@@ -1,10 +1,10 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
 	"path"
 	"strings"
 )
@@ -22,53 +22,10 @@ type Text struct {
 // Source is a stream of documents, the same at each iteration. An error ends it.
 type Source = iter.Seq2[Text, error]
 
-// Dir streams the text files below a folder, or the one file that root names, in lexical order.
-func Dir(root string) (Source, error) {
-	info, err := os.Stat(root)
-	if err != nil {
-		return nil, fmt.Errorf("corpus: %w; name a folder of text files or one text file", err)
-	}
-	if info.IsDir() {
-		return FS(os.DirFS(root)), nil
-	}
-	return func(yield func(Text, error) bool) {
-		file, err := os.Open(root)
-		if err != nil {
-			yield(Text{}, fmt.Errorf("corpus: %w", err))
-			return
-		}
-		defer file.Close()
-		for text, err := range Pieces(info.Name(), file, false) {
-			if !yield(text, err) {
-				return
-			}
-		}
-	}, nil
-}
-
 // FS streams the text files of a file system in lexical order of their paths. Files that are not UTF-8 text, hidden
-// files and hidden folders are passed over. A file of more than [PieceBytes] comes in pieces.
+// files, hidden folders and links are passed over. A file of more than [PieceBytes] comes in pieces. Package files reads
+// more than text, follows links, and says what it left out.
 func FS(fsys fs.FS) Source {
-	return Walk(fsys, func(name string) Source {
-		return func(yield func(Text, error) bool) {
-			file, err := fsys.Open(name)
-			if err != nil {
-				yield(Text{}, fmt.Errorf("corpus: %w", err))
-				return
-			}
-			defer file.Close()
-			for text, err := range Pieces(name, file, false) {
-				if !yield(text, err) {
-					return
-				}
-			}
-		}
-	})
-}
-
-// Walk streams what open makes of each file of a file system, in lexical order of their paths, but for hidden files and
-// those in hidden folders.
-func Walk(fsys fs.FS, open func(name string) Source) Source {
 	return func(yield func(Text, error) bool) {
 		err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
@@ -81,15 +38,28 @@ func Walk(fsys fs.FS, open func(name string) Source) Source {
 			case entry.IsDir() || hidden || !entry.Type().IsRegular():
 				return nil
 			}
-			for text, err := range open(name) {
-				if !yield(text, err) || err != nil {
-					return fs.SkipAll
-				}
-			}
-			return nil
+			return textFile(fsys, name, yield)
 		})
 		if err != nil {
 			yield(Text{}, fmt.Errorf("corpus: %w", err))
 		}
 	}
+}
+
+// textFile yields a file of text, and returns fs.SkipAll where no more is wanted.
+func textFile(fsys fs.FS, name string, yield func(Text, error) bool) error {
+	file, err := fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for text, err := range Pieces(name, file, false) {
+		if errors.Is(err, ErrNotText) {
+			return nil
+		}
+		if !yield(text, err) || err != nil {
+			return fs.SkipAll
+		}
+	}
+	return nil
 }

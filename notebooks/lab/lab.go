@@ -11,6 +11,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
 
@@ -30,7 +31,7 @@ func Open() *Lab {
 		Masked: Must(models.OpenMasked(setting("N2G_MASKED", "tiny"), models.Options{})),
 	}
 	if folder := os.Getenv("N2G_CORPUS"); folder != "" {
-		l.Corpus = Must(corpus.Dir(folder))
+		l.Corpus = Must(files.Open(folder, files.Options{}))
 	} else {
 		l.Corpus, l.embeddedCorpus = corpus.FS(tiny.Sample()), true
 	}

@@ -89,7 +89,7 @@ func TestFormats(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"a.txt": []byte("plain"), "b.GZ": gzipped(t, "packed"), "c.go.zst": zstandard(t, "package c"), "d.jsonl": []byte(jsonLines),
 		"e.ndjson.gz": gzipped(t, `{"text":"e"}`), "f.jsonl.zst": zstandard(t, `{"text":"f"}`), "g.parquet": parquetFile(t, 5),
-		"h.bin": {0, 1, 2}, "i.gz": gzipped(t, "\x00"), ".hidden.txt": []byte("hidden"), "j.json": []byte(`{"text":"not lines"}`),
+		"h.bin": {0, 1, 2}, "i.gz": gzipped(t, "\x00"), ".hidden.txt": []byte("hidden"), "j.json": []byte(`{"text":"one object"}`),
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), content, 0o644); err != nil {
 			t.Fatal(err)
@@ -104,7 +104,7 @@ func TestFormats(t *testing.T) {
 		"d.jsonl:1@0*=one", "d.jsonl:5@0*=two\nlines \ufffd 🙂",
 		"e.ndjson.gz:1@0*=e", "f.jsonl.zst:1@0*=f",
 		"g.parquet:1@0*=text 0", "g.parquet:3@0*=text 2", "g.parquet:4@0*=text 3",
-		`j.json@0={"text":"not lines"}`,
+		"j.json:1@0*=one object",
 	}
 	for range 2 { // a source is the same at each iteration
 		got, err := read(source)
@@ -148,17 +148,17 @@ func TestBadFiles(t *testing.T) {
 		field   string
 		says    []string
 	}{
-		"a.jsonl":      {content: []byte("{\"text\":\"a\"}\nnothing"), says: []string{"a.jsonl line 2", "no JSON object"}},
-		"b.jsonl":      {content: []byte(`{"body":"b","id":1}`), says: []string{"b.jsonl line 1", `"text"`, "body, id"}},
-		"c.jsonl":      {content: []byte(`{"text":3}`), says: []string{"c.jsonl line 1", "no string"}},
-		"d.gz":         {content: []byte("no gzip"), says: []string{"d.gz"}},
-		"e.txt.gz":     {content: gzipped(t, strings.Repeat("text ", 1000))[:30], says: []string{"e.txt.gz"}},
-		"f.zst":        {content: []byte("no zstd"), says: []string{"f.zst"}},
-		"g.parquet":    {content: []byte("no parquet"), says: []string{"g.parquet", "Parquet"}},
-		"h.parquet":    {content: whole, field: "body", says: []string{"h.parquet", `"body"`, "id, text, content"}},
-		"i.parquet":    {content: whole, field: "id", says: []string{"i.parquet", "no strings"}},
-		"j.parquet.gz": {content: gzipped(t, string(whole)), says: []string{"j.parquet.gz", "unpack"}},
-		"k.parquet":    {content: whole[:len(whole)/2], says: []string{"k.parquet"}},
+		"a.jsonl":   {content: []byte("{\"text\":\"a\"}\nnothing"), says: []string{"a.jsonl line 2", "no JSON object"}},
+		"b.jsonl":   {content: []byte(`{"body":"b","id":1}`), says: []string{"b.jsonl:1", `"text"`, "body, id"}},
+		"c.jsonl":   {content: []byte(`{"text":3}`), says: []string{"c.jsonl:1", "something else"}},
+		"d.gz":      {content: []byte("no gzip"), says: []string{"d.gz"}},
+		"e.txt.gz":  {content: gzipped(t, strings.Repeat("text ", 1000))[:30], says: []string{"e.txt.gz"}},
+		"f.zst":     {content: []byte("no zstd"), says: []string{"f.zst"}},
+		"g.parquet": {content: []byte("no parquet"), says: []string{"g.parquet", "Parquet"}},
+		"h.parquet": {content: whole, field: "body", says: []string{"h.parquet", `"body"`, "content, id, text"}},
+		"i.parquet": {content: whole, field: "id", says: []string{"i.parquet", "something else"}},
+		"j.gz":      {content: gzipped(t, string(whole[:len(whole)-1])), says: []string{"j.gz", "Parquet"}},
+		"k.parquet": {content: whole[:len(whole)/2], says: []string{"k.parquet"}},
 	} {
 		_, err := read(files.FS(fstest.MapFS{name: {Data: test.content}}, files.Options{Field: test.field}))
 		if err == nil {
@@ -176,40 +176,66 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// TestBombs: what unpacks to far more than it takes is read in bounded memory.
+// TestBombs: what unpacks to far more than it takes is refused, in bounded memory.
 func TestBombs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out with -short: it unpacks half a gigabyte")
 	}
-	const size = 80 << 20
-	long := strings.Repeat("a", size)
+	long := strings.Repeat("a", 80<<20)
 	line := `{"text":"` + long + `"}`
-	for name, content := range map[string][]byte{
-		"a.txt.gz": gzipped(t, long), "b.txt.zst": zstandard(t, long),
-		"c.jsonl.gz": gzipped(t, line), "d.jsonl.zst": zstandard(t, line),
+	for name, test := range map[string]struct {
+		content []byte
+		says    string
+	}{
+		"a.txt.gz":     {gzipped(t, long), "250 times its size"},
+		"b.txt.zst":    {zstandard(t, long), "250 times its size"},
+		"blank.gz":     {gzipped(t, strings.Repeat("\n", 80<<20)), "250 times its size"},
+		"c.jsonl.gz":   {gzipped(t, line), "longer than 64 MiB"},
+		"d.jsonl.zst":  {zstandard(t, line), "longer than 64 MiB"},
+		"e.json":       {[]byte("[" + line + "]"), "longer than 64 MiB"},
+		"f.csv":        {[]byte("text\n\"" + long), "longer than 64 MiB"},
+		"tail.zst":     {zstandard(t, strings.Repeat(`{"text": "`+strings.Repeat("b", 9000)+`"}`+"\n", 10_000)), "250 times its size"},
+		"same.parquet": {repetition(t, 100<<20), "250 times as long"},
 	} {
 		var before, now runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		peak, total := uint64(0), 0
+		peak := uint64(0)
 		var failed error
-		for text, err := range files.FS(fstest.MapFS{name: {Data: content}}, files.Options{}) {
-			runtime.ReadMemStats(&now)
-			peak = max(peak, now.HeapInuse)
-			total += len(text.Content)
+		n := 0
+		for _, err := range files.FS(fstest.MapFS{name: {Data: test.content}}, files.Options{}) {
+			if n++; n%1000 == 1 {
+				runtime.ReadMemStats(&now)
+				peak = max(peak, now.HeapInuse)
+			}
 			failed = err
 		}
-		if strings.Contains(name, "jsonl") {
-			if failed == nil || !strings.Contains(failed.Error(), "longer than 64 MiB") {
-				t.Errorf("%s: %v", name, failed)
-			}
-		} else if failed != nil || total != size {
-			t.Errorf("%s: %d bytes of %d, %v", name, total, size, failed)
+		if failed == nil || !strings.Contains(failed.Error(), test.says) || !strings.Contains(failed.Error(), name) {
+			t.Errorf("%s: %v, want %q", name, failed, test.says)
 		}
 		if grown := int64(peak) - int64(before.HeapInuse); grown > 300<<20 {
 			t.Errorf("%s: %d MiB in use", name, grown>>20)
 		}
 	}
+}
+
+// repetition is a Parquet file of one text again and again, that long together.
+func repetition(t testing.TB, size int) []byte {
+	t.Helper()
+	type row struct {
+		Text string `parquet:"text,dict"`
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[row](&b, parquet.Compression(&parquet.Zstd))
+	text := strings.Repeat("again ", 4000)
+	rows := slices.Repeat([]row{{text}}, size/len(text)+1)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func FuzzLines(f *testing.F) {
@@ -219,6 +245,31 @@ func FuzzLines(f *testing.F) {
 		texts, err := read(files.FS(fstest.MapFS{"x.jsonl": {Data: data}}, files.Options{}))
 		if err == nil && len(texts) > bytes.Count(data, []byte("\n"))+1 {
 			t.Errorf("%d texts of %q", len(texts), data)
+		}
+	})
+}
+
+// FuzzContent gives arbitrary bytes names of all kinds.
+func FuzzContent(f *testing.F) {
+	names := []string{"x", "x.json", "x.csv", "x.tsv", "x.arrow", "x.gz", "x.txt"}
+	samples, err := os.ReadDir("testdata")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, sample := range samples {
+		data, err := os.ReadFile(filepath.Join("testdata", sample.Name()))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, uint8(i))
+	}
+	f.Add([]byte(`[{"text":"a","n":NaN},"b"]`), uint8(1))
+	f.Add([]byte("text,n\n\"a\nb\",1\n"), uint8(2))
+	f.Fuzz(func(t *testing.T, data []byte, name uint8) {
+		var report corpus.Report
+		texts, err := read(files.FS(fstest.MapFS{names[int(name)%len(names)]: {Data: data}}, files.Options{Report: &report}))
+		if err == nil && (len(texts) == 0 || report.Documents() == 0) {
+			t.Errorf("neither a text nor an error: %+v", report)
 		}
 	})
 }

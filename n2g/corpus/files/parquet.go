@@ -1,46 +1,77 @@
 package files
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"regexp"
 
-	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
 )
 
-// rows streams a text column of a Parquet file; the other columns are not read.
-func rows(name string, file fs.File, field string) corpus.Source {
-	return func(yield func(corpus.Text, error) bool) {
-		column, err := openColumn(file, field)
+// maxUnpackedTable is the largest Parquet file that is read out of a compressed one: all of it at once, since it is read from
+// its end.
+const maxUnpackedTable = 512 << 20
+
+// copiedLink is what some programs write for a symbolic link.
+var copiedLink = regexp.MustCompile(`^[\pL\pN._/-]*/[\pL\pN._/-]+\s*$`)
+
+// parquet streams a text column of a Parquet file; the other columns are not read.
+func (p *pass) parquet(in *input) bool {
+	if head, _ := in.head(headBytes); copiedLink.Match(head) {
+		return p.failf(in.name, "it holds nothing but the path %s: a link that was copied as a text: copy what it leads to", bytes.TrimSpace(head))
+	}
+	reader, size, err := in.readerAt()
+	if err != nil {
+		return p.failf(in.name, "%w", err)
+	}
+	column, err := textcolumn.Open(reader, size, p.field)
+	var other *textcolumn.ColumnError
+	switch {
+	case errors.As(err, &other) && other.Exists:
+		p.tally.having++
+		p.tally.leave(reasonNoString, in.name)
+		return true
+	case errors.As(err, &other):
+		p.tally.leave(kindParquet+" "+reasonNoField(p.field), in.name)
+		p.tally.lacks(in.name, other.Names)
+		return true
+	case err != nil:
+		return p.failf(in.name, "%w", err)
+	}
+	p.tally.having++
+	p.tally.kind(kindParquet).Files++
+	row, total := 0, int64(0)
+	for texts, err := range column.Pages() {
 		if err != nil {
-			yield(corpus.Text{}, fmt.Errorf("corpus: %s: %w", name, err))
-			return
+			return p.failf(in.name, "behind row %d: %w", row, err)
 		}
-		row := 0
-		for texts, err := range column.Pages() {
-			if err != nil {
-				yield(corpus.Text{}, fmt.Errorf("corpus: reading %s behind row %d: %w", name, row, err))
-				return
+		for _, text := range texts {
+			row++
+			if total += int64(len(text)) + 1; tooMuch(total, in.size) {
+				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly anything but repetition", row, maxRatio)
 			}
-			for _, text := range texts {
-				if row++; text != "" && !document(fmt.Sprintf("%s:%d", name, row), text, yield) {
-					return
-				}
+			if !p.document(kindParquet, fmt.Sprintf("%s:%d", in.name, row), text) {
+				return false
 			}
 		}
 	}
+	return true
 }
 
-func openColumn(file fs.File, field string) (*textcolumn.Column, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
+// readerAt gives the whole content at once, which is unpacked for that.
+func (in *input) readerAt() (io.ReaderAt, int64, error) {
+	if in.packed {
+		data, err := io.ReadAll(io.LimitReader(in.content, maxUnpackedTable+1))
+		if err == nil && len(data) > maxUnpackedTable {
+			err = fmt.Errorf("a Parquet file of more than %d MiB is not read through compression: unpack it", maxUnpackedTable>>20)
+		}
+		return bytes.NewReader(data), int64(len(data)), err
 	}
-	reader, ok := file.(io.ReaderAt)
+	reader, ok := in.file.(io.ReaderAt)
 	if !ok {
-		return nil, errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
+		return nil, 0, errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
 	}
-	return textcolumn.Open(reader, info.Size(), field)
+	return reader, in.size, nil
 }

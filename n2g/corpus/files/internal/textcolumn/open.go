@@ -25,7 +25,22 @@ type chunk struct {
 	codec      codec
 }
 
-// Open finds the column of that name in a file of so many bytes. Only columns of the top level are found.
+// ColumnError says that a file has no column of texts of that name.
+type ColumnError struct {
+	Name   string
+	Names  []string // of the other columns
+	Exists bool     // it holds something else
+}
+
+func (e *ColumnError) Error() string {
+	if e.Exists {
+		return fmt.Sprintf("column %q holds no strings: name the one that holds the text", e.Name)
+	}
+	return fmt.Sprintf("it has no column %q, only %s: name the one that holds the text", e.Name, Names(e.Names))
+}
+
+// Open finds the column of that name in a file of so many bytes. Only columns of the top level are found; where there is none
+// with texts the error is a [ColumnError].
 func Open(file io.ReaderAt, size int64, name string) (*Column, error) {
 	meta, err := footer(file, size)
 	if err != nil {
@@ -102,11 +117,11 @@ func find(schema []value, name string) (leaf int, optional bool, err error) {
 		}
 		kind := element.field(fieldRepetition).number
 		if element.field(fieldChildren).number != 0 || !element.has(fieldType) || element.field(fieldType).number != byteArray || kind == repeated {
-			return 0, false, fmt.Errorf("column %q holds no strings: name the one that holds the text", name)
+			return 0, false, &ColumnError{Name: name, Exists: true}
 		}
 		return leaf, kind != 0, nil
 	}
-	return 0, false, fmt.Errorf("it has no column %q, only %s: name the one that holds the text", name, Names(names))
+	return 0, false, &ColumnError{Name: name, Names: names}
 }
 
 // family counts the elements of a schema that belong to the one at i, itself included, and the leaves among them.
@@ -136,11 +151,14 @@ func newChunk(c value, size int64) (chunk, error) {
 	if dictionary := meta.field(11).number; dictionary > 0 && dictionary < start {
 		start = dictionary
 	}
-	length := meta.field(7).number
+	length, values := meta.field(7).number, meta.field(5).number
+	if values == 0 { // there is no page, and what stands for its place means nothing
+		return chunk{}, nil
+	}
 	if start < 4 || length < 0 || start > size || length > size-start {
 		return chunk{}, fmt.Errorf("it is damaged: %d bytes at %d lie outside the file of %d", length, start, size)
 	}
-	return chunk{start: start, end: start + length, values: meta.field(5).number, codec: codec(meta.field(4).number)}, nil
+	return chunk{start: start, end: start + length, values: values, codec: codec(meta.field(4).number)}, nil
 }
 
 // Names lists a few columns or fields for a message.
