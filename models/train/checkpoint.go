@@ -15,14 +15,16 @@ import (
 )
 
 // A checkpoint is a safetensors file: weights and moments in full precision under "weights/", "first/" and "second/",
-// and in its metadata the steps taken and what the run was made with.
+// and in its metadata the steps taken, what the run was made with, and at which step its learning rate begins to fall.
 const (
 	checkpointSteps = "steps"
 	checkpointRun   = "run"
+	checkpointDecay = "decay"
 )
 
-// save writes a checkpoint; a kill while it does so leaves the one before it.
-func (t *trainer) save(path, run string) error {
+// save writes a checkpoint; a kill while it does so leaves the one before it. decay is the step at which the learning rate
+// begins to fall, or -1.
+func (t *trainer) save(path, run string, decay int) error {
 	var list []safetensors.Tensor
 	for i, p := range t.params {
 		for _, group := range t.groups() {
@@ -34,7 +36,7 @@ func (t *trainer) save(path, run string) error {
 		}
 	}
 	return writeAtomically(path, func(w io.Writer) error {
-		return safetensors.Write(w, list, map[string]string{checkpointSteps: strconv.Itoa(t.done), checkpointRun: run})
+		return safetensors.Write(w, list, map[string]string{checkpointSteps: strconv.Itoa(t.done), checkpointRun: run, checkpointDecay: strconv.Itoa(decay)})
 	})
 }
 
@@ -48,35 +50,40 @@ func (t *trainer) groups() []group {
 	return []group{{"weights/", t.weights}, {"first/", t.first}, {"second/", t.second}}
 }
 
-// resume takes up the checkpoint at path, if there is one.
-func (t *trainer) resume(path, run string) (found bool, err error) {
+// resume takes up the checkpoint at path, if there is one. decay is the step at which its learning rate began or was to
+// begin to fall, or -1.
+func (t *trainer) resume(path, run string) (found bool, decay int, err error) {
 	file, err := safetensors.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return false, -1, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
+		return false, -1, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if made := file.Metadata()[checkpointRun]; made != run {
-		return false, fmt.Errorf("the checkpoint %s belongs to another run (%s, this one is %s): remove it to begin anew, or name another output folder", path, made, run)
+		return false, -1, fmt.Errorf("the checkpoint %s belongs to another run (%s, this one is %s): remove it to begin anew, or name another output folder", path, made, run)
 	}
 	steps, err := strconv.Atoi(file.Metadata()[checkpointSteps])
 	if err != nil {
-		return false, fmt.Errorf("the checkpoint %s does not say how many steps it took: remove it to begin anew", path)
+		return false, -1, fmt.Errorf("the checkpoint %s does not say how many steps it took: remove it to begin anew", path)
+	}
+	// A checkpoint that does not say when the rate falls was made before there was such a schedule.
+	if decay, err = strconv.Atoi(file.Metadata()[checkpointDecay]); err != nil {
+		decay = -1
 	}
 	for _, group := range t.groups() {
 		for i, p := range t.params {
 			shape := group.of[i].Shape().Dimensions
 			values := make([]float32, size(shape))
 			if err := file.Float32s(group.prefix+p.Name, values); err != nil {
-				return false, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
+				return false, -1, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
 			}
 			group.of[i] = tensor(values, shape)
 		}
 	}
 	t.done = steps
-	return true, nil
+	return true, decay, nil
 }
 
 // writeAtomically writes a file beside path and then renames it.

@@ -102,11 +102,19 @@ func secondShape(p parameter) []int {
 	return p.Shape
 }
 
-// learningRate is that of a step, counted from 0: a linear warm-up to the peak, then half a cosine down to zero.
-func learningRate(peak float64, step, steps, warmup int) float64 {
-	if step < warmup {
-		return peak * float64(step+1) / float64(warmup)
+// learningRate is that of a step, counted from 0: a linear warm-up to the peak, then half a cosine down to zero or, with a
+// decay, the peak until that many steps are left, over which it falls as one minus a square root (Hägele et al. 2024,
+// https://arxiv.org/abs/2405.18392, section 3).
+func (s schedule) learningRate(step int) float64 {
+	switch left := s.steps - step; {
+	case step < s.warmUp:
+		return s.rate * float64(step+1) / float64(s.warmUp)
+	case s.decay == 0:
+		progress := float64(step-s.warmUp) / float64(max(1, s.steps-s.warmUp))
+		return s.rate * (1 + math.Cos(math.Pi*min(1, progress))) / 2
+	case left > s.decay:
+		return s.rate
+	default:
+		return s.rate * (1 - math.Sqrt(float64(s.decay-left)/float64(s.decay)))
 	}
-	progress := float64(step-warmup) / float64(max(1, steps-warmup))
-	return peak * (1 + math.Cos(math.Pi*min(1, progress))) / 2
 }

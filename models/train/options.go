@@ -25,6 +25,7 @@ type CausalOptions struct {
 	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
 	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.01" help:"peak learning rate"`
 	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"40" help:"steps until the peak learning rate"`
+	Decay        int     `json:"-" flag:"decay" help:"last steps in which the learning rate falls from its peak to zero; 0: half a cosine over all steps"`
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights and of the order of the windows"`
 	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported loss is measured on"`
 	Checkpoint   int     `json:"-" flag:"checkpoint" default:"50" help:"steps between checkpoints"`
@@ -50,6 +51,7 @@ type MaskedOptions struct {
 	Vocabulary   int     `json:"vocabulary" flag:"vocabulary" default:"4096" help:"entries of the vocabulary to learn"`
 	LearningRate float64 `json:"learning_rate" flag:"learning-rate" default:"0.01" help:"peak learning rate"`
 	WarmUp       int     `json:"warm_up" flag:"warm-up" default:"40" help:"steps until the peak learning rate"`
+	Decay        int     `json:"-" flag:"decay" help:"last steps in which the learning rate falls from its peak to zero; 0: half a cosine over all steps"`
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights, of the order of the windows and of the masks"`
 	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported figures are measured on"`
 	Checkpoint   int     `json:"-" flag:"checkpoint" default:"50" help:"steps between checkpoints"`
@@ -63,7 +65,7 @@ type schedule struct {
 	out, corpus, backend string
 	steps, batch         int
 	rate                 float64
-	warmUp               int
+	warmUp, decay        int
 	seed                 uint64
 	heldOut, checkpoint  int
 	progress             io.Writer
@@ -71,11 +73,11 @@ type schedule struct {
 }
 
 func (o CausalOptions) schedule() schedule {
-	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
 }
 
 func (o MaskedOptions) schedule() schedule {
-	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
 }
 
 // setDefaults gives the fields of the struct that options points to, where they are zero, what their tags name.
@@ -121,7 +123,7 @@ func (s schedule) check(dModel, heads int) error {
 	}
 	v := reflect.ValueOf(s.options)
 	for i := range v.NumField() {
-		if field := v.Field(i); field.Kind() == reflect.Int && field.Int() < 1 {
+		if field := v.Field(i); field.Kind() == reflect.Int && field.Int() < 1 && v.Type().Field(i).Name != "Decay" {
 			return fmt.Errorf("%s is %d: choose 1 or more", v.Type().Field(i).Tag.Get("flag"), field.Int())
 		}
 	}
@@ -130,6 +132,8 @@ func (s schedule) check(dModel, heads int) error {
 		return fmt.Errorf("a batch of %d windows cannot be halved between two workers: choose an even number", s.batch)
 	case dModel%heads != 0:
 		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
+	case s.decay < 0 || s.decay > s.steps:
+		return fmt.Errorf("the learning rate cannot fall over %d of %d steps: choose 0 to %d (-decay)", s.decay, s.steps, s.steps)
 	case !(s.rate > 0):
 		return fmt.Errorf("a learning rate of %g moves nothing: choose a positive one", s.rate)
 	}

@@ -100,20 +100,21 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(s
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, fmt.Errorf("making the folder of the checkpoint: %w", err)
 	}
-	found, err := t.resume(path, run)
-	if err != nil {
+	if err := t.takeUp(s, path, run); err != nil {
 		return 0, err
-	}
-	if found {
-		s.say("resuming after step %d", t.done)
 	}
 	progress := newProgress(s.progress, t.done, s.steps, s.batch*m.train.length)
 	defer progress.close()
 	for t.done < s.steps {
 		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("stopped after step %d of %d; run the same command to go on: %w", t.done, s.steps, errors.Join(err, t.save(path, run)))
+			return 0, fmt.Errorf("stopped after step %d of %d; %s: %w", t.done, s.steps, s.goOn(t.done), errors.Join(err, t.save(path, run, s.decayStart())))
 		}
-		rate := learningRate(s.rate, t.done, s.steps, s.warmUp)
+		if t.done == s.decayStart() {
+			if err := t.save(stablePath(s.out), run, -1); err != nil {
+				return 0, err
+			}
+		}
+		rate := s.learningRate(t.done)
 		batch := parts(t.done, m.train.batch(s.seed, t.done, s.batch))
 		loss, err := t.step(batch, rate)
 		if err != nil {
@@ -121,13 +122,53 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(s
 		}
 		progress.step(loss)
 		if t.done%s.checkpoint == 0 || t.done == s.steps {
-			if err := t.save(path, run); err != nil {
+			if err := t.save(path, run, s.decayStart()); err != nil {
 				return 0, err
 			}
 		}
 	}
 	return progress.loss(), nil
 }
+
+// takeUp goes on from the checkpoint at path, where there is one. Weights whose learning rate has fallen towards another end
+// than this run's are of no use for a longer one: then it goes on from those before the fall.
+func (t *trainer) takeUp(s schedule, path, run string) error {
+	found, decay, err := t.resume(path, run)
+	if err != nil || !found {
+		return err
+	}
+	if decay >= 0 && t.done > decay && decay != s.decayStart() {
+		stable := stablePath(s.out)
+		if found, _, err := t.resume(stable, run); err != nil {
+			return err
+		} else if !found {
+			return fmt.Errorf("in the checkpoint %s the learning rate has been falling since step %d, and the weights before that, %s, are gone: "+
+				"give the -steps and -decay that it was made with, or remove it to begin anew", path, decay, stable)
+		}
+		s.say("the learning rate of the checkpoint has fallen already: going on from where it began to")
+	}
+	s.say("resuming after step %d", t.done)
+	return nil
+}
+
+// decayStart is the step at which the learning rate begins to fall from its peak; -1 where it follows a cosine.
+func (s schedule) decayStart() int {
+	if s.decay == 0 {
+		return -1
+	}
+	return s.steps - s.decay
+}
+
+// goOn says what to do after a stop at a step.
+func (s schedule) goOn(done int) string {
+	if start := s.decayStart(); done < start {
+		return fmt.Sprintf("run the same command to go on, or with -steps %d to end with the %d steps in which the learning rate falls", done+s.decay, s.decay)
+	}
+	return "run the same command to go on"
+}
+
+// stablePath is where the weights lie from which a longer training goes on: those before the learning rate fell.
+func stablePath(out string) string { return filepath.Clean(out) + ".stable.safetensors" }
 
 // CheckpointPath is where the checkpoint of a training with that output folder lies.
 func CheckpointPath(out string) string { return filepath.Clean(out) + ".checkpoint.safetensors" }

@@ -379,12 +379,50 @@ func TestOrthogonalDirections(t *testing.T) {
 
 func TestLearningRate(t *testing.T) {
 	for _, test := range []struct {
-		step int
-		want float64
-	}{{0, 0.1}, {9, 1}, {10, 1}, {60, 0.5}, {110, 0}} {
-		if got := learningRate(1, test.step, 110, 10); math.Abs(got-test.want) > 1e-12 {
-			t.Errorf("rate at step %d is %g, want %g", test.step, got, test.want)
+		steps, decay, step int
+		want               float64
+	}{
+		{110, 0, 0, 0.1}, {110, 0, 9, 1}, {110, 0, 10, 1}, {110, 0, 60, 0.5}, {110, 0, 110, 0},
+		{110, 40, 9, 1}, {110, 40, 69, 1}, {110, 40, 70, 1}, {110, 40, 80, 0.5}, {110, 40, 110, 0},
+	} {
+		s := schedule{rate: 1, steps: test.steps, warmUp: 10, decay: test.decay}
+		if got := s.learningRate(test.step); math.Abs(got-test.want) > 1e-12 {
+			t.Errorf("rate at step %d of %d, decay %d, is %g, want %g", test.step, test.steps, test.decay, got, test.want)
 		}
+	}
+}
+
+// A run whose learning rate fell to zero is made longer: it goes on from the weights before the fall, and ends as one that
+// was meant to be that long from the beginning.
+func TestLengthened(t *testing.T) {
+	corpus := writeCorpus(t)
+	opts := small(t, corpus)
+	opts.Steps, opts.Decay, opts.Checkpoint = 20, 5, 3
+	want, err := trainUntil(t, opts, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Out = filepath.Join(t.TempDir(), "model")
+	opts.Steps, opts.Decay = 30, 4
+	if _, err := trainUntil(t, opts, 7); err == nil || !strings.Contains(err.Error(), "-steps 11") {
+		t.Errorf("stopped at 7 of 30 with a decay of 4: error %v", err)
+	}
+	for _, end := range []struct{ steps, decay int }{{11, 4}, {20, 5}} { // decayed from where it stopped, then lengthened
+		opts.Steps, opts.Decay = end.steps, end.decay
+		got, err := trainUntil(t, opts, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := slices.Equal(want, got); same != (end.steps == 20) {
+			t.Errorf("after %d steps: equal to an uninterrupted run of 20 is %v", end.steps, same)
+		}
+	}
+	if err := os.Remove(stablePath(opts.Out)); err != nil {
+		t.Fatal(err)
+	}
+	opts.Steps = 40
+	if _, err := trainUntil(t, opts, 0); err == nil || !strings.Contains(err.Error(), "falling since step 15") {
+		t.Errorf("lengthened without the weights before the fall: error %v", err)
 	}
 }
 
