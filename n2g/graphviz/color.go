@@ -15,19 +15,22 @@ func (o Options) scales() (activation, importance scale) {
 	return scale{max(0, *thresholds.ActivationThreshold-0.2)}, scale{max(0.1, *thresholds.ImportanceThreshold-0.2)}
 }
 
-// faded is what is left of the two channels that are not the colour: 255 is white, 0 full colour.
-func (s scale) faded(value float64) int {
+// share is the fraction of full colour of a value.
+func (s scale) share(value float64) float64 {
 	fraction := (value - s.low) / (1 - s.low)
 	if !(fraction > 0) { // also no number, and 0/0 where the threshold is 1.2
-		fraction = 0
+		return 0
 	}
-	return 255 - int(255*min(fraction, 1))
+	return min(fraction, 1)
 }
+
+// faded is what is left of the two channels that are not the colour: 255 is white, 0 full colour.
+func (s scale) faded(value float64) int { return 255 - int(255*s.share(value)) }
 
 // darkBlue is the least channel on which black text is readable; the published program's limit.
 const darkBlue = 130
 
-// colors of a node: its fill, and the text on it.
+// colors of a node in DOT, those of the published program: its fill, and the text on it.
 func (o Options) colors(node n2g.GraphNode) (fill, text string) {
 	activation, importance := o.scales()
 	if node.Depth == 0 {

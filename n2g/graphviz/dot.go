@@ -10,8 +10,7 @@ import (
 
 // DOT returns the graph in Graphviz's language, to be drawn by its program dot. Node 1, 2, 3 … are those of g in order.
 func DOT(g *n2g.Graph, o Options) string {
-	w := &writer{options: o, palette: o.palette(), graph: g}
-	w.choose()
+	w := &writer{options: o, palette: o.palette(), graph: g, chosen: o.choose(g)}
 	w.printf(0, "digraph {")
 	w.head()
 	for _, edge := range w.edges {
@@ -29,10 +28,7 @@ type writer struct {
 	options Options
 	palette palette
 	graph   *n2g.Graph
-
-	shown int          // nodes [0, shown) are drawn
-	edges [][2]int     // those between them
-	cut   map[int]bool // drawn nodes with context that is not
+	chosen
 }
 
 func (w *writer) printf(indent int, format string, args ...any) {
@@ -43,25 +39,31 @@ func (w *writer) printf(indent int, format string, args ...any) {
 	w.WriteByte('\n')
 }
 
+// chosen is what of a large graph is drawn.
+type chosen struct {
+	nodes int          // nodes [0, nodes) are
+	edges [][2]int     // those between them
+	cut   map[int]bool // drawn nodes with context that is not
+}
+
 // choose says what of a large graph is drawn. A node's parents precede it in breadth-first order, so none is cut loose.
-func (w *writer) choose() {
-	nodes := len(w.graph.Nodes)
-	w.shown = nodes
-	if limit := w.options.maxNodes(); limit >= 0 {
-		w.shown = min(nodes, limit)
+func (o Options) choose(g *n2g.Graph) chosen {
+	c := chosen{nodes: len(g.Nodes), cut: make(map[int]bool)}
+	if limit := o.maxNodes(); limit >= 0 {
+		c.nodes = min(c.nodes, limit)
 	}
-	w.cut = make(map[int]bool)
-	for _, edge := range w.graph.Edges {
+	for _, edge := range g.Edges {
 		from, to := edge[0], edge[1]
 		switch {
-		case min(from, to) < 0 || max(from, to) >= nodes:
+		case min(from, to) < 0 || max(from, to) >= len(g.Nodes):
 			// a graph read from elsewhere may hold an edge to nowhere
-		case from < w.shown && to < w.shown:
-			w.edges = append(w.edges, edge)
-		case from < w.shown:
-			w.cut[from] = true
+		case from < c.nodes && to < c.nodes:
+			c.edges = append(c.edges, edge)
+		case from < c.nodes:
+			c.cut[from] = true
 		}
 	}
+	return c
 }
 
 // head writes what holds for the whole graph.
@@ -79,7 +81,7 @@ const family = "Helvetica,Arial,sans-serif"
 func (w *writer) body() {
 	var loose, framed []int
 	var parts [][]int
-	for _, part := range components(w.shown, w.edges) {
+	for _, part := range w.parts() {
 		if len(part) == 1 {
 			loose = append(loose, part...)
 		} else {
@@ -98,8 +100,8 @@ func (w *writer) body() {
 		}
 		w.ranks(1, "", loose)
 	}
-	if more := len(w.graph.Nodes) - w.shown; more > 0 {
-		for from := w.shown - 1; from >= 0; from-- {
+	if more := len(w.graph.Nodes) - w.nodes; more > 0 {
+		for from := w.nodes - 1; from >= 0; from-- {
 			if w.cut[from] { // the last of them is deep: an unseen edge puts the note where the graph is cut
 				w.printf(1, "%d -> more [style=invis]", from+1)
 				break
@@ -145,12 +147,16 @@ func (w *writer) node(indent, i int) {
 		border = 7
 	}
 	w.printf(indent, `%d [label=%s fillcolor=%q fontcolor=%s fontsize=25 penwidth=%d shape=box style="filled,solid"%s tooltip=%s]`,
-		i+1, quote(text), fill, ink, border, size, quoteTooltip(w.tooltip(i)))
+		i+1, quote(text), fill, ink, border, size, quoteTooltip(tooltip(node, w.cut[i])))
+}
+
+// parts returns the connected parts of what is drawn.
+func (w *writer) parts() [][]int {
+	return (&n2g.Graph{Nodes: w.graph.Nodes[:w.nodes], Edges: w.edges}).Components()
 }
 
 // tooltip is the whole token with its numbers.
-func (w *writer) tooltip(i int) string {
-	node := w.graph.Nodes[i]
+func tooltip(node n2g.GraphNode, cut bool) string {
 	kind, note := "context", ""
 	if node.Depth == 0 {
 		kind = "activating"
@@ -158,7 +164,7 @@ func (w *writer) tooltip(i int) string {
 	if node.End {
 		note = ", end of a line"
 	}
-	if w.cut[i] {
+	if cut {
 		note += ", with context that is not drawn"
 	}
 	return fmt.Sprintf("%s — %s, depth %d, activation %.3f, importance %.3f%s",

@@ -6,31 +6,25 @@ import (
 	"github.com/rivo/uniseg"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
 // longestLabel is the width in columns, as of a terminal, from which a label is cut. Tokens of a few hundred
 // characters (a run of dashes, a base64 line) would push all else out of the picture.
 const longestLabel = 24
 
-// label is a token as its node shows it.
-func label(token string) string {
-	visible := glyph.Visible(token)
-	if visible == "" {
+// visible is a token as a node shows it, before it is cut.
+func visible(token string) string {
+	if token == "" {
 		return "∅"
 	}
-	if uniseg.StringWidth(visible) <= longestLabel {
-		return visible
-	}
-	var b strings.Builder
-	columns := 1 // for the ellipsis
-	clusters := uniseg.NewGraphemes(visible)
-	for clusters.Next() {
-		if columns += clusters.Width(); columns > longestLabel {
-			break
-		}
-		b.WriteString(clusters.Str())
-	}
-	return b.String() + "…"
+	return glyph.Visible(token)
+}
+
+// label is a token as its node shows it.
+func label(token string) string {
+	text, _ := scene.Fit(visible(token), longestLabel)
+	return text
 }
 
 // width of a node in inches that holds its label at 25 points; the published width of 2 wherever that suffices.

@@ -1,15 +1,29 @@
 package graphviz
 
-import "github.com/neuron2graph/neuron2graph/n2g"
+import (
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
+)
 
-// Theme is a choice of background and line colours. The colours of nodes carry meaning and are the same in all.
+// Theme is a choice of background and line colours.
 type Theme int
 
 const (
 	Light Theme = iota // dark lines on white
 	Dark               // light lines on a dark ground
-	Auto               // no ground and grey lines, for a page that follows its reader's setting
+	Auto               // an SVG follows its reader's setting; DOT: no ground and grey lines; PNG: light
 )
+
+// scene returns the drawer's name of the theme.
+func (t Theme) scene() scene.Theme {
+	switch t {
+	case Dark:
+		return scene.Dark
+	case Auto:
+		return scene.Auto
+	}
+	return scene.Light
+}
 
 // Options of a drawing. The zero value is the published look.
 type Options struct {
@@ -19,10 +33,12 @@ type Options struct {
 
 	Theme Theme
 	// MaxNodes: of a larger graph the first this many nodes in breadth-first order are drawn, and one that says how
-	// many more there are. 0: 200. Below 0: no limit; the layout of thousands of nodes takes minutes.
+	// many more there are. 0: 200. Below 0: no limit.
 	MaxNodes int
 	NoLegend bool
-	Title    string // above the graph; none if empty
+	// Inline: an SVG of theme Auto comes without its style sheet, because the page around it has [Style].
+	Inline bool
+	Title  string // above the graph; none if empty
 	// NoBrowser: PNG never starts Chromium.
 	NoBrowser bool
 }

@@ -1,6 +1,9 @@
 package heatmap
 
-import "github.com/neuron2graph/neuron2graph/n2g"
+import (
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
+)
 
 // HeatMap is a prompt's tokens with values. The zero value of each option is the published figure's choice.
 type HeatMap struct {
@@ -141,7 +144,7 @@ func (h HeatMap) mark(i int) Mark {
 // negative tells whether a row holds a value that is drawn grey, so that the legend must show that side of the scale.
 func (h HeatMap) negative(r Row) bool {
 	for i := range h.Tokens {
-		if v, ok := r.value(i); ok && level(v, r.max()) < 0 {
+		if v, ok := r.value(i); ok && scene.Level(v, r.max()) < 0 {
 			return true
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"image/png"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/chromium"
 )
 
 //go:generate go test -run ^TestGolden -update
@@ -207,14 +207,13 @@ func TestPNG(t *testing.T) {
 
 // A browser draws the same picture at the same size, with the text that the built-in font lacks.
 func TestPNGBrowser(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("the text that the built-in font lacks is drawn by Chromium, which is not here (Debian: apt-get install chromium)")
+	if _, err := chromium.Find(); err != nil {
+		t.Skip(err)
 	}
 	h := heatmap.HeatMap{Tokens: []string{"שלום", " world"}, Rows: []heatmap.Row{{Values: []float64{1, 0}}}, Form: heatmap.Compact, Width: 200}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	data, err := h.PNG(ctx, heatmap.PNGOptions{Browser: browser})
+	data, err := h.PNG(ctx, heatmap.PNGOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

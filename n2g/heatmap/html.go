@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
 // HTML returns the map as a fragment with its own scoped style: what a notebook shows. It is well-formed XML, too.
@@ -37,7 +38,7 @@ func (h HeatMap) Page() string {
 <meta charset="utf-8"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"/>
-<title>` + html.EscapeString(label(title)) + `</title>
+<title>` + html.EscapeString(scene.Label(title)) + `</title>
 <style>` + style + pageStyle + `</style>
 </head>
 <body>
@@ -60,7 +61,7 @@ func (h HeatMap) html(style string) string {
 	w.WriteString(`">`)
 	w.WriteString(style)
 	if h.Title != "" {
-		w.WriteString(`<div class="h">` + html.EscapeString(label(h.Title)) + `</div>`)
+		w.WriteString(`<div class="h">` + html.EscapeString(scene.Label(h.Title)) + `</div>`)
 	}
 	switch {
 	case len(h.Tokens) == 0:
@@ -69,7 +70,7 @@ func (h HeatMap) html(style string) string {
 	case h.Form == Strips:
 		w.text("s", w.striped)
 	default:
-		w.WriteString(`<div class="m f"` + w.hues() + `>`)
+		w.WriteString(`<div class="m f` + w.hues() + `">`)
 		w.names()
 		w.WriteString(`<div>`)
 		for i := range h.Tokens {
@@ -93,7 +94,7 @@ type writer struct {
 // text writes running text, its far ends folded away.
 func (w *writer) text(class string, box func(int)) {
 	run := func(from, to int) {
-		w.WriteString(`<div class="m ` + class + `"` + w.hues() + `>`)
+		w.WriteString(`<div class="m ` + class + w.hues() + `">`)
 		for i := from; i < to; i++ {
 			box(i)
 			if breaksLine(w.h.Tokens[i]) && i+1 < to {
@@ -130,31 +131,27 @@ func (w *writer) highest(from, to int) string {
 	if math.IsInf(highest, -1) {
 		return ""
 	}
-	return ", " + html.EscapeString(label(w.h.Rows[0].Name)) + " up to " + w.h.Rows[0].precise(highest)
+	return ", " + html.EscapeString(scene.Label(w.h.Rows[0].Name)) + " up to " + w.h.Rows[0].precise(highest)
 }
 
 // names writes the column that names the rows of a figure.
 func (w *writer) names() {
 	w.WriteString(`<span class="k"><b>token</b>`)
 	for _, row := range w.h.Rows {
-		w.WriteString(`<i>` + html.EscapeString(label(row.Name)) + `</i>`)
+		w.WriteString(`<i>` + html.EscapeString(scene.Label(row.Name)) + `</i>`)
 	}
 	w.WriteString(`</span>`)
 }
 
-// hues declares the rows' colours once, where the cells find them by their place in the column.
+// hues declares the rows' colours once, by a class each, where the cells find them by their place in the column.
 func (w *writer) hues() string {
-	if len(w.h.Rows) == 0 {
-		return ""
-	}
 	var b strings.Builder
 	for k, row := range w.h.Rows {
-		if k > 0 {
-			b.WriteByte(';')
+		if k < placed {
+			fmt.Fprintf(&b, " h%d%s", k+1, hueClass(row.Color))
 		}
-		fmt.Fprintf(&b, "--h%d:var(--%s)", k+1, hueClass(row.Color))
 	}
-	return ` style="` + b.String() + `"`
+	return b.String()
 }
 
 // column writes a figure's token with a cell a row below it.
@@ -263,13 +260,13 @@ func (w *writer) legend() {
 		if k > 0 && w.h.Form == Compact {
 			break
 		}
-		w.WriteString(`<span class="` + hueClass(row.Color) + `">` + html.EscapeString(label(row.Name)) + ` `)
+		w.WriteString(`<span class="` + hueClass(row.Color) + `">` + html.EscapeString(scene.Label(row.Name)) + ` `)
 		if w.h.negative(row) {
 			w.WriteString(`−` + row.precise(row.max()) + ` <i class="d"></i> `)
 		}
 		w.WriteString(`0 <i class="e"></i> ` + row.precise(row.max()))
 		if row.Note != "" {
-			w.WriteString(` <small>` + html.EscapeString(label(row.Note)) + `</small>`)
+			w.WriteString(` <small>` + html.EscapeString(scene.Label(row.Note)) + `</small>`)
 		}
 		w.WriteString(`</span>`)
 	}
@@ -289,7 +286,7 @@ func shadeClass(v, limit float64) string {
 	if math.IsNaN(v) {
 		return "nan"
 	}
-	switch l := level(v, limit); {
+	switch l := scene.Level(v, limit); {
 	case l > 0:
 		return "p" + strconv.Itoa(l)
 	case l < 0:

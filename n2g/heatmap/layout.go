@@ -2,19 +2,15 @@ package heatmap
 
 import (
 	"math"
-	"strings"
-
-	"github.com/rivo/uniseg"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
-// Sizes in CSS pixels. A cell is the advance of a character in the common monospaced fonts, 0.6 of their size.
+// Sizes in CSS pixels.
 const (
-	tokenSize  = 13
-	cellWidth  = 0.6 * tokenSize
-	labelSize  = 11
-	valueWidth = 6.2 // of a digit at labelSize, at most
+	cellWidth  = scene.CellShare * scene.TokenSize
+	valueWidth = 6.2 // of a digit at scene.LabelSize, at most
 	margin     = 14
 	tokenRow   = 24
 	valueRow   = 19
@@ -22,40 +18,24 @@ const (
 	maxCells   = 40 // longer tokens are cut; their tooltip is not
 )
 
-// face is what the layout knows of the fonts that will draw it.
-type face interface {
-	// show returns what is drawn of a text whose characters are visible already.
-	show(text string) string
-	// width returns that of a label at labelSize.
-	width(text string) float64
-}
-
-// viewer stands for the fonts of whoever opens an SVG: it has all characters, and none is wider than in the widest
-// common sans-serif font.
-type viewer struct{}
-
-func (viewer) show(text string) string { return text }
-
-func (viewer) width(text string) float64 { return float64(uniseg.StringWidth(text)) * valueWidth }
-
 // layout places a map's parts, breaking lines at its width.
 type layout struct {
 	h     HeatMap
-	face  face
+	face  scene.Face
 	width float64
 	x, y  float64
 	left  float64 // where lines begin
-	scene scene
+	scene scene.Scene
 }
 
-func (h HeatMap) layout(f face) scene {
-	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin}
+func (h HeatMap) layout(f scene.Face) scene.Scene {
+	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin, scene: scene.Scene{Title: scene.Label(h.Title)}}
 	if !(l.width > 0) {
 		l.width = 900
 	}
 	l.width = max(l.width, 160)
 	if h.Title != "" {
-		l.add(shape{x: margin, y: l.y + 12, text: f.show(label(h.Title)), size: 14, bold: true, fill: paint{ink, 1}})
+		l.scene.Add(scene.Text{X: margin, Y: l.y + 12, Text: f.Show(scene.Label(h.Title)), Size: scene.TitleSize, Bold: true, Fill: scene.Solid(scene.Ink)})
 		l.y += 26
 	}
 	if len(h.Tokens) > 0 {
@@ -68,33 +48,26 @@ func (h HeatMap) layout(f face) scene {
 	if !h.NoLegend {
 		l.legend()
 	}
-	l.scene.width = l.width
-	l.scene.height = math.Ceil(l.y + margin)
+	l.scene.Width = l.width
+	l.scene.Height = math.Ceil(l.y + margin)
 	return l.scene
 }
 
-// add places shapes that are no token's.
-func (l *layout) add(shapes ...shape) {
-	l.scene.groups = append(l.scene.groups, group{shapes: shapes})
-}
-
 // addBox places the shapes of token i.
-func (l *layout) addBox(i int, shapes ...shape) {
-	l.scene.groups = append(l.scene.groups, group{box: true, tooltip: l.h.tooltip(i), shapes: shapes})
-}
+func (l *layout) addBox(i int, shapes ...scene.Shape) { l.scene.AddTitled(l.h.tooltip(i), shapes...) }
 
 // figure places the published form: boxed columns, the rows' names before each line of them.
 func (l *layout) figure() {
 	names := 0.0
 	for _, row := range l.h.Rows {
-		names = max(names, l.face.width(l.face.show(label(row.Name))))
+		names = max(names, l.face.Width(l.face.Show(scene.Label(row.Name)), scene.LabelSize))
 	}
 	l.left = margin + min(names+10, l.width/3)
 	height := tokenRow + float64(len(l.h.Rows))*valueRow
 	l.x = l.left
 	l.rowNames()
 	for i, token := range l.h.Tokens {
-		text, cells := fit(l.face.show(glyph.Visible(token)), l.room(12))
+		text, cells := scene.Fit(l.face.Show(glyph.Visible(token)), l.room(12))
 		w := max(40, float64(cells)*cellWidth+12)
 		for _, row := range l.h.Rows {
 			if v, ok := row.value(i); ok {
@@ -116,13 +89,13 @@ func (l *layout) figure() {
 func (l *layout) rowNames() {
 	for k, row := range l.h.Rows {
 		y := l.y + tokenRow + float64(k)*valueRow
-		l.add(shape{x: margin, y: y + 13, text: l.face.show(label(row.Name)), size: labelSize, fill: paint{muted, 1}})
+		l.scene.Add(scene.Text{X: margin, Y: y + 13, Text: l.face.Show(scene.Label(row.Name)), Size: scene.LabelSize, Fill: scene.Solid(scene.Muted)})
 	}
 }
 
 // box places a figure's column for token i.
 func (l *layout) box(i int, text string, cells int, w, height float64) {
-	shapes := []shape{{x: l.x + w/2, y: l.y + 16.5, w: float64(cells) * cellWidth, text: text, size: tokenSize, anchor: middle, mono: true, fill: paint{ink, 1}}}
+	shapes := []scene.Shape{l.token(text, cells, l.x+w/2, l.y+16.5, scene.Solid(scene.Ink))}
 	for k, row := range l.h.Rows {
 		y := l.y + tokenRow + float64(k)*valueRow
 		v, ok := row.value(i)
@@ -131,10 +104,10 @@ func (l *layout) box(i int, text string, cells int, w, height float64) {
 		}
 		fill, text := shade(row, v)
 		shapes = append(shapes,
-			shape{x: l.x + 0.5, y: y, w: w - 1, h: valueRow - 1, fill: fill},
-			shape{x: l.x + w/2, y: y + 13, text: row.number(v), size: labelSize, anchor: middle, fill: text})
+			scene.Rect{X: l.x + 0.5, Y: y, W: w - 1, H: valueRow - 1, Fill: fill},
+			scene.Text{X: l.x + w/2, Y: y + 13, Text: row.number(v), Size: scene.LabelSize, Middle: true, Fill: text})
 	}
-	border := shape{x: l.x, y: l.y, w: w, h: height, radius: 4, stroke: paint{line, 1}}
+	border := scene.Rect{X: l.x, Y: l.y, W: w, H: height, Radius: 4, Stroke: scene.Solid(scene.Line)}
 	l.addBox(i, append(shapes, outlined(border, l.h.mark(i)))...)
 }
 
@@ -146,7 +119,7 @@ func (l *layout) running() {
 		gap = 2
 	}
 	for i, token := range l.h.Tokens {
-		text, cells := fit(l.face.show(glyph.Visible(token)), l.room(4))
+		text, cells := scene.Fit(l.face.Show(glyph.Visible(token)), l.room(4))
 		w := max(8, float64(cells)*cellWidth+4)
 		if l.x > l.left && l.x+w > l.width-margin {
 			l.newline(height)
@@ -168,20 +141,20 @@ func (l *layout) newline(height float64) {
 
 // word places a token of running text.
 func (l *layout) word(i int, text string, cells int, w float64) {
-	back := shape{x: l.x, y: l.y, w: w, h: 19, radius: 3}
-	textPaint := paint{ink, 1}
+	back := scene.Rect{X: l.x, Y: l.y, W: w, H: 19, Radius: 3}
+	ink := scene.Solid(scene.Ink)
 	if l.h.Form == Compact && len(l.h.Rows) > 0 {
 		if v, ok := l.h.Rows[0].value(i); ok {
-			back.fill, textPaint = shade(l.h.Rows[0], v)
+			back.Fill, ink = shade(l.h.Rows[0], v)
 		}
 	}
 	back = outlined(back, l.h.mark(i))
-	shapes := []shape{back, {x: l.x + w/2, y: l.y + 14, w: float64(cells) * cellWidth, text: text, size: tokenSize, anchor: middle, mono: true, fill: textPaint}}
+	shapes := []scene.Shape{back, l.token(text, cells, l.x+w/2, l.y+14, ink)}
 	if l.h.Form == Strips {
 		for k, row := range l.h.Rows {
 			if v, ok := row.value(i); ok {
 				fill, _ := shade(row, v)
-				shapes = append(shapes, shape{x: l.x, y: l.y + 20 + float64(k)*stripRow, w: w, h: stripRow - 1, radius: 1, fill: fill})
+				shapes = append(shapes, scene.Rect{X: l.x, Y: l.y + 20 + float64(k)*stripRow, W: w, H: stripRow - 1, Radius: 1, Fill: fill})
 			}
 		}
 	}
@@ -193,20 +166,55 @@ func (l *layout) room(padding float64) int {
 	return int(max(4, min(maxCells, (l.width-margin-l.left-padding)/cellWidth)))
 }
 
-// fit cuts a text to room cells, and returns the cells it takes.
-func fit(text string, room int) (string, int) {
-	cells := uniseg.StringWidth(text)
-	if cells <= room {
-		return text, cells
+// token is a token's text about x, at the width of its cells.
+func (l *layout) token(text string, cells int, x, y float64, ink scene.Paint) scene.Text {
+	return scene.Text{X: x, Y: y, W: float64(cells) * cellWidth, Text: text, Size: scene.TokenSize, Middle: true, Mono: true, Fill: ink}
+}
+
+// legend places each row's scale and what the outlines mean.
+func (l *layout) legend() {
+	key := scene.NewKey(l.face, margin, l.width-2*margin, l.y+22)
+	rows := l.h.Rows
+	if l.h.Form == Compact {
+		rows = rows[:min(1, len(rows))]
 	}
-	var b strings.Builder
-	cells = 0
-	for clusters := uniseg.NewGraphemes(text); clusters.Next(); {
-		if cells+clusters.Width() > room-1 {
-			break
+	for _, row := range rows {
+		low, high := "0", row.precise(row.max())
+		negative := l.h.negative(row)
+		if negative {
+			low = "−" + high
 		}
-		b.WriteString(clusters.Str())
-		cells += clusters.Width()
+		if row.Note != "" {
+			high += " " + l.face.Show(scene.Label(row.Note))
+		}
+		key.Scale(l.face.Show(scene.Label(row.Name)), low, high, row.hue(), negative)
 	}
-	return b.String() + "…", cells + 1
+	for _, m := range []Mark{Peak, Missed, FalseAlarm} {
+		if n := l.h.count(m); n > 0 {
+			key.Swatch(outlined(scene.Rect{}, m), m.describe(n))
+		}
+	}
+	l.scene.Add(key.Shapes...)
+	l.y = key.Y
+}
+
+// hue is the colour of the row's positive values.
+func (r Row) hue() scene.Role { return scene.Red + scene.Role(min(r.Color, Violet)) }
+
+// shade returns a value's background and the colour of text on it.
+func shade(row Row, v float64) (background, text scene.Paint) {
+	return scene.Shade(row.hue(), v, row.max())
+}
+
+// outlined gives a box the outline of a mark; those of a wrong prediction are bolder.
+func outlined(box scene.Rect, m Mark) scene.Rect {
+	switch m {
+	case Peak:
+		box.Stroke = scene.Solid(scene.Ink)
+	case Missed:
+		box.Stroke, box.Pen = scene.Solid(scene.Mark), 2
+	case FalseAlarm:
+		box.Stroke, box.Pen, box.Dashed = scene.Solid(scene.Mark), 2, true
+	}
+	return box
 }

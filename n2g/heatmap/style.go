@@ -3,6 +3,8 @@ package heatmap
 import (
 	"fmt"
 	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
 // Style returns the style sheet of every heat map, for a page of many: a <style> element's content. All of its rules
@@ -14,35 +16,26 @@ var style = sheet()
 // sheet writes the style sheet. A shade is the opacity --a of the hue --h, so that a token needs no style of its own.
 func sheet() string {
 	var b strings.Builder
-	lightVars, darkVars := variables(light), variables(dark)
-	fmt.Fprintf(&b, ".n2g-hm{%s}", lightVars)
-	fmt.Fprintf(&b, "@media screen and (prefers-color-scheme:dark){.n2g-hm{%s}}", darkVars)
-	fmt.Fprintf(&b, ".n2g-hm.n2g-light,.n2g-light .n2g-hm,[data-jp-theme-light=true] .n2g-hm,.vscode-light .n2g-hm{%s}", lightVars)
-	fmt.Fprintf(&b, ".n2g-hm.n2g-dark,.n2g-dark .n2g-hm,[data-jp-theme-light=false] .n2g-hm:not(.n2g-light),.vscode-dark .n2g-hm:not(.n2g-light){%s}", darkVars)
+	b.WriteString(scene.Themed("n2g-hm"))
 	b.WriteString(rules)
 	for k := 1; k <= placed; k++ {
 		fmt.Fprintf(&b, ".n2g-hm .m i:nth-of-type(%d){--h:var(--h%[1]d)}", k)
+		for _, hue := range "rbv" {
+			fmt.Fprintf(&b, ".n2g-hm .h%d%c{--h%[1]d:var(--%[2]c)}", k, hue)
+		}
 	}
 	b.WriteString(".n2g-hm .c span{--h:var(--h1)}.n2g-hm .m i.n,.n2g-hm .c span.n{--h:var(--n)}")
-	for l := 1; l <= levels; l++ {
-		fmt.Fprintf(&b, ".n2g-hm .p%d{--a:%s}", l, precise(float64(l)/levels))
+	for l := 1; l <= scene.Levels; l++ {
+		fmt.Fprintf(&b, ".n2g-hm .p%d{--a:%s}", l, precise(float64(l)/scene.Levels))
 	}
-	for l := lastInk + 1; l <= levels; l++ {
+	for l := scene.LastInk + 1; l <= scene.Levels; l++ {
 		fmt.Fprintf(&b, ".n2g-hm .p%d", l)
-		if l < levels {
+		if l < scene.Levels {
 			b.WriteByte(',')
 		}
 	}
 	b.WriteString("{color:rgb(var(--on))}")
 	return b.String()
-}
-
-// variables declares a theme's colours as triples, to which a rule adds its opacity.
-func variables(p palette) string {
-	triple := func(c rgb) string { return fmt.Sprintf("%d,%d,%d", c[0], c[1], c[2]) }
-	return "--bg:" + triple(p.surface) + ";--ink:" + triple(p.ink) + ";--mute:" + triple(p.muted) + ";--line:" + triple(p.line) +
-		";--mark:" + triple(p.mark) + ";--on:" + triple(p.on) +
-		";--r:" + triple(p.hues[Red]) + ";--b:" + triple(p.hues[Blue]) + ";--v:" + triple(p.hues[Violet]) + ";--n:" + triple(p.hues[grey])
 }
 
 // placed is the number of rows whose colour a cell takes from its place in the column.

@@ -6,18 +6,8 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
-
-// levels is the number of shades of a colour: fine enough to read as continuous, few enough for a class each.
-const levels = 20
-
-// level returns the shade of a value, -levels … levels; 0 is no colour. Not-a-number has none.
-func level(v, limit float64) int {
-	if math.IsNaN(v) {
-		return 0
-	}
-	return int(math.Round(max(-1, min(1, v/limit)) * levels))
-}
 
 // smallScale is the maximum of a row below which decimals tell too little of its values.
 const smallScale = 0.1
@@ -91,21 +81,12 @@ func (h HeatMap) tooltip(i int) string {
 		}
 		b.WriteByte(' ')
 		if len(h.Rows) > 1 {
-			b.WriteString(label(row.Name))
+			b.WriteString(scene.Label(row.Name))
 			b.WriteByte(' ')
 		}
 		b.WriteString(row.precise(v))
 	}
 	return b.String()
-}
-
-// label makes a caller's own text (a title, the name of a row) safe to draw: its blanks stay blanks.
-func label(s string) string {
-	words := strings.Split(s, " ")
-	for i, word := range words {
-		words[i] = glyph.Visible(word)
-	}
-	return strings.Join(words, " ")
 }
 
 // breaksLine tells whether running text goes on in a new line after the token.

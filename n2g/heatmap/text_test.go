@@ -62,18 +62,3 @@ func TestSmallNumbers(t *testing.T) {
 		}
 	}
 }
-
-// The scale is the row's maximum, whatever the values are.
-func TestLevel(t *testing.T) {
-	for _, test := range []struct {
-		value, limit float64
-		want         int
-	}{
-		{0, 1, 0}, {1, 1, levels}, {2, 1, levels}, {0.5, 1, levels / 2}, {1, 4, levels / 4}, {-0.5, 1, -levels / 2}, {-9, 1, -levels},
-		{math.NaN(), 1, 0}, {math.Inf(1), 1, levels}, {math.Inf(-1), 1, -levels}, {0.01, 1, 0},
-	} {
-		if got := level(test.value, test.limit); got != test.want {
-			t.Errorf("level(%v, %v) = %d, want %d", test.value, test.limit, got, test.want)
-		}
-	}
-}

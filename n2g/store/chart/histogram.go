@@ -3,21 +3,18 @@ package chart
 import (
 	"errors"
 	"fmt"
-	"image/color"
 	"math"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
 // binsABar is how many bins of a histogram make a bar: a quarter of a doubling.
 const binsABar = 4
 
-// Histogram draws how a neuron's activations are distributed, both axes logarithmic. What reaches firing, half of its highest as
-// the method has it, is in colour. Bars are a quarter of a doubling wide; the one in which firing lies counts as below.
+// Histogram draws how a neuron's activations are distributed, both axes logarithmic. What reaches firing, half of its
+// highest as the method has it, is in colour. Bars are a quarter of a doubling wide; the one in which firing lies counts
+// as below.
 func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error) {
 	if h == nil || len(h.Counts) == 0 {
 		return nil, errors.New("there are no activations above 0 to draw")
@@ -27,58 +24,63 @@ func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error
 		bars[(h.First+i)/binsABar] += float64(n)
 	}
 	first, last := h.First/binsABar, (h.First+len(h.Counts)-1)/binsABar
-	below, above := plotter.Histogram{}, plotter.Histogram{}
-	highest := 0.0
-	for b := first; b <= last; b++ {
-		low, high := corpus.HistogramEdge(b*binsABar), corpus.HistogramEdge((b+1)*binsABar)
-		highest = max(highest, bars[b])
-		into := &below
-		if low >= firing {
-			into = &above
-		}
-		into.Bins = append(into.Bins, plotter.HistogramBin{Min: math.Log2(low), Max: math.Log2(high), Weight: bars[b]})
+	highest := 1.0
+	for _, n := range bars {
+		highest = max(highest, n)
 	}
-	p := newPlot(title, "activation", "tokens")
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades(highest)
-	p.Legend.Top, p.Legend.Padding = true, vg.Points(2)
-	for _, part := range []struct {
-		name string
-		bars *plotter.Histogram
-		fill color.Color
-	}{{"below", &below, color.Gray{Y: 0xb0}}, {"fires", &above, color.RGBA{R: 0xd5, G: 0x5e, A: 0xff}}} {
-		if len(part.bars.Bins) == 0 {
-			continue
-		}
-		part.bars.FillColor, part.bars.LogY = part.fill, true
-		part.bars.LineStyle = plotter.DefaultLineStyle
-		part.bars.LineStyle.Width, part.bars.LineStyle.Color = vg.Points(0.5), color.White
-		p.Add(part.bars)
-		p.Legend.Add(part.name, part.bars)
+	low, high := math.Log2(corpus.HistogramEdge(first*binsABar)), math.Log2(corpus.HistogramEdge((last+1)*binsABar))
+	below := scene.Paint{Role: scene.Grey, Opacity: 0.45}
+	c := &Chart{
+		title: title,
+		x:     axis{name: "activation", low: low, high: high, ticks: doublings(low, high)},
+		y:     axis{name: "tokens", low: 0.5, high: 2 * highest, log: true, ticks: decades(highest)},
+		width: 520, height: 200,
 	}
-	p.X.Tick.Marker = doublings(math.Log2(corpus.HistogramEdge(first*binsABar)), math.Log2(corpus.HistogramEdge((last+1)*binsABar)))
-	p.Y.Min, p.Y.Max = 0.5, 2*highest
-	return &Chart{p, 6 * vg.Inch, 3 * vg.Inch}, nil
+	fires := false
+	c.marks = append(c.marks, func(a *area) {
+		for b := first; b <= last; b++ {
+			if bars[b] == 0 {
+				continue
+			}
+			from, to := corpus.HistogramEdge(b*binsABar), corpus.HistogramEdge((b+1)*binsABar)
+			fill := below
+			if from >= firing {
+				fill = vermilion
+			}
+			x0, x1 := math.Log2(from), math.Log2(to)
+			gap := (x1 - x0) * 0.06
+			a.bar(x0+gap, x1-gap, 0.5, bars[b], fill)
+		}
+	})
+	for b, n := range bars {
+		fires = fires || n > 0 && corpus.HistogramEdge(b*binsABar) >= firing
+	}
+	c.keys = []key{{"below", below}}
+	if fires {
+		c.keys = append(c.keys, key{"fires", vermilion})
+	}
+	return c, nil
 }
 
 // doublings are ticks at powers of two on an axis of base-2 logarithms, no more than about ten.
-func doublings(low, high float64) plot.ConstantTicks {
+func doublings(low, high float64) []tick {
 	step := max(1, math.Ceil((high-low)/10))
-	var ticks plot.ConstantTicks
+	var ticks []tick
 	for at := math.Ceil(low); at <= high; at++ {
-		tick := plot.Tick{Value: at}
+		t := tick{at: at}
 		if math.Mod(at, step) == 0 {
-			tick.Label = fmt.Sprintf("%.3g", math.Exp2(at))
+			t.label = fmt.Sprintf("%.3g", math.Exp2(at))
 		}
-		ticks = append(ticks, tick)
+		ticks = append(ticks, t)
 	}
 	return ticks
 }
 
 // decades are ticks at powers of ten.
-func decades(high float64) plot.ConstantTicks {
-	var ticks plot.ConstantTicks
+func decades(high float64) []tick {
+	var ticks []tick
 	for at := 1.0; at <= 2*high; at *= 10 {
-		ticks = append(ticks, plot.Tick{Value: at, Label: fmt.Sprintf("%.0f", at)})
+		ticks = append(ticks, tick{at, fmt.Sprintf("%.0f", at)})
 	}
 	return ticks
 }

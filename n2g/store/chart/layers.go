@@ -2,19 +2,18 @@ package chart
 
 import (
 	"errors"
-	"fmt"
+	"slices"
 	"strconv"
 
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
-// Layers draws how a value of neurons is distributed in each layer, as box plots: the middle half in the box, the median in it.
-// value tells the value of a neuron, or false for one that has none. name is what the value is called.
+// Layers draws how a value of neurons is distributed in each layer, as box plots after Tukey: the middle half in the box,
+// the median in it, whiskers to the furthest value within one and a half boxes, dots beyond. value tells the value of a
+// neuron, or false for one that has none. name is what the value is called.
 func Layers(rows []store.Row, name string, value func(store.Row) (float64, bool)) (*Chart, error) {
-	values := map[int]plotter.Values{}
+	values := map[int][]float64{}
 	for _, r := range rows {
 		if v, ok := value(r); ok {
 			values[r.Layer] = append(values[r.Layer], v)
@@ -23,24 +22,49 @@ func Layers(rows []store.Row, name string, value func(store.Row) (float64, bool)
 	if len(values) == 0 {
 		return nil, errors.New("there is nothing to draw")
 	}
-	p := newPlot(name+" by layer", "layer", name)
-	p.Add(plotter.NewGrid())
 	layers := layersOf(values)
-	names := make([]string, len(layers))
+	labels := make([]string, len(layers))
+	low, high := values[layers[0]][0], values[layers[0]][0]
 	for i, layer := range layers {
-		box, err := plotter.NewBoxPlot(vg.Points(36), float64(i), values[layer])
-		if err != nil {
-			return nil, fmt.Errorf("drawing layers: %w", err)
-		}
-		shade := layerColor(i)
-		shade.A = 0x90
-		box.FillColor = shade
-		box.MedianStyle.Width = vg.Points(2)
-		box.GlyphStyle.Radius = vg.Points(1.5)
-		p.Add(box)
-		names[i] = strconv.Itoa(layer)
+		slices.Sort(values[layer])
+		labels[i] = strconv.Itoa(layer)
+		low, high = min(low, values[layer][0]), max(high, values[layer][len(values[layer])-1])
 	}
-	p.NominalX(names...)
-	p.X.Min, p.X.Max = -0.5, float64(len(layers))-0.5
-	return &Chart{p, max(4*vg.Inch, vg.Length(len(layers))*vg.Inch+vg.Inch), 3.5 * vg.Inch}, nil
+	room := (high - low) / 25
+	if room == 0 {
+		room = 1
+	}
+	c := &Chart{
+		title: name + " by layer",
+		x:     axis{name: "layer", low: -0.5, high: float64(len(layers)) - 0.5, ticks: names(labels)},
+		y:     axis{name: name, low: low - room, high: high + room, ticks: rounds(low, high)},
+		width: max(320, float64(len(layers))*72), height: 260,
+	}
+	for i, layer := range layers {
+		c.marks = append(c.marks, func(a *area) { a.boxPlot(float64(i), values[layer], layerColor(i, 0.55)) })
+	}
+	return c, nil
+}
+
+// boxPlot draws ascending values over a place of the axis of things.
+func (a *area) boxPlot(x float64, sorted []float64, fill scene.Paint) {
+	const half = 0.22
+	ink := scene.Solid(scene.Ink)
+	q1, median, q3 := quantile(sorted, 0.25), quantile(sorted, 0.5), quantile(sorted, 0.75)
+	reach := 1.5 * (q3 - q1)
+	low, high := q1, q3
+	for _, v := range sorted {
+		switch {
+		case v < q1-reach || v > q3+reach:
+			a.dot(x, v, 1.5, scene.Solid(scene.Muted))
+		default:
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	a.line(x, low, x, q1, ink, 1)
+	a.line(x, q3, x, high, ink, 1)
+	a.line(x-half/2, low, x+half/2, low, ink, 1)
+	a.line(x-half/2, high, x+half/2, high, ink, 1)
+	a.bar(x-half, x+half, q1, q3, fill)
+	a.line(x-half, median, x+half, median, ink, 2)
 }

@@ -1,0 +1,239 @@
+package scene
+
+import (
+	"fmt"
+	"html"
+	"strconv"
+	"strings"
+)
+
+// SVG returns the scene as a picture that scales, with its groups' tooltips. It holds no script, link or id.
+//
+// A fixed theme is written as attributes alone. For Auto the light theme is, and classes follow the reader's theme by
+// [Style], which the SVG carries unless inline says that the page around it does.
+func (s Scene) SVG(theme Theme, inline bool) string {
+	w := &svgWriter{palette: theme.Palette(), classes: theme == Auto}
+	w.Grow(1024 + len(s.Groups)*300)
+	width, height := pixels(s.Width), pixels(s.Height)
+	w.put(`<svg xmlns="http://www.w3.org/2000/svg"`)
+	if w.classes {
+		w.put(` class="n2g-scene"`)
+	}
+	w.put(` width="` + width + `" height="` + height + `" viewBox="0 0 ` + width + ` ` + height + `" role="img"`)
+	if s.Title != "" {
+		w.put(` aria-label="` + html.EscapeString(s.Title) + `"`)
+	}
+	w.put(` font-family="` + sansFamily + `" font-size="` + strconv.Itoa(LabelSize) + `">`)
+	if w.classes && !inline {
+		w.put("<style>" + Style() + "</style>")
+	}
+	Rect{W: s.Width, H: s.Height, Radius: 6, Fill: Solid(Surface)}.svg(w)
+	for _, g := range s.Groups {
+		if g.Titled {
+			w.put("<g><title>" + html.EscapeString(g.Title) + "</title>")
+		}
+		for _, shape := range g.Shapes {
+			shape.svg(w)
+		}
+		if g.Titled {
+			w.put("</g>")
+		}
+	}
+	w.put("</svg>\n")
+	return w.String()
+}
+
+const (
+	sansFamily = "system-ui,-apple-system,Segoe UI,Roboto,Arial,DejaVu Sans,sans-serif"
+	monoFamily = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,Liberation Mono,monospace"
+)
+
+// roleClass names the roles inside the class n2g-scene.
+var roleClass = [...]string{
+	Surface: "bg", Ink: "ink", Muted: "mute", Line: "line", Mark: "mark", On: "on", Red: "r", Blue: "b", Violet: "v", Grey: "n",
+}
+
+// Variables declares a theme's colours as CSS triples, to which a rule adds its opacity.
+func Variables(theme Theme) string {
+	p := theme.Palette()
+	var b strings.Builder
+	for role := Surface; role <= Grey; role++ {
+		fmt.Fprintf(&b, "--%s:%d,%d,%d;", roleClass[role], p[role][0], p[role][1], p[role][2])
+	}
+	return strings.TrimSuffix(b.String(), ";")
+}
+
+// Themed returns the rules that give elements of a class the colours of the theme that is on: the reader's system's,
+// Jupyter's and VS Code's, or what classes n2g-light and n2g-dark on it or on any element around it fix.
+func Themed(class string) string {
+	light, dark := Variables(Light), Variables(Dark)
+	return strings.NewReplacer("C", class, "L", light, "D", dark).Replace(
+		".C{L}@media screen and (prefers-color-scheme:dark){.C{D}}" +
+			".C.n2g-light,.n2g-light .C,[data-jp-theme-light=true] .C,.vscode-light .C{L}" +
+			".C.n2g-dark,.n2g-dark .C,[data-jp-theme-light=false] .C:not(.n2g-light),.vscode-dark .C:not(.n2g-light){D}")
+}
+
+// Style returns the rules of SVGs that follow the reader's theme, all of them within the class n2g-scene.
+func Style() string { return style }
+
+var style = func() string {
+	var b strings.Builder
+	b.WriteString(Themed("n2g-scene"))
+	for role := Surface; role <= Grey; role++ {
+		fmt.Fprintf(&b, ".n2g-scene .%[1]s{fill:rgb(var(--%[1]s))}.n2g-scene .%[1]s-s{stroke:rgb(var(--%[1]s))}", roleClass[role])
+	}
+	return b.String()
+}()
+
+type svgWriter struct {
+	strings.Builder
+	palette Palette
+	classes bool
+}
+
+func (w *svgWriter) put(s string) { w.WriteString(s) }
+
+func (w *svgWriter) number(name string, v float64) { w.put(` ` + name + `="` + pixels(v) + `"`) }
+
+// paints writes the attributes of a shape's colours.
+func (w *svgWriter) paints(fill, stroke Paint) {
+	var classes []string
+	one := func(name string, p Paint, suffix string) {
+		if !p.visible() {
+			if name == "fill" {
+				w.put(` fill="none"`)
+			}
+			return
+		}
+		c := w.palette.color(p)
+		fmt.Fprintf(w, ` %s="#%02x%02x%02x"`, name, c[0], c[1], c[2])
+		if p.Opacity < 1 {
+			w.number(name+"-opacity", p.Opacity)
+		}
+		if w.classes && p.Role != Fixed {
+			classes = append(classes, roleClass[p.Role]+suffix)
+		}
+	}
+	one("fill", fill, "")
+	one("stroke", stroke, "-s")
+	if len(classes) > 0 {
+		w.put(` class="` + strings.Join(classes, " ") + `"`)
+	}
+}
+
+func (w *svgWriter) pen(stroke Paint, width float64, dashed bool) {
+	if !stroke.visible() {
+		return
+	}
+	if width != 1 {
+		w.number("stroke-width", width)
+	}
+	if dashed {
+		w.put(` stroke-dasharray="3 2"`)
+	}
+}
+
+func (r Rect) svg(w *svgWriter) {
+	stroke := r.Stroke.visible()
+	if !stroke && !r.Fill.visible() {
+		return
+	}
+	if stroke {
+		inset := pen(r.Pen) / 2
+		r.X, r.Y, r.W, r.H = r.X+inset, r.Y+inset, max(0, r.W-2*inset), max(0, r.H-2*inset)
+	}
+	w.put("<rect")
+	w.number("x", r.X)
+	w.number("y", r.Y)
+	w.number("width", r.W)
+	w.number("height", r.H)
+	if r.Radius > 0 {
+		w.number("rx", r.Radius)
+	}
+	w.paints(r.Fill, r.Stroke)
+	w.pen(r.Stroke, pen(r.Pen), r.Dashed)
+	w.put("/>")
+}
+
+func (t Text) svg(w *svgWriter) {
+	w.put("<text")
+	w.number("x", t.X)
+	w.number("y", t.Y)
+	if t.Size != LabelSize {
+		w.number("font-size", t.Size)
+	}
+	if t.Mono {
+		w.put(` font-family="` + monoFamily + `"`)
+	}
+	if t.Bold {
+		w.put(` font-weight="600"`)
+	}
+	switch {
+	case t.Middle:
+		w.put(` text-anchor="middle"`)
+	case t.End:
+		w.put(` text-anchor="end"`)
+	}
+	if t.W > 0 && !ascii(t.Text) {
+		// Other scripts come from other fonts, whose advances are not whole cells.
+		w.number("textLength", t.W)
+		w.put(` lengthAdjust="spacingAndGlyphs"`)
+	}
+	w.paints(t.Fill, Paint{})
+	w.put(">")
+	for _, run := range t.runs() {
+		if run.pale {
+			w.put(`<tspan fill-opacity=".45">` + html.EscapeString(run.text) + `</tspan>`)
+		} else {
+			w.put(html.EscapeString(run.text))
+		}
+	}
+	w.put("</text>")
+}
+
+func (p Path) svg(w *svgWriter) {
+	if len(p.Points) < 2 {
+		return
+	}
+	w.put(`<path d="`)
+	for i, q := range p.Points {
+		switch {
+		case i == 0:
+			w.put("M")
+		case !p.Curved:
+			w.put("L")
+		case i%3 == 1:
+			w.put("C")
+		default:
+			w.put(" ")
+		}
+		w.put(pixels(q.X) + " " + pixels(q.Y))
+	}
+	if p.Closed {
+		w.put("Z")
+	}
+	w.put(`"`)
+	w.paints(p.Fill, p.Stroke)
+	w.pen(p.Stroke, pen(p.Pen), p.Dashed)
+	w.put("/>")
+}
+
+// ascii tells text that the monospaced fonts draw in whole cells; the glyph of a blank is among it.
+func ascii(s string) bool {
+	for _, r := range s {
+		if r >= 0x7f && r != '·' {
+			return false
+		}
+	}
+	return true
+}
+
+// pixels formats a coordinate.
+func pixels(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 2, 64)
+	s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}
