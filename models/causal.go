@@ -125,6 +125,17 @@ func (m *Causal) Tokenize(text string) ([]int, error) {
 	return m.tokenizer.Encode(text).IDs, nil
 }
 
+// TokenizeOffsets is [Causal.Tokenize] with, for each token, its bytes [start, end) of the text; a token that is part of a
+// character has the whole character's.
+func (m *Causal) TokenizeOffsets(text string) (ids []int, offsets [][2]int, err error) {
+	if m.tokenizer == nil {
+		_, err := m.Tokenize(text) // says what is missing
+		return nil, nil, err
+	}
+	encoding := m.tokenizer.Encode(text)
+	return encoding.IDs, encoding.Offsets, nil
+}
+
 // TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD. Without a tokenizer it
 // is the number.
 func (m *Causal) TokenString(id int) string {

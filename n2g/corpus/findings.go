@@ -61,7 +61,7 @@ func (f *findings) rank(p *pass, batch []Window, maxima [][][]float32, positions
 
 // span is the window as an Index names it, with its text.
 func (w Window) span() *Span {
-	if w.Start < 0 || w.Packed {
+	if w.Packed {
 		return &Span{Document: w.Document, Start: -1, End: -1, Text: w.Text}
 	}
 	return &Span{Document: w.Document, Start: w.Start, End: w.Start + len(w.Text), Text: w.Text}
