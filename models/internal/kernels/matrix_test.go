@@ -87,14 +87,103 @@ func TestMul(t *testing.T) {
 	}
 }
 
+// Products of parts of matrices, of their transposes, and added to what is there equal plain loops in float64.
+func TestProduct(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 80 {
+		in, out, rows := 1+rng.IntN(90), 1+rng.IntN(150), 1+rng.IntN(30)
+		gap := rng.IntN(5)
+		weight, x, before := randoms(rng, in*(out+gap)), randoms(rng, rows*in), randoms(rng, rows*(out+gap))
+		m := NewMatrix(in, out)
+		w := func(k, c int) float64 { return float64(weight[k*(out+gap)+c]) }
+		if rng.IntN(2) == 0 {
+			m.Pack(weight, out+gap)
+		} else {
+			turned := make([]float32, out*(in+gap))
+			for c := range out {
+				for k := range in {
+					turned[c*(in+gap)+k] = weight[k*(out+gap)+c]
+				}
+			}
+			m.PackTransposed(turned, in+gap)
+		}
+		view := Rows{x, in, 1}
+		if rng.IntN(2) == 0 {
+			turned := make([]float32, len(x))
+			for r := range rows {
+				for k := range in {
+					turned[k*rows+r] = x[r*in+k]
+				}
+			}
+			view = Rows{turned, 1, rows}
+		}
+		from := rng.IntN(in)
+		to, columns, add := from+1+rng.IntN(in-from), 1+rng.IntN(out), rng.IntN(2) == 0
+		got := slices.Clone(before)
+		m.Product(got, out+gap, view, rows, from, to, columns, add)
+		for r := range rows {
+			for c := range columns {
+				want := 0.0
+				if add {
+					want = float64(before[r*(out+gap)+c])
+				}
+				for k := from; k < to; k++ {
+					want += float64(x[r*in+k]) * w(k, c)
+				}
+				if diff := math.Abs(float64(got[r*(out+gap)+c]) - want); diff > 1e-4 {
+					t.Fatalf("[%d, %d]·[%d, %d] of terms %d to %d, added %v: element %d, %d is %g away", rows, in, in, out, from, to, add, r, c, diff)
+				}
+			}
+			for c := out; c < out+gap; c++ {
+				if got[r*(out+gap)+c] != before[r*(out+gap)+c] {
+					t.Fatalf("what lies behind row %d was written to", r)
+				}
+			}
+		}
+		inputs, width := randoms(rng, in*(rows+gap)), rows
+		got = randoms(rng, width*out)
+		want := slices.Clone(got)
+		m.AddTransposed(got, inputs, width+gap, width, nil)
+		for i := range width {
+			for c := range out {
+				sum := float64(want[i*out+c])
+				for k := range in {
+					sum += float64(inputs[k*(width+gap)+i]) * w(k, c)
+				}
+				if diff := math.Abs(float64(got[i*out+c]) - sum); diff > 1e-4 {
+					t.Fatalf("[%d, %d]ᵀ·[%d, %d]: element %d, %d is %g away", in, width, in, out, i, c, diff)
+				}
+			}
+		}
+	}
+}
+
+// The wide tile computes the bits of the narrow one, so that results do not depend on the width of a processor's registers.
+func TestWideTiles(t *testing.T) {
+	if !wideVectors {
+		t.Skip("the processor has no AVX-512, or N2G_INSTRUCTIONS forbids it")
+	}
+	rng := rand.New(rand.NewPCG(9, 10))
+	const terms, columns = 61, wideTiles * tileColumns
+	x, panels, start := randoms(rng, tileRows*terms), randoms(rng, wideTiles*terms*tileColumns), randoms(rng, columns)
+	wide, narrow := make([]float32, tileRows*columns), make([]float32, tileRows*columns)
+	tiles(wide, columns, start, 0, x, terms, 1, terms, panels, terms*tileColumns)
+	for i := range wideTiles {
+		tile(narrow[i*tileColumns:], columns, start[i*tileColumns:], 0, x, terms, 1, terms, panels[i*terms*tileColumns:])
+	}
+	if !slices.Equal(wide, narrow) {
+		t.Error("the wide tile differs from narrow ones")
+	}
+}
+
 // The plain tile serves where the processor lacks the vector instructions: it computes the same but for rounding.
 func TestTileGeneric(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	const terms, stride = 77, 20
 	x, panel, bias := randoms(rng, tileRows*terms), randoms(rng, terms*tileColumns), randoms(rng, tileColumns)
 	plain, fast := make([]float32, tileRows*stride), make([]float32, tileRows*stride)
-	tileGeneric(plain, stride, x, terms, panel, bias)
-	tile(fast, stride, x, terms, panel, bias)
+	tileGeneric(plain, stride, bias, 0, x, terms, 1, terms, panel)
+	tile(fast, stride, bias, 0, x, terms, 1, terms, panel)
 	for i := range plain {
 		if math.Abs(float64(plain[i]-fast[i])) > 1e-4 {
 			t.Fatalf("element %d: %g plain, %g with vectors", i, plain[i], fast[i])
