@@ -142,7 +142,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"another width", "gptneo", replaced(t, "gptneo", "config.json", `"hidden_size": 64`, `"hidden_size": 32`), []string{"[4096 64]", "[4096 32]"}},
 		{"attention-only", "solu", replaced(t, "solu", "config.json", `"eps"`, `"attn_only": true, "eps"`), []string{"attention-only"}},
 		{"unknown activation", "pythia", replaced(t, "pythia", "config.json", `"hidden_act": "gelu"`, `"hidden_act": "sine"`), []string{"sine", "relu"}},
-		{"stretched rotary positions", "pythia", replaced(t, "pythia", "config.json", `"rope_type": "default"`, `"rope_type": "yarn"`), []string{"yarn"}},
+		{"stretched rotary positions", "pythia", replaced(t, "pythia", "config.json", `"rope_type": "default"`, `"rope_type": "longrope"`), []string{"longrope"}},
 		{"uneven heads", "gpt2", replaced(t, "gpt2", "config.json", `"n_head": 4`, `"n_head": 5`), []string{"d_head"}},
 		{"absurd size", "gpt2", replaced(t, "gpt2", "config.json", `"n_layer": 2`, `"n_layer": 2000000000`), []string{"layers"}},
 		{"broken tokenizer", "solu", map[string]string{"tokenizer.json": "{"}, []string{"tokenizer"}},

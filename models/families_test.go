@@ -48,7 +48,7 @@ func optTensors() []transformer.Param {
 
 const smallLlama = `{"model_type": %q, "num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 4,
 	"num_key_value_heads": 2, "intermediate_size": 24, "max_position_embeddings": 30, "vocab_size": 50,
-	"hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 500000.0, "sliding_window": 5, "use_sliding_window": %v}`
+	"hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": 500000.0, "sliding_window": 5, "max_window_layers": 0, "use_sliding_window": %v}`
 
 func llamaTensors(biases bool) []transformer.Param {
 	list := []transformer.Param{

@@ -77,15 +77,18 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := &Masked{
+		name: name, fsys: fsys, config: newMaskedConfig(config), backend: info, tokenizer: tokenizer, special: special,
+	}
 	layout, err := config.Layout(files)
+	if err == nil {
+		m.engine, err = engine.NewMasked(config.BERT, backend, info, files, layout)
+	}
 	if err != nil {
 		files.Close()
 		return nil, err
 	}
-	return &Masked{
-		name: name, fsys: fsys, config: newMaskedConfig(config), backend: info, tokenizer: tokenizer, special: special,
-		engine: engine.NewMasked(config.BERT, backend, info, files, layout),
-	}, nil
+	return m, nil
 }
 
 // Name identifies the model.

@@ -1,8 +1,6 @@
 package transformer
 
 import (
-	"math"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -23,7 +21,7 @@ func (c Decoder) Causal(layer int) Attention {
 			sees = LogicalAnd(sees, LessThan(Sub(query, key), Scalar(g, dtypes.Int32, window)))
 		}
 		positions := Iota(g, shapes.Make(dtypes.Int32, 1, seq), 1)
-		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees)
+		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees, c.QueryScale(layer))
 	}
 }
 
@@ -38,14 +36,14 @@ func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
 			near := LessThan(distance, Scalar(q.Graph(), positions.DType(), window))
 			sees = LogicalAnd(sees, InsertAxes(near, 1))
 		}
-		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees)
+		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees, c.QueryScale(layer))
 	}
 }
 
 // attend is scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): queries, keys and
-// values [batch, seq, head, d_head] under the mask sees [batch or 1, 1, query, key].
-func (c Decoder) attend(q, k, v, sees *Node) *Node {
-	q = TransposeAllAxes(MulScalar(q, c.QueryScale()), 0, 2, 1, 3)
+// values [batch, seq, head, d_head] under the mask sees [batch or 1, 1, query, key]; scale multiplies query·key.
+func (c Decoder) attend(q, k, v, sees *Node, scale float64) *Node {
+	q = TransposeAllAxes(MulScalar(q, scale), 0, 2, 1, 3)
 	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
 	v = TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)
 	scores := scoresOf(q, k)
@@ -68,20 +66,19 @@ func (c Decoder) shareHeads(x *Node) *Node {
 
 // rotate turns the first RotaryDims dimensions of queries or keys [batch, seq, head, d_head] by an angle that grows
 // with the position (RoPE, section 3.4.2): dimension i and its partner i + RotaryDims/2 form a plane that turns by
-// position·base^(-2i/RotaryDims). positions is [batch or 1, seq].
+// position times its frequency. positions is [batch or 1, seq].
 func (c Decoder) rotate(x, positions *Node) *Node {
 	if c.RotaryDims == 0 {
 		return x
 	}
 	half := c.RotaryDims / 2
-	frequencies := make([]float32, half)
-	for i := range frequencies {
-		frequencies[i] = float32(math.Pow(c.RotaryBase, -2*float64(i)/float64(c.RotaryDims)))
-	}
 	// [batch or 1, seq, 1, half]
 	angle := InsertAxes(ConvertDType(positions, dtypes.Float32), -1, -1)
-	angle = Mul(angle, ExpandLeftToRank(Const(x.Graph(), frequencies), 4))
+	angle = Mul(angle, ExpandLeftToRank(Const(x.Graph(), c.Frequencies()), 4))
 	cos, sin := Cos(angle), Sin(angle)
+	if c.RotaryScale != 0 {
+		cos, sin = MulScalar(cos, c.RotaryScale), MulScalar(sin, c.RotaryScale)
+	}
 
 	first := Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, half))
 	second := Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(half, 2*half))

@@ -7,7 +7,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/layers/activation"
 )
 
 // BERT is the shape of a BERT-like masked language model (Devlin et al. 2018, https://arxiv.org/abs/1810.04805;
@@ -23,7 +22,7 @@ type BERT struct {
 	Positions     int     // the longest text in tokens, [CLS] and [SEP] included
 	TokenTypes    int     // rows of the token type embedding, 0 where there is none; only type 0 is used
 	Epsilon       float64 // of every LayerNorm
-	Activation    string  // of the MLPs and the head: one of [BERTActivations]
+	Activation    string  // of the MLPs and the head: one of [Activations]
 }
 
 // Param is a named parameter and its shape.
@@ -97,8 +96,7 @@ func (c BERT) Embed(w Weights, ids *Node, hook Hook) *Node {
 		position = Add(position, Slice(w(BERTTokenTypes), AxisRangeFromStart(1)))
 	}
 	x = c.norm(w, BERTEmbedNorm, Add(x, InsertAxes(position, 0)))
-	hook.at("hook_full_embed", x)
-	return x
+	return hook.at("hook_full_embed", x)
 }
 
 // Block is one encoder block, x [batch, seq, d_model] to the same:
@@ -118,7 +116,7 @@ func (c BERT) Block(w Weights, layer int, x *Node, attention Attention, hook Hoo
 	x = at("hook_normalized_resid_mid", c.norm(w, BERTModule(layer, "sa_layer_norm"), Add(x, z)))
 
 	pre := at("mlp.hook_pre", bertDense(w, BERTModule(layer, "ffn.lin1"), x))
-	post := at("mlp.hook_post", bertActivation(c.Activation, pre))
+	post := at("mlp.hook_post", activate(c.Activation, pre))
 	mlp := bertDense(w, BERTModule(layer, "ffn.lin2"), post)
 	return at("hook_normalized_resid_post", c.norm(w, BERTModule(layer, "output_layer_norm"), Add(x, mlp)))
 }
@@ -128,7 +126,7 @@ func (c BERT) Unembed(w Weights, rows *Node) *Node { return c.Decode(w, c.Transf
 
 // Transform is the head's own layer, rows [n, d_model] to the same.
 func (c BERT) Transform(w Weights, rows *Node) *Node {
-	return c.norm(w, BERTHeadNorm, bertActivation(c.Activation, bertDense(w, BERTHeadDense, rows)))
+	return c.norm(w, BERTHeadNorm, activate(c.Activation, bertDense(w, BERTHeadDense, rows)))
 }
 
 // Decode compares transformed rows [n, d_model] with every word: [n, d_vocab]. Where Weights has no decoder (nil), the
@@ -151,20 +149,6 @@ func bertDense(w Weights, module string, x *Node) *Node {
 	return project(x, w(module+".weight"), w(module+".bias"), compute.DenseLayoutOutputsInput)
 }
 
-// bertActivation applies the function that a Hugging Face configuration names.
-func bertActivation(name string, x *Node) *Node {
-	switch name {
-	case "relu":
-		return activation.Relu(x)
-	case "gelu_new", "gelu_pytorch_tanh":
-		return activation.GeluApproximate(x)
-	}
-	return gelu(x)
-}
-
-// BERTActivations lists the names that BERT's Activation may have.
-func BERTActivations() []string { return []string{"gelu", "gelu_new", "gelu_pytorch_tanh", "relu"} }
-
 // Bidirectional is attention in which every token sees every other but the padding: lengths [batch] counts the tokens
 // of each text, those behind are padding. Masked scores become exactly zero probability, so padding changes no result.
 func Bidirectional(lengths *Node) Attention {
@@ -172,6 +156,7 @@ func Bidirectional(lengths *Node) Attention {
 		seq, dHead := k.Shape().Dimensions[1], k.Shape().Dimensions[3]
 		position := Iota(q.Graph(), shapes.Make(dtypes.Int32, 1, 1, 1, seq), 3)
 		isText := LessThan(position, InsertAxes(ConvertDType(lengths, dtypes.Int32), -1, -1, -1))
-		return Decoder{Heads: q.Shape().Dimensions[2], DHead: dHead}.attend(q, k, v, isText)
+		c := Decoder{Heads: q.Shape().Dimensions[2], DHead: dHead}
+		return c.attend(q, k, v, isText, c.QueryScale(0))
 	}
 }

@@ -80,7 +80,7 @@ func TestDistilBERTOnAPaddedBatch(t *testing.T) {
 		}
 		w := func(name string) *graph.Node { return lookup[name] }
 		hooked := map[string]*graph.Node{}
-		hook := func(name string, x *graph.Node) { hooked[name] = x }
+		hook := func(name string, x *graph.Node) *graph.Node { hooked[name] = x; return x }
 		x := config.Embed(w, ids, hook)
 		for l := range config.Layers {
 			x = config.Block(w, l, x, transformer.Bidirectional(lengths), hook)

@@ -3,10 +3,10 @@ package transformer
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
@@ -39,6 +39,11 @@ type Decoder struct {
 	// https://arxiv.org/abs/2104.09864); 0 is learned positions.
 	RotaryDims int
 	RotaryBase float64
+	// RotaryFrequencies are by how much each plane of two dimensions turns from one position to the next, in radians,
+	// RotaryDims/2 of them, for models that stretch positions; nil is RotaryBase^(-2i/RotaryDims).
+	RotaryFrequencies []float32
+	// RotaryScale multiplies what rotary positions turn; 0 is 1.
+	RotaryScale float64
 	// PositionOffset is the row of the learned position table that belongs to position 0: 2 with OPT.
 	PositionOffset int
 	// ParallelResidual computes attention and MLP from the same residual stream, as GPT-NeoX does.
@@ -48,16 +53,24 @@ type Decoder struct {
 	Gated bool
 	// ScoreScale multiplies query·key; 0 is 1/√d_head, and GPT-Neo's is 1.
 	ScoreScale float64
+	// ScaleByLayer divides query·key by the layer's number too, counted from 1 (Stanford's GPT-2).
+	ScaleByLayer bool
+	// Tied says that the unembedding is the token embedding, transposed.
+	Tied bool
+	// NoFinalNorm leaves out the norm behind the last layer.
+	NoFinalNorm bool
 	// Windows limits, layer by layer, how many positions a token sees, itself included; 0 is all that precede it.
 	// A layer beyond its end sees all.
 	Windows []int
 }
 
-// The three places of an MLP that a neuron is read at.
+// The places of an MLP that a neuron is read at.
 const (
-	HookPre  = "hook_pre"  // before the activation function
-	HookMid  = "hook_mid"  // after it, before the LayerNorm of solu_ln; without one, the same as HookPost
-	HookPost = "hook_post" // what W_out multiplies; for solu_ln the normalised value, before mlp.ln's own weight and bias
+	HookPre       = "hook_pre"        // before the activation function
+	HookPreLinear = "hook_pre_linear" // what the activation function's value is multiplied by, where the MLP is gated
+	HookMid       = "hook_mid"        // before the LayerNorm of solu_ln; without one, the same as HookPost
+	// HookPost is what W_out multiplies; for solu_ln the normalised value, before mlp.ln's own weight and bias.
+	HookPost = "hook_post"
 )
 
 // NormalizedMLP says whether a LayerNorm follows the activation function (solu_ln).
@@ -77,8 +90,7 @@ func BlockName(layer int, name string) string { return fmt.Sprintf("blocks.%d.%s
 // Embed sums the embeddings of tokens and positions: ids [batch, seq] become x [batch, seq, d_model]. positions, of the
 // shape of ids, says where in its text each token stands; nil is 0, 1, 2 … along seq.
 func (c Decoder) Embed(w Weights, ids, positions *Node, hook Hook) *Node {
-	x := Gather(c.need(w, "embed.W_E"), InsertAxes(ids, -1))
-	hook.at("hook_embed", x)
+	x := hook.at("hook_embed", Gather(c.need(w, "embed.W_E"), InsertAxes(ids, -1)))
 	if c.RotaryDims > 0 {
 		return x
 	}
@@ -90,8 +102,7 @@ func (c Decoder) Embed(w Weights, ids, positions *Node, hook Hook) *Node {
 	} else {
 		p = Gather(table, InsertAxes(AddScalar(positions, float64(c.PositionOffset)), -1))
 	}
-	hook.at("hook_pos_embed", p)
-	return Add(x, p)
+	return Add(x, hook.at("hook_pos_embed", p))
 }
 
 // Block is one layer, x [batch, seq, d_model] to the same:
@@ -102,52 +113,53 @@ func (c Decoder) Embed(w Weights, ids, positions *Node, hook Hook) *Node {
 // or, with ParallelResidual, x = x + Attention(LN₁(x)) + MLP(LN₂(x)).
 func (c Decoder) Block(w Weights, layer int, x *Node, attention Attention, hook Hook) *Node {
 	at := hook.in(layer)
-	at("hook_resid_pre", x)
-	attn := c.attn(w, layer, x, attention, at)
-	mid := Add(x, attn)
+	x = at("hook_resid_pre", x)
+	mid := Add(x, c.attn(w, layer, x, attention, at))
 	if !c.ParallelResidual {
-		at("hook_resid_mid", mid)
+		mid = at("hook_resid_mid", mid)
 		x = mid
 	}
-	pre, gate := c.mlpPre(w, layer, x, at)
-	post := c.mlpPost(c.mlpMid(pre, gate, at), at)
-	x = at("hook_resid_post", Add(mid, c.mlpOut(w, layer, post, at)))
-	return x
+	return at("hook_resid_post", Add(mid, c.mlp(w, layer, x, at)))
 }
 
-// Site computes what [Decoder.Block] computes, up to one hook point of the layer's MLP and nothing that it does not
-// depend on: the result is [batch, seq, d_mlp].
-func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Attention) *Node {
-	var silent Hook
-	at := silent.in(layer)
-	if !c.ParallelResidual {
-		x = Add(x, c.attn(w, layer, x, attention, at))
+// Site computes what [Decoder.Block] computes, up to one hook point of the layer and nothing that it does not depend on:
+// mlp.hook_pre is [batch, seq, d_mlp], attn.hook_z [batch, seq, head, d_head], hook_resid_mid [batch, seq, d_model].
+func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Attention) (site *Node) {
+	// The block's own order stands once, in Block: it ends where the hook point is reached.
+	type reached struct{}
+	defer func() {
+		if r := recover(); r != nil && r != (reached{}) {
+			panic(r)
+		}
+	}()
+	hook := Hook(func(name string, x *Node) *Node {
+		if name != BlockName(layer, point) {
+			return x
+		}
+		site = x
+		panic(reached{})
+	})
+	if c.ParallelResidual && strings.HasPrefix(point, "mlp.") { // beside attention, which it does not need
+		c.mlp(w, layer, x, hook.in(layer))
+	} else {
+		c.Block(w, layer, x, attention, hook)
 	}
-	pre, gate := c.mlpPre(w, layer, x, at)
-	switch point {
-	case HookPre:
-		return pre
-	case HookMid:
-		return c.mlpMid(pre, gate, at)
-	case HookPost:
-		return c.mlpPost(c.mlpMid(pre, gate, at), at)
-	}
-	exceptions.Panicf("a neuron is read at %s, %s or %s, not at %q", HookPre, HookMid, HookPost, point)
+	exceptions.Panicf("a layer of this model has no hook point %q", point)
 	return nil
 }
 
-// Unembed is the final norm and the projection to the vocabulary: x [..., d_model] becomes logits [..., d_vocab]. A model
-// without an unembed.W_U of its own uses the token embedding, transposed.
+// Unembed is the final norm and the projection to the vocabulary: x [..., d_model] becomes logits [..., d_vocab].
 func (c Decoder) Unembed(w Weights, x *Node, hook Hook) *Node {
 	if c.FinalRMS {
 		c.RMSNorm = true
 	}
-	x = c.norm(w, "ln_final", x)
-	hook.at("ln_final.hook_normalized", x)
-	if weight := w("unembed.W_U"); weight != nil {
-		return dense(x, weight, w("unembed.b_U"))
+	if !c.NoFinalNorm {
+		x = hook.at("ln_final.hook_normalized", c.norm(w, "ln_final", x))
 	}
-	return project(x, c.need(w, "embed.W_E"), w("unembed.b_U"), compute.DenseLayoutOutputsInput)
+	if c.Tied {
+		return project(x, c.need(w, "embed.W_E"), w("unembed.b_U"), compute.DenseLayoutOutputsInput)
+	}
+	return dense(x, c.need(w, "unembed.W_U"), w("unembed.b_U"))
 }
 
 // Forward is the whole model: ids [batch, seq] to logits [batch, seq, d_vocab], with plain causal attention. Padding
@@ -192,39 +204,31 @@ func (c Decoder) heads(w Weights, layer int, x *Node, which string, heads int) *
 	return Reshape(dense(x, weight, bias), dims[0], dims[1], heads, c.DHead)
 }
 
-// mlpPre is hook_pre, x·W_in + b_in, and nil; or, where the MLP is gated, hook_pre, x·W_gate, and x·W_in.
-func (c Decoder) mlpPre(w Weights, layer int, x *Node, at layerHook) (pre, linear *Node) {
+// mlp is what the MLP adds to the residual stream x:
+//
+//	hook_pre  = LN(x)·W_in + b_in, or where the MLP is gated LN(x)·W_gate + b_gate, and hook_pre_linear LN(x)·W_in + b_in
+//	hook_mid  = act(hook_pre), times hook_pre_linear
+//	hook_post = hook_mid, normalised with solu_ln, before mlp.ln's own weight and bias, which TransformerLens counts to W_out
+//	hook_mlp_out = hook_post·W_out + b_out
+//
+// mlp.ln's weight and bias are optional, since they may be folded into W_out and b_out.
+func (c Decoder) mlp(w Weights, layer int, x *Node, at layerHook) *Node {
+	project := func(which string, x *Node) *Node {
+		return dense(x, c.need(w, BlockName(layer, "mlp.W_"+which)), w(BlockName(layer, "mlp.b_"+which)))
+	}
 	x = at("ln2.hook_normalized", c.norm(w, BlockName(layer, "ln2"), x))
-	in := dense(x, c.need(w, BlockName(layer, "mlp.W_in")), w(BlockName(layer, "mlp.b_in")))
-	if !c.Gated {
-		return at("mlp.hook_pre", in), nil
+	var mid *Node
+	if c.Gated {
+		mid = activate(c.Activation, at("mlp.hook_pre", project("gate", x)))
+		mid = Mul(mid, at("mlp.hook_pre_linear", project("in", x)))
+	} else {
+		mid = activate(c.Activation, at("mlp.hook_pre", project("in", x)))
 	}
-	gate := dense(x, c.need(w, BlockName(layer, "mlp.W_gate")), w(BlockName(layer, "mlp.b_gate")))
-	return at("mlp.hook_pre", gate), in
-}
-
-// mlpMid is hook_mid: the activation function and, where the MLP is gated, the product.
-func (c Decoder) mlpMid(pre, linear *Node, at layerHook) *Node {
-	mid := c.activate(pre)
-	if linear != nil {
-		mid = Mul(mid, linear)
-	}
-	return at("mlp.hook_mid", mid)
-}
-
-// mlpPost is hook_post: the normalised hook_mid of solu_ln, before mlp.ln's own weight and bias, which TransformerLens
-// counts to W_out.
-func (c Decoder) mlpPost(mid *Node, at layerHook) *Node {
-	post := mid
+	post := at("mlp.hook_mid", mid)
 	if c.NormalizedMLP() {
-		post = layerNorm(mid, nil, nil, c.Epsilon)
+		post = layerNorm(post, nil, nil, c.Epsilon)
 	}
-	return at("mlp.hook_post", post)
-}
-
-// mlpOut is what the MLP adds to the residual stream: post·W_out + b_out. mlp.ln's weight and bias are optional, since
-// they may be folded into W_out and b_out.
-func (c Decoder) mlpOut(w Weights, layer int, post *Node, at layerHook) *Node {
+	post = at("mlp.hook_post", post)
 	if c.NormalizedMLP() {
 		if weight := w(BlockName(layer, "mlp.ln.w")); weight != nil {
 			post = Mul(post, ExpandLeftToRank(weight, post.Rank()))
@@ -233,26 +237,7 @@ func (c Decoder) mlpOut(w Weights, layer int, post *Node, at layerHook) *Node {
 			post = Add(post, ExpandLeftToRank(bias, post.Rank()))
 		}
 	}
-	out := c.need(w, BlockName(layer, "mlp.W_out"))
-	return at("hook_mlp_out", dense(post, out, w(BlockName(layer, "mlp.b_out"))))
-}
-
-// activate applies the activation function.
-func (c Decoder) activate(x *Node) *Node {
-	switch c.Activation {
-	case "solu", "solu_ln":
-		return solu(x)
-	case "gelu":
-		return gelu(x)
-	case "gelu_new":
-		return activation.GeluApproximate(x)
-	case "relu":
-		return activation.Relu(x)
-	case "silu":
-		return activation.Swish(x)
-	}
-	exceptions.Panicf("unknown activation function %q", c.Activation)
-	return nil
+	return at("hook_mlp_out", project("out", post))
 }
 
 // norm is LayerNorm or RMSNorm over the last axis, with weight name.w and bias name.b where the model has them.
@@ -269,12 +254,28 @@ func (c Decoder) norm(w Weights, name string, x *Node) *Node {
 	return layerNorm(x, weight, w(name+".b"), c.Epsilon)
 }
 
-// QueryScale multiplies query·key.
-func (c Decoder) QueryScale() float64 {
-	if c.ScoreScale != 0 {
-		return c.ScoreScale
+// QueryScale multiplies query·key in a layer.
+func (c Decoder) QueryScale(layer int) float64 {
+	scale := c.ScoreScale
+	if scale == 0 {
+		scale = 1 / math.Sqrt(float64(c.DHead))
 	}
-	return 1 / math.Sqrt(float64(c.DHead))
+	if c.ScaleByLayer {
+		scale /= float64(layer + 1)
+	}
+	return scale
+}
+
+// Frequencies are by how much each plane of two rotary dimensions turns from one position to the next.
+func (c Decoder) Frequencies() []float32 {
+	if c.RotaryFrequencies != nil {
+		return c.RotaryFrequencies
+	}
+	frequencies := make([]float32, c.RotaryDims/2)
+	for i := range frequencies {
+		frequencies[i] = float32(math.Pow(c.RotaryBase, -2*float64(i)/float64(c.RotaryDims)))
+	}
+	return frequencies
 }
 
 // need looks up a parameter that every model of this shape has.

@@ -10,12 +10,14 @@ type Weights func(name string) *Node
 // the same shape. Plain, padded, shared and trained forward differ in nothing else.
 type Attention func(q, k, v *Node) *Node
 
-// Hook is told of intermediate values under TransformerLens's names ("blocks.0.mlp.hook_pre"). A nil Hook ignores them.
-type Hook func(name string, x *Node)
+// Hook is shown intermediate values under TransformerLens's names ("blocks.0.mlp.hook_pre"), and returns the value to go
+// on with: the same, or another of its shape. A nil Hook changes nothing.
+type Hook func(name string, x *Node) *Node
 
-// at reports x if anyone listens.
-func (h Hook) at(name string, x *Node) {
-	if h != nil {
-		h(name, x)
+// at shows a value to the hook, if there is one.
+func (h Hook) at(name string, x *Node) *Node {
+	if h == nil {
+		return x
 	}
+	return h(name, x)
 }

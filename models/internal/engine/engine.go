@@ -49,11 +49,13 @@ func New(shape transformer.Decoder, backend compute.Backend, info backends.Info,
 	if err := p.check(shape.Parameters()); err != nil {
 		return nil, err
 	}
-	e := &Causal{shape: shape, parameters: p}
+	e := &Causal{shape: shape, parameters: p, runner: newProgramRunner(shape, p)}
 	if info.Name == backends.Go {
-		e.runner = newKernelRunner(shape, p)
-	} else {
-		e.runner = newProgramRunner(shape, p)
+		kernels, err := newKernelRunner(shape, p)
+		if err != nil {
+			return nil, err
+		}
+		e.runner = kernels
 	}
 	e.queue = queue.New(queue.Config[task, piece]{Workers: inFlight, Calls: mostCalls, Choose: e.choose, Run: e.run})
 	return e, nil
@@ -132,6 +134,9 @@ func (e *Causal) Rows(requests []Request) int {
 
 // RunWithCache runs a prompt through the whole model and keeps every value.
 func (e *Causal) RunWithCache(ctx context.Context, ids []int) (cache *Cache, err error) {
+	if err := e.parameters.head(e.shape); err != nil {
+		return nil, err
+	}
 	return cache, e.queue.Do(ctx, task{kind: aloneTask}, []piece{{alone: func(ctx context.Context) (err error) {
 		cache, err = e.runner.cache(ctx, ids)
 		return err

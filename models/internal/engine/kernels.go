@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"strings"
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
@@ -19,15 +21,31 @@ type kernelRunner struct {
 	blocks     []layerWeights
 	embeddings func() (embeddings, error)
 	final      func() (*finalWeights, error)
+	activate   func(x, scratch []float32)
 	pool       pool
 }
 
-func newKernelRunner(c transformer.Decoder, w *parameters) *kernelRunner {
+func newKernelRunner(c transformer.Decoder, w *parameters) (*kernelRunner, error) {
+	activate, err := activation(c.Activation)
+	if err != nil {
+		return nil, err
+	}
 	return &kernelRunner{
-		shape: c, blocks: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings),
+		activate: activate,
+		shape:    c, blocks: newLayerWeights(c, w), embeddings: sync.OnceValues(w.embeddings),
 		final: sync.OnceValues(func() (*finalWeights, error) { return w.final(c) }),
 		pool:  pool{dModel: c.DModel, width: c.Heads * c.DHead, dMLP: c.DMLP, gated: c.Gated},
+	}, nil
+}
+
+// activation is the kernel of an activation function.
+func activation(name string) (func(x, scratch []float32), error) {
+	// The LayerNorm of solu_ln is a step of the MLP.
+	f := kernels.Activation(strings.TrimSuffix(name, "_ln"))
+	if f == nil || !transformer.KnownActivation(name) {
+		return nil, fmt.Errorf("the activation function %q is not among those known: %s", name, strings.Join(transformer.Activations(), ", "))
 	}
+	return f, nil
 }
 
 // pass is one run of a forest.
@@ -116,10 +134,14 @@ func (r *pass) rotations() {
 		deepest = max(deepest, int(position))
 	}
 	r.cos, r.sin = make([]float32, (deepest+1)*half), make([]float32, (deepest+1)*half)
-	for i := range half {
-		frequency := float32(math.Pow(c.RotaryBase, -2*float64(i)/float64(c.RotaryDims)))
+	scale := 1.0
+	if c.RotaryScale != 0 {
+		scale = c.RotaryScale
+	}
+	for i, frequency := range c.Frequencies() {
 		for position := range deepest + 1 {
 			sin, cos := math.Sincos(float64(float32(position) * frequency))
+			sin, cos = sin*scale, cos*scale
 			r.cos[position*half+i], r.sin[position*half+i] = float32(cos), float32(sin)
 		}
 	}
@@ -254,7 +276,7 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 			r.norm(w.normed, x, n, in.norm)
 		}
 		r.show(l, "ln2.hook_normalized", from, n, w.normed)
-		r.mlp(w, in, n, func(hook string) { r.show(l, "mlp."+hook, from, n, w.pre) })
+		r.mlp(w, in, n, func(hook string, values []float32) { r.show(l, "mlp."+hook, from, n, values) })
 		out.Mul(w.out, w.pre, n)
 		r.show(l, "hook_mlp_out", from, n, w.out)
 		kernels.Add(x, w.out[:n*d])
@@ -291,7 +313,7 @@ func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
 func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int) {
 	c := r.shape
 	heads := kernels.Heads{
-		Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead, Scale: float32(c.QueryScale()), Window: c.Window(l),
+		Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead, Scale: float32(c.QueryScale(l)), Window: c.Window(l),
 	}
 	width, stride := c.Heads*c.DHead, weights.keyValues.Out()
 	r.norm(w.normed, x, len(rows), weights.norm)
@@ -336,42 +358,28 @@ func (kv *keyValues) place(row int32) int32 {
 	return kv.at[row]
 }
 
-// mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and calls at for each
-// place on the way while w.pre holds its values.
-func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook string)) {
+// mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and shows at the values at
+// each hook point on the way, [n, d_mlp].
+func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook string, values []float32)) {
 	width := k.shape.DMLP
-	weights.pre.Mul(w.pre, w.normed, n)
-	at(transformer.HookPre)
+	pre := w.pre[:n*width]
+	weights.pre.Mul(pre, w.normed, n)
+	at(transformer.HookPre, pre)
 	for row := 0; row < n*width; row += width {
-		k.activate(w.pre[row:row+width], w.scratch)
+		k.activate(pre[row:row+width], w.scratch)
 	}
 	if weights.linear != nil {
 		weights.linear.Mul(w.linear, w.normed, n)
-		kernels.Mul(w.pre[:n*width], w.linear[:n*width])
+		at(transformer.HookPreLinear, w.linear[:n*width])
+		kernels.Mul(pre, w.linear[:n*width])
 	}
-	at(transformer.HookMid)
+	at(transformer.HookMid, pre)
 	if k.shape.NormalizedMLP() {
 		for row := 0; row < n*width; row += width {
-			kernels.LayerNorm(w.pre[row:row+width], w.pre[row:row+width], nil, nil, k.shape.Epsilon)
+			kernels.LayerNorm(pre[row:row+width], pre[row:row+width], nil, nil, k.shape.Epsilon)
 		}
 	}
-	at(transformer.HookPost)
-}
-
-// activate applies the activation function to a row.
-func (k *kernelRunner) activate(x, scratch []float32) {
-	switch k.shape.Activation {
-	case "solu", "solu_ln":
-		kernels.SoLU(x, scratch)
-	case "gelu":
-		kernels.GELU(x, scratch)
-	case "gelu_new":
-		kernels.GELUTanh(x, scratch)
-	case "relu":
-		kernels.ReLU(x)
-	case "silu":
-		kernels.SiLU(x, scratch)
-	}
+	at(transformer.HookPost, pre)
 }
 
 // iota32 is 0, 1, 2 … n−1.

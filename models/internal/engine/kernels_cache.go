@@ -45,7 +45,7 @@ func (r *pass) unembed() ([][]float32, error) {
 		return nil, err
 	}
 	n, vocabulary := len(r.forest.ids), r.shape.DVocab
-	for row := range n {
+	for row := 0; row < n && !r.shape.NoFinalNorm; row++ {
 		x := r.x[row*r.shape.DModel : (row+1)*r.shape.DModel]
 		r.normWith(x, x, 1, weights.norm, r.shape.RMSNorm || r.shape.FinalRMS)
 		r.show(-1, "ln_final.hook_normalized", row, 1, x)
@@ -74,7 +74,7 @@ func (k *kernelRunner) width(hook string) int {
 		return c.Heads * c.DHead
 	case "hook_k", "hook_v":
 		return c.KeyHeads() * c.DHead
-	case transformer.HookPre, transformer.HookMid, transformer.HookPost:
+	case transformer.HookPre, transformer.HookPreLinear, transformer.HookMid, transformer.HookPost:
 		return c.DMLP
 	}
 	return c.DModel

@@ -39,11 +39,13 @@ func (k *kernelRunner) neuron(values []float32, w *worker, weights *inWeights, h
 	switch {
 	case hook == transformer.HookPre:
 		weights.pre.Column(values, w.normed, n, index)
+	case hook == transformer.HookPreLinear:
+		weights.linear.Column(values, w.normed, n, index)
 	case hook == transformer.HookPost && k.shape.NormalizedMLP() || solu && k.shape.Gated:
-		k.mlp(w, weights, n, func(reached string) {
+		k.mlp(w, weights, n, func(reached string, layer []float32) {
 			if reached == hook {
 				for row := range values {
-					values[row] = w.pre[row*width+index]
+					values[row] = layer[row*width+index]
 				}
 			}
 		})
@@ -74,9 +76,9 @@ func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook s
 	width := k.shape.DMLP
 	values := make([]float32, len(asked)*width)
 	err = k.site(ctx, forest, layer, asked, func(w *worker, at, n int) {
-		k.mlp(w, weights, n, func(reached string) {
+		k.mlp(w, weights, n, func(reached string, layer []float32) {
 			if reached == hook {
-				copy(values[at*width:], w.pre[:n*width])
+				copy(values[at*width:], layer)
 			}
 		})
 	})
@@ -133,7 +135,7 @@ func (k *kernelRunner) maxima(ctx context.Context, windows [][]int, layers []int
 			return err
 		}
 		return r.site(last, kv, iota32(len(window)), func(w *worker, at, n int) {
-			k.mlp(w, weights, n, func(reached string) { watch(last, "mlp."+reached, at, n, w.pre) })
+			k.mlp(w, weights, n, func(reached string, layer []float32) { watch(last, "mlp."+reached, at, n, layer) })
 		})
 	})
 }

@@ -225,12 +225,14 @@ type finalWeights struct {
 }
 
 func (w *parameters) final(c transformer.Decoder) (*finalWeights, error) {
-	norm, err := w.norm("ln_final")
-	if err != nil {
-		return nil, err
+	f := &finalWeights{}
+	var err error
+	if !c.NoFinalNorm {
+		if f.norm, err = w.norm("ln_final"); err != nil {
+			return nil, err
+		}
 	}
-	f := &finalWeights{norm: norm}
-	if _, ok := w.layout("unembed.W_U"); ok {
+	if !c.Tied {
 		f.unembed, err = w.pack(c.DModel, projection{"unembed.W_U", "unembed.b_U"})
 		return f, err
 	}

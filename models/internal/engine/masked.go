@@ -31,15 +31,19 @@ type maskedRunner interface {
 }
 
 // NewMasked prepares a model of a shape on a backend. No weights are read yet.
-func NewMasked(shape transformer.BERT, backend compute.Backend, info backends.Info, files safetensors.Weights, l weights.Layout) *Masked {
+func NewMasked(shape transformer.BERT, backend compute.Backend, info backends.Info, files safetensors.Weights, l weights.Layout) (*Masked, error) {
 	e := &Masked{shape: shape, parameters: newParameters(backend, files, l)}
 	e.exploring = newMaskedPrograms(shape, e.parameters)
 	e.runner = e.exploring
 	if info.Name == backends.Go {
-		e.runner = newMaskedKernels(shape, e.parameters)
+		kernels, err := newMaskedKernels(shape, e.parameters)
+		if err != nil {
+			return nil, err
+		}
+		e.runner = kernels
 	}
 	e.queue = queue.New(queue.Config[maskedTask, maskedPiece]{Workers: inFlight, Calls: mostCalls, Choose: chooseMasked, Run: e.run})
-	return e
+	return e, nil
 }
 
 // UsePrograms makes the model answer through compiled programs on every backend; for tests, before anything is asked.

@@ -52,7 +52,10 @@ func BenchmarkFill(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := NewMasked(config.BERT, backend, info, weights, layout)
+	e, err := NewMasked(config.BERT, backend, info, weights, layout)
+	if err != nil {
+		b.Fatal(err)
+	}
 	defer e.Close()
 	for _, size := range []struct{ texts, tokens int }{{1, 16}, {32, 32}, {64, 32}} {
 		b.Run(fmt.Sprintf("%dx%d", size.texts, size.tokens), func(b *testing.B) {

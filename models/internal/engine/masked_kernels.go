@@ -21,6 +21,7 @@ type maskedKernels struct {
 	embed      func() (*bertEmbeddings, error)
 	blocks     []func() (*bertBlock, error)
 	head       func() (*bertHead, error)
+	activate   func(x, scratch []float32)
 	pool       pool
 }
 
@@ -48,14 +49,18 @@ type bertHead struct {
 // padded is 0: texts lie behind each other.
 func (*maskedKernels) padded(int) int { return 0 }
 
-func newMaskedKernels(c transformer.BERT, w *parameters) *maskedKernels {
-	p := &maskedKernels{shape: c, parameters: w, pool: pool{dModel: c.DModel, width: c.DModel, dMLP: max(c.DMLP, c.DModel)}}
+func newMaskedKernels(c transformer.BERT, w *parameters) (*maskedKernels, error) {
+	activate, err := activation(c.Activation)
+	if err != nil {
+		return nil, err
+	}
+	p := &maskedKernels{activate: activate, shape: c, parameters: w, pool: pool{dModel: c.DModel, width: c.DModel, dMLP: max(c.DMLP, c.DModel)}}
 	p.embed = sync.OnceValues(p.readEmbeddings)
 	p.head = sync.OnceValues(p.readHead)
 	for l := range c.Layers {
 		p.blocks = append(p.blocks, sync.OnceValues(func() (*bertBlock, error) { return p.readBlock(l) }))
 	}
-	return p
+	return p, nil
 }
 
 func (p *maskedKernels) readEmbeddings() (*bertEmbeddings, error) {
@@ -265,7 +270,7 @@ func (r *maskedPass) block(l int, rows, wanted []int32) error {
 		r.norms(x, n, b.middle)
 
 		b.in.Mul(w.pre, x, n)
-		r.activate(w, n, r.shape.DMLP)
+		r.activateRows(w, n, r.shape.DMLP)
 		b.mlpOut.Mul(w.out, w.pre, n)
 		kernels.Add(x, w.out[:n*d])
 		r.norms(x, n, b.end)
@@ -274,18 +279,10 @@ func (r *maskedPass) block(l int, rows, wanted []int32) error {
 	return err
 }
 
-// activate applies the activation function to n rows of w.pre.
-func (r *maskedPass) activate(w *worker, n, width int) {
+// activateRows applies the activation function to n rows of w.pre.
+func (r *maskedPass) activateRows(w *worker, n, width int) {
 	for at := 0; at < n*width; at += width {
-		x := w.pre[at : at+width]
-		switch r.shape.Activation {
-		case "relu":
-			kernels.ReLU(x)
-		case "gelu_new", "gelu_pytorch_tanh":
-			kernels.GELUTanh(x, w.scratch[:width])
-		default:
-			kernels.GELU(x, w.scratch[:width])
-		}
+		r.activate(w.pre[at:at+width], w.scratch[:width])
 	}
 }
 
@@ -298,7 +295,7 @@ func (r *maskedPass) decode(n int) ([][]float32, error) {
 	d, vocabulary := r.shape.DModel, r.shape.DVocab
 	if err := r.workers.each(r.ctx, n, func(w *worker, from, to int) {
 		h.dense.Mul(w.pre, r.x[from*d:], to-from)
-		r.activate(w, to-from, d)
+		r.activateRows(w, to-from, d)
 		r.norms(w.pre, to-from, h.norm)
 		copy(r.x[from*d:to*d], w.pre)
 	}); err != nil {

@@ -102,7 +102,7 @@ func (r *maskedPrograms) cache(ids []int) (*Cache, error) {
 // cacheGraph gives every value of cacheNames, in that order, and the logits of every row; inputs are ids and lengths.
 func (r *maskedPrograms) cacheGraph(w transformer.Weights, inputs []*graph.Node) []*graph.Node {
 	values := map[string]*graph.Node{}
-	x := r.body(w, inputs[0], inputs[1], func(name string, x *graph.Node) { values[name] = x })
+	x := r.body(w, inputs[0], inputs[1], func(name string, x *graph.Node) *graph.Node { values[name] = x; return x })
 	var outputs []*graph.Node
 	for _, name := range r.cacheNames() {
 		outputs = append(outputs, values[name])

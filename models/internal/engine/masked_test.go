@@ -69,7 +69,10 @@ func openMaskedGolden(t *testing.T, name string) *Masked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := NewMasked(config.BERT, backend, info, files, layout)
+	m, err := NewMasked(config.BERT, backend, info, files, layout)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { m.Close() })
 	return m
 }

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -29,17 +31,54 @@ func newParameters(backend compute.Backend, files safetensors.Weights, l weights
 	return &parameters{backend: backend, files: &weights.Files{Weights: files}, layout: l, loaded: map[string]func() (compute.Buffer, error){}}
 }
 
-// check compares the files' header with the configuration, so that a wrong file is refused before anything runs.
+// check compares the files' header with the configuration, so that a wrong file is refused before anything runs. What only
+// logits need may be missing: neurons are read without it.
 func (w *parameters) check(list []transformer.Param) error {
 	for _, parameter := range list {
-		if v, ok := w.layout(parameter.Name); ok {
-			if err := v.Check(w.files); err != nil {
-				return err
-			}
+		v, ok := w.layout(parameter.Name)
+		if !ok {
+			continue
+		}
+		if _, there := w.files.Info(v.File); !there && isHead(parameter.Name) {
+			continue
+		}
+		if err := v.Check(w.files); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// isHead says whether a parameter stands behind the last layer.
+func isHead(name string) bool {
+	return strings.HasPrefix(name, "unembed.") || strings.HasPrefix(name, "ln_final.")
+}
+
+// head says what is missing of the way from the residual stream to logits, nil if nothing is.
+func (w *parameters) head(c transformer.Decoder) error {
+	needed := []string{"unembed.W_U"}
+	if c.Tied {
+		needed = nil
+	}
+	for _, name := range []string{"ln_final.w", "ln_final.b"} {
+		if _, ok := w.layout(name); ok && !c.NoFinalNorm {
+			needed = append(needed, name)
+		}
+	}
+	for _, name := range needed {
+		v, ok := w.layout(name)
+		if !ok {
+			return ErrNoHead
+		}
+		if _, there := w.files.Info(v.File); !there {
+			return ErrNoHead
+		}
+	}
+	return nil
+}
+
+// ErrNoHead is what asks for logits get of files without an unembedding, those of a base model.
+var ErrNoHead = errors.New("the model's files hold no unembedding or no final norm, so it has no logits: neurons can be read, but nothing behind them")
 
 // shape is that of a parameter as the graph functions see it; ok is false for one that the model lacks.
 func (w *parameters) shape(name string) (shape shapes.Shape, ok bool) {

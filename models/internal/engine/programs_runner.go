@@ -100,7 +100,7 @@ func (r *programRunner) column(layer int, hook string) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
 		ids, positions, ancestor, index := in[0], in[1], in[2], in[3]
 		x := r.body(w, layer, ids, positions, ancestor)
-		site := r.shape.Site(w, layer, hook, x, r.shape.Tree(layer, positions, ancestor))
+		site := r.shape.Site(w, layer, "mlp."+hook, x, r.shape.Tree(layer, positions, ancestor))
 		width := site.Shape().Dimensions[2]
 		site = graph.Reshape(site, -1)
 		rows := graph.Iota(ids.Graph(), shapes.Make(dtypes.Int32, ids.Shape().Size()), 0)
@@ -114,7 +114,7 @@ func (r *programRunner) wide(layer int, hook string) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
 		ids, positions, ancestor := in[0], in[1], in[2]
 		x := r.body(w, layer, ids, positions, ancestor)
-		return []*graph.Node{r.shape.Site(w, layer, hook, x, r.shape.Tree(layer, positions, ancestor))}
+		return []*graph.Node{r.shape.Site(w, layer, "mlp."+hook, x, r.shape.Tree(layer, positions, ancestor))}
 	}
 }
 
@@ -130,8 +130,9 @@ func (r *programRunner) cache(_ context.Context, ids []int) (*Cache, error) {
 		var names []string
 		p, err := r.parameters.compile("all hooks", inputs, func(w transformer.Weights, in []*graph.Node) []*graph.Node {
 			var values []*graph.Node
-			logits := r.shape.Forward(w, in[0], func(name string, x *graph.Node) {
+			logits := r.shape.Forward(w, in[0], func(name string, x *graph.Node) *graph.Node {
 				names, values = append(names, name), append(values, graph.Reshape(x, seq, -1))
+				return x
 			})
 			return append(values, graph.Reshape(logits, seq, -1))
 		})

@@ -97,13 +97,14 @@ func (r *programRunner) scanGraph(layers []int, hook string) buildFunc {
 		sites := map[int]*graph.Node{}
 		x := r.shape.Embed(w, ids, nil, nil)
 		for layer := range last {
-			x = r.shape.Block(w, layer, x, r.shape.Causal(layer), func(name string, value *graph.Node) {
+			x = r.shape.Block(w, layer, x, r.shape.Causal(layer), func(name string, value *graph.Node) *graph.Node {
 				if name == transformer.BlockName(layer, "mlp."+hook) {
 					sites[layer] = value
 				}
+				return value
 			})
 		}
-		sites[last] = r.shape.Site(w, last, hook, x, r.shape.Causal(last))
+		sites[last] = r.shape.Site(w, last, "mlp."+hook, x, r.shape.Causal(last))
 
 		var outputs []*graph.Node
 		for _, layer := range layers {

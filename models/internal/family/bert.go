@@ -1,7 +1,6 @@
 package family
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,8 +46,11 @@ type bertFile struct {
 func ParseMasked(text []byte) (Masked, error) {
 	const published = 1e-12 // both papers' LayerNorm epsilon
 	var file bertFile
-	if err := json.Unmarshal(text, &file); err != nil {
-		return Masked{}, fmt.Errorf("not JSON of the expected form: %w", err)
+	if err := read(text, &file); err != nil {
+		return Masked{}, err
+	}
+	if err := checkKeys(text, nil); err != nil {
+		return Masked{}, err
 	}
 	config := Masked{Family: maskedFamily(file), Tied: file.Tied == nil || *file.Tied}
 	switch config.Family {
@@ -74,6 +76,10 @@ func ParseMasked(text []byte) (Masked, error) {
 	config.DVocab, config.Positions = file.DVocab, file.Positions
 	if config.Activation == "" {
 		config.Activation = "gelu"
+	}
+	var err error
+	if config.Activation, err = activation(config.Activation); err != nil {
+		return Masked{}, err
 	}
 	return config, checkMasked(config, file)
 }
@@ -114,8 +120,6 @@ func checkMasked(config Masked, file bertFile) error {
 		return fmt.Errorf("type_vocab_size of %d, but it must lie between 0 and %d", config.TokenTypes, limit)
 	case !(config.Epsilon >= 0 && config.Epsilon < 1):
 		return fmt.Errorf("layer_norm_eps of %g, but it must lie between 0 and 1", config.Epsilon)
-	case !slices.Contains(transformer.BERTActivations(), config.Activation):
-		return fmt.Errorf("activation %q is not known, only %s", config.Activation, strings.Join(transformer.BERTActivations(), ", "))
 	case file.PositionEmbedding != "" && file.PositionEmbedding != "absolute":
 		return fmt.Errorf("position_embedding_type %q is not known, only absolute", file.PositionEmbedding)
 	case file.IsDecoder:
@@ -142,58 +146,65 @@ var bertModules = strings.NewReplacer(
 	"vocab_projector.bias", "cls.predictions.bias",
 )
 
-// decoderWeight is the parameter that most models lack, since they use the word embedding in its place.
-const decoderWeight = "vocab_projector.weight"
-
-// maskedNames lists what files call a parameter, the usual name first. Files of a bare encoder lack the prefix, and
-// those converted from TensorFlow call the weight and bias of a LayerNorm gamma and beta.
-func maskedNames(family, parameter string) []string {
-	name := parameter
-	if family == "bert" {
-		name = bertModules.Replace(name)
-	}
-	names := []string{name}
-	if name == "cls.predictions.bias" {
-		names = append(names, "cls.predictions.decoder.bias")
-	}
-	if bare, ok := strings.CutPrefix(name, family+"."); ok {
-		names = append(names, bare)
-	}
-	for _, name := range names {
-		module, weight, _ := cutLast(name, ".")
-		if !strings.HasSuffix(module, "LayerNorm") && !strings.HasSuffix(module, "layer_norm") {
-			continue
-		}
-		names = append(names, module+"."+map[string]string{"weight": "gamma", "bias": "beta"}[weight])
-	}
-	return names
-}
-
-// cutLast is strings.Cut at the last separator.
-func cutLast(s, separator string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, separator); i >= 0 {
-		return s[:i], s[i+len(separator):], true
-	}
-	return s, "", false
-}
-
-// Layout finds the parameters of a masked model in its files.
+// Layout finds the parameters of a masked model in its files. Files of a bare encoder lack its prefix, and those converted
+// from TensorFlow call the weight and bias of a LayerNorm gamma and beta.
 func (config Masked) Layout(files safetensors.Weights) (weights.Layout, error) {
+	body := "distilbert."
+	if config.Family == "bert" {
+		body = "bert."
+	}
+	found, err := findTensors(files, []string{"embeddings.word_embeddings.weight"})
+	if err != nil {
+		return nil, err
+	}
 	views := map[string]weights.View{}
 	for _, parameter := range append(config.BodyParameters(), config.HeadParameters()...) {
-		if config.Tied && parameter.Name == decoderWeight {
+		if config.Tied && parameter.Name == transformer.BERTDecoder {
 			continue // the graph takes the word embedding
 		}
-		names := maskedNames(config.Family, parameter.Name)
-		at := slices.IndexFunc(names, func(name string) bool { _, ok := files.Info(name); return ok })
-		if at < 0 {
-			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM", strings.Join(names, " or "))
+		var tried []string
+		there := false
+		for _, name := range config.fileNames(parameter.Name) {
+			full, isBody := strings.CutPrefix(name, body)
+			if isBody {
+				full = found.prefix + full
+				_, there = files.Info(full)
+			} else {
+				full, there = found.beside(name)
+			}
+			if tried = append(tried, full); there {
+				break
+			}
 		}
-		v := weights.Plain(names[at], parameter.Shape...)
+		if !there {
+			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM", strings.Join(tried, " or "))
+		}
+		v := weights.Plain(tried[len(tried)-1], parameter.Shape...)
 		if err := v.Check(files); err != nil {
 			return nil, err
 		}
 		views[parameter.Name] = v
 	}
 	return func(name string) (weights.View, bool) { v, ok := views[name]; return v, ok }, nil
+}
+
+// fileNames lists what files may call a parameter, the usual name first.
+func (config Masked) fileNames(parameter string) []string {
+	name := parameter
+	if config.Family == "bert" {
+		name = bertModules.Replace(name)
+	}
+	names := []string{name}
+	if name == "cls.predictions.bias" {
+		// Two names of one parameter, unless the decoder is not tied: then the one that is added is the decoder's.
+		names = append(names, "cls.predictions.decoder.bias")
+		if !config.Tied {
+			slices.Reverse(names)
+		}
+	}
+	module, kind := name[:strings.LastIndexByte(name, '.')], name[strings.LastIndexByte(name, '.')+1:]
+	if strings.HasSuffix(module, "LayerNorm") || strings.HasSuffix(module, "layer_norm") {
+		names = append(names, module+"."+map[string]string{"weight": "gamma", "bias": "beta"}[kind])
+	}
+	return names
 }

@@ -16,8 +16,8 @@ type Config struct {
 	transformer.Decoder
 	// Family is one of [Names].
 	Family string
-	// Tied says that the unembedding is the token embedding, transposed.
-	Tied bool
+	// AttentionBias and MLPBias say whether dense layers have biases, in families where that differs.
+	AttentionBias, QKVBias, MLPBias bool
 	// FoldedNorms says that the norms have no weights and biases of their own (TransformerLens's LNPre and RMSPre).
 	FoldedNorms bool
 }
@@ -28,8 +28,13 @@ type family struct {
 	name string
 	// parse reads config.json.
 	parse func(text []byte) (Config, error)
+	// anchors are tensors that every model of the family has, by what stands before which in the files its prefix is found.
+	anchors []string
 	// layout says where the parameters lie.
-	layout func(c Config, files safetensors.Weights) weights.Layout
+	layout func(c Config, files tensors) weights.Layout
+	// fixed are keys of config.json that change what a model of the family computes, and are not implemented: a file may
+	// give them these values, null, or nothing. What Hugging Face's own class does not read, we ignore as well.
+	fixed map[string]string
 }
 
 // families are all there are.
@@ -80,6 +85,9 @@ func Parse(text []byte) (Config, error) {
 	case !ok:
 		return Config{}, fmt.Errorf("the %s family is not among those that can be opened, %s", name, strings.Join(Names(), ", "))
 	}
+	if err := checkKeys(text, f.fixed); err != nil {
+		return Config{}, err
+	}
 	config, err := f.parse(text)
 	if err != nil {
 		return Config{}, err
@@ -97,7 +105,11 @@ func (c Config) Layout(files safetensors.Weights) (weights.Layout, error) {
 	if !ok {
 		return nil, fmt.Errorf("nothing is known of where the weights of the %q family lie", c.Family)
 	}
-	return f.layout(c, files), nil
+	found, err := findTensors(files, f.anchors)
+	if err != nil {
+		return nil, err
+	}
+	return f.layout(c, found), nil
 }
 
 // read fills the fields of file from JSON.
@@ -129,7 +141,14 @@ func (c Config) check() error {
 			return fmt.Errorf("the %s is %d, but must lie between 1 and %d", size.name, size.value, most)
 		}
 	}
+	for _, frequency := range c.RotaryFrequencies {
+		if !(frequency > 0 && frequency <= 1) {
+			return fmt.Errorf("a plane of rotary positions turns by %g a token, but it must lie between 0 and 1", frequency)
+		}
+	}
 	switch {
+	case c.RotaryScale < 0 || c.RotaryScale > 100:
+		return fmt.Errorf("the rotary attention_factor is %g, but must lie between 0 and 100", c.RotaryScale)
 	case c.Epsilon <= 0 || c.Epsilon >= 1:
 		return fmt.Errorf("the norms' epsilon is %g, but must lie between 0 and 1", c.Epsilon)
 	case c.KVHeads < 0 || c.KVHeads > 0 && c.Heads%c.KVHeads != 0:
@@ -149,14 +168,18 @@ func (c Config) check() error {
 
 // activation translates the name of an activation function.
 func activation(name string) (string, error) {
-	known := map[string]string{
-		"solu": "solu", "solu_ln": "solu_ln", "gelu": "gelu", "gelu_new": "gelu_new", "gelu_fast": "gelu_new",
-		"gelu_pytorch_tanh": "gelu_new", "relu": "relu", "silu": "silu", "swish": "silu",
+	// Hugging Face has several names for one function.
+	synonyms := map[string]string{
+		"gelu_fast": "gelu_new", "gelu_pytorch_tanh": "gelu_new", "gelu_python_tanh": "gelu_new", "gelu_python": "gelu",
+		"swish": "silu",
 	}
-	if known[name] == "" {
-		return "", fmt.Errorf("the activation function %q is not among those known: solu, solu_ln, gelu, gelu_new, relu, silu", name)
+	if synonym, ok := synonyms[name]; ok {
+		name = synonym
 	}
-	return known[name], nil
+	if !transformer.KnownActivation(name) {
+		return "", fmt.Errorf("the activation function %q is not among those known: %s", name, strings.Join(transformer.Activations(), ", "))
+	}
+	return name, nil
 }
 
 // orDefault is value, or fallback where the file leaves it out.
@@ -187,17 +210,6 @@ func splitName(name string) (part string, layer int) {
 		return name, -1
 	}
 	return part, layer
-}
-
-// prefix is the one of candidates under which the files hold the probe: Hugging Face's libraries put one before the
-// names of a model that was saved with its head.
-func prefix(files safetensors.Weights, probe string, candidates ...string) string {
-	for _, p := range candidates {
-		if _, ok := files.Info(p + probe); ok {
-			return p
-		}
-	}
-	return candidates[0]
 }
 
 // modules are a family's names of dense layers and norms, each given once: the tensors are name.weight and name.bias.
@@ -245,6 +257,17 @@ func (m modules) find(part string, layer int) (weights.View, bool) {
 	}
 	if d, ok := m.dense[strings.Replace(part, ".b_", ".W_", 1)]; ok {
 		return weights.Plain(m.names(layer, d.module)+".bias", d.out), d.bias
+	}
+	return weights.View{}, false
+}
+
+// head is the unembedding that a model has beside its body; none where it is tied to the token embedding or the files,
+// those of a base model, lack it.
+func head(c Config, files tensors, names ...string) (weights.View, bool) {
+	for _, name := range names {
+		if full, ok := files.beside(name); ok {
+			return weights.Transposed(full, c.DModel, c.DVocab), !c.Tied
+		}
 	}
 	return weights.View{}, false
 }

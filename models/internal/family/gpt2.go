@@ -1,15 +1,14 @@
 package family
 
 import (
-	"errors"
-
-	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/internal/weights"
 )
 
 // gpt2 is Hugging Face's GPT2LMHeadModel (Radford et al. 2019).
-var gpt2 = family{name: "gpt2", parse: parseGPT2, layout: gpt2Layout}
+var gpt2 = family{
+	name: "gpt2", parse: parseGPT2, anchors: []string{"wte.weight", "h.0.ln_1.weight"}, layout: gpt2Layout,
+}
 
 // parseGPT2 reads Hugging Face's GPT2Config.
 func parseGPT2(text []byte) (Config, error) {
@@ -29,13 +28,11 @@ func parseGPT2(text []byte) (Config, error) {
 	if err := read(text, &file); err != nil {
 		return Config{}, err
 	}
-	if file.ScaleByLayer {
-		return Config{}, errors.New("scale_attn_by_inverse_layer_idx is not supported")
-	}
 	c := Config{Decoder: transformer.Decoder{
 		Layers: file.Layers, DModel: file.DModel, Heads: file.Heads, DHead: perHead(file.DModel, file.Heads),
 		DMLP: orDefault(file.Inner, 4*file.DModel), DVocab: file.DVocab, Positions: file.Positions, Epsilon: file.Epsilon,
-	}, Tied: orDefault(file.Tied, true)}
+		ScaleByLayer: file.ScaleByLayer, Tied: orDefault(file.Tied, true),
+	}}
 	if !orDefault(file.Scale, true) {
 		c.ScoreScale = 1
 	}
@@ -45,10 +42,9 @@ func parseGPT2(text []byte) (Config, error) {
 }
 
 // gpt2Layout: dense layers are stored [in, out], and queries, keys and values lie beside each other in c_attn.
-func gpt2Layout(c Config, files safetensors.Weights) weights.Layout {
-	prefix := prefix(files, "wte.weight", "transformer.", "")
+func gpt2Layout(c Config, files tensors) weights.Layout {
 	d := c.DModel
-	m := gptModules(c, prefix)
+	m := gptModules(c, files)
 	m.stored = plainMatrix
 	m.dense = map[string]linear{
 		"attn.W_O":  {"attn.c_proj", d, d, true},
@@ -57,7 +53,7 @@ func gpt2Layout(c Config, files safetensors.Weights) weights.Layout {
 	}
 	return func(name string) (weights.View, bool) {
 		part, layer := splitName(name)
-		if v, ok := gptOuter(c, prefix, part); ok {
+		if v, ok := gptOuter(c, files, part); ok {
 			return v, ok
 		}
 		for i, which := range []string{"Q", "K", "V"} {
@@ -75,23 +71,23 @@ func gpt2Layout(c Config, files safetensors.Weights) weights.Layout {
 }
 
 // gptModules are what GPT-2 and GPT-Neo call their norms.
-func gptModules(c Config, prefix string) modules {
+func gptModules(c Config, files tensors) modules {
 	return modules{
-		names: blockNames(prefix, "h"),
+		names: blockNames(files.prefix, "h"),
 		norms: map[string]string{"ln1": "ln_1", "ln2": "ln_2", "ln_final": "ln_f"},
 		width: c.DModel,
 	}
 }
 
 // gptOuter is what GPT-2 and GPT-Neo have outside their blocks.
-func gptOuter(c Config, prefix, part string) (weights.View, bool) {
+func gptOuter(c Config, files tensors, part string) (weights.View, bool) {
 	switch part {
 	case "embed.W_E":
-		return weights.Plain(prefix+"wte.weight", c.DVocab, c.DModel), true
+		return weights.Plain(files.prefix+"wte.weight", c.DVocab, c.DModel), true
 	case "pos_embed.W_pos":
-		return weights.Plain(prefix+"wpe.weight", c.Positions, c.DModel), true
+		return weights.Plain(files.prefix+"wpe.weight", c.Positions, c.DModel), true
 	case "unembed.W_U":
-		return weights.Transposed("lm_head.weight", c.DModel, c.DVocab), !c.Tied
+		return head(c, files, "lm_head.weight")
 	}
 	return weights.View{}, false
 }

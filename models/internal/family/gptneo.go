@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/internal/weights"
 )
 
 // gptNeo is Hugging Face's GPTNeoForCausalLM.
-var gptNeo = family{name: "gpt_neo", parse: parseGPTNeo, layout: gptNeoLayout}
+var gptNeo = family{
+	name: "gpt_neo", parse: parseGPTNeo, anchors: []string{"wte.weight", "h.0.ln_1.weight"}, layout: gptNeoLayout,
+}
 
 // parseGPTNeo reads Hugging Face's GPTNeoConfig: scores are not scaled, and layers of type local see a window only.
 func parseGPTNeo(text []byte) (Config, error) {
@@ -20,7 +21,7 @@ func parseGPTNeo(text []byte) (Config, error) {
 		Heads      int      `json:"num_heads"`
 		Inner      *int     `json:"intermediate_size"`
 		Positions  int      `json:"max_position_embeddings"`
-		Window     int      `json:"window_size"`
+		Window     *int     `json:"window_size"`
 		DVocab     int      `json:"vocab_size"`
 		Activation *string  `json:"activation_function"`
 		Epsilon    float64  `json:"layer_norm_epsilon"`
@@ -34,11 +35,14 @@ func parseGPTNeo(text []byte) (Config, error) {
 	c := Config{Decoder: transformer.Decoder{
 		Layers: file.Layers, DModel: file.DModel, Heads: file.Heads, DHead: perHead(file.DModel, file.Heads),
 		DMLP: orDefault(file.Inner, 4*file.DModel), DVocab: file.DVocab, Positions: file.Positions, Epsilon: file.Epsilon,
-		ScoreScale: 1,
-	}, Tied: orDefault(file.Tied, true)}
+		ScoreScale: 1, Tied: orDefault(file.Tied, true),
+	}}
 	kinds := file.Attention
 	if len(kinds) == 0 {
 		var err error
+		if file.Types == nil { // what Hugging Face's class takes then
+			file.Types = []any{[]any{[]any{"global", "local"}, 12.0}}
+		}
 		if kinds, err = expandAttentionTypes(file.Types, file.Layers); err != nil {
 			return Config{}, err
 		}
@@ -51,7 +55,7 @@ func parseGPTNeo(text []byte) (Config, error) {
 		case "global":
 			c.Windows = append(c.Windows, 0)
 		case "local":
-			c.Windows = append(c.Windows, file.Window)
+			c.Windows = append(c.Windows, orDefault(file.Window, 256))
 		default:
 			return Config{}, fmt.Errorf("attention of type %q is not supported: global and local are", kind)
 		}
@@ -93,10 +97,9 @@ func expandAttentionTypes(types []any, layers int) ([]string, error) {
 	return kinds, nil
 }
 
-func gptNeoLayout(c Config, files safetensors.Weights) weights.Layout {
-	prefix := prefix(files, "wte.weight", "transformer.", "")
+func gptNeoLayout(c Config, files tensors) weights.Layout {
 	d := c.DModel
-	m := gptModules(c, prefix)
+	m := gptModules(c, files)
 	m.stored = weights.Transposed
 	m.dense = map[string]linear{
 		"attn.W_Q":  {"attn.attention.q_proj", d, d, false},
@@ -108,7 +111,7 @@ func gptNeoLayout(c Config, files safetensors.Weights) weights.Layout {
 	}
 	return func(name string) (weights.View, bool) {
 		part, layer := splitName(name)
-		if v, ok := gptOuter(c, prefix, part); ok {
+		if v, ok := gptOuter(c, files, part); ok {
 			return v, ok
 		}
 		return m.find(part, layer)

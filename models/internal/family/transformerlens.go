@@ -5,13 +5,19 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/internal/weights"
 )
 
 // transformerLens is the layout of TransformerLens's own SoLU and GELU models.
-var transformerLens = family{name: "transformer_lens", parse: parseTransformerLens, layout: transformerLensLayout}
+var transformerLens = family{
+	name: "transformer_lens", parse: parseTransformerLens, anchors: []string{"embed.W_E"}, layout: transformerLensLayout,
+	fixed: map[string]string{
+		"attn_scores_soft_cap": "-1", "output_logits_soft_cap": "-1", "use_normalization_before_and_after": "false",
+		"post_embedding_ln": "false", "use_qk_norm": "false", "use_NTK_by_parts_rope": "false", "num_experts": "null",
+		"attention_dir": `"causal"`, "rotary_scaling_factor": "1", "rotary_attention_factor": "1",
+	},
+}
 
 // parseTransformerLens reads the configuration of TransformerLens's own SoLU and GELU models.
 func parseTransformerLens(text []byte) (Config, error) {
@@ -42,6 +48,8 @@ func parseTransformerLens(text []byte) (Config, error) {
 		NumKVHeads   *int    `json:"n_key_value_heads"`
 		GatedMLP     bool    `json:"gated_mlp"`
 		UseLocalAttn bool    `json:"use_local_attn"`
+		ScaleByLayer bool    `json:"scale_attn_by_inverse_layer_idx"`
+		AttnScale    float64 `json:"attn_scale"`
 	}
 	if err := read(text, &file); err != nil {
 		return Config{}, err
@@ -51,8 +59,6 @@ func parseTransformerLens(text []byte) (Config, error) {
 		return Config{}, errors.New("the model is attention-only: it has no MLP, hence no neurons to explain")
 	case file.Shortformer || file.Position == "shortformer":
 		return Config{}, errors.New("shortformer positions (added to queries and keys alone) are not supported: choose a model with standard or rotary positions")
-	case file.Direction == "bidirectional":
-		return Config{}, errors.New("attention is bidirectional, but the method needs a causal model")
 	case file.UseLocalAttn || file.GatedMLP || file.RotaryGPTJ:
 		return Config{}, errors.New("local attention, gated MLPs and adjacent rotary pairs are not supported in TransformerLens's own format: open the model in its Hugging Face format")
 	}
@@ -70,8 +76,12 @@ func parseTransformerLens(text []byte) (Config, error) {
 	if c.DHead == 0 {
 		c.DHead = perHead(c.DModel, c.Heads)
 	}
-	if file.UseScale != nil && !*file.UseScale {
+	c.ScaleByLayer = file.ScaleByLayer
+	switch {
+	case file.UseScale != nil && !*file.UseScale:
 		c.ScoreScale = 1
+	case file.AttnScale > 0: // what scores are divided by; -1 is √d_head
+		c.ScoreScale = 1 / file.AttnScale
 	}
 	switch file.Position {
 	case "", "standard":
@@ -99,45 +109,69 @@ func parseTransformerLens(text []byte) (Config, error) {
 	return c, err
 }
 
-// transformerLensLayout is that of TransformerLens's own models. Of the old ones (their parameters are called norm where
-// later ones are called ln), those of up to eight layers store the positions transposed, and those of up to six layers
-// every other weight too.
-func transformerLensLayout(c Config, files safetensors.Weights) weights.Layout {
-	_, old := files.Info("norm.w")
-	turned := func(part string) bool {
-		if !old || !strings.Contains(part, "W_") {
-			return false
+// transformerLensLayout is that of TransformerLens's own models. The old ones call norm what later ones call ln, some
+// parameters or all; those of up to eight layers store the positions transposed, and those of up to six layers every other
+// weight too.
+func transformerLensLayout(c Config, files tensors) weights.Layout {
+	// By the names of today, as TransformerLens's loader renames them.
+	names := map[string]string{}
+	old := false
+	for _, name := range files.Names() {
+		if own, ok := strings.CutPrefix(name, files.prefix); ok {
+			today := strings.ReplaceAll(own, "norm", "ln")
+			if strings.HasPrefix(today, "ln.") {
+				today = "ln_final." + strings.TrimPrefix(today, "ln.")
+			}
+			names[today] = name
+			old = old || today != own
 		}
-		return part == "pos_embed.W_pos" && c.Layers <= 8 || part != "pos_embed.W_pos" && c.Layers <= 6
 	}
-	fileName := func(name string) string {
-		if !old {
-			return name
+	fileName := func(name string) (full string, ok bool) {
+		if full, ok := names[name]; ok {
+			return full, true
 		}
-		name = strings.Replace(name, "ln_final.", "norm.", 1)
-		name = strings.Replace(name, ".ln", ".norm", 1) // blocks.0.ln1.w, blocks.0.mlp.ln.w
-		return name
+		return files.prefix + name, false
+	}
+	// The shape tells how a matrix lies, unless it is square.
+	turned := func(name string, rows, columns, upTo int) bool {
+		full, _ := fileName(name)
+		info, _ := files.Info(full)
+		if rows == columns || len(info.Shape) != 2 {
+			return old && c.Layers <= upTo
+		}
+		return info.Shape[0] == columns && info.Shape[1] == rows
+	}
+	turnedPositions := turned("pos_embed.W_pos", c.Positions, c.DModel, 8)
+	turnedWeights := turned("blocks.0.mlp.W_in", c.DModel, c.DMLP, 6)
+	isTurned := func(part string) bool {
+		if part == "pos_embed.W_pos" {
+			return turnedPositions
+		}
+		return turnedWeights && strings.Contains(part, "W_")
 	}
 	return func(name string) (weights.View, bool) {
-		file := fileName(name)
-		if _, ok := files.Info(file); !ok && (name == "unembed.b_U" || c.FoldedNorms && strings.Contains(name, "ln")) {
+		file, ok := fileName(name)
+		if !ok && (strings.HasPrefix(name, "unembed.") || c.FoldedNorms && strings.Contains(name, "ln")) {
 			return weights.View{}, false
 		}
 		part, layer := splitName(name)
-		v, ok := transformerLensView(c, part, file, turned(part))
+		v, ok := transformerLensView(c, part, file, isTurned(part))
 		if !c.NormalizedMLP() || c.FoldedNorms {
 			return v, ok
 		}
 		// mlp.ln's weight and bias go into W_out and b_out, as TransformerLens's own loading does: two passes over
 		// [row, d_mlp] less.
-		at := func(name string) string { return fileName(transformer.BlockName(layer, name)) }
+		at := func(name string) string {
+			full, _ := fileName(transformer.BlockName(layer, name))
+			return full
+		}
 		switch part {
 		case "mlp.ln.w", "mlp.ln.b":
 			return weights.View{}, false
 		case "mlp.W_out":
 			v.Fold = &weights.Fold{Scale: at("mlp.ln.w")}
 		case "mlp.b_out":
-			matrix, _ := transformerLensView(c, "mlp.W_out", at("mlp.W_out"), turned("mlp.W_out"))
+			matrix, _ := transformerLensView(c, "mlp.W_out", at("mlp.W_out"), isTurned("mlp.W_out"))
 			v.Fold = &weights.Fold{Vector: at("mlp.ln.b"), Matrix: &matrix}
 		}
 		return v, ok

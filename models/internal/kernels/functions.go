@@ -32,6 +32,15 @@ func RMSNorm(dst, x, weight []float32, epsilon float64) {
 	}
 }
 
+// Activation is the activation function of a name: solu, gelu, gelu_new, relu or silu; nil where there is none of it. It
+// replaces the row x and uses scratch, which is as long.
+func Activation(name string) func(x, scratch []float32) {
+	return map[string]func(x, scratch []float32){
+		"solu": SoLU, "gelu": GELU, "gelu_new": GELUTanh, "silu": SiLU,
+		"relu": func(x, _ []float32) { ReLU(x) },
+	}[name]
+}
+
 // SoLU replaces the row x by x·softmax(x) (https://transformer-circuits.pub/2022/solu). scratch is as long as x.
 func SoLU(x, scratch []float32) {
 	total := exps(scratch, x, largest(x))

@@ -80,8 +80,7 @@ func (v View) isPlain() bool {
 func (v View) Check(files safetensors.Weights) error {
 	info, ok := files.Info(v.File)
 	if !ok {
-		return fmt.Errorf("the weights lack the tensor %q: the folder does not hold the model that its config.json describes",
-			v.File)
+		return fmt.Errorf("the weights lack the tensor %q, which a model as config.json describes it has", v.File)
 	}
 	if !slices.Equal(info.Shape, v.Stored) {
 		return fmt.Errorf("tensor %q has shape %v, but config.json says %v", v.File, info.Shape, v.Stored)
