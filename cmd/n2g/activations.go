@@ -31,20 +31,20 @@ func (a *app) activations() *command {
 with BOS in front; -ids are run exactly as given, so that any model can be compared with another program without
 a tokenizer.`
 	c.examples = []string{
-		`-layer 1 -neuron 268 -text main.go`,
+		`-layer 1 -neuron 268 -file main.go`,
 		`-model gpt2 -layer 3 -neuron all -hook hook_post -ids '[50256,464,3807]' -json`,
-		`-layer 1 -neuron 268 -text main.go -html activations.html`,
+		`-layer 1 -neuron 268 -file main.go -html activations.html`,
 	}
 	ref := modelFlag(c)
 	backend := backendFlag(c)
 	layer := c.flags.Int("layer", -1, "`NUMBER` the layer, from 0")
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
 	hook := c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)")
-	file := c.flags.String("text", "", "`FILE` the text, taken as it is; - is standard input")
+	source := textFlagsOf(c, "the text")
 	maxLength := c.flags.Int("max-length", math.MaxInt, "`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's context is refused)")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
-	page := c.flags.String("html", "", "`FILE` to write a page with the text's heat map to")
+	page := c.path(replaces, "html", "", "`FILE` to write a page with the text's heat map to")
 	highest := c.flags.Float64("max", 0, "`NUMBER` activation that full colour stands for in the heat map (default: the neuron's highest, known for tiny, else the text's)")
 	c.run = func(ctx context.Context) error {
 		index, err := neuronNumber(*neuron)
@@ -53,8 +53,8 @@ a tokenizer.`
 			return err
 		case *layer < 0:
 			return errors.New("name a layer with -layer NUMBER, from 0")
-		case given(c.flags, "text") == given(c.flags, "ids"):
-			return errors.New("give either a text with -text FILE or token ids with -ids '[0,5,17]'")
+		case source.given() == given(c.flags, "ids"):
+			return errors.New("give either a text, with -text TEXT or -file FILE, or token ids with -ids '[0,5,17]'")
 		case *maxLength < 2:
 			return fmt.Errorf("-max-length is %d: it is at least 2, BOS and a token", *maxLength)
 		case !(*highest >= 0):
@@ -62,17 +62,12 @@ a tokenizer.`
 		case index < 0 && *page != "":
 			return errors.New("a heat map shows one neuron: give its number with -neuron, not all")
 		}
-		if err := checkOutputs(*page); err != nil {
-			return err
-		}
 		var text string
 		var ids []int
 		if given(c.flags, "ids") {
 			ids, err = parseNumbers("ids", *list)
 		} else {
-			var data []byte
-			data, err = a.read(*file)
-			text = string(data)
+			text, err = source.readUTF8(a)
 		}
 		if err != nil {
 			return err
@@ -107,12 +102,10 @@ a tokenizer.`
 				return nil
 			}
 		}
-		return buffered(a.stdout, func(w io.Writer) error {
-			if *asJSON {
-				return encodeJSON(w, out)
-			}
-			return out.table(w)
-		})
+		if *asJSON {
+			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+		}
+		return a.print(out.table)
 	}
 	return c
 }
@@ -251,7 +244,7 @@ func scaleOf(model *models.Causal, layer, neuron int, hook string) scale {
 
 // modelFlag defines -model.
 func modelFlag(c *command) *string {
-	return c.flags.String("model", "tiny", "`MODEL` tiny, which is part of the program, a folder, or a name: n2g models lists those")
+	return c.path(reads, "model", "tiny", "`MODEL` tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
 // openModel opens a causal model and says what it runs on.

@@ -20,24 +20,44 @@ const (
 	statusInterrupted = 130 // as a shell reports SIGINT
 )
 
+// signalled is the cause of a context that a signal ended.
+type signalled struct{ number int }
+
+func (s signalled) Error() string { return fmt.Sprintf("interrupted by signal %d", s.number) }
+
+// interrupted is the exit status after ctx ended: that of a shell whose program died of the signal.
+func interrupted(ctx context.Context) int {
+	var s signalled
+	if errors.As(context.Cause(ctx), &s) {
+		return 128 + s.number
+	}
+	return statusInterrupted
+}
+
 // app is what commands need of the world.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	terminal       bool // stderr is one
+	stdin    io.Reader
+	stdout   io.Writer // for programs: as it is, but at a terminal
+	text     io.Writer // standard output for people: what a terminal would obey is spelled out
+	stderr   io.Writer // likewise
+	screen   io.Writer // standard error as it is, for a bar
+	terminal bool      // stderr is one
 }
 
 // command is one subcommand, or several under one name. Its flags are defined by the function that makes it.
 type command struct {
-	name     string // all words after n2g
-	short    string // one line
-	long     string
-	examples []string // what follows "n2g name "
-	flags    *flag.FlagSet
-	options  []string   // names of the flags that are listed last, under their own heading
-	operands string     // what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
-	commands []*command // where there are some, the next word names one; run is used, if it is there, without a next word
-	run      func(ctx context.Context) error
+	name         string // all words after n2g
+	short        string // one line
+	long         string
+	examples     []string // what follows "n2g name "
+	flags        *flag.FlagSet
+	paths        []pathFlag        // of flags that name files and folders
+	renamed      map[string]string // flags' old names, still understood, with their names
+	options      []string          // names of the flags that are listed last, under their own heading
+	operands     string            // what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
+	operandsRead bool              // operands are stores that are read
+	commands     []*command        // where there are some, the next word names one; run is used, if it is there, without a next word
+	run          func(ctx context.Context) error
 }
 
 func newCommand(name, short string) *command {
@@ -48,20 +68,29 @@ func newCommand(name, short string) *command {
 
 // run executes the command that args name and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: interruptible(ctx, stdin), stdout: stdout, stderr: stderr}
-	if file, ok := stderr.(*os.File); ok {
-		a.terminal = term.IsTerminal(int(file.Fd()))
+	out := &watched{w: stdout}
+	a := &app{stdin: interruptible(ctx, stdin), stdout: out, text: &harmless{w: out}, stderr: &harmless{w: stderr}, screen: stderr, terminal: isTerminal(stderr)}
+	if isTerminal(stdout) {
+		a.stdout = a.text
 	}
 	err := a.dispatch(ctx, args)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("standard output cannot be written: %w", out.err)
+	}
 	switch {
 	case err == nil:
 		return statusOK
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "n2g: interrupted")
-		return statusInterrupted
+		return interrupted(ctx)
 	}
-	fmt.Fprintf(stderr, "n2g: %s\n", oneLine(err))
+	fmt.Fprintf(a.stderr, "n2g: %s\n", shortened(oneLine(err)))
 	return statusFailed
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // commands in the order of the help.
@@ -81,7 +110,7 @@ func (a *app) dispatch(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		if len(args) == 1 {
-			fmt.Fprint(a.stdout, overview(commands))
+			fmt.Fprint(a.text, overview(commands))
 			return nil
 		}
 		args = append(args[1:len(args):len(args)], "-h")
@@ -114,10 +143,10 @@ func find(commands []*command, prefix string, args []string) (*command, []string
 }
 
 func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
-	err := parse(c.flags, args)
+	err := parse(c.flags, a.modern(c, args))
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(a.stdout, c.help())
+		fmt.Fprint(a.text, c.help())
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
@@ -126,7 +155,30 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 	case c.flags.NArg() == 0 && c.operands != "" && !strings.HasPrefix(c.operands, "["):
 		return fmt.Errorf("n2g %s needs to be told what: n2g %[1]s -h shows examples", c.name)
 	}
+	if err := c.checkPaths(); err != nil {
+		return err
+	}
 	return c.run(ctx)
+}
+
+// modern is args with flags' old names replaced, and says so.
+func (a *app) modern(c *command, args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		now, old := c.renamed[name]
+		if !old || !strings.HasPrefix(arg, "-") {
+			continue
+		}
+		fmt.Fprintf(a.stderr, "n2g: -%s of n2g %s is called -%s\n", name, c.name, now)
+		if args[i] = "-" + now; hasValue {
+			args[i] += "=" + value
+		}
+	}
+	return args
 }
 
 // oneLine is the error without line ends, which a sentence does not have.

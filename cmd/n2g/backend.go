@@ -24,7 +24,7 @@ auto is CUDA where a GPU and its plugin are, else go; xla:cpu runs only where it
 			case info.Name != backends.Go && name == info.Name:
 				answer = info.Description // the plugin, its file and version, and its devices
 			}
-			fmt.Fprintf(a.stdout, "%-9s %s\n", name, answer)
+			fmt.Fprintf(a.text, "%-9s %s\n", name, answer)
 		}
 		return nil
 	}
@@ -51,10 +51,10 @@ CUDA is chosen by itself from then on; the processor's plugin runs with -backend
 			return err
 		}
 		for _, p := range installed {
-			fmt.Fprintf(a.stdout, "%s: %s; use it with -backend xla:%s\n", p.Path, p, p.Platform)
+			fmt.Fprintf(a.text, "%s: %s; use it with -backend xla:%s\n", p.Path, p, p.Platform)
 		}
 		if len(installed) == 0 {
-			fmt.Fprintln(a.stdout, "NVIDIA's libraries are in place; the plugin that needs them is still to be installed.")
+			fmt.Fprintln(a.text, "NVIDIA's libraries are in place; the plugin that needs them is still to be installed.")
 		}
 		if os.Getenv(backends.PluginPathVar) != "" {
 			fmt.Fprintf(a.stderr, "n2g: plugins are looked for in %s only, as %s says: unset it to use what was installed\n",

@@ -64,7 +64,7 @@ func TestBadModels(t *testing.T) {
 		{"causal model for the masked one", solu, solu, []string{"masked"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := call(t, "func main", "explain", "-model", test.model, "-masked", test.masked, "-layer", "1", "-neuron", "3", "-text", "-")
+			status, stdout, stderr := call(t, "func main", "explain", "-model", test.model, "-masked", test.masked, "-layer", "1", "-neuron", "3", "-file", "-")
 			if status != 1 || stdout != "" {
 				t.Fatalf("%d %q %q", status, stdout, stderr)
 			}
@@ -84,7 +84,7 @@ func TestOutputsKept(t *testing.T) {
 	}
 	folder := t.TempDir()
 	page := filepath.Join(folder, "page.html")
-	args := []string{"explain", "-model", solu, "-masked", "none", "-layer", "1", "-neuron", "115", "-text", "-"}
+	args := []string{"explain", "-model", solu, "-masked", "none", "-layer", "1", "-neuron", "115", "-file", "-"}
 	status, _, stderr := call(t, "func main() {}", append(args, "-json", "/dev/full", "-html", page)...)
 	if status != 1 || strings.Count(stderr, "/dev/full") != 2 {
 		t.Errorf("%d %q", status, stderr)

@@ -71,30 +71,30 @@ func TestCommands(t *testing.T) {
 		{name: "train to nowhere", args: []string{"train", "masked"}, status: 1, stderr: []string{"-out"}},
 		{name: "train with a bad seed", args: []string{"train", "causal", "-seed", "-1"}, status: 1, stderr: []string{"seed"}},
 
-		{name: "activations", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text},
+		{name: "activations", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text},
 			stdout: []string{"POSITION", "<|endoftext|>", `"func"`, `" main"`}, stderr: []string{"n2g ", "backend"}},
-		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-text", text},
+		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-file", text},
 			stdout: []string{"HIGHEST", `"func"`}},
-		{name: "activations of standard input", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-"}, stdin: "x y",
+		{name: "activations of standard input", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-"}, stdin: "x y",
 			stdout: []string{`"x"`, `" y"`}},
-		{name: "no layer", args: []string{"activations", "-model", solu, "-neuron", "3", "-text", text}, status: 1, stderr: []string{"-layer"}},
-		{name: "no neuron", args: []string{"activations", "-model", solu, "-layer", "1", "-text", text}, status: 1, stderr: []string{"-neuron"}},
-		{name: "layer out of range", args: []string{"activations", "-model", solu, "-layer", "7", "-neuron", "3", "-text", text}, status: 1, stderr: []string{"layer 7", "0 to 2"}},
-		{name: "neuron out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "512", "-text", text}, status: 1, stderr: []string{"neuron 512", "511"}},
-		{name: "unknown hook", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-hook", "hook_out", "-text", text}, status: 1, stderr: []string{"hook_out", "hook_mid"}},
-		{name: "no text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3"}, status: 1, stderr: []string{"-text", "-ids"}},
-		{name: "text and ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text, "-ids", "[0]"}, status: 1, stderr: []string{"either"}},
+		{name: "no layer", args: []string{"activations", "-model", solu, "-neuron", "3", "-file", text}, status: 1, stderr: []string{"-layer"}},
+		{name: "no neuron", args: []string{"activations", "-model", solu, "-layer", "1", "-file", text}, status: 1, stderr: []string{"-neuron"}},
+		{name: "layer out of range", args: []string{"activations", "-model", solu, "-layer", "7", "-neuron", "3", "-file", text}, status: 1, stderr: []string{"layer 7", "0 to 2"}},
+		{name: "neuron out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "512", "-file", text}, status: 1, stderr: []string{"neuron 512", "511"}},
+		{name: "unknown hook", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-hook", "hook_out", "-file", text}, status: 1, stderr: []string{"hook_out", "hook_mid"}},
+		{name: "no text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3"}, status: 1, stderr: []string{"-file", "-ids"}},
+		{name: "text and ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text, "-ids", "[0]"}, status: 1, stderr: []string{"either"}},
 		{name: "bad ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,a]"}, status: 1, stderr: []string{"[0,5,17]"}},
 		{name: "no ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[]"}, status: 1, stderr: []string{"empty"}},
 		{name: "id out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,9999999]"}, status: 1, stderr: []string{"9999999"}},
-		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
-		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3", "-text", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
+		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
+		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3", "-file", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
 
-		{name: "cut text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-", "-max-length", "3"}, stdin: strings.Repeat("x y ", 999),
+		{name: "cut text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-", "-max-length", "3"}, stdin: strings.Repeat("x y ", 999),
 			stdout: []string{"<|endoftext|>", `"x"`, `" y"`}},
-		{name: "text longer than the context", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "-"}, stdin: strings.Repeat("x y ", 999),
+		{name: "text longer than the context", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-"}, stdin: strings.Repeat("x y ", 999),
 			status: 1, stderr: []string{"2000 tokens", "max_length"}},
-		{name: "text cut to nothing", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", text, "-max-length", "1"}, status: 1, stderr: []string{"-max-length is 1"}},
+		{name: "text cut to nothing", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text, "-max-length", "1"}, status: 1, stderr: []string{"-max-length is 1"}},
 
 		{name: "fill", args: []string{"fill", "-masked", bert, "-text", "if err != [MASK] { return err }", "-n", "2"}, stdout: []string{"POSITION", "PROBABILITY"}},
 		{name: "fill without mask", args: []string{"fill", "-masked", bert, "-text", "no gap"}, status: 1, stderr: []string{"[MASK]"}},
@@ -106,7 +106,7 @@ func TestCommands(t *testing.T) {
 		{name: "fill past the end", args: []string{"fill", "-masked", bert, "-ids", "1,2,3", "-at", "3"}, status: 1, stderr: []string{"position 3", "3 ids"}},
 
 		{name: "tokenize", args: []string{"tokenize", "-tokenizer", bert, "-text", "if x\n"}, stdout: []string{"ID", "0-2", `"if"`, "3-4", `"x"`}},
-		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-text", "-"}, stdin: " x", stdout: []string{`" x"`}},
+		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-file", "-"}, stdin: " x", stdout: []string{`" x"`}},
 		{name: "tokenize without tokenizer", args: []string{"tokenize", "-text", "x"}, status: 1, stderr: []string{"-tokenizer"}},
 		{name: "tokenize without text", args: []string{"tokenize", "-tokenizer", bert}, status: 1, stderr: []string{"-text", "-jsonl"}},
 		{name: "bad JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"a\"}\n{", status: 1, stdout: []string{`"ids"`}, stderr: []string{"line 2"}},
@@ -207,7 +207,7 @@ func TestActivationsJSON(t *testing.T) {
 		}
 	}
 	// BOS stands in front of a text.
-	status, stdout, stderr := call(t, "func main", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-json", "-text", "-")
+	status, stdout, stderr := call(t, "func main", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-json", "-file", "-")
 	var text activationsOutput
 	if status != 0 || json.Unmarshal([]byte(stdout), &text) != nil || len(text.IDs) != 3 || text.IDs[0] != 0 {
 		t.Errorf("%d %s %s", status, stdout, stderr)
@@ -216,7 +216,7 @@ func TestActivationsJSON(t *testing.T) {
 
 func TestActivationsHTML(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.html")
-	status, stdout, stderr := call(t, "a </script> b", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-html", path, "-text", "-")
+	status, stdout, stderr := call(t, "a </script> b", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-html", path, "-file", "-")
 	if status != 0 || stdout != "" {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
@@ -239,7 +239,7 @@ func TestActivationsScale(t *testing.T) {
 		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s strongest</small>`},
 		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
 	} {
-		status, stdout, stderr := call(t, "a b", append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-text", "-"}, test.args...)...)
+		status, stdout, stderr := call(t, "a b", append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-file", "-"}, test.args...)...)
 		if status != 0 || !strings.Contains(stdout, test.want) {
 			t.Errorf("%q: %d %q %q", test.args, status, stderr, stdout)
 		}
@@ -316,7 +316,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	reader, _ := io.Pipe() // never answers
 	var stdout, stderr bytes.Buffer
-	status := run(ctx, []string{"activations", "-model", solu, "-layer", "2", "-neuron", "17", "-text", "-"}, reader, &stdout, &stderr)
+	status := run(ctx, []string{"activations", "-model", solu, "-layer", "2", "-neuron", "17", "-file", "-"}, reader, &stdout, &stderr)
 	if status != statusInterrupted || stdout.Len() > 0 || stderr.String() != "n2g: interrupted\n" {
 		t.Errorf("status %d, %q, %q", status, &stdout, &stderr)
 	}
@@ -390,7 +390,7 @@ func TestWithoutTokenizer(t *testing.T) {
 	if status, stdout, stderr = call(t, "", append(common, "-ids", "[0,5,6]")...); status != 0 || !strings.Contains(stdout, `"#5"`) {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
-	if status, _, stderr = call(t, "a", append(common, "-text", "-")...); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+	if status, _, stderr = call(t, "a", append(common, "-file", "-")...); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
 		t.Errorf("%d %q", status, stderr)
 	}
 }
@@ -424,7 +424,7 @@ func TestFillWithoutTokenizer(t *testing.T) {
 			t.Errorf("%q: %d %q", args, status, stderr)
 		}
 	}
-	if status, _, stderr := call(t, "a", "explain", "-model", solu, "-masked", folder, "-layer", "1", "-neuron", "3", "-text", "-"); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+	if status, _, stderr := call(t, "a", "explain", "-model", solu, "-masked", folder, "-layer", "1", "-neuron", "3", "-file", "-"); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
 		t.Errorf("explain: %d %q", status, stderr)
 	}
 }

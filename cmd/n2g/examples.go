@@ -26,14 +26,17 @@ type exampleLine struct {
 // given returns the examples that the flags name; nil asks for a search.
 func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 	sources := 0
-	for _, flag := range []*string{f.text, f.examples, f.corpus, f.mined} {
+	if f.text.given() {
+		sources++
+	}
+	for _, flag := range []*string{f.examples, f.corpus, f.mined} {
 		if *flag != "" {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return nil, errors.New("give one of -text, -examples, -mined and -corpus")
+		return nil, errors.New("give one of -text, -file, -examples, -mined and -corpus")
 	case *f.examples != "":
 		data, err := a.read(*f.examples)
 		if err != nil {
@@ -59,14 +62,14 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 			return nil, fmt.Errorf("%s was mined at %s, not at -hook %s", *f.mined, found.Hook, *f.hook)
 		}
 		return []n2g.Examples{*found}, nil
-	case *f.text == "":
+	case !f.text.given():
 		return nil, nil
 	}
-	data, err := a.read(*f.text)
+	text, err := f.text.readUTF8(a)
 	if err != nil {
 		return nil, err
 	}
-	return []n2g.Examples{{Layer: *f.layer, Neuron: *f.neuron, Hook: *f.hook, Prompts: []string{string(data)}}}, nil
+	return []n2g.Examples{{Layer: *f.layer, Neuron: *f.neuron, Hook: *f.hook, Prompts: []string{text}}}, nil
 }
 
 // choose keeps the examples of the neuron that the flags name, or all where they name none.

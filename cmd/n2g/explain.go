@@ -21,8 +21,8 @@ type explainFlags struct {
 	model, masked, backend    *string
 	layer, neuron             *int
 	hook, casings, stopwords  *string
-	text, examples            *string
-	corpus, field             *string
+	text                      textFlags
+	examples, corpus, field   *string
 	mined                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
@@ -34,37 +34,37 @@ func (a *app) explain() *command {
 	c := newCommand("explain", "explain a neuron: what it fires on, why, and how well a graph of that predicts it")
 	c.long = `Takes the texts that excite the neuron most (-examples, -mined, else found in -corpus), prunes each to the shortest that still does, measures which
 tokens matter, varies them with a masked model, builds a graph of the result and scores how well it predicts the neuron on
-texts kept apart. -text explains the neuron's activation on one text, as the published walkthrough does, without a
+texts kept apart. -text or -file explains the neuron's activation on one text, as the published walkthrough does, without a
 graph.
 
 -examples reads one JSON object {"layer", "neuron", "max_activation", "prompts"} or many as JSON Lines; -json then writes
-one line each. Without an output flag a summary is printed.`
+one line each. Without an output flag a summary is printed, with the graph as a tree.`
 	c.examples = []string{
 		`-layer 1 -neuron 268`,
 		`-layer 1 -neuron 268 -corpus ~/src -html neuron.html`,
 		`-layer 1 -neuron 268 -mined tiny.json.gz -html neuron.html`,
-		`-layer 1 -neuron 268 -text prompt.txt`,
+		`-layer 1 -neuron 268 -file prompt.txt`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
 	f := &explainFlags{
-		command: c, model: modelFlag(c), masked: c.flags.String("masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, a name, or none for no variants"), backend: backendFlag(c),
+		command: c, model: modelFlag(c), masked: c.path(reads, "masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, a name, or none for no variants"), backend: backendFlag(c),
 		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
 		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
 		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
-		text:      c.flags.String("text", "", "`FILE` one text to explain the neuron on, taken as it is; - is standard input"),
-		examples:  c.flags.String("examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
-		mined:     c.flags.String("mined", "", "`FILE` that n2g mine made, to take the neuron's examples from"),
-		corpus:    c.flags.String("corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
+		text:      textFlagsOf(c, "one text to explain the neuron on"),
+		examples:  c.path(reads, "examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
+		mined:     c.path(reads, "mined", "", "`FILE` that n2g mine made, to take the neuron's examples from"),
+		corpus:    c.path(reads, "corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
 		field:     c.flags.String("field", "text", fieldUsage),
-		casings:   c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
-		stopwords: c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
-		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text, else published)"),
-		html:      c.flags.String("html", "", "`FILE` to write a page to, with graph, scores and texts"),
-		json:      c.flags.String("json", "", "`FILE` to write the explanation to as JSON; - is standard output"),
-		svg:       c.flags.String("svg", "", "`FILE` to write the graph to as SVG"),
-		png:       c.flags.String("png", "", "`FILE` to write the graph to as PNG"),
-		dot:       c.flags.String("dot", "", "`FILE` to write the graph to in Graphviz's language"),
+		casings:   c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
+		stopwords: c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
+		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text or -file, else published)"),
+		html:      c.path(replaces, "html", "", "`FILE` to write a page to, with graph, scores and texts"),
+		json:      c.path(replaces, "json", "", "`FILE` to write the explanation to as JSON; - is standard output"),
+		svg:       c.path(replaces, "svg", "", "`FILE` to write the graph to as SVG"),
+		png:       c.path(replaces, "png", "", "`FILE` to write the graph to as PNG"),
+		dot:       c.path(replaces, "dot", "", "`FILE` to write the graph to in Graphviz's language"),
 		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the work (-stages=false: only those that predict and show)"),
 		verbose:   c.flags.Bool("v", false, verboseUsage),
 		method:    optflag.Add[n2g.Options](c.flags),
@@ -78,7 +78,7 @@ one line each. Without an output flag a summary is printed.`
 func (f *explainFlags) options(a *app) (n2g.Options, error) {
 	var options n2g.Options
 	preset := *f.preset
-	if preset == "" && *f.text != "" {
+	if preset == "" && f.text.given() {
 		preset = "walkthrough"
 	}
 	switch preset {
@@ -105,10 +105,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	}
 	draws := *f.svg != "" || *f.png != "" || *f.dot != ""
 	if draws && options.NoGraph {
-		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
-	}
-	if err := checkOutputs(*f.json, *f.html, *f.svg, *f.png, *f.dot); err != nil {
-		return err
+		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -file, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
 	}
 	given, err := f.given(a)
 	if err != nil {
@@ -234,7 +231,7 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 	if asked || err != nil {
 		return err
 	}
-	return buffered(a.stdout, func(w io.Writer) error {
+	return a.print(func(w io.Writer) error {
 		for _, e := range explanations {
 			summarize(w, e)
 		}
@@ -244,7 +241,7 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 
 // name is a neuron's, for a heading.
 func name(e *n2g.Explanation) string {
-	return fmt.Sprintf("%s, layer %d, neuron %d", filepath.Base(e.Model), e.Site.Layer, e.Site.Index)
+	return fmt.Sprintf("%s, layer %d, neuron %d", printable(filepath.Base(e.Model)), e.Site.Layer, e.Site.Index)
 }
 
 // writePage writes a page of one neuron or of many.

@@ -133,7 +133,7 @@ func TestExplainMany(t *testing.T) {
 // TestExplainText is the published walkthrough's way: one prompt, no graph.
 func TestExplainText(t *testing.T) {
 	status, stdout, stderr := call(t, "func main() { if err != nil { return err } }", "explain", "-model", solu, "-masked", golden+"models/distilbert",
-		"-layer", "1", "-neuron", "115", "-text", "-")
+		"-layer", "1", "-neuron", "115", "-file", "-")
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -161,17 +161,17 @@ func TestExplainComplaints(t *testing.T) {
 		want  []string
 	}{
 		{"no neuron to search for", []string{"-layer", "1"}, "", []string{"-layer", "-neuron"}},
-		{"two sources", []string{"-layer", "1", "-neuron", "1", "-text", text, "-corpus", text}, "", []string{"one of"}},
-		{"no neuron", []string{"-layer", "1", "-text", text}, "", []string{"-neuron"}},
-		{"layer out of range", []string{"-layer", "8", "-neuron", "1", "-text", text}, "", []string{"layer 8", "0 to 2"}},
-		{"unknown preset", []string{"-layer", "1", "-neuron", "1", "-text", text, "-preset", "mine"}, "", []string{"mine", "walkthrough"}},
-		{"unknown mode", []string{"-layer", "1", "-neuron", "1", "-text", text, "-mode", "all"}, "", []string{`"all"`, "mask_num"}},
-		{"bad threshold", []string{"-layer", "1", "-neuron", "1", "-text", text, "-cutoff", "ten"}, "", []string{"cutoff", "whole number"}},
-		{"graph of a text", []string{"-layer", "1", "-neuron", "1", "-text", text, "-svg", "x"}, "", []string{"no graph"}},
-		{"no folder", []string{"-layer", "1", "-neuron", "1", "-text", text, "-json", "/no/such/folder/x"}, "", []string{"/no/such/folder"}},
-		{"folder for a file", []string{"-layer", "1", "-neuron", "1", "-text", text, "-json", t.TempDir()}, "", []string{"is a folder"}},
-		{"two to standard output", []string{"-layer", "1", "-neuron", "1", "-text", text, "-json", "-", "-html", "-"}, "", []string{"only one"}},
-		{"blank text", []string{"-layer", "1", "-neuron", "1", "-text", "-"}, " \n", []string{"blank"}},
+		{"two sources", []string{"-layer", "1", "-neuron", "1", "-file", text, "-corpus", text}, "", []string{"one of"}},
+		{"no neuron", []string{"-layer", "1", "-file", text}, "", []string{"-neuron"}},
+		{"layer out of range", []string{"-layer", "8", "-neuron", "1", "-file", text}, "", []string{"layer 8", "0 to 2"}},
+		{"unknown preset", []string{"-layer", "1", "-neuron", "1", "-file", text, "-preset", "mine"}, "", []string{"mine", "walkthrough"}},
+		{"unknown mode", []string{"-layer", "1", "-neuron", "1", "-file", text, "-mode", "all"}, "", []string{`"all"`, "mask_num"}},
+		{"bad threshold", []string{"-layer", "1", "-neuron", "1", "-file", text, "-cutoff", "ten"}, "", []string{"cutoff", "whole number"}},
+		{"graph of a text", []string{"-layer", "1", "-neuron", "1", "-file", text, "-svg", "x"}, "", []string{"no graph"}},
+		{"no folder", []string{"-layer", "1", "-neuron", "1", "-file", text, "-json", "/no/such/folder/x"}, "", []string{"/no/such/folder"}},
+		{"folder for a file", []string{"-layer", "1", "-neuron", "1", "-file", text, "-json", t.TempDir()}, "", []string{"is a folder"}},
+		{"two to standard output", []string{"-layer", "1", "-neuron", "1", "-file", text, "-json", "-", "-html", "-"}, "", []string{"only one"}},
+		{"blank text", []string{"-layer", "1", "-neuron", "1", "-file", "-"}, " \n", []string{"blank"}},
 		{"no examples", []string{"-examples", "-"}, "", []string{`"prompts"`}},
 		{"broken examples", []string{"-examples", "-"}, `{"layer":1,`, []string{"object 1", `"prompts"`}},
 		{"examples without neuron", []string{"-examples", "-"}, `{"layer":1,"prompts":["a"]}`, []string{"object 1", "neuron"}},
@@ -181,11 +181,11 @@ func TestExplainComplaints(t *testing.T) {
 		{"examples with a misspelled field", []string{"-examples", "-"}, `{"layer":1,"neuron":2,"promts":["a"]}`, []string{"object 1", `no field "promts"`}},
 		{"examples that are not UTF-8", []string{"-examples", "-"}, "{\"layer\":1,\"neuron\":2,\"prompts\":[\"a\xff\"]}", []string{"byte 35 is not UTF-8"}},
 		{"examples of others", []string{"-examples", "-", "-layer", "2"}, `{"layer":1,"neuron":2,"prompts":["a"]}`, []string{"no examples of the neuron"}},
-		{"missing casings", []string{"-layer", "1", "-neuron", "1", "-text", text, "-casings", "/no/such/file"}, "", []string{"/no/such/file"}},
-		{"bad casings", []string{"-layer", "1", "-neuron", "1", "-text", text, "-casings", text}, "", []string{text, `{"word"`}},
-		{"mask id out of range", []string{"-layer", "1", "-neuron", "1", "-text", text, "-mask-id", "99999"}, "", []string{"-mask-id is 99999"}},
-		{"bad stopwords", []string{"-layer", "1", "-neuron", "1", "-text", text, "-stopwords", file(t, "[1")}, "", []string{"list of words"}},
-		{"missing masked model", []string{"-layer", "1", "-neuron", "1", "-text", text, "-masked", "/no/such/model"}, "", []string{"/no/such/model"}},
+		{"missing casings", []string{"-layer", "1", "-neuron", "1", "-file", text, "-casings", "/no/such/file"}, "", []string{"/no/such/file"}},
+		{"bad casings", []string{"-layer", "1", "-neuron", "1", "-file", text, "-casings", text}, "", []string{text, `{"word"`}},
+		{"mask id out of range", []string{"-layer", "1", "-neuron", "1", "-file", text, "-mask-id", "99999"}, "", []string{"-mask-id is 99999"}},
+		{"bad stopwords", []string{"-layer", "1", "-neuron", "1", "-file", text, "-stopwords", file(t, "[1")}, "", []string{"list of words"}},
+		{"missing masked model", []string{"-layer", "1", "-neuron", "1", "-file", text, "-masked", "/no/such/model"}, "", []string{"/no/such/model"}},
 		{"missing corpus", []string{"-layer", "1", "-neuron", "1", "-corpus", "/no/such/folder"}, "", []string{"/no/such/folder"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

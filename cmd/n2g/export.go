@@ -32,12 +32,12 @@ and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of t
 	}
 	f := &exportFlags{
 		store:       storeFlag(c),
-		stats:       c.flags.String("stats", "", "`FILE` to write scores to as the published stats.json"),
-		neuronStore: c.flags.String("neuron-store", "", "`FILE` to write tokens to as the published neuron_store.json"),
-		jsonl:       c.flags.String("jsonl", "", "`FILE` to write the explanations to as JSON Lines; - is standard output"),
-		csv:         c.flags.String("csv", "", "`FILE` to write a table of scores to"),
-		dot:         c.flags.String("dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
-		svg:         c.flags.String("svg", "", "`FOLDER` to write graphs to as SVG"),
+		stats:       c.path(replaces, "stats", "", "`FILE` to write scores to as the published stats.json"),
+		neuronStore: c.path(replaces, "neuron-store", "", "`FILE` to write tokens to as the published neuron_store.json"),
+		jsonl:       c.path(replaces, "jsonl", "", "`FILE` to write the explanations to as JSON Lines; - is standard output"),
+		csv:         c.path(replaces, "csv", "", "`FILE` to write a table of scores to"),
+		dot:         c.path(writesInto, "dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
+		svg:         c.path(writesInto, "svg", "", "`FOLDER` to write graphs to as SVG"),
 		layers:      c.flags.String("layers", "", "`LIST` layers whose graphs are written, such as 0,2-5 (default all)"),
 		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer whose graphs are written, such as 0-99,512 (default all)"),
 	}
@@ -48,9 +48,6 @@ and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of t
 func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.dot+*f.svg == "" {
 		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -dot or -svg")
-	}
-	if err := checkOutputs(*f.stats, *f.neuronStore, *f.jsonl, *f.csv); err != nil {
-		return err
 	}
 	chosen, err := f.chosen()
 	if err != nil {

@@ -36,15 +36,15 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 	}
 	ref := maskedFlag(c)
 	backend := backendFlag(c)
-	text := c.flags.String("text", "", "`TEXT` with a [MASK] or several; - reads standard input")
+	source := textFlagsOf(c, "with a [MASK] or several")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, such as '[101,103,102]'")
 	at := c.flags.String("at", "", "`POSITIONS` of -ids to fill, from 0, such as 1,5 (default: the masks)")
 	n := c.flags.Int("n", 10, "`NUMBER` of substitutes to show for each mask")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	c.run = func(ctx context.Context) error {
 		switch {
-		case given(c.flags, "text") == given(c.flags, "ids"):
-			return errors.New("give either a text with -text TEXT or token ids with -ids '[101,103,102]'")
+		case source.given() == given(c.flags, "ids"):
+			return errors.New("give either a text, with -text TEXT or -file FILE, or token ids with -ids '[101,103,102]'")
 		case *n < 1:
 			return fmt.Errorf("-n is %d: ask for at least one substitute", *n)
 		case *at != "" && !given(c.flags, "ids"):
@@ -63,19 +63,19 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 				return err
 			}
 		}
-		if *text == standard {
-			data, err := a.read(standard)
-			if err != nil {
+		text := ""
+		if source.given() {
+			var err error
+			if text, err = source.readUTF8(a); err != nil {
 				return err
 			}
-			*text = string(data)
 		}
 		model, err := a.openMasked(*ref, *backend)
 		if err != nil {
 			return err
 		}
 		defer model.Close()
-		fills, err := fillMasks(ctx, model, *text, ids, positions)
+		fills, err := fillMasks(ctx, model, text, ids, positions)
 		if err != nil {
 			return err
 		}
@@ -83,10 +83,10 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 		for _, fill := range fills {
 			out = append(out, fillOutput{fill.Position, substitutes(model, fill, *n)})
 		}
-		return buffered(a.stdout, func(w io.Writer) error {
-			if *asJSON {
-				return encodeJSON(w, out)
-			}
+		if *asJSON {
+			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+		}
+		return a.print(func(w io.Writer) error {
 			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "POSITION\tPROBABILITY\tID\tTOKEN")
 			for _, mask := range out {
@@ -115,9 +115,6 @@ func fillMasks(ctx context.Context, model *models.Masked, text string, ids, posi
 	case model.Tokenizer() == nil:
 		return nil, fmt.Errorf("%s has no tokenizer.json, so its mask token is not known: say with -at which of the ids to fill", model.Name())
 	case ids == nil:
-		if err := checkUTF8([]byte(text)); err != nil {
-			return nil, fmt.Errorf("the text: %w", err)
-		}
 		ids = model.Tokenizer().EncodeSpecial(text).IDs
 	}
 	return model.FillIDs(ctx, ids)
@@ -144,7 +141,7 @@ const noModel = "none"
 
 // maskedFlag defines -masked.
 func maskedFlag(c *command) *string {
-	return c.flags.String("masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
+	return c.path(reads, "masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
 // openVarying opens the masked model that varies words; nil where -masked is none. done closes it.

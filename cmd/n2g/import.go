@@ -23,15 +23,12 @@ the pages.`
 		`-page neuroscope/3/1.html -o neuron.jsonl`,
 		`-page neuroscope/ -activation-matrix activation_matrix.json -o neurons.jsonl`,
 	}
-	page := c.flags.String("page", "", "`FILE` saved page, or a folder of them; - is standard input")
-	matrix := c.flags.String("activation-matrix", "", "`FILE` highest activations, JSON [layer][neuron]")
-	out := c.flags.String("o", standard, "`FILE` to write JSON Lines to; - is standard output")
+	page := c.path(reads, "page", "", "`FILE` saved page, or a folder of them; - is standard input")
+	matrix := c.path(reads, "activation-matrix", "", "`FILE` highest activations, JSON [layer][neuron]")
+	out := c.path(replaces, "o", standard, "`FILE` to write JSON Lines to; - is standard output")
 	c.run = func(ctx context.Context) error {
 		if *page == "" {
 			return errors.New("name a saved page, or a folder of them, with -page FILE")
-		}
-		if err := checkOutputs(*out); err != nil {
-			return err
 		}
 		maxima, err := readMatrix(a, *matrix)
 		if err != nil {

@@ -17,6 +17,18 @@ func encodeJSON(w io.Writer, v any) error {
 	return nil
 }
 
+// writeJSONLines writes a value a line.
+func writeJSONLines[T any](w io.Writer, values []T) error {
+	return buffered(w, func(w io.Writer) error {
+		for _, v := range values {
+			if err := encodeJSON(w, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // given tells whether the user set a flag.
 func given(fs *flag.FlagSet, name string) bool {
 	found := false

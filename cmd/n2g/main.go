@@ -14,20 +14,27 @@ import (
 const grace = 5 * time.Second
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // under nohup for instance
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr) }()
 	select {
 	case status := <-done:
 		os.Exit(status)
-	case <-ctx.Done():
+	case s := <-signals:
+		stop(signalled{int(s.(syscall.Signal))})
 	}
-	stop() // a second Ctrl-C ends the program at once
 	select {
 	case status := <-done:
 		os.Exit(status)
+	case <-signals: // a second Ctrl-C ends the program at once
 	case <-time.After(grace):
-		fmt.Fprintln(os.Stderr, "n2g: interrupted")
-		os.Exit(statusInterrupted)
 	}
+	fmt.Fprintln(os.Stderr, "n2g: interrupted")
+	os.Exit(interrupted(ctx))
 }

@@ -11,15 +11,17 @@ import (
 
 func (a *app) merge() *command {
 	c := newCommand("merge", "join the stores of a run's shards")
-	c.long = `Copies what the stores hold into the store -o, which is made if it is not there. A neuron that several have is taken once, from the
+	c.long = `Copies what the stores hold into the store -store, which is made if it is not there. A neuron that several have is taken once, from the
 first, and neurons on which they differ are named. What is damaged is left out, named, and taken from the next sound copy. Says which shards, and which neurons of those there are, are missing.`
-	c.examples = []string{`-o solu.db solu-1.db solu-2.db solu-3.db`, `-o solu.db late.db`}
+	c.examples = []string{`-store solu.db solu-1.db solu-2.db solu-3.db`, `-store solu.db late.db`}
 	c.operands = "STORE…"
-	out := c.flags.String("o", "", "`FILE` the store to merge into")
+	c.operandsRead = true
+	out := c.path(fills, "store", "", "`FILE` the store to merge into")
+	c.renamed = map[string]string{"o": "store"}
 	compress := c.flags.Bool("compress", false, "keep the store's own explanations compressed; those merged stay as they are")
 	c.run = func(ctx context.Context) (err error) {
 		if *out == "" {
-			return errors.New("name the store to merge into with -o FILE")
+			return errors.New("name the store to merge into with -store FILE")
 		}
 		s, err := store.Open(*out, store.Options{Compress: *compress})
 		if err != nil {
@@ -46,19 +48,19 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 }
 
 func (a *app) tellMerged(path string, m *store.Merged) {
-	fmt.Fprintf(a.stdout, "%s: %d neurons added", path, m.Added)
+	fmt.Fprintf(a.text, "%s: %d neurons added", path, m.Added)
 	if m.Same > 0 {
-		fmt.Fprintf(a.stdout, ", %d were there", m.Same)
+		fmt.Fprintf(a.text, ", %d were there", m.Same)
 	}
 	if m.Failures > 0 {
-		fmt.Fprintf(a.stdout, ", %d failures", m.Failures)
+		fmt.Fprintf(a.text, ", %d failures", m.Failures)
 	}
-	fmt.Fprintln(a.stdout)
+	fmt.Fprintln(a.text)
 	if len(m.Repaired) > 0 {
-		fmt.Fprintf(a.stdout, "  %d neurons that were damaged are mended: %s\n", len(m.Repaired), some(m.Repaired))
+		fmt.Fprintf(a.text, "  %d neurons that were damaged are mended: %s\n", len(m.Repaired), some(m.Repaired))
 	}
 	if len(m.Different) > 0 {
-		fmt.Fprintf(a.stdout, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different), some(m.Different))
+		fmt.Fprintf(a.text, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different), some(m.Different))
 	}
 }
 
@@ -80,16 +82,16 @@ func (a *app) tellMissing(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s: %d neurons, %d failed\n", s.Path(), len(done), len(failures))
+	fmt.Fprintf(a.text, "%s: %d neurons, %d failed\n", s.Path(), len(done), len(failures))
 	if len(missing) > 0 {
-		fmt.Fprintf(a.stdout, "  %d neurons of these shards are missing, run them again: %s\n", len(missing), some(missing))
+		fmt.Fprintf(a.text, "  %d neurons of these shards are missing, run them again: %s\n", len(missing), some(missing))
 	}
 	if len(shards) > 0 {
 		names := make([]string, len(shards))
 		for i, shard := range shards {
 			names[i] = shard.String()
 		}
-		fmt.Fprintf(a.stdout, "  shards missing: %s\n", strings.Join(names, " "))
+		fmt.Fprintf(a.text, "  shards missing: %s\n", strings.Join(names, " "))
 	}
 	return nil
 }

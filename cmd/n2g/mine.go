@@ -38,7 +38,7 @@ same command is given again, and ends with the same result. A name that ends in 
 	}
 	f := &mineFlags{
 		model: modelFlag(c), backend: backendFlag(c),
-		corpus:       c.flags.String("corpus", sampleCorpus, corpusUsage),
+		corpus:       c.path(reads, "corpus", sampleCorpus, corpusUsage),
 		field:        c.flags.String("field", "text", fieldUsage),
 		layers:       c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
 		hook:         c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
@@ -46,7 +46,7 @@ same command is given again, and ends with the same result. A name that ends in 
 		window:       c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
 		batch:        c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
 		histograming: c.flags.Int("histogram-every", 8, "`NUMBER` one window in so many goes into histograms and densities; 1 takes all"),
-		out:          c.flags.String("o", "", "`FILE` to write the result to"),
+		out:          c.path(replaces, "o", "", "`FILE` to write the result to", ".part"),
 		restart:      c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
 	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
@@ -62,8 +62,8 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 			return fmt.Errorf("-%s is %d: it is at least 1", name, value)
 		}
 	}
-	if err := checkOutputs(*f.out); err != nil {
-		return err
+	if info, err := os.Stat(*f.out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file, and the unfinished pass is kept beside the result: name a file with -o", *f.out)
 	}
 	ranges, err := n2grun.ParseRanges(*f.layers)
 	if err != nil {
@@ -115,10 +115,10 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 			silent++
 		}
 	}
-	fmt.Fprintf(a.stdout, "%s: %d neurons of %d layers, %d tokens in %d windows, %d texts; %d neurons are never above 0\n",
+	fmt.Fprintf(a.text, "%s: %d neurons of %d layers, %d tokens in %d windows, %d texts; %d neurons are never above 0\n",
 		*f.out, len(index.Neurons), len(layers), index.Tokens, index.Windows, len(index.Spans), silent)
 	if report != nil {
-		fmt.Fprintln(a.stdout, report)
+		fmt.Fprintln(a.text, report)
 	}
 	return nil
 }

@@ -35,17 +35,10 @@ Masked families: bert, distilbert`
 			return err
 		}
 		list := listModels(client, *here)
-		return buffered(a.stdout, func(w io.Writer) error {
-			if *asJSON {
-				for _, entry := range list {
-					if err := encodeJSON(w, entry); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
-			return printModels(w, list, *all, client.Cache())
-		})
+		if *asJSON {
+			return writeJSONLines(a.stdout, list)
+		}
+		return a.print(func(w io.Writer) error { return printModels(w, list, *all, client.Cache()) })
 	}
 	return c
 }

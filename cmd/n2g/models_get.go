@@ -36,7 +36,7 @@ where the cache is, HF_TOKEN opens private and gated repositories, HF_ENDPOINT n
 // getModel downloads one model unless it is there; with update, also what has changed since.
 func (a *app) getModel(ctx context.Context, client *hub.Client, ref string, update bool) error {
 	if ref == tiny.Name {
-		fmt.Fprintf(a.stdout, "%s is part of the program\n", ref)
+		fmt.Fprintf(a.text, "%s is part of the program\n", ref)
 		return nil
 	}
 	m, err := registry.Lookup(ref)
@@ -47,7 +47,7 @@ func (a *app) getModel(ctx context.Context, client *hub.Client, ref string, upda
 	here := err == nil
 	switch {
 	case here && !update:
-		fmt.Fprintf(a.stdout, "%s is here already, %s in %s\n", ref, byteCount(client.Size(m)), client.Cache())
+		fmt.Fprintf(a.text, "%s is here already, %s in %s\n", ref, byteCount(client.Size(m)), client.Cache())
 		return nil
 	case !here && !errors.Is(err, hub.ErrNotCached):
 		return err
@@ -66,7 +66,7 @@ func (a *app) getModel(ctx context.Context, client *hub.Client, ref string, upda
 	case here:
 		what += " has changed and is new here"
 	}
-	fmt.Fprintf(a.stdout, "%s: %s in %s\n", what, byteCount(client.Size(m)), client.Cache())
+	fmt.Fprintf(a.text, "%s: %s in %s\n", what, byteCount(client.Size(m)), client.Cache())
 	return nil
 }
 

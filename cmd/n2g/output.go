@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/gofrs/flock"
 )
 
 // standard is the file name that stands for standard input or output.
@@ -29,34 +32,91 @@ func (a *app) read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// write makes a file of what content writes, or sends it to standard output. The file appears when it is whole:
-// whatever stops the program, an old one stays as it was.
+// write makes a file of what content writes, or sends it to standard output. The file appears when it is whole and on the
+// disk: whatever stops the program, an old one stays as it was.
 func (a *app) write(ctx context.Context, path string, content func(io.Writer) error) error {
 	if path == standard {
 		return buffered(a.stdout, content)
 	}
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return writeThrough(path, content) // a pipe or a device is written to, not replaced
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	path = resolved(path)
+	file, err := createTemporary(path)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer os.Remove(file.Name()) // fails, rightly, after the rename
-	err = errors.Join(buffered(file, content), file.Chmod(permissions(path)), file.Close())
-	if err == nil {
-		err = ctx.Err()
-	}
+	err = errors.Join(buffered(file, content), file.Chmod(permissions(path)), file.Sync(), ctx.Err())
 	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, file.discard()))
 	}
-	return nil
+	syncFolder(filepath.Dir(path))
+	return file.close()
+}
+
+// temporary is a file that is being written. The lock on it ends with the process, however that ends: one that nobody
+// holds was left by a program that was killed.
+type temporary struct {
+	*os.File
+	lock *flock.Flock
+}
+
+// createTemporary makes a file beside path, and removes those that killed programs left there.
+func createTemporary(path string) (*temporary, error) {
+	prefix := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"-n2g-")
+	removeLeft(prefix)
+	name := prefix + rand.Text()[:12]
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	lock := flock.New(name)
+	if _, err := lock.TryLock(); err != nil { // a file system without locks: the file is not known to be left, if it is
+		lock = nil
+	}
+	return &temporary{file, lock}, nil
+}
+
+// removeLeft removes temporary files whose names begin with prefix, and that no process holds.
+func removeLeft(prefix string) {
+	entries, err := os.ReadDir(filepath.Dir(prefix))
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		name := filepath.Join(filepath.Dir(prefix), entry.Name())
+		if len(name) <= len(prefix) || name[:len(prefix)] != prefix || !entry.Type().IsRegular() {
+			continue
+		}
+		lock := flock.New(name)
+		if free, err := lock.TryLock(); err == nil && free {
+			os.Remove(name) //nolint:errcheck // the next program tries again
+		}
+		lock.Close() //nolint:errcheck // nothing was written
+	}
+}
+
+// close ends the lock of a file that has its name.
+func (t *temporary) close() error {
+	err := t.File.Close()
+	if t.lock != nil {
+		err = errors.Join(err, t.lock.Close())
+	}
+	return err
+}
+
+// discard removes the file.
+func (t *temporary) discard() error { return errors.Join(os.Remove(t.Name()), t.close()) }
+
+// syncFolder puts a renaming on the disk, where the system can.
+func syncFolder(path string) {
+	if folder, err := os.Open(path); err == nil {
+		folder.Sync()  //nolint:errcheck // some systems cannot
+		folder.Close() //nolint:errcheck // it was read
+	}
 }
 
 // permissions of a file to be replaced, or of a new one.
@@ -87,54 +147,13 @@ func buffered(w io.Writer, content func(io.Writer) error) error {
 	return b.Flush()
 }
 
+// print writes text for people to standard output.
+func (a *app) print(content func(io.Writer) error) error { return buffered(a.text, content) }
+
 // writeBytes is write of what is there already.
 func (a *app) writeBytes(ctx context.Context, path string, data []byte) error {
 	return a.write(ctx, path, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})
-}
-
-// checkOutputs finds before long work what would keep its results from being written.
-func checkOutputs(paths ...string) error {
-	toStandard := 0
-	for _, path := range paths {
-		switch path {
-		case "":
-		case standard:
-			toStandard++
-		default:
-			if info, err := os.Stat(filepath.Dir(path)); err != nil {
-				return fmt.Errorf("there is no folder to write %s to: %w", path, err)
-			} else if !info.IsDir() {
-				return fmt.Errorf("%s cannot be written: %s is no folder", path, filepath.Dir(path))
-			}
-			if err := checkWritable(path); err != nil {
-				return err
-			}
-		}
-	}
-	if toStandard > 1 {
-		return errors.New("only one output can go to standard output: name files for the others")
-	}
-	return nil
-}
-
-// checkWritable tries what write will do, and leaves nothing behind.
-func checkWritable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("%s is a folder: name a file to write", path)
-	case err == nil && !info.Mode().IsRegular():
-		return nil // opening a pipe would wait for its reader
-	}
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("%s cannot be written, name a file elsewhere: %w", path, err)
-	}
-	return errors.Join(file.Close(), os.Remove(file.Name()))
 }

@@ -36,10 +36,10 @@ func (p *progress) update(done int, what string) {
 	}
 	if p.app.terminal {
 		if p.bar == nil {
-			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.app.stderr), progressbar.OptionClearOnFinish(),
+			p.bar = progressbar.NewOptions(p.total, progressbar.OptionSetWriter(p.app.screen), progressbar.OptionClearOnFinish(),
 				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionShowBytes(p.bytes))
 		}
-		p.bar.Describe(what)
+		p.bar.Describe(printable(what))
 		p.bar.Set(done) //nolint:errcheck // a bar that cannot be drawn is no reason to stop
 		return
 	}

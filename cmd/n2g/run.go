@@ -27,24 +27,24 @@ type runFlags struct {
 func (a *app) runNeurons() *command {
 	c := newCommand("run", "explain many neurons of a model, into one file that other commands ask")
 	c.long = `Explains every neuron that has examples, or those that -layers, -neurons and -sample choose, and writes each to the store
--o when it is done. Stopped at any moment, by Ctrl-C, kill or a full disk, it goes on from there when the same command is
+-store when it is done. Stopped at any moment, by Ctrl-C, kill or a full disk, it goes on from there when the same command is
 given again. A neuron that fails is recorded with the reason, and the others go on; n2g summary -failures lists them.
 
 -shard 2/8 explains the second of eight parts. Give each shard a store of its own, and join them with n2g merge.
 -seed is also the seed of the -sample.`
 	c.examples = []string{
-		`-o run.db`,
-		`-layers 0,2 -sample 50 -seed 0 -o sample.db`,
-		`-model models/solu-6l -masked distilbert-base-uncased -mined solu.json.gz -neurons 0-99,512 -o solu.db`,
-		`-mined solu.json.gz -shard 2/8 -o solu-2.db`,
-		`-o run.db -retry-failed`,
+		`-store run.db`,
+		`-layers 0,2 -sample 50 -seed 0 -store sample.db`,
+		`-model models/solu-6l -masked distilbert-base-uncased -mined solu.json.gz -neurons 0-99,512 -store solu.db`,
+		`-mined solu.json.gz -shard 2/8 -store solu-2.db`,
+		`-store run.db -retry-failed`,
 	}
 	f := &runFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
-		masked:      c.flags.String("masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, or none for no variants"),
+		masked:      c.path(reads, "masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, or none for no variants"),
 		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
-		casings:     c.flags.String("casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
-		stopwords:   c.flags.String("stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
+		casings:     c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
+		stopwords:   c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
 		layers:      c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)"),
 		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer, such as 0-99,512 (default all)"),
 		sample:      c.flags.Int("sample", 0, "`NUMBER` take only so many of them in each layer, by chance (default 0, all)"),
@@ -54,9 +54,10 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		mend:        c.flags.Bool("retry-damaged", false, "remove what is damaged in the store, and explain those neurons again"),
 		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
 		verbose:     c.flags.Bool("v", false, verboseUsage),
-		out:         c.flags.String("o", "run.db", "`FILE` the store, made if it is not there"),
+		out:         c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
 		method:      optflag.Add[n2g.Options](c.flags),
 	}
+	c.renamed = map[string]string{"o": "store"}
 	c.options = f.method.Names()
 	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }
 	return c
@@ -138,7 +139,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	p, err := n2grun.Run(ctx, model, masked, source.examples, sites, s, options)
 	bar.end()
 	if p.Planned > 0 {
-		fmt.Fprintf(a.stdout, "%s: %s\n", *f.out, p)
+		fmt.Fprintf(a.text, "%s: %s\n", *f.out, p)
 	}
 	if *f.verbose && p.Done > 0 {
 		writeWork(a.stderr, p.Done, p.Work, p.Elapsed, model, masked)

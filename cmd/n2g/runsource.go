@@ -18,8 +18,8 @@ type sourceFlags struct{ examples, mined *string }
 
 func sourceFlagsOf(c *command) sourceFlags {
 	return sourceFlags{
-		examples: c.flags.String("examples", "", "`FILE` the neurons' examples as JSON Lines; - is standard input"),
-		mined:    c.flags.String("mined", "", "`FILE` that n2g mine made, to take the neurons' examples from (default: those that are part of the program, for tiny)"),
+		examples: c.path(reads, "examples", "", "`FILE` the neurons' examples as JSON Lines; - is standard input"),
+		mined:    c.path(reads, "mined", "", "`FILE` that n2g mine made, to take the neurons' examples from (default: those that are part of the program, for tiny)"),
 	}
 }
 

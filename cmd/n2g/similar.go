@@ -67,7 +67,7 @@ func (a *app) writeNearest(tokens *store.Tokens, name string, kind n2g.TokenKind
 	if err != nil {
 		return fmt.Errorf("%s: %w", *f.list.store, err)
 	}
-	return buffered(a.stdout, func(w io.Writer) error {
+	return a.print(func(w io.Writer) error {
 		if *f.list.json {
 			for _, m := range matches {
 				if err := encodeJSON(w, map[string]any{"layer": m.Layer, "neuron": m.Index, "similarity": m.Similarity, "shared": m.Shared}); err != nil {
@@ -87,7 +87,7 @@ func (a *app) writeNearest(tokens *store.Tokens, name string, kind n2g.TokenKind
 
 func (a *app) writePairs(ctx context.Context, tokens *store.Tokens, kind n2g.TokenKind, f *similarFlags) error {
 	counts := map[string]int{}
-	return buffered(a.stdout, func(w io.Writer) error {
+	return a.print(func(w io.Writer) error {
 		for p, err := range tokens.Pairs(ctx, kind, *f.threshold) {
 			if err != nil {
 				return err

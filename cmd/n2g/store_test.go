@@ -23,7 +23,7 @@ func publishedRun(t *testing.T, path string, more ...string) (stdout, stderr str
 		n := readNeuron(t, name)
 		fmt.Fprintln(&lines, n.examples(t))
 	}
-	args := []string{"run", "-model", solu, "-masked", "none", "-examples", "-", "-cutoff", "12", "-o", path}
+	args := []string{"run", "-model", solu, "-masked", "none", "-examples", "-", "-cutoff", "12", "-store", path}
 	status, stdout, stderr := call(t, lines.String(), append(args, more...)...)
 	if status != 0 {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
@@ -52,9 +52,9 @@ func TestStoreCommands(t *testing.T) {
 	if strings.Contains(stdout, "neurons/s") {
 		t.Errorf("a run that is done runs again: %q", stdout)
 	}
-	contains(t, "first merge", ok(t, "merge", one, "-o", all), []string{"1.db: 2 neurons added", "all.db: 2 neurons, 0 failed", "shards missing: 2/2"})
+	contains(t, "first merge", ok(t, "merge", one, "-store", all), []string{"1.db: 2 neurons added", "all.db: 2 neurons, 0 failed", "shards missing: 2/2"})
 	publishedRun(t, two, "-shard", "2/2", "-compress")
-	joined := ok(t, "merge", "-o", all, two, one)
+	joined := ok(t, "merge", "-store", all, two, one)
 	contains(t, "second merge", joined, []string{"2.db: 2 neurons added", "1.db: 0 neurons added, 2 were there", "all.db: 4 neurons, 0 failed"})
 	if strings.Contains(joined, "missing") {
 		t.Errorf("all is there, and %q", joined)
@@ -128,7 +128,7 @@ func TestStoreCommands(t *testing.T) {
 func TestRunFailures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.db")
 	lines := `{"layer": 0, "neuron": 3, "prompts": ["` + strings.Repeat("x ", 5) + `", ""]}` + "\n"
-	args := []string{"run", "-model", solu, "-masked", "none", "-examples", "-", "-o", path}
+	args := []string{"run", "-model", solu, "-masked", "none", "-examples", "-", "-store", path}
 	status, stdout, stderr := call(t, lines, args...)
 	if status != 0 || !strings.Contains(stdout, "0 of 1 done, 1 failed") {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
@@ -156,14 +156,14 @@ func TestStoreComplaints(t *testing.T) {
 		args   []string
 		stderr []string
 	}{
-		{[]string{"run", "-model", solu, "-o", held}, []string{"examples of " + solu, "-mined"}},
-		{[]string{"run", "-model", solu, "-examples", examples, "-o", held}, []string{"held.db", fmt.Sprint(os.Getpid())}},
-		{[]string{"run", "-examples", examples, "-o", filepath.Join(folder, "no", "run.db")}, []string{"no folder"}},
+		{[]string{"run", "-model", solu, "-store", held}, []string{"examples of " + solu, "-mined"}},
+		{[]string{"run", "-model", solu, "-examples", examples, "-store", held}, []string{"held.db", fmt.Sprint(os.Getpid())}},
+		{[]string{"run", "-examples", examples, "-store", filepath.Join(folder, "no", "run.db")}, []string{"no folder"}},
 		{[]string{"run", "-examples", examples, "-shard", "0/2"}, []string{"1/4"}},
 		{[]string{"run", "-examples", examples, "-layers", "x"}, []string{"-layers", `"x"`}},
 		{[]string{"run", "-examples", examples, "-mined", examples}, []string{"one of"}},
 		{[]string{"run", "-examples", examples, "-no-graph"}, []string{"-no-graph"}},
-		{[]string{"run", "-model", solu, "-masked", "none", "-examples", examples, "-layers", "7", "-o", filepath.Join(folder, "a.db")}, []string{"no layer 7", "0 to 2"}},
+		{[]string{"run", "-model", solu, "-masked", "none", "-examples", examples, "-layers", "7", "-store", filepath.Join(folder, "a.db")}, []string{"no layer 7", "0 to 2"}},
 		{[]string{"search", "x", "-store", filepath.Join(folder, "none.db")}, []string{"no store", "n2g run"}},
 		{[]string{"search", "x", "-store", text}, []string{"no SQLite database"}},
 		{[]string{"search"}, []string{"n2g search"}},
@@ -174,8 +174,8 @@ func TestStoreComplaints(t *testing.T) {
 		{[]string{"similar", "-all", "-threshold", "2"}, []string{"-threshold is 2"}},
 		{[]string{"similar", "-all", "-kind", "odd"}, []string{"-kind", "odd"}},
 		{[]string{"find", "sense"}, []string{`"find sense"`}},
-		{[]string{"merge", text}, []string{"-o FILE"}},
-		{[]string{"merge", held, "-o", held}, []string{"held.db"}},
+		{[]string{"merge", text}, []string{"-store FILE"}},
+		{[]string{"merge", held, "-store", held}, []string{"held.db"}},
 		{[]string{"export", "-store", held}, []string{"-stats"}},
 		{[]string{"summary", "-store", held, "-format", "odd"}, []string{"-format", "odd"}},
 		{[]string{"summary", "-store", held, "-svg", filepath.Join(folder, "x.svg")}, []string{"no scores"}},

@@ -14,7 +14,7 @@ import (
 
 // storeFlag names the store that a command asks.
 func storeFlag(c *command) *string {
-	return c.flags.String("store", "run.db", "`FILE` the store that n2g run or n2g merge made")
+	return c.path(asks, "store", "run.db", "`FILE` the store that n2g run or n2g merge made")
 }
 
 // withStore opens a store to read it.
@@ -63,15 +63,10 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 	if limit > 0 && len(hits) > limit {
 		hits, rest = hits[:limit], len(hits)-limit
 	}
-	return buffered(a.stdout, func(w io.Writer) error {
-		if asJSON {
-			for _, h := range hits {
-				if err := encodeJSON(w, h); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+	if asJSON {
+		return writeJSONLines(a.stdout, hits)
+	}
+	return a.print(func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT")
 		for _, h := range hits {

@@ -73,6 +73,9 @@ func checkUTF8(data []byte) error {
 	if utf8.Valid(data) {
 		return nil
 	}
+	if utf16(data) {
+		return errors.New("it is UTF-16: convert it to UTF-8, with iconv for instance")
+	}
 	at := 0
 	for at < len(data) {
 		r, size := utf8.DecodeRune(data[at:])

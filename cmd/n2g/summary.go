@@ -11,9 +11,9 @@ import (
 
 // summarize prints an explanation for a reader at a terminal.
 func summarize(w io.Writer, e *n2g.Explanation) {
-	fmt.Fprintf(w, "%s (%s), max activation %.4g\n", name(e), e.Site.Hook, e.MaxActivation)
+	fmt.Fprintf(w, "%s (%s), max activation %.4g\n", name(e), printable(e.Site.Hook), e.MaxActivation)
 	for _, note := range e.Notes {
-		fmt.Fprintf(w, "note: %s\n", note)
+		fmt.Fprintf(w, "note: %s\n", printable(note))
 	}
 	for _, p := range e.Prunes {
 		fmt.Fprintf(w, "\nprompt %d pruned to %q, activation %.4g of %.4g\n", p.PromptIndex, p.Text, p.TruncatedMax, p.InitialMax)
@@ -37,13 +37,7 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 		}
 	}
 	if e.Graph != nil {
-		var activating []string
-		for _, node := range e.Graph.Nodes {
-			if node.Depth == 0 {
-				activating = append(activating, node.Token)
-			}
-		}
-		fmt.Fprintf(w, "\ngraph: %d nodes, %d edges; activating tokens %s\n", len(e.Graph.Nodes), len(e.Graph.Edges), quoted(activating))
+		writeTree(w, e.Graph)
 	}
 	if e.Scores != nil {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -59,6 +53,50 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 		table.Flush() //nolint:errcheck // as above
 	}
 	fmt.Fprintln(w)
+}
+
+// writeTree writes a graph as an indented tree: below each token, further in, what must stand before it. What was written
+// above is not written again.
+func writeTree(w io.Writer, g *n2g.Graph) {
+	const longest = 200 // lines
+	fmt.Fprintf(w, "\ngraph: %d nodes, %d edges; below each token what stands before it\n", len(g.Nodes), len(g.Edges))
+	before := make([][]int, len(g.Nodes))
+	for _, e := range g.Edges {
+		before[e[0]] = append(before[e[0]], e[1])
+	}
+	lines := 0
+	written := make([]bool, len(g.Nodes))
+	var write func(i, indent int)
+	write = func(i, indent int) {
+		if lines++; lines > longest {
+			return
+		}
+		node := g.Nodes[i]
+		what := fmt.Sprintf("importance %.2f", node.Importance)
+		if node.Activator {
+			what = fmt.Sprintf("activation %.2f", node.Activation)
+		}
+		above := ""
+		if written[i] && len(before[i]) > 0 {
+			above = ", then as above"
+		}
+		fmt.Fprintf(w, "%*s%q  %s%s\n", 2*(indent+1), "", node.Token, what, above)
+		if written[i] {
+			return
+		}
+		written[i] = true
+		for _, next := range before[i] {
+			write(next, indent+1)
+		}
+	}
+	for i, node := range g.Nodes {
+		if node.Depth == 0 {
+			write(i, 0)
+		}
+	}
+	if lines > longest {
+		fmt.Fprintf(w, "  … and %d more lines: -svg or -html draws them\n", lines-longest)
+	}
 }
 
 // quoted lists tokens so that their blanks show.

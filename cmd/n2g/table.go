@@ -25,9 +25,9 @@ firing test token or a firing prediction, with the average precision, for graphs
 	f := &tableFlags{
 		store:    storeFlag(c),
 		format:   c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
-		out:      c.flags.String("o", standard, "`FILE` to write the table to; - is standard output"),
-		svg:      c.flags.String("svg", "", "`FILE` to draw F1 by layer to as SVG"),
-		png:      c.flags.String("png", "", "`FILE` to draw F1 by layer to as PNG"),
+		out:      c.path(replaces, "o", standard, "`FILE` to write the table to; - is standard output"),
+		svg:      c.path(replaces, "svg", "", "`FILE` to draw F1 by layer to as SVG"),
+		png:      c.path(replaces, "png", "", "`FILE` to draw F1 by layer to as PNG"),
 		failures: c.flags.Bool("failures", false, "list the neurons that could not be explained, and why, in place of the table"),
 	}
 	c.run = func(ctx context.Context) error {
@@ -41,9 +41,6 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	format, ok := formats[*f.format]
 	if !ok {
 		return fmt.Errorf("-format is %q: it is text, markdown or csv", *f.format)
-	}
-	if err := checkOutputs(*f.out, *f.svg, *f.png); err != nil {
-		return err
 	}
 	failures, err := s.Failures(ctx)
 	if err != nil {
@@ -86,7 +83,7 @@ func (a *app) writeFailures(ctx context.Context, path string, failures []store.F
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NEURON\tREASON")
 		for _, f := range failures {
-			fmt.Fprintf(table, "%s\t%s\n", written(f.Neuron), f.Reason)
+			fmt.Fprintf(table, "%s\t%s\n", written(f.Neuron), printable(f.Reason))
 		}
 		return table.Flush()
 	})

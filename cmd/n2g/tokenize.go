@@ -52,11 +52,11 @@ what the post-processor adds), offsets, pieces, decode, decode_skip_special. Wit
 standard input, an object with text, or text_b64 where the text is not UTF-8.`
 	c.examples = []string{
 		`-tokenizer model/tokenizer.json -text 'A text.'`,
-		`-tokenizer model -text - < file.txt`,
+		`-tokenizer model -file file.txt`,
 		`-tokenizer model -jsonl < texts.jsonl > tokens.jsonl`,
 	}
-	path := c.flags.String("tokenizer", "", "`FILE` a tokenizer.json, or a folder that holds one")
-	text := c.flags.String("text", "", "`TEXT` to split; - reads standard input as it is, its last newline included")
+	path := c.path(reads, "tokenizer", "", "`FILE` a tokenizer.json, or a folder that holds one")
+	source := textFlagsOf(c, "to split")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	lines := c.flags.Bool("jsonl", false, "read JSON Lines from standard input and write as many")
 	c.run = func(ctx context.Context) error {
@@ -70,21 +70,18 @@ standard input, an object with text, or text_b64 where the text is not UTF-8.`
 		if *lines {
 			return buffered(a.stdout, func(w io.Writer) error { return tokenizeLines(ctx, tokenizer, a.stdin, w) })
 		}
-		if !given(c.flags, "text") {
-			return errors.New("give a text with -text TEXT, or -jsonl to read many from standard input")
+		if !source.given() {
+			return errors.New("give a text with -text TEXT or -file FILE, or -jsonl to read many from standard input")
 		}
-		if *text == standard {
-			data, err := a.read(standard)
-			if err != nil {
-				return err
-			}
-			*text = string(data)
+		text, err := source.read(a)
+		if err != nil {
+			return err
 		}
-		out := tokenizeText(tokenizer, *text)
-		return buffered(a.stdout, func(w io.Writer) error {
-			if *asJSON {
-				return encodeJSON(w, out)
-			}
+		out := tokenizeText(tokenizer, text)
+		if *asJSON {
+			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+		}
+		return a.print(func(w io.Writer) error {
 			table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "ID\tBYTES\tTOKEN")
 			for i, id := range out.IDs {

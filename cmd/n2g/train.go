@@ -59,7 +59,7 @@ func (a *app) runTraining(backend, out string, run func() (*train.Report, error)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s: %d steps, %d tokens; held-out loss %.3f nats a token, top-1 %.1f %% over %d tokens\n",
+	fmt.Fprintf(a.text, "%s: %d steps, %d tokens; held-out loss %.3f nats a token, top-1 %.1f %% over %d tokens\n",
 		out, report.Steps, report.Tokens, report.HeldOutLoss, 100*report.HeldOutTop1, report.HeldOutTokens)
 	return nil
 }

@@ -23,7 +23,7 @@ func TestTrain(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "held-out loss") {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
-	if status, stdout, stderr = call(t, "func f", "activations", "-model", out, "-layer", "0", "-neuron", "15", "-text", "-"); status != 0 {
+	if status, stdout, stderr = call(t, "func f", "activations", "-model", out, "-layer", "0", "-neuron", "15", "-file", "-"); status != 0 {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
 }

@@ -39,12 +39,12 @@ func (a *app) version() *command {
 	c := newCommand("version", "print the version, how the program was built, and what models run on")
 	backend := backendFlag(c)
 	c.run = func(context.Context) error {
-		fmt.Fprintf(a.stdout, "n2g %s\n%s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(a.text, "n2g %s\n%s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		_, info, err := backends.Open(*backend)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(a.stdout, info.Line())
+		fmt.Fprintln(a.text, info.Line())
 		return nil
 	}
 	return c

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,9 +13,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-var update = flag.Bool("update", false, "write testdata/v1.db anew")
+var update = flag.Bool("update", false, "write the file of this layout in testdata anew")
 
-// kept are the explanations of testdata/v1.db.
+// kept are the explanations of the files in testdata.
 func kept() []*n2g.Explanation {
 	random := rand.New(rand.NewPCG(71, 0))
 	return []*n2g.Explanation{madeUp(random, Neuron{0, 3}, vocabulary(20), 2), madeUp(random, Neuron{2, 117}, vocabulary(20), 2)}
@@ -23,10 +24,19 @@ func kept() []*n2g.Explanation {
 // TestOldLayout: a store of each layout that was ever released is read, and written to. A change that fails here needs
 // another entry of migrations, and a file of the layout before it in testdata.
 func TestOldLayout(t *testing.T) {
-	const name = "testdata/v1.db"
 	if *update {
-		writeKept(t, name)
+		writeKept(t, fmt.Sprintf("testdata/v%d.db", len(migrations())))
 	}
+	names, err := filepath.Glob("testdata/v*.db")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) { testOldLayout(t, name) })
+	}
+}
+
+func testOldLayout(t *testing.T, name string) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)

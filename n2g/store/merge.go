@@ -62,6 +62,7 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merging %s: %w", path, s.explained("writing", err))
 	}
+	s.made = false
 	return m, s.there()
 }
 

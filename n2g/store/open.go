@@ -34,6 +34,7 @@ type Store struct {
 	lock     *lock.Lock // nil: read only
 	compress bool
 	file     fs.FileInfo // of what was opened, nil: a copy in memory
+	made     bool        // by Open, and nothing was written to it yet; guarded by writing
 
 	writing  sync.Mutex // one transaction at a time
 	identity *Identity  // guarded by writing; nil: unknown
@@ -59,6 +60,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.ReadOnly {
 		return openReadOnly(path, absolute)
 	}
+	_, missing := os.Stat(absolute)
 	// A file of its own is locked, since SQLite uses locks of the database file itself, and closing any handle of that would
 	// drop them.
 	held, err := lock.Acquire(absolute)
@@ -83,7 +85,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, held.Release())
 	}
-	s.lock, s.compress = held, o.Compress
+	s.lock, s.compress, s.made = held, o.Compress, missing != nil
 	return s, s.noteFile(absolute)
 }
 
@@ -92,7 +94,7 @@ func checkFile(path string, mustExist bool) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && mustExist:
-		return fmt.Errorf("there is no store %s: n2g run -o %[1]s makes one", path)
+		return fmt.Errorf("there is no store %s: n2g run -store %[1]s makes one", path)
 	case errors.Is(err, fs.ErrNotExist):
 		if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
 			return fmt.Errorf("the store %s cannot be made: there is no folder %s", path, filepath.Dir(path))
@@ -250,14 +252,17 @@ func checkPages(ctx context.Context, q querier, database string) error {
 // Path is where the store lies.
 func (s *Store) Path() string { return s.path }
 
-// Close ends the work with the store and lets other processes write to it.
+// Close ends the work with the store and lets other processes write to it. One that Open made, and that nothing was written
+// to, is removed.
 func (s *Store) Close() error {
 	err := s.db.Close()
 	if err != nil {
 		err = fmt.Errorf("closing %s: %w", s.path, err)
 	}
 	if s.lock != nil && s.file != nil {
-		err = errors.Join(err, s.there())
+		if err = errors.Join(err, s.there()); err == nil && s.made {
+			err = os.Remove(s.path)
+		}
 	}
 	return errors.Join(err, s.lock.Release())
 }
@@ -280,5 +285,9 @@ func (s *Store) change(ctx context.Context, doing string, do func(*sql.Tx) error
 	if err := tx.Commit(); err != nil {
 		return s.explained(doing, err)
 	}
+	s.made = false
 	return s.there()
 }
+
+// Beside are the endings of the names of files that lie beside a store while it is written.
+func Beside() []string { return []string{"-wal", "-shm", ".lock"} }

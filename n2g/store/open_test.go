@@ -166,7 +166,7 @@ func TestStrangers(t *testing.T) {
 	for _, test := range []struct{ path, want string }{
 		{make("CREATE TABLE bookmarks (url TEXT)"), "no store of neuron explanations"},
 		{make("CREATE TABLE x (y); PRAGMA user_version = 1"), "no store of neuron explanations"},
-		{make(fmt.Sprintf("CREATE TABLE x (y); PRAGMA application_id = %d; PRAGMA user_version = 99", applicationID)), "version 99"},
+		{make(fmt.Sprintf("CREATE TABLE x (y); PRAGMA application_id = %d; PRAGMA user_version = 99", ApplicationID)), "version 99"},
 		{t.TempDir(), "is no file"},
 		{filepath.Join(t.TempDir(), "a", "run.db"), "there is no folder"},
 		{"/dev/null", "is no file"},

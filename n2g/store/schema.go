@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// applicationID marks the file as ours (PRAGMA application_id): "N2G" and a 1.
-const applicationID = 0x4e324731
+// ApplicationID marks the file as a store (PRAGMA application_id): "N2G" and a 1.
+const ApplicationID = 0x4e324731
 
 // migrations[v] takes a store from schema version v (PRAGMA user_version) to v+1. Those that were released are never
 // changed; a new version is a new entry.
@@ -190,7 +190,7 @@ func (m migration) apply(ctx context.Context, db *sql.DB, version int) error {
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil || found > version {
 		return err
 	}
-	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, version+1)
+	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", ApplicationID, version+1)
 	if _, err := tx.ExecContext(ctx, m.statements); err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func identify(ctx context.Context, db *sql.DB, mustExist bool) (version int, err
 	switch {
 	case application == 0 && version == 0 && tables == 0 && !mustExist:
 		return 0, nil
-	case application != applicationID:
+	case application != ApplicationID:
 		return 0, errors.New("it is a SQLite database but no store of neuron explanations: name the file that n2g run wrote")
 	case version > known:
 		return 0, fmt.Errorf("it has version %d of the store's layout, and this program knows up to %d: use the newer n2g that wrote it", version, known)

@@ -12,7 +12,7 @@
 //
 // Usage, from the repository's root (the first command takes minutes):
 //
-//	build/n2g run -o build/run.db
+//	build/n2g run -store build/run.db
 //	GOEXPERIMENT=simd go run ./notebooks/choose build/run.db
 package main
 
