@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -38,8 +40,7 @@ func (p *pass) arrow(in *input, head []byte) bool {
 	if bytes.HasPrefix(head, arrowMagic) {
 		in.content.Discard(len(arrowMagic)) //nolint:errcheck // it is there
 	}
-	memory := &boundedAllocator{}
-	reader, err := ipc.NewReaderFromMessageReader(&messageReader{r: in.content, memory: memory}, ipc.WithAllocator(memory))
+	reader, err := ipc.NewReaderFromMessageReader(&messageReader{r: in.content}, ipc.WithAllocator(&boundedAllocator{}))
 	if err != nil {
 		return p.failf(in.name, "it cannot be read as Arrow: %w", arrowError(err))
 	}
@@ -67,7 +68,10 @@ func (p *pass) arrow(in *input, head []byte) bool {
 			p.tally.leave(reasonNoString, in.name)
 			return true
 		}
-		for _, text := range texts {
+		for text, err := range texts {
+			if err != nil {
+				return p.failf(in.name, "behind row %d: %w", row, err)
+			}
 			row++
 			if total += int64(len(text)) + 1; tooMuch(total, in.size) {
 				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly anything but repetition", row, maxRatio)
@@ -83,23 +87,17 @@ func (p *pass) arrow(in *input, head []byte) bool {
 	return true
 }
 
-// strings is a column of texts of any of Arrow's types for them.
+// stringColumn is a column of texts of any of Arrow's types for them.
 type stringColumn interface {
 	arrow.Array
 	Value(i int) string
 }
 
 // textsOf are copies of a column's texts, "" for one that is missing; nil if it holds no texts.
-func textsOf(column arrow.Array) (texts []string, err error) {
-	defer func() {
-		if failure := recover(); failure != nil { // of offsets that lead elsewhere
-			texts, err = nil, fmt.Errorf("it is damaged: %v", failure)
-		}
-	}()
-	texts = make([]string, 0, min(column.Len(), 1<<20))
-	value := func(int) string { return "" }
+func textsOf(column arrow.Array) (texts iter.Seq2[string, error], err error) {
+	defer recovered(&err)
+	var value func(i int) string
 	switch column := column.(type) {
-	case *array.Null:
 	case *array.Dictionary:
 		dictionary, ok := column.Dictionary().(stringColumn)
 		if !ok {
@@ -116,21 +114,34 @@ func textsOf(column arrow.Array) (texts []string, err error) {
 	default:
 		return nil, nil
 	}
-	for i := range column.Len() {
-		text := ""
-		if !column.IsNull(i) {
-			text = string(bytes.Clone([]byte(value(i)))) // the batch goes
+	at := func(i int) (text string, err error) {
+		defer recovered(&err)
+		if column.IsNull(i) {
+			return "", nil
 		}
-		texts = append(texts, text)
+		return strings.Clone(value(i)), nil // the batch goes
 	}
-	return texts, nil
+	return func(yield func(string, error) bool) {
+		for i := range column.Len() {
+			if text, err := at(i); !yield(text, err) || err != nil {
+				return
+			}
+		}
+	}, nil
+}
+
+// recovered turns the library's panic, at an offset that leads elsewhere, into an error.
+func recovered(err *error) {
+	if failure := recover(); failure != nil {
+		*err = fmt.Errorf("it is damaged: %v", failure)
+	}
 }
 
 // messageReader reads the messages of an Arrow stream, within bounds. The library's own makes room for whatever a message claims,
 // and takes a stream that is cut short for one that ends.
 type messageReader struct {
 	r      io.Reader
-	memory memory.Allocator
+	schema arrowSchema
 	last   *ipc.Message
 }
 
@@ -165,6 +176,9 @@ func (m *messageReader) Message() (*ipc.Message, error) {
 	}
 	metadata, err := readAll(m.r, int64(length))
 	if err != nil {
+		return nil, err
+	}
+	if err := m.schema.check(metadata); err != nil {
 		return nil, err
 	}
 	meta, empty := memory.NewBufferBytes(metadata), memory.NewBufferBytes(nil)

@@ -257,6 +257,9 @@ func FuzzContent(f *testing.F) {
 		f.Fatal(err)
 	}
 	for i, sample := range samples {
+		if sample.IsDir() {
+			continue
+		}
 		data, err := os.ReadFile(filepath.Join("testdata", sample.Name()))
 		if err != nil {
 			f.Fatal(err)

@@ -51,7 +51,7 @@ func (p *pass) file(name string) bool {
 		return p.fail(fmt.Errorf("corpus: %w", err))
 	}
 	if p.buffers[0] == nil {
-		p.buffers = [2]*bufio.Reader{bufio.NewReaderSize(nil, longHead), bufio.NewReaderSize(nil, longHead)}
+		p.buffers = [2]*bufio.Reader{bufio.NewReaderSize(nil, headBytes), bufio.NewReaderSize(nil, headBytes)}
 	}
 	p.buffers[0].Reset(file)
 	in := &input{name: name, content: p.buffers[0], file: file, size: info.Size()}
@@ -115,6 +115,7 @@ func (p *pass) content(in *input, head []byte) bool {
 		return p.table(in, head)
 	}
 	if start := bytes.TrimLeft(head, " \t\r\n\ufeff"); len(start) > 0 && start[0] == '{' && bytes.IndexByte(start, '\n') < 0 {
+		in.content = bufio.NewReaderSize(in.content, longHead)
 		long, err := in.head(longHead)
 		if err != nil {
 			return p.failf(in.name, "%w", err)
