@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/backends"
-	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
-	"github.com/neuron2graph/neuron2graph/models/internal/family"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
@@ -32,8 +30,9 @@ type Causal struct {
 // have been downloaded (package hub). A folder of such a name is opened as ./tiny.
 //
 // A folder holds config.json, weights (model.safetensors, pytorch_model.bin, the shards of either, or one .pth file)
-// and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's. [Families] lists what can be
-// opened. Weights are read when they are first needed, and only those.
+// and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's; or one GGUF file, llama.cpp's
+// format, which can also be named itself. [Families] lists what can be opened. Weights are read when they are first
+// needed, and only those.
 //
 // Without a tokenizer.json a model can be asked about token ids, but not about texts.
 func Open(ref string, opts Options) (*Causal, error) {
@@ -54,52 +53,20 @@ func OpenFS(fsys fs.FS, name string, opts Options) (*Causal, error) {
 }
 
 func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
-	text, err := fs.ReadFile(fsys, "config.json")
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	config, err := family.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
-	}
-	m := &Causal{name: name, fsys: fsys, config: newConfig(config)}
-	if m.tokenizer, err = openTokenizer(fsys); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if m.tokenizer != nil && m.tokenizer.Special().BOS < 0 {
-		return nil, errors.New("its tokenizer names no BOS token, which stands in front of every prompt: name it as bos_token in tokenizer_config.json")
-	}
 	backend, info, err := backends.Open(opts.Backend)
 	if err != nil {
 		return nil, err
 	}
-	files, err := checkpoint.OpenFolder(fsys)
+	p, err := readParts(fsys)
 	if err != nil {
 		return nil, err
 	}
-	m.backend = info
-	layout, err := config.Layout(files)
-	if err == nil {
-		m.engine, err = engine.New(config.Decoder, backend, info, files, layout)
-	}
-	if err != nil {
-		files.Close()
+	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), backend: info, tokenizer: p.tokenizer}
+	if m.engine, err = engine.New(p.config.Decoder, backend, info, p.weights, p.layout); err != nil {
+		p.weights.Close()
 		return nil, err
 	}
 	return m, nil
-}
-
-// openTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
-func openTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {
-	text, err := fs.ReadFile(fsys, "tokenizer.json")
-	if err != nil {
-		return nil, fmt.Errorf("read tokenizer: %w", err)
-	}
-	config, err := fs.ReadFile(fsys, "tokenizer_config.json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read tokenizer: %w", err)
-	}
-	return tokenizers.Parse(text, config)
 }
 
 // Close releases the weights. Calls that wait end with an error; a batch that runs is waited for.
@@ -157,7 +124,8 @@ func (m *Causal) Decode(ids []int) string {
 	return m.tokenizer.Decode(ids, false)
 }
 
-// BOS is the id that stands in front of every prompt, -1 without a tokenizer.
+// BOS is the id that stands in front of every prompt, -1 where nothing does: without a tokenizer, or where the model's
+// own says so (bos_token null, add_bos_token false).
 func (m *Causal) BOS() int {
 	if m.tokenizer == nil {
 		return -1

@@ -50,9 +50,9 @@ func fingerprint(name string, fsys fs.FS) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }
 
-// weightFiles are the files that package checkpoint reads weights from, in lexical order: the first kind that is there.
+// weightFiles are the files that weights are read from, in lexical order: the first kind that is there.
 func weightFiles(fsys fs.FS) ([]string, error) {
-	for _, pattern := range []string{"model.safetensors", "*.safetensors", "pytorch_model.bin", "*.bin", "*.pth", "*.pt"} {
+	for _, pattern := range []string{"model.safetensors", "*.safetensors", "pytorch_model.bin", "*.bin", "*.pth", "*.pt", "*.gguf", "*.GGUF"} {
 		if names, err := fs.Glob(fsys, pattern); err != nil || len(names) > 0 {
 			return names, err
 		}

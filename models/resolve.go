@@ -14,7 +14,7 @@ import (
 )
 
 // resolve finds the folder of files that a reference means, and what the model is called then: tiny, the embedded model;
-// a local folder; else a name of package registry, or a repository of the hub, in the cache of package hub. Nothing is
+// a local folder or GGUF file; else a name of package registry, or a repository of the hub, in the cache of package hub. Nothing is
 // downloaded.
 func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err error) {
 	if ref == tiny.Name {
@@ -26,6 +26,9 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 	if isFolder && (isPath(ref) || holdsModel(ref)) {
 		return os.DirFS(ref), filepath.Base(filepath.Clean(ref)), nil
 	}
+	if err == nil && !isFolder && isGGUF(ref) {
+		return openOneFile(ref), strings.TrimSuffix(filepath.Base(ref), filepath.Ext(ref)), nil
+	}
 	m, unknown := registry.Lookup(ref)
 	switch {
 	case unknown == nil && !isPath(ref):
@@ -33,11 +36,11 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 	case isFolder:
 		return os.DirFS(ref), filepath.Base(filepath.Clean(ref)), nil
 	case err == nil:
-		return nil, "", fmt.Errorf("model %q is a file: name the folder that holds it", ref)
+		return nil, "", fmt.Errorf("model %q is a file, and none that ends in .gguf: name the folder that holds it", ref)
 	case !isPath(ref):
 		return nil, "", unknown
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
+		return nil, "", fmt.Errorf("no model at %q: name a GGUF file, a folder that holds config.json, model.safetensors and tokenizer.json, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
 	}
 	return nil, "", fmt.Errorf("open model: %w", err)
 }

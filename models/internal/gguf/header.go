@@ -18,6 +18,7 @@ const (
 	defaultAlignment = 32
 	maxAlignment     = 1 << 20
 	alignmentKey     = "general.alignment"
+	architectureKey  = "general.architecture"
 
 	maxHeader = 1 << 27 // bytes: ten times that of the largest vocabulary there is
 	maxName   = 1 << 12 // bytes of a key or a tensor's name

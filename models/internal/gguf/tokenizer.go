@@ -83,13 +83,13 @@ func (f *File) Tokenizer() (tokenizers.Tokenizer, error) {
 }
 
 func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
-	s := &settings{file: f}
-	model, _ := s.text(tokenizerModelKey)
-	pre, _ := s.text(preTokenizerKey)
+	s := f.Settings()
+	model, _ := s.Text(tokenizerModelKey)
+	pre, _ := s.Text(preTokenizerKey)
 	tokens, _ := s.texts(tokensKey)
 	types, _ := s.ints(tokenTypesKey)
 	merges, hasMerges := s.texts(mergesKey)
-	addBOS, saysBOS := s.bool(addBOSKey)
+	addBOS, saysBOS := s.Bool(addBOSKey)
 	switch {
 	case s.err != nil:
 		return nil, s.err
@@ -154,14 +154,14 @@ func addedTokens(tokens []string, types []int64) []section {
 }
 
 // specialTokens are the entries of a tokenizer_config.json that name special tokens.
-func (f *File) specialTokens(s *settings, tokens []string) section {
+func (f *File) specialTokens(s *Settings, tokens []string) section {
 	special := section{}
 	for name, key := range map[string]string{
 		"bos_token": "bos_token_id", "eos_token": "eos_token_id", "unk_token": "unknown_token_id", "pad_token": "padding_token_id",
 		"cls_token": "cls_token_id", "sep_token": "seperator_token_id", "mask_token": "mask_token_id",
 	} {
 		key = "tokenizer.ggml." + key
-		id, ok := s.number(key)
+		id, ok := s.Number(key)
 		switch {
 		case !ok:
 		case id < 0 || id >= len(tokens):
