@@ -262,8 +262,9 @@ func (c Config) checkPrompt(ids []int) error {
 }
 
 // Scan finds the highest activation of every neuron of some layers in every window, for mining a corpus: windows are
-// ids with BOS in front, highest[l][i][n] is the maximum of neuron n of layers[l] over the positions of windows[i] but
-// BOS's, and where[l][i][n] its position, the first of equals. A window of BOS alone has -Inf at position 0.
+// ids with BOS in front where the model has one, highest[l][i][n] is the maximum of neuron n of layers[l] over the
+// positions of windows[i] but BOS's, and where[l][i][n] its position, the first of equals. A window of BOS alone has -Inf
+// at position 0.
 //
 // One pass serves all layers and stops at the last; only the maxima leave the device.
 func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int) (highest [][][]float32, where [][][]int32, err error) {
@@ -281,7 +282,11 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 			return nil, nil, fmt.Errorf("window %d: %w", i+1, err)
 		}
 	}
-	highest, where, err = m.engine.Scan(ctx, layers, point, windows)
+	first := 1
+	if m.tokenizer != nil && m.BOS() < 0 {
+		first = 0 // nothing stands in front
+	}
+	highest, where, err = m.engine.Scan(ctx, layers, point, windows, first)
 	if err != nil {
 		return nil, nil, fmt.Errorf("scan %d windows: %w", len(windows), err)
 	}

@@ -40,7 +40,7 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 	case !isPath(ref):
 		return nil, "", unknown
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", fmt.Errorf("no model at %q: name a GGUF file, a folder that holds config.json, model.safetensors and tokenizer.json, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
+		return nil, "", fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, a GGUF file, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
 	}
 	return nil, "", fmt.Errorf("open model: %w", err)
 }

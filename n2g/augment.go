@@ -56,7 +56,7 @@ func (n *neuron) try(ctx context.Context, texts [][]string) ([][]variant, error)
 			if err != nil {
 				return nil, fmt.Errorf("variant %q: %w", text, err)
 			}
-			if len(ids) <= n.model.ContextLength() {
+			if len(tokensOf(ids)) <= n.model.ContextLength() {
 				found[i] = append(found[i], variant{Variant: Variant{Text: text}, ids: ids})
 				prompts = append(prompts, ids)
 			}

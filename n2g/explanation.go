@@ -57,7 +57,7 @@ type Variant struct {
 
 // Measured is a text's tokens with what masking them showed.
 type Measured struct {
-	Tokens      []string  `json:"tokens"`      // token strings, BOS first
+	Tokens      []string  `json:"tokens"`      // token strings, BOS first: empty where the model has none
 	Activations []float64 `json:"activations"` // normalised, rounded to 3 decimals, BOS 0
 	Peak        int       `json:"peak"`        // position of the maximum
 	Maximum     float64   `json:"maximum"`     // the activation at Peak as the model gives it

@@ -104,7 +104,7 @@ func (m *measurement) after(row int) []int {
 func (n *neuron) maskedRequest(m measurement, row int) request {
 	ids := slices.Clone(m.ids)
 	ids[row] = n.maskID
-	if row == 0 && m.sparesBOS {
+	if row == 0 && (m.sparesBOS || m.ids[0] == noToken) {
 		return request{ids: ids}
 	}
 	return request{ids: ids, positions: m.after(row)}

@@ -23,7 +23,7 @@ type LanguageModel interface {
 	TokenString(id int) string
 	// Decode is the text of a span of ids.
 	Decode(ids []int) string
-	// BOS is the id that stands in front of every prompt.
+	// BOS is the id that stands in front of every prompt, negative where nothing does.
 	BOS() int
 	// MaskID is the id that replaces a token whose importance is measured (algorithm: <|padding|>).
 	MaskID() int

@@ -22,7 +22,7 @@ func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	n := &neuron{model: model, site: site, opts: opts, bos: model.BOS(), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
+	n := &neuron{model: model, site: site, opts: opts, bos: max(model.BOS(), noToken), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
 	if opts.MaskID != nil {
 		n.maskID = *opts.MaskID
 	}
@@ -67,6 +67,9 @@ func (n *neuron) ask(ctx context.Context, requests []request) ([][]float64, erro
 		}
 	}
 	if len(prompts) > 0 {
+		if n.bos == noToken {
+			withoutFirst(prompts, positions)
+		}
 		raw, err := n.model.Activations(ctx, n.site.Layer, n.site.Hook, n.site.Index, prompts, positions)
 		if err != nil {
 			return nil, fmt.Errorf("activations of layer %d neuron %d: %w", n.site.Layer, n.site.Index, err)
@@ -85,6 +88,16 @@ func (n *neuron) ask(ctx context.Context, requests []request) ([][]float64, erro
 		}
 	}
 	return result, nil
+}
+
+// withoutFirst drops the first places of prompts, which hold no token and are not asked about.
+func withoutFirst(prompts, positions [][]int) {
+	for i, ids := range prompts {
+		prompts[i] = tokensOf(ids)
+		for k := range positions[i] {
+			positions[i][k]--
+		}
+	}
 }
 
 // remember keeps a model's answer, which it checks: every implementation of the interface passes here.

@@ -44,7 +44,7 @@ func PruneText(ctx context.Context, model LanguageModel, site Site, text string,
 
 // prompt tokenizes a whole prompt and drops what exceeds MaxLength.
 func (n *neuron) prompt(text string) ([]int, error) {
-	return CutPrompt(n.model, text, *n.opts.MaxLength)
+	return cutPrompt(n.model, text, *n.opts.MaxLength)
 }
 
 // pruning is a strong position of a prompt on its way through stage 2.
@@ -171,7 +171,7 @@ func (n *neuron) candidate(p *pruning, start int) candidate {
 		end = n.sentenceEnd(p.ids, p.position)
 	}
 	ids, err := encode(n.model, n.model.Decode(p.ids[start:end]))
-	if err != nil || len(ids) > n.model.ContextLength() {
+	if err != nil || len(tokensOf(ids)) > n.model.ContextLength() {
 		// Tokenized anew, a text can become longer than the context, or nothing: then it is no candidate.
 		return candidate{of: p}
 	}
@@ -192,7 +192,7 @@ func (n *neuron) run(ctx context.Context, candidates []candidate) error {
 			continue
 		}
 		requests = append(requests, n.wholeRequest(c.ids))
-		if len(c.whole) <= n.model.ContextLength() {
+		if len(tokensOf(c.whole)) <= n.model.ContextLength() {
 			more := n.wholeRequest(c.whole)
 			more.ahead = true
 			ahead = append(ahead, more)

@@ -73,7 +73,7 @@ func (f *findings) measure(ctx context.Context, p *pass, batch []Window) error {
 	for i, w := range batch {
 		if (f.Windows+i)%p.options.histogramEvery() == 0 {
 			due = append(due, w.IDs)
-			f.HistogramTokens += len(w.IDs) - 1
+			f.HistogramTokens += len(w.IDs) - places(p.model)
 		}
 	}
 	if len(due) == 0 {
@@ -86,7 +86,7 @@ func (f *findings) measure(ctx context.Context, p *pass, batch []Window) error {
 		}
 		counts := f.counts[l*f.width*HistogramBins:]
 		for _, rows := range activations {
-			for _, row := range rows[1:] { // BOS is context only
+			for _, row := range rows[places(p.model):] {
 				for n, a := range row {
 					if bin := histogramBin(a); bin >= 0 {
 						counts[n*HistogramBins+bin]++

@@ -114,7 +114,7 @@ func (p *pass) mine(ctx context.Context, batch []Window, to place) error {
 	}
 	p.found.Windows += len(batch)
 	for _, w := range batch {
-		p.found.Tokens += len(w.IDs) - 1
+		p.found.Tokens += len(w.IDs) - places(p.model)
 	}
 	p.torn = false
 	p.at = to

@@ -54,8 +54,9 @@ func Top(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Sou
 		}
 		read += len(batch)
 		for i, w := range batch {
-			levels.add(activations[i][1:])
-			best.add(slices.Max(activations[i][1:]), w.Text, w)
+			counted := activations[i][places(model):]
+			levels.add(counted)
+			best.add(slices.Max(counted), w.Text, w)
 		}
 		return nil
 	})

@@ -19,7 +19,7 @@ type Window struct {
 	Start    int    // byte offset of Text within the document
 	Packed   bool   // as that of the Text
 	Text     string
-	IDs      []int // BOS and what the model makes of Text
+	IDs      []int // BOS, where the model has one, and what the model makes of Text
 }
 
 // Windows cuts the documents of a source into windows of size tokens, none overlapping. A window's text is a slice of the
@@ -49,6 +49,14 @@ type OffsetTokenizer interface {
 	TokenizeOffsets(text string) (ids []int, offsets [][2]int, err error)
 }
 
+// places is how many places of a prompt count as context only: that of BOS, where the model has one.
+func places(model n2g.LanguageModel) int {
+	if model.BOS() < 0 {
+		return 0
+	}
+	return 1
+}
+
 // windowsOf cuts one document.
 func windowsOf(model n2g.LanguageModel, text Text, size int) iter.Seq2[Window, error] {
 	return func(yield func(Window, error) bool) {
@@ -74,7 +82,10 @@ func windowsOf(model n2g.LanguageModel, text Text, size int) iter.Seq2[Window, e
 			if len(ids) < 2 {
 				continue
 			}
-			window.IDs = slices.Concat([]int{model.BOS()}, ids[:min(len(ids), size)])
+			window.IDs = ids[:min(len(ids), size)]
+			if bos := model.BOS(); bos >= 0 {
+				window.IDs = slices.Concat([]int{bos}, window.IDs)
+			}
 			if !yield(window, nil) {
 				return
 			}

@@ -53,7 +53,7 @@ type Corpus struct {
 	Model      string `json:"model"`       // whose token ids these are
 	Identity   string `json:"fingerprint"` // of that model's weights and tokenizer; empty: unknown
 	Vocabulary int    `json:"vocabulary"`  // ids are below it
-	BOS        int    `json:"bos"`         // the id in front of every window
+	BOS        int    `json:"bos"`         // the id in front of every window, -1 if nothing is
 	Window     int    `json:"window"`      // tokens a window at most, BOS not counted
 }
 
@@ -158,7 +158,7 @@ func (m *Meta) check() error {
 		return fmt.Errorf("has %d documents, %d windows and %d positions", m.Documents, m.Windows, m.Positions)
 	case m.Counted < 0 || m.Counted > m.Positions:
 		return fmt.Errorf("counts %d of %d positions", m.Counted, m.Positions)
-	case m.Vocabulary < 1 || m.Vocabulary > 1<<31-1 || m.BOS < 0:
+	case m.Vocabulary < 1 || m.Vocabulary > 1<<31-1 || m.BOS < -1:
 		return fmt.Errorf("has a vocabulary of %d and BOS %d", m.Vocabulary, m.BOS)
 	case m.Signs != 1 && m.Signs != 2:
 		return fmt.Errorf("has %d signs", m.Signs)

@@ -87,17 +87,22 @@ func (l *Lab) Activations(layer, neuron int, amax float64, texts ...string) []he
 		prompts[i] = Must(n2g.Prompt(l.Model, text))
 	}
 	activations := Must(l.Model.Activations(context.Background(), site.Layer, site.Hook, site.Index, prompts, nil))
+	if l.Model.BOS() >= 0 { // it is context only
+		for i := range prompts {
+			prompts[i], activations[i] = prompts[i][1:], activations[i][1:]
+		}
+	}
 	if amax == 0 {
 		for _, row := range activations {
-			amax = max(amax, float64(slices.Max(row[1:]))) // BOS is context only
+			amax = max(amax, float64(slices.Max(row)))
 		}
 	}
 	maps := make([]heatmap.HeatMap, len(texts))
 	for i, ids := range prompts {
 		row := heatmap.Row{Name: "activation", Note: fmt.Sprintf("= %.3g", amax)}
-		for j, id := range ids[1:] {
+		for j, id := range ids {
 			maps[i].Tokens = append(maps[i].Tokens, l.Model.TokenString(id))
-			row.Values = append(row.Values, float64(activations[i][j+1])/amax)
+			row.Values = append(row.Values, float64(activations[i][j])/amax)
 		}
 		maps[i].Rows = []heatmap.Row{row}
 		maps[i].Form = heatmap.Compact

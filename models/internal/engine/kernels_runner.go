@@ -95,7 +95,7 @@ func (k *kernelRunner) scan(s *scan) []piece {
 		}
 		part := s.windows[first:end]
 		batches = append(batches, piece{alone: func(ctx context.Context) error {
-			values, positions, err := k.maxima(ctx, part, s.layers, s.hook)
+			values, positions, err := k.maxima(ctx, part, s.layers, s.hook, int32(s.first))
 			for l := range values {
 				copy(s.highest[l][first:], values[l])
 				copy(s.where[l][first:], positions[l])

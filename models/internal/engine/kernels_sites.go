@@ -86,8 +86,8 @@ func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook s
 }
 
 // maxima finds the highest activation of every neuron of some layers in each window, and the first position that has it,
-// BOS's left out, as [Causal.Scan] answers them: [layer][window][neuron].
-func (k *kernelRunner) maxima(ctx context.Context, windows [][]int, layers []int, hook string) (highest [][][]float32, where [][][]int32, err error) {
+// as [Causal.Scan] answers them: [layer][window][neuron].
+func (k *kernelRunner) maxima(ctx context.Context, windows [][]int, layers []int, hook string, first int32) (highest [][][]float32, where [][][]int32, err error) {
 	width := k.shape.DMLP
 	highest, where = make([][][]float32, len(layers)), make([][][]int32, len(layers))
 	for k := range layers {
@@ -120,7 +120,7 @@ func (k *kernelRunner) maxima(ctx context.Context, windows [][]int, layers []int
 				continue
 			}
 			for row := from; row < from+count; row++ {
-				if position := forest.depth[row]; position > 0 {
+				if position := forest.depth[row]; position >= first {
 					i := window[row]
 					locks[i].Lock()
 					raise(highest[k][i], where[k][i], values[(row-from)*width:][:width], position)

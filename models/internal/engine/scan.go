@@ -13,20 +13,21 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
-// scan is a search for the highest activation of every neuron of some layers in every window, BOS left out.
+// scan is a search for the highest activation of every neuron of some layers in every window.
 type scan struct {
 	layers  []int
 	hook    string
 	windows [][]int
+	first   int           // position that counts
 	highest [][][]float32 // [layer][window][neuron]
 	where   [][][]int32
 }
 
 // Scan finds the highest activation of every neuron of some layers in every window: highest[l][i][n] is the maximum of
-// neuron n of layers[l] over the positions of windows[i] but the first, and where[l][i][n] its position, the first of
-// equals. A window of one token has -Inf at position 0.
-func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int) (highest [][][]float32, where [][][]int32, err error) {
-	s := &scan{layers, hook, windows, make([][][]float32, len(layers)), make([][][]int32, len(layers))}
+// neuron n of layers[l] over the positions of windows[i] from first on, and where[l][i][n] its position, the first of
+// equals. A window without such a position has -Inf at position 0.
+func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, first int) (highest [][][]float32, where [][][]int32, err error) {
+	s := &scan{layers, hook, windows, first, make([][][]float32, len(layers)), make([][][]int32, len(layers))}
 	for l := range layers {
 		s.highest[l], s.where[l] = make([][]float32, len(windows)), make([][]int32, len(windows))
 	}
@@ -62,9 +63,9 @@ func (r *programRunner) scanBatch(s *scan, members []int, seq int) error {
 		lengths[slot] = int32(len(s.windows[i]))
 	}
 	inputs := []shapes.Shape{shapes.Make(dtypes.Int32, slots, seq), shapes.Make(dtypes.Int32, slots)}
-	key := programKey{kind: "scan", hook: s.hook, layers: joinInts(s.layers), groups: slots, rows: seq}
+	key := programKey{kind: "scan", hook: s.hook, first: s.first, layers: joinInts(s.layers), groups: slots, rows: seq}
 	p, err := r.cached.get(key, func() (*program, error) {
-		return r.parameters.compile("scan of "+s.hook, inputs, r.scanGraph(s.layers, s.hook))
+		return r.parameters.compile("scan of "+s.hook, inputs, r.scanGraph(s.layers, s.hook, s.first))
 	})
 	if err != nil {
 		return err
@@ -84,13 +85,13 @@ func (r *programRunner) scanBatch(s *scan, members []int, seq int) error {
 }
 
 // scanGraph gives, for each layer, the maxima [slots, d_mlp] and their positions.
-func (r *programRunner) scanGraph(layers []int, hook string) buildFunc {
+func (r *programRunner) scanGraph(layers []int, hook string, first int) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
 		ids, lengths := in[0], in[1]
 		g, dims := ids.Graph(), ids.Shape().Dimensions
 		position := graph.Iota(g, shapes.Make(dtypes.Int32, dims[0], dims[1], 1), 1)
 		counts := graph.LogicalAnd(
-			graph.GreaterThan(position, graph.Scalar(g, dtypes.Int32, 0)),
+			graph.GreaterOrEqual(position, graph.Scalar(g, dtypes.Int32, float64(first))),
 			graph.LessThan(position, graph.InsertAxes(lengths, -1, -1)))
 
 		last := slices.Max(layers)
