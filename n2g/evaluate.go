@@ -23,11 +23,16 @@ func Evaluate(tests []Test, opts Options) Scores {
 // Score compares a prediction with the truth, token by token; both have the same length. The ratios are those of
 // scikit-learn's classification_report with zero_division=0 and of its average_precision_score.
 func Score(truth, predicted []float64, fireThreshold float64) Scores {
+	return ScoreAt(truth, predicted, fireThreshold, fireThreshold)
+}
+
+// ScoreAt is [Score] with a threshold of its own for the prediction, which need not be on the scale of the truth.
+func ScoreAt(truth, predicted []float64, fireThreshold, predictedThreshold float64) Scores {
 	var count [2][2]int // [fires in truth][in prediction]
 	fires := make([]bool, len(truth))
 	for i := range truth {
 		fires[i] = truth[i] >= fireThreshold
-		count[index(fires[i])][index(predicted[i] >= fireThreshold)]++
+		count[index(fires[i])][index(predicted[i] >= predictedThreshold)]++
 	}
 	s := Scores{
 		Firing:           classScores(count[1][1], count[0][1], count[1][0]),

@@ -1,7 +1,11 @@
 package n2g
 
-// Format is the version of an Explanation's JSON.
-const Format = "n2g-explanation/1"
+// Format is the version of an Explanation's JSON. The version before it, which had no context graph and no
+// comparisons, is read too.
+const (
+	Format       = "n2g-explanation/2"
+	formatBefore = "n2g-explanation/1"
+)
 
 // Explanation is everything the method found out about one neuron. It is a plain value: it marshals to JSON and back,
 // and predicts on new text without any model.
@@ -20,7 +24,11 @@ type Explanation struct {
 	Tests     []Test     `json:"tests,omitempty"`     // test prompts
 	Scores    *Scores    `json:"scores,omitempty"`    // of the trie's predictions on Tests
 	Baselines *Baselines `json:"baselines,omitempty"` // on the same Tests
-	Notes     []string   `json:"notes,omitempty"`     // what was left out and why, a sentence each
+	// Context is the graph learned from a whole corpus, where there was one; Comparisons are the scores of both graphs
+	// and of baselines on its other documents.
+	Context     *ContextGraph `json:"context,omitempty"`
+	Comparisons []Comparison  `json:"comparisons,omitempty"`
+	Notes       []string      `json:"notes,omitempty"` // what was left out and why, a sentence each
 
 	Work   *Work   `json:"work,omitempty"`   // what it has cost; older programs wrote none
 	Stages *Stages `json:"stages,omitempty"` // only if Options.Stages

@@ -33,9 +33,7 @@ type plainExplanation Explanation
 // what they hold, and the trie's children. A number that is not finite is an error.
 func (e Explanation) MarshalJSON() ([]byte, error) {
 	p := plainExplanation(e)
-	if p.Format == "" {
-		p.Format = Format
-	}
+	p.Format = Format
 	p.Prunes = make([]Prune, len(e.Prunes))
 	for i, prune := range e.Prunes {
 		prune.ImportantTokens = notNil(prune.ImportantTokens)
@@ -101,7 +99,7 @@ func (e *Explanation) UnmarshalJSON(data []byte) error {
 	switch {
 	case head.Format == nil:
 		return fmt.Errorf("not an explanation: the field format is missing; it should be %q", Format)
-	case *head.Format != Format:
+	case *head.Format != Format && *head.Format != formatBefore:
 		return fmt.Errorf("the explanation's format is %q; this program reads %q: use the version that wrote it", *head.Format, Format)
 	}
 	var p plainExplanation
@@ -109,6 +107,7 @@ func (e *Explanation) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("not an explanation: %w", err)
 	}
 	read := Explanation(p)
+	read.Format = Format
 	if err := read.check(); err != nil {
 		return fmt.Errorf("the explanation of layer %d neuron %d is damaged: %w; make it anew", read.Site.Layer, read.Site.Index, err)
 	}
@@ -135,6 +134,9 @@ func (e *Explanation) check() error {
 	}
 	if err := e.Trie.check(); err != nil {
 		return fmt.Errorf("trie: %w", err)
+	}
+	if err := e.Context.check(); err != nil {
+		return fmt.Errorf("context graph: %w", err)
 	}
 	if err := e.Graph.check(); err != nil {
 		return fmt.Errorf("graph: %w", err)

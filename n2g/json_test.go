@@ -104,7 +104,7 @@ func TestReadExplanationRefuses(t *testing.T) {
 		"null":              {`null`, "field format is missing"},
 		"a list":            {`[]`, "not an explanation"},
 		"no format":         {`{}`, "field format is missing"},
-		"later format":      {`{"format":"n2g-explanation/2"}`, `this program reads "n2g-explanation/1"`},
+		"later format":      {`{"format":"n2g-explanation/3"}`, `this program reads "n2g-explanation/2"`},
 		"cut off":           {`{"format":"n2g-explanation/1"`, "unexpected EOF"},
 		"two":               {`{"format":"n2g-explanation/1"} {"format":"n2g-explanation/1"}`, "more than one"},
 		"null child":        {`{"format":"n2g-explanation/1","trie":{"children":[{"token":"a","children":[null]}]}}`, `node "a" is null`},

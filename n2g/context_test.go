@@ -1,0 +1,108 @@
+package n2g
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// opensBlock fires on " {" after "if" or "for" within 4 tokens, half as strongly where a "func" stands right before.
+func opensBlock() *ContextGraph {
+	return &ContextGraph{FireThreshold: .4, Label: "` {` after `if`", Root: &ContextNode{
+		Tokens: 100, Firing: 5,
+		Test: &ContextTest{Kind: TestToken, Tokens: []string{" {", "{"}},
+		Yes: &ContextNode{
+			Test: &ContextTest{Kind: TestWithin, Window: 4, Tokens: []string{"if", "for"}},
+			Yes: &ContextNode{
+				Test: &ContextTest{Kind: TestToken, Distance: 1, Tokens: []string{"func"}},
+				Yes:  &ContextNode{Value: .5},
+				No:   &ContextNode{Value: .9, Table: []TokenValue{{"{", .7}}},
+			},
+			No: &ContextNode{Test: &ContextTest{Kind: TestToken, Distance: 2, Start: true}, Yes: &ContextNode{Value: .2}, No: &ContextNode{Value: .1}},
+		},
+		No: &ContextNode{Test: &ContextTest{Kind: TestRepeated, Window: 3}, Yes: &ContextNode{Value: .05}, No: &ContextNode{}},
+	}}
+}
+
+func TestContextPredict(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       []float64
+	}{
+		{"nothing", "", nil},
+		{"no block", "a|b", []float64{0, 0}},
+		{"start", "a| {", []float64{0, .2}},
+		{"past the start", "a|b| {", []float64{0, 0, .1}},
+		{"within", "if|a|b|c| {", []float64{0, 0, 0, 0, .9}},
+		{"just beyond the window", "if|a|b|c|d| {", []float64{0, 0, 0, 0, 0, .1}},
+		{"the last one counts", "if|a|b|c|for| {", []float64{0, 0, 0, 0, 0, .9}},
+		{"table", "if|{", []float64{0, .7}},
+		{"narrower", "if|func| {", []float64{0, 0, .5}},
+		{"repeated", "a|b|c|a|a", []float64{0, 0, 0, .05, .05}},
+		{"repeated too far back", "a|b|c|d|a", []float64{0, 0, 0, 0, 0}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tokens := strings.FieldsFunc(test.text, func(r rune) bool { return r == '|' })
+			got := opensBlock().Predict(tokens)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("%q: %v, want %v", tokens, got, test.want)
+			}
+			p := NewContextPredictor(opensBlock())
+			words := p.Words(tokens)
+			for i, token := range tokens { // equal tokens have equal numbers
+				words[i] = words[slices.Index(tokens, token)]
+			}
+			if got := p.AppendPredictions(nil, words); !slices.Equal(got, test.want) {
+				t.Errorf("%q by numbers: %v, want %v", tokens, got, test.want)
+			}
+		})
+	}
+	if got := NewContextPredictor(nil).Predict([]string{"a"}); !slices.Equal(got, []float64{0}) {
+		t.Errorf("no graph: %v", got)
+	}
+}
+
+func TestContextJSON(t *testing.T) {
+	moves := .4
+	g := opensBlock()
+	g.Root.Test.Moves = &moves
+	e := Explanation{Model: "m", Context: g, Comparisons: []Comparison{{Text: "test documents", Predictor: "context graph", FireThreshold: .4}}}
+	data, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadExplanation(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(g, read.Context); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(e.Comparisons, read.Comparisons); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestContextJSONRefused(t *testing.T) {
+	leaf := `{"value":0}`
+	for name, test := range map[string]struct{ graph, want string }{
+		"no root":             {`{}`, "no root"},
+		"branch without test": {`{"root":{"yes":` + leaf + `}}`, "without a test"},
+		"test without branch": {`{"root":{"test":{"kind":"token"},"yes":` + leaf + `}}`, "lacks a branch"},
+		"unknown kind":        {`{"root":{"test":{"kind":"moon"},"yes":` + leaf + `,"no":` + leaf + `}}`, `"moon"`},
+		"behind":              {`{"root":{"test":{"kind":"token","distance":-1},"yes":` + leaf + `,"no":` + leaf + `}}`, "-1 tokens back"},
+		"endless":             {`{"root":{"test":{"kind":"within","window":1000000000},"yes":` + leaf + `,"no":` + leaf + `}}`, "window of 1000000000"},
+		"widened":             {`{"root":{"test":{"kind":"token","tokens":["a"],"widened":2},"yes":` + leaf + `,"no":` + leaf + `}}`, "widened"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ReadExplanation(strings.NewReader(`{"format":"n2g-explanation/2","context":` + test.graph + `}`))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+		})
+	}
+}

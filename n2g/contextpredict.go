@@ -1,0 +1,173 @@
+package n2g
+
+// ContextPredictor predicts activations by a context graph, without any model. It is safe for concurrent use.
+type ContextPredictor struct {
+	words map[string]int32 // tokens that the graph names
+	nodes []contextNode    // [0] is the root
+	tests []contextTest
+	named [][]int32 // of each word the tests of a window that it answers
+}
+
+type contextNode struct {
+	test    int32 // -1: a leaf
+	yes, no int32
+	value   float64
+	table   map[int32]float64
+}
+
+type contextTest struct {
+	kind     string
+	distance int
+	start    bool
+	in       []bool // by word; nothing for words beyond it
+}
+
+// NewContextPredictor compiles a graph. A nil graph predicts 0 everywhere. The graph may change or go afterwards.
+func NewContextPredictor(g *ContextGraph) *ContextPredictor {
+	p := &ContextPredictor{words: map[string]int32{}}
+	if g == nil || g.Root == nil {
+		p.nodes = []contextNode{{test: -1}}
+		return p
+	}
+	g.Nodes(func(n *ContextNode, _ int) {
+		for _, entry := range n.Table {
+			p.word(entry.Token)
+		}
+		if n.Test != nil {
+			for _, token := range n.Test.Tokens {
+				p.word(token)
+			}
+		}
+	})
+	p.named = make([][]int32, len(p.words))
+	p.add(g.Root)
+	return p
+}
+
+func (p *ContextPredictor) word(token string) int32 {
+	id, ok := p.words[token]
+	if !ok {
+		id = int32(len(p.words))
+		p.words[token] = id
+	}
+	return id
+}
+
+func (p *ContextPredictor) add(n *ContextNode) int32 {
+	at := int32(len(p.nodes))
+	node := contextNode{test: -1, value: n.Value}
+	if len(n.Table) > 0 {
+		node.table = make(map[int32]float64, len(n.Table))
+		for _, entry := range n.Table {
+			node.table[p.words[entry.Token]] = entry.Value
+		}
+	}
+	p.nodes = append(p.nodes, node)
+	if n.Test == nil {
+		return at
+	}
+	number := int32(len(p.tests))
+	test := contextTest{kind: n.Test.Kind, distance: n.Test.Distance, start: n.Test.Start}
+	if n.Test.Kind != TestToken {
+		test.distance = n.Test.Window
+	}
+	if n.Test.Kind != TestRepeated {
+		test.in = make([]bool, len(p.words))
+		for _, token := range n.Test.Tokens {
+			word := p.words[token]
+			if n.Test.Kind == TestWithin && !test.in[word] {
+				p.named[word] = append(p.named[word], number)
+			}
+			test.in[word] = true
+		}
+	}
+	p.tests = append(p.tests, test)
+	node.test = number
+	node.yes = p.add(n.Yes)
+	node.no = p.add(n.No)
+	p.nodes[at] = node
+	return at
+}
+
+// Predict returns the share of the maximum predicted for each of the tokens, given those before it. The text begins
+// with the first: BOS is not among them.
+func (p *ContextPredictor) Predict(tokens []string) []float64 {
+	words := make([]int32, len(tokens))
+	others := map[string]int32{}
+	for i, token := range tokens {
+		id, ok := p.words[token]
+		if !ok {
+			if id, ok = others[token]; !ok {
+				id = int32(len(p.words) + len(others))
+				others[token] = id
+			}
+		}
+		words[i] = id
+	}
+	return p.AppendPredictions(make([]float64, 0, len(tokens)), words)
+}
+
+// Words returns the predictor's number for each token of a vocabulary, for [ContextPredictor.AppendPredictions].
+func (p *ContextPredictor) Words(vocabulary []string) []int32 {
+	words := make([]int32, len(vocabulary))
+	for i, token := range vocabulary {
+		id, ok := p.words[token]
+		if !ok {
+			id = int32(len(p.words) + i)
+		}
+		words[i] = id
+	}
+	return words
+}
+
+// AppendPredictions is Predict for tokens as numbers of [ContextPredictor.Words]. It appends to dst.
+func (p *ContextPredictor) AppendPredictions(dst []float64, words []int32) []float64 {
+	const never = -1 << 30
+	last := make([]int, len(p.tests)) // where a test of a window was last answered
+	for i := range last {
+		last[i] = never
+	}
+	for at, word := range words {
+		node := &p.nodes[0]
+		for node.test >= 0 {
+			t := &p.tests[node.test]
+			holds := false
+			switch t.kind {
+			case TestToken:
+				if i := at - t.distance; i >= 0 {
+					holds = int(words[i]) < len(t.in) && t.in[words[i]]
+				} else {
+					holds = t.start
+				}
+			case TestWithin:
+				holds = at-last[node.test] <= t.distance
+			case TestRepeated:
+				for i := at - 1; i >= 0 && at-i <= t.distance && !holds; i-- {
+					holds = words[i] == word
+				}
+			}
+			if holds {
+				node = &p.nodes[node.yes]
+			} else {
+				node = &p.nodes[node.no]
+			}
+		}
+		value := node.value
+		if v, ok := node.table[word]; ok {
+			value = v
+		}
+		dst = append(dst, value)
+		if int(word) < len(p.named) {
+			for _, test := range p.named[word] {
+				last[test] = at
+			}
+		}
+	}
+	return dst
+}
+
+// Predict returns the share of the maximum that the graph predicts for each of the tokens (token strings, without
+// BOS). To predict many texts, compile a [ContextPredictor] once.
+func (g *ContextGraph) Predict(tokens []string) []float64 {
+	return NewContextPredictor(g).Predict(tokens)
+}

@@ -1,0 +1,89 @@
+package contexttree
+
+import "github.com/neuron2graph/neuron2graph/n2g"
+
+// Predictors and texts of a [n2g.Comparison].
+const (
+	ContextGraph   = "context graph"
+	PublishedGraph = "published graph"
+	TokenTable     = "token table"
+	BigramTable    = "bigram table"
+	TestDocuments  = "test documents"
+	HardNegatives  = "hard negatives"
+)
+
+// Compare scores a graph on the test documents beside predictors that learned from the same build documents: a table of
+// the mean response to each token, one of each pair of tokens that backs off to it, and the published graph's trie if
+// there is one. Each predictor's firing threshold is chosen on validation documents.
+//
+// Hard negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
+// tells firing tokens from others there is context alone.
+func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node) ([]n2g.Comparison, error) {
+	if err := a.check(c); err != nil {
+		return nil, err
+	}
+	q := a.quiet(c)
+	table := c.tokenTable(a, q)
+	validate, test := c.truth(a, Validate), c.truth(a, Test)
+	hard := test.only(c.hardNegatives(a))
+	var rows []n2g.Comparison
+	add := func(predictor string, threshold float64, predictions []float64) {
+		rows = append(rows,
+			n2g.Comparison{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold, Scores: test.scores(predictions, threshold)},
+			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold, Scores: hard.scores(predictions, threshold)})
+	}
+	chosen := func(predictor string, predict func(Split) []float64) {
+		add(predictor, validate.threshold(predict(Validate)), predict(Test))
+	}
+	if g != nil {
+		add(ContextGraph, g.FireThreshold, predictionsOf(c, g, Test))
+	}
+	if trie != nil {
+		p := n2g.NewPredictor(trie)
+		chosen(PublishedGraph, func(s Split) []float64 { return triePredictions(c, p, s) })
+	}
+	chosen(TokenTable, func(s Split) []float64 { return c.tokenPredictions(table, s) })
+	chosen(BigramTable, func(s Split) []float64 { return c.bigramPredictions(a, q, table, s) })
+	return rows, nil
+}
+
+// triePredictions are those of a published graph.
+func triePredictions(c *Corpus, p *n2g.Predictor, split Split) []float64 {
+	predictions := make([]float64, 0, c.Tokens(split))
+	var tokens []string
+	for w, s := range c.splits {
+		if s != split {
+			continue
+		}
+		tokens = tokens[:0]
+		for _, symbol := range c.symbols[c.starts[w]:c.starts[w+1]] {
+			tokens = append(tokens, c.tokens[symbol])
+		}
+		predictions = p.AppendPredictions(predictions, tokens)
+	}
+	return predictions
+}
+
+// hardNegatives tells, for the test tokens in order of position, whether the neuron fires on their symbol in Build.
+func (c *Corpus) hardNegatives(a *Activations) []bool {
+	fires := make([]bool, len(c.tokens))
+	c.eachPosted(a, func(p int32, value float64) {
+		if value >= firing {
+			fires[c.symbols[p]] = true
+		}
+	})
+	hard := make([]bool, 0, c.Tokens(Test))
+	c.each(Test, func(p int32) { hard = append(hard, fires[c.symbols[p]]) })
+	return hard
+}
+
+// only is the truth of some tokens.
+func (t *truth) only(of []bool) *truth {
+	part := &truth{values: t.values, known: make([]float64, len(of)), judged: make([]float64, len(of))}
+	for i, take := range of {
+		if take {
+			part.known[i], part.judged[i] = t.known[i], t.judged[i]
+		}
+	}
+	return part
+}

@@ -1,0 +1,143 @@
+package contexttree
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/neuron2graph/neuron2graph/n2g/index"
+)
+
+// Split says what a document may serve for.
+type Split = index.Split
+
+// Splits of a corpus, by document.
+const (
+	Build    = index.Build      // graphs and baselines are learned from it
+	Validate = index.Validation // tests are checked and thresholds chosen on it
+	Test     = index.Test       // scores are measured on it, and nothing else
+
+	splits = Test + 1
+)
+
+// Corpus is text as the model read it: windows of tokens, each run behind BOS by itself, so that a token's context
+// begins with its window. It is safe for concurrent use.
+type Corpus struct {
+	tokens    []string // of each symbol
+	symbols   []int32  // of all windows, one after the other
+	starts    []int32  // of each window in symbols, and the end of the last
+	splits    []Split  // of each window
+	documents []int32  // of each window
+	window    []int32  // of each position
+
+	counts [splits][]int32 // occurrences of each symbol
+	places [splits][]int32 // positions by symbol, ascending
+	first  [splits][]int32 // of each symbol in places, and the end of the last
+
+	bigrams func() *bigrams
+}
+
+// Window is a stretch of a document as the model read it.
+type Window struct {
+	Document int // number
+	Split    Split
+	IDs      []int32 // without BOS
+}
+
+// NewCorpus takes windows in the order in which [Activations] count their positions. tokenString is the text of one id;
+// ids of equal text, such as parts of characters, count as one token.
+func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, error) {
+	c := &Corpus{starts: make([]int32, 1, len(windows)+1)}
+	symbols, known := map[int32]int32{}, map[string]int32{}
+	for number, w := range windows {
+		if w.Split < 0 || w.Split >= splits {
+			return nil, fmt.Errorf("contexttree: window %d is of the unknown split %d", number, w.Split)
+		}
+		for _, id := range w.IDs {
+			symbol, ok := symbols[id]
+			if !ok {
+				text := tokenString(int(id))
+				if symbol, ok = known[text]; !ok {
+					symbol = int32(len(c.tokens))
+					known[text] = symbol
+					c.tokens = append(c.tokens, text)
+				}
+				symbols[id] = symbol
+			}
+			c.symbols = append(c.symbols, symbol)
+			c.window = append(c.window, int32(number))
+		}
+		c.starts = append(c.starts, int32(len(c.symbols)))
+		c.splits = append(c.splits, w.Split)
+		c.documents = append(c.documents, int32(w.Document))
+	}
+	c.sort()
+	c.bigrams = sync.OnceValue(c.findBigrams)
+	return c, nil
+}
+
+// sort lists the positions of each symbol, by split.
+func (c *Corpus) sort() {
+	for s := range splits {
+		c.counts[s] = make([]int32, len(c.tokens))
+		c.first[s] = make([]int32, len(c.tokens)+1)
+	}
+	for p, symbol := range c.symbols {
+		c.counts[c.split(int32(p))][symbol]++
+	}
+	var next [splits][]int32
+	for s := range splits {
+		for symbol, n := range c.counts[s] {
+			c.first[s][symbol+1] = c.first[s][symbol] + n
+		}
+		c.places[s] = make([]int32, c.first[s][len(c.tokens)])
+		next[s] = append([]int32(nil), c.first[s]...)
+	}
+	for p, symbol := range c.symbols {
+		s := c.split(int32(p))
+		c.places[s][next[s][symbol]] = int32(p)
+		next[s][symbol]++
+	}
+}
+
+func (c *Corpus) split(position int32) Split { return c.splits[c.window[position]] }
+
+// Tokens is the number of tokens of a split.
+func (c *Corpus) Tokens(s Split) int { return len(c.places[s]) }
+
+// bigrams number the pairs of a token and the one before it that occur in Build.
+type bigrams struct {
+	of     []int32 // of each position; -1 where Build has no such pair
+	counts []int32 // in Build
+}
+
+func (c *Corpus) findBigrams() *bigrams {
+	key := func(p int) uint64 {
+		before := uint64(len(c.tokens)) // the window begins
+		if int32(p) > c.starts[c.window[p]] {
+			before = uint64(c.symbols[p-1])
+		}
+		return before<<32 | uint64(c.symbols[p])
+	}
+	b := &bigrams{of: make([]int32, len(c.symbols))}
+	numbers := map[uint64]int32{}
+	for p := range c.symbols {
+		if c.split(int32(p)) != Build {
+			continue
+		}
+		number, ok := numbers[key(p)]
+		if !ok {
+			number = int32(len(b.counts))
+			numbers[key(p)] = number
+			b.counts = append(b.counts, 0)
+		}
+		b.counts[number]++
+	}
+	for p := range c.symbols {
+		number, ok := numbers[key(p)]
+		if !ok {
+			number = -1
+		}
+		b.of[p] = number
+	}
+	return b
+}

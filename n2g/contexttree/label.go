@@ -1,0 +1,143 @@
+package contexttree
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// few is the number of firing build tokens below which a label says how few there are.
+const few = 10
+
+// Label says in one line what a graph's neuron fires on: the leaf that accounts for most firing, read from its tests,
+// and the next where it adds much.
+func Label(g *n2g.ContextGraph) string {
+	if g == nil || g.Root == nil {
+		return ""
+	}
+	type path struct {
+		steps  []step
+		leaf   *n2g.ContextNode
+		firing int
+	}
+	var paths []path
+	var walk func(n *n2g.ContextNode, steps []step)
+	walk = func(n *n2g.ContextNode, steps []step) {
+		if n.Test == nil {
+			if n.Value >= g.FireThreshold || len(n.Table) > 0 && n.Table[0].Value >= g.FireThreshold {
+				paths = append(paths, path{append([]step(nil), steps...), n, n.Firing})
+			}
+			return
+		}
+		walk(n.Yes, append(steps, step{n.Test, true}))
+		walk(n.No, append(steps, step{n.Test, false}))
+	}
+	walk(g.Root, nil)
+	if len(paths) == 0 {
+		return "nothing that the graph can tell"
+	}
+	best := 0
+	for i, p := range paths {
+		if p.firing > paths[best].firing {
+			best = i
+		}
+	}
+	second := -1
+	for i, p := range paths {
+		if i != best && 3*p.firing >= paths[best].firing && (second < 0 || p.firing > paths[second].firing) {
+			second = i
+		}
+	}
+	text := phrase(paths[best].steps, paths[best].leaf)
+	if second >= 0 {
+		if other := phrase(paths[second].steps, paths[second].leaf); other != text {
+			text += "; or " + other
+		}
+	}
+	if g.Support.BuildFiring < few {
+		text += fmt.Sprintf(" (few: %d firings)", g.Support.BuildFiring)
+	}
+	return text
+}
+
+// step is an answer on the way to a leaf.
+type step struct {
+	test *n2g.ContextTest
+	yes  bool
+}
+
+// phrase says what a leaf stands for. Of the answers for one place, the last yes is the narrowest.
+func phrase(steps []step, leaf *n2g.ContextNode) string {
+	current := ""
+	var table []string
+	for _, entry := range leaf.Table {
+		if entry.Value >= leaf.Value && len(table) < 3 {
+			table = append(table, entry.Token)
+		}
+	}
+	if len(table) > 0 {
+		current = tokens(table, 3)
+	}
+	narrowest := map[string]bool{}
+	var parts []string
+	for i := len(steps) - 1; i >= 0; i-- {
+		s := steps[i]
+		key := fmt.Sprint(s.test.Kind, s.test.Distance, s.test.Window, s.yes)
+		if s.test.Kind == n2g.TestToken && narrowest[key] {
+			continue
+		}
+		narrowest[key] = true
+		switch {
+		case s.test.Kind == n2g.TestToken && s.test.Distance == 0:
+			if s.yes && current == "" {
+				current = tokens(s.test.Tokens, 3)
+			}
+		case s.test.Kind == n2g.TestToken && s.yes && s.test.Distance == 1:
+			parts = append(parts, "after "+place(s.test))
+		case s.test.Kind == n2g.TestToken && s.yes:
+			parts = append(parts, fmt.Sprintf("%s %d back", place(s.test), s.test.Distance))
+		case s.test.Kind == n2g.TestWithin && s.yes:
+			parts = append(parts, fmt.Sprintf("%s within %d", tokens(s.test.Tokens, 3), s.test.Window))
+		case s.test.Kind == n2g.TestWithin:
+			parts = append(parts, fmt.Sprintf("no %s within %d", tokens(s.test.Tokens, 2), s.test.Window))
+		case s.test.Kind == n2g.TestRepeated && s.yes:
+			parts = append(parts, fmt.Sprintf("repeated within %d", s.test.Window))
+		}
+	}
+	const most = 3
+	if len(parts) > most {
+		parts = parts[:most]
+	}
+	if current == "" {
+		current = "any token"
+	}
+	return strings.TrimSpace(strings.Join(append([]string{current}, parts...), ", "))
+}
+
+func place(t *n2g.ContextTest) string {
+	switch {
+	case t.Start && len(t.Tokens) == 0:
+		return "the start of the text"
+	case t.Start:
+		return tokens(t.Tokens, 3) + " or the start"
+	}
+	return tokens(t.Tokens, 3)
+}
+
+// tokens lists the first so many, and how many more there are.
+func tokens(list []string, most int) string {
+	var b strings.Builder
+	for i, t := range list {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(list)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString("/")
+		}
+		b.WriteString("`" + strings.Trim(strconv.Quote(t), `"`) + "`")
+	}
+	return b.String()
+}

@@ -1,0 +1,278 @@
+package contexttree
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// Options of learning. The zero value is the default.
+type Options struct {
+	Splits   int `json:"splits"`   // most tests of a graph; 0: 10, which can be read; 100 is as much as pays
+	Entries  int `json:"entries"`  // most entries of the leaves' tables together; 0: 300; negative: none
+	Distance int `json:"distance"` // furthest distance of a test for one place; 0: 8
+}
+
+// Resolved are the options with the defaults in place.
+func (o Options) Resolved() Options {
+	or := func(value *int, otherwise int) {
+		if *value == 0 {
+			*value = otherwise
+		}
+	}
+	or(&o.Splits, 10)
+	or(&o.Entries, 300)
+	or(&o.Distance, 8)
+	o.Entries = max(o.Entries, 0)
+	return o
+}
+
+// Constants of growth.
+const (
+	// meanWeight is how many tokens the parent's value counts for in a branch's, entryWeight how many the branch's in
+	// that of one of its symbols.
+	meanWeight  = 1
+	entryWeight = 2
+	// farther is by how much more a test must gain for each token that it looks further back.
+	farther = 0.2
+	// validated is the number of firing validation tokens from which on a test must also lower the error on them.
+	validated = 5
+)
+
+// windows are the widths of tests for tokens within a window.
+var windows = [...]int{8, 16, farthest}
+
+// Learner learns graphs one after the other, and keeps its memory between them. It serves one goroutine at a time.
+type Learner struct{ learner }
+
+// NewLearner makes a learner of graphs on a corpus.
+func NewLearner(c *Corpus, o Options) *Learner {
+	l := &Learner{learner{corpus: c, options: o.Resolved()}}
+	v := len(c.tokens) + 1 // the last stands for a place before the text
+	l.posted, l.drawn, l.stamps = make([]int32, v), make([]int32, v), make([]int32, v)
+	l.count, l.sum = make([]float64, v), make([]float64, v)
+	l.byFold = make([][folds]tally, v)
+	l.byWindow = make([][len(windows)]tally, v)
+	return l
+}
+
+// Learn learns one graph.
+func Learn(ctx context.Context, c *Corpus, a *Activations, o Options) (*n2g.ContextGraph, error) {
+	return NewLearner(c, o).Learn(ctx, a)
+}
+
+type learner struct {
+	corpus      *Corpus
+	options     Options
+	activations *Activations
+	quiet       *quiet
+
+	build, validate evidence
+
+	// Scratch memory, by symbol.
+	observations          []observation
+	posted, drawn, stamps []int32
+	stamp                 int32
+	count, sum            []float64
+	byFold                [][folds]tally
+	byWindow              [][len(windows)]tally
+	touched               []int32
+}
+
+// tally is a weight of observations and the sum of their weighted values.
+type tally struct{ n, sum float64 }
+
+func (t *tally) add(weight, value float64) {
+	t.n += weight
+	t.sum += weight * value
+}
+
+func (t tally) less(o tally) tally { return tally{t.n - o.n, t.sum - o.sum} }
+func (t tally) mean() float64      { return t.sum / t.n }
+
+// explained is the part of the squared values that the mean of the tally accounts for.
+func (t tally) explained() float64 { return t.sum * t.sum / t.n }
+
+// shrunk is the mean with a prior that counts for so many tokens.
+func (t tally) shrunk(prior, weight float64) float64 { return (t.sum + weight*prior) / (t.n + weight) }
+
+// leaf is a node while the graph grows.
+type leaf struct {
+	node            *n2g.ContextNode
+	build, validate []int32 // observations
+	total           tally
+	variance        float64
+	validFiring     int
+
+	test *question // the best, nil if none pays
+	gain float64
+}
+
+// Learn learns a graph of one neuron.
+func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph, error) {
+	if err := a.check(l.corpus); err != nil {
+		return nil, err
+	}
+	return l.learn(ctx, a)
+}
+
+func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph, error) {
+	l.activations, l.quiet = a, a.quiet(l.corpus)
+	l.gather(&l.build, l.observe(Build))
+	l.gather(&l.validate, l.observe(Validate))
+	root := &leaf{build: count(len(l.build.observations)), validate: count(len(l.validate.observations))}
+	l.settle(root, 0)
+	leaves := []*leaf{root}
+	for range l.options.Splits {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		best := slices.MaxFunc(leaves, func(a, b *leaf) int { return cmp.Compare(a.gain, b.gain) })
+		if best.test == nil {
+			break
+		}
+		yes, no := l.divide(best)
+		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
+	}
+	l.tables(leaves)
+	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{
+		BuildTokens: l.corpus.Tokens(Build), BuildFiring: root.node.Firing, ValidateFiring: root.validFiring,
+	}}
+	g.FireThreshold = l.corpus.truth(a, Validate).threshold(predictionsOf(l.corpus, g, Validate))
+	g.Label = Label(g)
+	return g, nil
+}
+
+func count(n int) []int32 {
+	numbers := make([]int32, n)
+	for i := range numbers {
+		numbers[i] = int32(i)
+	}
+	return numbers
+}
+
+// settle measures a leaf whose observations are known, and finds its best test.
+func (l *learner) settle(x *leaf, prior float64) {
+	x.node = &n2g.ContextNode{}
+	squares := 0.0
+	for _, i := range x.build {
+		o := l.build.observations[i]
+		x.total.add(o.weight, o.value)
+		squares += o.weight * o.value * o.value
+		if o.value >= firing {
+			x.node.Firing++
+		}
+	}
+	for _, i := range x.validate {
+		if l.validate.observations[i].value >= firing {
+			x.validFiring++
+		}
+	}
+	x.node.Tokens = math.Round(x.total.n)
+	x.node.Value = x.total.shrunk(prior, meanWeight)
+	if x.total.n > 0 {
+		x.variance = (squares - x.total.explained()) / x.total.n
+	}
+	if x.node.Firing > 0 && x.variance > 0 {
+		l.choose(x)
+	}
+}
+
+// divide splits a leaf by its test.
+func (l *learner) divide(x *leaf) (yes, no *leaf) {
+	yes, no = &leaf{}, &leaf{}
+	yes.build, no.build = x.test.partition(&l.build, x.build)
+	yes.validate, no.validate = x.test.partition(&l.validate, x.validate)
+	x.build, x.validate = nil, nil
+	l.settle(yes, x.node.Value)
+	l.settle(no, x.node.Value)
+	x.node.Test = x.test.describe(l.corpus)
+	x.node.Yes, x.node.No = yes.node, no.node
+	return yes, no
+}
+
+// helps says whether a test lowers the error on validation documents, as far as these can tell.
+func (l *learner) helps(x *leaf, q *question) bool {
+	if x.validFiring < validated {
+		return true
+	}
+	var yes tally
+	for _, i := range x.build {
+		if q.holds(&l.build, i) {
+			yes.add(l.build.observations[i].weight, l.build.observations[i].value)
+		}
+	}
+	prior := x.node.Value
+	high, low := yes.shrunk(prior, meanWeight), x.total.less(yes).shrunk(prior, meanWeight)
+	change := 0.0
+	for _, i := range x.validate {
+		o := l.validate.observations[i]
+		v := low
+		if q.holds(&l.validate, i) {
+			v = high
+		}
+		change += o.weight * ((o.value-v)*(o.value-v) - (o.value-prior)*(o.value-prior))
+	}
+	return change < 0
+}
+
+// tables gives the leaves entries for single tokens, those that lower the error most.
+func (l *learner) tables(leaves []*leaf) {
+	type entry struct {
+		leaf   *leaf
+		symbol int32
+		value  float64
+		gain   float64
+	}
+	var entries []entry
+	for _, x := range leaves {
+		for _, symbol := range l.tallySymbols(&l.build, x.build, 0) {
+			t := tally{l.count[symbol], l.sum[symbol]}
+			l.count[symbol], l.sum[symbol] = 0, 0
+			value := t.shrunk(x.node.Value, entryWeight)
+			// How much the error falls where the entry stands for the leaf's value.
+			gain := t.n*x.node.Value*x.node.Value - 2*t.sum*x.node.Value - (t.n*value*value - 2*t.sum*value)
+			if gain > 2*x.variance*entryCost {
+				entries = append(entries, entry{x, symbol, value, gain})
+			}
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol), cmp.Compare(a.value, b.value))
+	})
+	entries = entries[:min(len(entries), l.options.Entries)]
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(b.value, a.value), cmp.Compare(a.symbol, b.symbol))
+	})
+	for _, e := range entries {
+		e.leaf.node.Table = append(e.leaf.node.Table, n2g.TokenValue{Token: l.corpus.tokens[e.symbol], Value: round(e.value)})
+	}
+	for _, x := range leaves {
+		x.node.Value = round(x.node.Value)
+	}
+}
+
+// entryCost is the description length of a table entry, in nats.
+const entryCost = 1
+
+// round keeps the digits that mean something.
+func round(v float64) float64 { return math.Round(v*1e5) / 1e5 }
+
+// tallySymbols tallies the values of observations by the symbol at a distance, in l.count and l.sum; it returns the
+// symbols in order of appearance. The caller clears what it has read.
+func (l *learner) tallySymbols(e *evidence, of []int32, distance int) []int32 {
+	l.touched = l.touched[:0]
+	for _, i := range of {
+		o := &e.observations[i]
+		symbol := e.backOf(i, distance)
+		if l.count[symbol] == 0 {
+			l.touched = append(l.touched, symbol)
+		}
+		l.count[symbol] += o.weight
+		l.sum[symbol] += o.weight * o.value
+	}
+	return l.touched
+}

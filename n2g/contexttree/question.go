@@ -1,0 +1,301 @@
+package contexttree
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// question is a test while the graph grows.
+type question struct {
+	kind     string
+	distance int     // or window
+	set      []int32 // highest mean first
+	in       []bool  // by symbol, the last standing for a place before the text
+	cost     float64 // description length in nats
+	gain     float64
+}
+
+func (q *question) holds(e *evidence, i int32) bool {
+	switch q.kind {
+	case n2g.TestToken:
+		return q.in[e.backOf(i, q.distance)]
+	case n2g.TestRepeated:
+		return e.repeated[i] > 0 && int(e.repeated[i]) <= q.distance
+	default:
+		for _, near := range e.nearOf(i) {
+			if int(near&(1<<nearBits-1)) >= q.distance {
+				return false
+			}
+			if q.in[near>>nearBits] {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func (q *question) partition(e *evidence, of []int32) (yes, no []int32) {
+	for _, i := range of {
+		if q.holds(e, i) {
+			yes = append(yes, i)
+		} else {
+			no = append(no, i)
+		}
+	}
+	return yes, no
+}
+
+func (q *question) describe(c *Corpus) *n2g.ContextTest {
+	t := &n2g.ContextTest{Kind: q.kind, Distance: q.distance}
+	if q.kind != n2g.TestToken {
+		t.Distance, t.Window = 0, q.distance
+	}
+	for _, symbol := range q.set {
+		if int(symbol) == len(c.tokens) {
+			t.Start = true
+		} else {
+			t.Tokens = append(t.Tokens, c.tokens[symbol])
+		}
+	}
+	return t
+}
+
+// choose finds the test of a leaf that gains most after its cost, and that helps.
+func (l *learner) choose(x *leaf) {
+	var found []*question
+	for d := 0; d <= l.options.Distance; d++ {
+		if q := l.bestSet(x, d); q != nil {
+			found = append(found, q)
+		}
+	}
+	found = append(found, l.bestWithin(x)...)
+	found = append(found, l.bestRepeated(x)...)
+	slices.SortStableFunc(found, func(a, b *question) int { return cmp.Compare(b.gain, a.gain) })
+	for _, q := range found {
+		if q.in == nil && q.set != nil {
+			q.in = make([]bool, len(l.corpus.tokens)+1)
+			for _, symbol := range q.set {
+				q.in[symbol] = true
+			}
+		}
+		if l.helps(x, q) {
+			x.test, x.gain = q, q.gain
+			return
+		}
+	}
+}
+
+// basicCost is what any test costs in nats: which of the kinds of tests it is, and a value for a further leaf.
+func (l *learner) basicCost(x *leaf) float64 {
+	kinds := l.options.Distance + 1 + len(windows) + len(windows)
+	return math.Log(float64(kinds)) + math.Log(x.total.n+1)/2
+}
+
+// net is what dividing a leaf so gains: the fall of the squared error, less the description length of the test, which
+// in a normal model of the leaf's variance is worth twice the variance a nat.
+func (l *learner) net(x *leaf, yes tally, cost float64) float64 {
+	no := x.total.less(yes)
+	if yes.n <= 1 || no.n <= 1 {
+		return 0
+	}
+	return yes.explained() + no.explained() - x.total.explained() - 2*x.variance*cost
+}
+
+// Sets are cut at one of so many levels of the mean response, levelsBelow of them below the leaf's own mean.
+const (
+	setLevels   = 40
+	levelsBelow = 8
+)
+
+// bestSet finds the best set of symbols at a distance: those whose mean response exceeds a level (Breiman and others
+// 1984: for squared error the best of all sets is one of these). An observation counts as in the set if its symbol
+// would be without the documents of its own fold, so that the gain is one on documents that did not choose the set.
+func (l *learner) bestSet(x *leaf, distance int) *question {
+	symbols := l.tallySymbols(&l.build, x.build, distance)
+	for _, i := range x.build {
+		o := &l.build.observations[i]
+		l.byFold[l.build.backOf(i, distance)][o.fold].add(o.weight, o.value)
+	}
+	defer func() {
+		for _, symbol := range symbols {
+			l.count[symbol], l.sum[symbol], l.byFold[symbol] = 0, 0, [folds]tally{}
+		}
+	}()
+	mean, top := x.total.mean(), 0.0
+	all := func(symbol int32) tally { return tally{l.count[symbol], l.sum[symbol]} }
+	for _, symbol := range symbols {
+		top = max(top, all(symbol).shrunk(mean, entryWeight))
+	}
+	if len(symbols) < 2 || top <= mean {
+		return nil
+	}
+	level := func(m float64) int {
+		switch {
+		case m > mean:
+			return min(setLevels-1, levelsBelow+int(math.Sqrt((m-mean)/(top-mean))*(setLevels-levelsBelow)))
+		case mean > 0:
+			return max(0, min(levelsBelow-1, int(m/mean*levelsBelow)))
+		}
+		return 0
+	}
+	var at [setLevels]tally
+	var sizes [setLevels]int
+	for _, symbol := range symbols {
+		sizes[level(all(symbol).shrunk(mean, entryWeight))]++
+		for _, fold := range l.byFold[symbol] {
+			if fold.n > 0 {
+				k := level(all(symbol).less(fold).shrunk(mean, entryWeight))
+				at[k].n += fold.n
+				at[k].sum += fold.sum
+			}
+		}
+	}
+	basic := l.basicCost(x)
+	var yes tally
+	best, bestGain, size := -1, 0.0, 0
+	for k := setLevels - 1; k > 0; k-- {
+		yes.n += at[k].n
+		yes.sum += at[k].sum
+		size += sizes[k]
+		no := x.total.less(yes)
+		if size == 0 || size == len(symbols) || yes.n <= 1 || no.n <= 1 || yes.mean() <= no.mean() {
+			continue
+		}
+		cost := basic + float64(min(size, len(symbols)-size))
+		if gain := l.net(x, yes, cost) / (1 + farther*float64(distance)); gain > bestGain {
+			best, bestGain = k, gain
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	q := &question{kind: n2g.TestToken, distance: distance, gain: bestGain}
+	means := map[int32]float64{}
+	for _, symbol := range symbols {
+		if m := all(symbol).shrunk(mean, entryWeight); level(m) >= best {
+			q.set = append(q.set, symbol)
+			means[symbol] = m
+		}
+	}
+	slices.SortFunc(q.set, func(a, b int32) int { return cmp.Or(cmp.Compare(means[b], means[a]), cmp.Compare(a, b)) })
+	return q
+}
+
+// mostWithin is the most tokens of a test for tokens within a window: it is to be read as a list.
+const mostWithin = 8
+
+// bestWithin finds the best tokens to look for within each window, both such as raise the response and such as lower
+// it.
+func (l *learner) bestWithin(x *leaf) []*question {
+	symbols := l.touched[:0]
+	for _, i := range x.build {
+		o := &l.build.observations[i]
+		for _, near := range l.build.nearOf(i) {
+			t := &l.byWindow[near>>nearBits]
+			if t[len(windows)-1].n == 0 {
+				symbols = append(symbols, int32(near>>nearBits))
+			}
+			back := int(near & (1<<nearBits - 1))
+			for k := len(windows) - 1; k >= 0 && back < windows[k]; k-- {
+				t[k].add(o.weight, o.value)
+			}
+		}
+	}
+	l.touched = symbols
+	basic := l.basicCost(x)
+	each := math.Log(float64(len(symbols) + 1))
+	var found []*question
+	for k, window := range windows {
+		for _, raises := range []bool{true, false} {
+			var list []candidate
+			for _, symbol := range symbols {
+				t := l.byWindow[symbol][k]
+				if t.n == 0 || (t.mean() > x.total.mean()) != raises {
+					continue
+				}
+				if gain := l.net(x, t, basic+each); gain > 0 {
+					list = append(list, candidate{symbol, gain})
+				}
+			}
+			if len(list) == 0 {
+				continue
+			}
+			slices.SortFunc(list, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol)) })
+			list = list[:min(len(list), mostWithin)]
+			found = append(found, l.union(x, window, list, basic, each))
+		}
+	}
+	for _, symbol := range symbols {
+		l.byWindow[symbol] = [len(windows)]tally{}
+	}
+	return found
+}
+
+type candidate struct {
+	symbol int32
+	gain   float64
+}
+
+// union is the best test for one of the first so many candidates within a window.
+func (l *learner) union(x *leaf, window int, list []candidate, basic, each float64) *question {
+	q := &question{kind: n2g.TestWithin, distance: window, set: []int32{list[0].symbol}, gain: list[0].gain}
+	if len(list) == 1 {
+		return q
+	}
+	for rank, c := range list {
+		l.posted[c.symbol] = int32(rank) + 1
+	}
+	var at [mostWithin]tally
+	for _, i := range x.build {
+		best := int32(mostWithin + 1)
+		for _, near := range l.build.nearOf(i) {
+			if int(near&(1<<nearBits-1)) >= window {
+				break
+			}
+			if rank := l.posted[near>>nearBits]; rank > 0 {
+				best = min(best, rank)
+			}
+		}
+		if best <= mostWithin {
+			o := &l.build.observations[i]
+			at[best-1].add(o.weight, o.value)
+		}
+	}
+	var yes tally
+	for rank, c := range list {
+		l.posted[c.symbol] = 0
+		yes.n += at[rank].n
+		yes.sum += at[rank].sum
+		if gain := l.net(x, yes, basic+float64(rank+1)*each); gain > q.gain {
+			q.gain = gain
+			q.set = q.set[:0]
+			for _, c := range list[:rank+1] {
+				q.set = append(q.set, c.symbol)
+			}
+		}
+	}
+	return q
+}
+
+// bestRepeated asks within which window the current token stood before.
+func (l *learner) bestRepeated(x *leaf) []*question {
+	var at [len(windows)]tally
+	for _, i := range x.build {
+		if r := int(l.build.repeated[i]); r > 0 {
+			o := &l.build.observations[i]
+			for k := len(windows) - 1; k >= 0 && r <= windows[k]; k-- {
+				at[k].add(o.weight, o.value)
+			}
+		}
+	}
+	var found []*question
+	for k, window := range windows {
+		if gain := l.net(x, at[k], l.basicCost(x)); gain > 0 {
+			found = append(found, &question{kind: n2g.TestRepeated, distance: window, gain: gain})
+		}
+	}
+	return found
+}
