@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
@@ -21,6 +22,7 @@ type Causal struct {
 	parameters *parameters
 	runner     runner
 	queue      *queue.Queue[task, piece]
+	embeddings func() ([]float32, error)
 }
 
 // runner is a way to compute.
@@ -36,6 +38,9 @@ type runner interface {
 	scan(s *scan) []piece
 	// cache runs a prompt through the whole model and keeps every value.
 	cache(ctx context.Context, ids []int) (*Cache, error)
+	// logits computes those of rows of a forest and shows visit those of the at-th row asked, which it may change; several
+	// at the same time.
+	logits(ctx context.Context, forest *group, asked []int32, visit func(at int, logits []float32)) error
 	// programs is how many programs were compiled.
 	programs() int
 }
@@ -49,7 +54,7 @@ func New(shape transformer.Decoder, backend compute.Backend, info backends.Info,
 	if err := p.check(shape.Parameters()); err != nil {
 		return nil, err
 	}
-	e := &Causal{shape: shape, parameters: p, runner: newProgramRunner(shape, p)}
+	e := &Causal{shape: shape, parameters: p, runner: newProgramRunner(shape, p), embeddings: sync.OnceValues(p.hostEmbeddings)}
 	if info.Name == backends.Go {
 		kernels, err := newKernelRunner(shape, p)
 		if err != nil {

@@ -1,0 +1,66 @@
+package models
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// NextLogProbs runs prompts (ids, BOS included) through the whole model and shows visit the logarithms of the next token's
+// probabilities, [d_vocab], after each position asked: after positions[i][at] of prompts[i]. A nil positions, or a nil entry,
+// asks every position. Prompts that share a prefix share its cost.
+//
+// visit is called in any order, and for several positions at the same time; what it is shown is valid only until it returns,
+// and not to be changed.
+func (m *Causal) NextLogProbs(ctx context.Context, prompts, positions [][]int, visit func(prompt, at int, logProbs []float32)) error {
+	requests, place, err := m.config.requests(0, prompts, positions)
+	if err != nil {
+		return err
+	}
+	err = m.engine.NextLogProbs(ctx, requests, func(request, at int, logProbs []float32) { visit(place[request], at, logProbs) })
+	if err != nil {
+		return fmt.Errorf("next tokens of %d prompts: %w", len(prompts), err)
+	}
+	return nil
+}
+
+// Neighbours are the k tokens whose embeddings (rows of W_E) point most nearly where a token's does, nearest first, equals by
+// id, the token itself left out; and the cosines between theirs and its.
+func (m *Causal) Neighbours(id, k int) (ids []int, cosines []float64, err error) {
+	if err := m.config.checkPrompt([]int{id}); err != nil {
+		return nil, nil, err
+	}
+	table, err := m.engine.TokenEmbeddings()
+	if err != nil {
+		return nil, nil, fmt.Errorf("neighbours of token %d: %w", id, err)
+	}
+	d := m.config.DModel
+	own := table[id*d : (id+1)*d]
+	length := norm(own)
+	cosine := make([]float64, len(table)/d)
+	for other := range cosine {
+		row := table[other*d : (other+1)*d]
+		if scale := length * norm(row); other != id && scale > 0 {
+			cosine[other] = dot(own, row) / scale
+			ids = append(ids, other)
+		}
+	}
+	slices.SortFunc(ids, func(a, b int) int { return cmp.Or(cmp.Compare(cosine[b], cosine[a]), cmp.Compare(a, b)) })
+	ids = slices.Clone(ids[:min(max(k, 0), len(ids))])
+	for _, other := range ids {
+		cosines = append(cosines, cosine[other])
+	}
+	return ids, cosines, nil
+}
+
+func dot(a, b []float32) float64 {
+	sum := float32(0)
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return float64(sum)
+}
+
+func norm(a []float32) float64 { return math.Sqrt(dot(a, a)) }
