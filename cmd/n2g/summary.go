@@ -39,6 +39,9 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 	if e.Graph != nil {
 		writeTree(w, e.Graph)
 	}
+	if e.Context != nil {
+		writeContext(w, e.Context)
+	}
 	if e.Scores != nil {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "\nFIRING TOKENS\tPRECISION\tRECALL\tF1\tSUPPORT")
@@ -51,6 +54,9 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 			row("n-gram", e.Baselines.NGram.Scores)
 		}
 		table.Flush() //nolint:errcheck // as above
+	}
+	if len(e.Comparisons) > 0 {
+		writeComparisons(w, e.Comparisons)
 	}
 	fmt.Fprintln(w)
 }

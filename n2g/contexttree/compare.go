@@ -1,6 +1,12 @@
 package contexttree
 
-import "github.com/neuron2graph/neuron2graph/n2g"
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
 
 // Predictors and texts of a [n2g.Comparison].
 const (
@@ -10,13 +16,15 @@ const (
 	BigramTable    = "bigram table"
 	TestDocuments  = "test documents"
 	HardNegatives  = "hard negatives"
+	TopExamples    = "top examples"
 )
 
 // Compare scores a graph on the test documents beside predictors that learned from the same build documents: a table of
 // the mean response to each token, one of each pair of tokens that backs off to it, and the published graph's trie if
 // there is one. Each predictor's firing threshold is chosen on validation documents.
 //
-// Hard negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
+// Top examples are the ten windows of the test documents on which the neuron is strongest, all of their tokens. Hard
+// negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
 // tells firing tokens from others there is context alone.
 func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node) ([]n2g.Comparison, error) {
 	if err := a.check(c); err != nil {
@@ -25,12 +33,13 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node) ([]
 	q := a.quiet(c)
 	table := c.tokenTable(a, q)
 	validate, test := c.truth(a, Validate), c.truth(a, Test)
-	hard := test.only(c.hardNegatives(a))
+	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a))
 	var rows []n2g.Comparison
 	add := func(predictor string, threshold float64, predictions []float64) {
 		rows = append(rows,
 			n2g.Comparison{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold, Scores: test.scores(predictions, threshold)},
-			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold, Scores: hard.scores(predictions, threshold)})
+			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold, Scores: hard.scores(predictions, threshold)},
+			n2g.Comparison{Text: TopExamples, Predictor: predictor, FireThreshold: threshold, Scores: top.scores(predictions, threshold)})
 	}
 	chosen := func(predictor string, predict func(Split) []float64) {
 		add(predictor, validate.threshold(predict(Validate)), predict(Test))
@@ -75,6 +84,30 @@ func (c *Corpus) hardNegatives(a *Activations) []bool {
 	hard := make([]bool, 0, c.Tokens(Test))
 	c.each(Test, func(p int32) { hard = append(hard, fires[c.symbols[p]]) })
 	return hard
+}
+
+// topWindows is the number of windows of the published method's test half.
+const topWindows = 10
+
+// topExamples tells, for the test tokens in order of position, whether they stand in one of the windows on which the
+// neuron is strongest.
+func (c *Corpus) topExamples(a *Activations) []bool {
+	highest := map[int32]float32{}
+	for i, p := range a.Positions {
+		if w := c.window[p]; c.splits[w] == Test {
+			highest[w] = max(highest[w], a.Values[i])
+		}
+	}
+	order := slices.SortedFunc(maps.Keys(highest), func(a, b int32) int {
+		return cmp.Or(cmp.Compare(highest[b], highest[a]), cmp.Compare(a, b))
+	})
+	top := map[int32]bool{}
+	for _, w := range order[:min(len(order), topWindows)] {
+		top[w] = true
+	}
+	in := make([]bool, 0, c.Tokens(Test))
+	c.each(Test, func(p int32) { in = append(in, top[c.window[p]]) })
+	return in
 }
 
 // only is the truth of some tokens.
