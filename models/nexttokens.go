@@ -2,29 +2,10 @@ package models
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"slices"
 )
-
-// NextLogProbs runs prompts (ids, BOS included) through the whole model and shows visit the logarithms of the next token's
-// probabilities, [d_vocab], after each position asked: after positions[i][at] of prompts[i]. A nil positions, or a nil entry,
-// asks every position. Prompts that share a prefix share its cost.
-//
-// visit is called in any order, and for several positions at the same time; what it is shown is valid only until it returns,
-// and not to be changed.
-func (m *Causal) NextLogProbs(ctx context.Context, prompts, positions [][]int, visit func(prompt, at int, logProbs []float32)) error {
-	requests, place, err := m.config.requests(0, prompts, positions)
-	if err != nil {
-		return err
-	}
-	err = m.engine.NextLogProbs(ctx, requests, func(request, at int, logProbs []float32) { visit(place[request], at, logProbs) })
-	if err != nil {
-		return fmt.Errorf("next tokens of %d prompts: %w", len(prompts), err)
-	}
-	return nil
-}
 
 // Neighbours are the k tokens whose embeddings (rows of W_E) point most nearly where a token's does, nearest first, equals by
 // id, the token itself left out; and the cosines between theirs and its.

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
@@ -18,12 +19,14 @@ func (c Config) point(layer int, hook string) (string, error) {
 	}
 	short := strings.TrimPrefix(hook, transformer.BlockName(layer, ""))
 	short = strings.TrimPrefix(short, "mlp.")
-	switch short {
-	case transformer.HookPre, transformer.HookMid, transformer.HookPost:
+	hooks := []string{transformer.HookPre, transformer.HookMid, transformer.HookPost}
+	if c.Gated {
+		hooks = append(hooks, transformer.HookPreLinear)
+	}
+	if slices.Contains(hooks, short) {
 		return short, nil
 	}
-	return "", fmt.Errorf("hook %q is no place of an MLP neuron of layer %d: use %s, %s or %s", hook, layer,
-		transformer.HookPre, transformer.HookMid, transformer.HookPost)
+	return "", fmt.Errorf("hook %q is no place of an MLP neuron of layer %d: use one of %s", hook, layer, strings.Join(hooks, ", "))
 }
 
 // neuron checks an index.

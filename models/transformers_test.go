@@ -24,6 +24,16 @@ type transformersCase struct {
 	IDs       []int                  `json:"ids"`
 	Positions []int                  `json:"positions"`
 	Values    map[string][][]float32 `json:"values"` // [hook][place in Positions][width]
+	Edits     []struct {
+		Edits []struct {
+			Layer     int     `json:"layer"`
+			Index     int     `json:"index"`
+			Op        string  `json:"op"`
+			Value     float64 `json:"value"`
+			Positions []int   `json:"positions"`
+		} `json:"edits"`
+		Logits [][]float32 `json:"logits"` // after tokens 5 and 29
+	} `json:"edits"`
 }
 
 func readTransformersCases(t *testing.T) []transformersCase {

@@ -38,9 +38,11 @@ type runner interface {
 	scan(s *scan) []piece
 	// cache runs a prompt through the whole model and keeps every value.
 	cache(ctx context.Context, ids []int) (*Cache, error)
-	// logits computes those of rows of a forest and shows visit those of the at-th row asked, which it may change; several
-	// at the same time.
-	logits(ctx context.Context, forest *group, asked []int32, visit func(at int, logits []float32)) error
+	// hidden runs a group through all layers: the residual stream behind them on rows, ascending, [row, d_model].
+	hidden(ctx context.Context, g *group, rows []int32) ([]float32, error)
+	// unembed computes the logits of n rows of the residual stream, which it may change, behind the final norm if normed
+	// says so, to dst, [row, d_vocab].
+	unembed(ctx context.Context, dst, x []float32, n int, normed bool) error
 	// programs is how many programs were compiled.
 	programs() int
 }

@@ -20,6 +20,8 @@ type group struct {
 	parent  []int32 // row it follows, -1 for a first token
 	index   []int32 // the neuron asked at the row
 	members []member
+	marks   []int32  // of each row, its place in edits; nil where nothing is edited
+	edits   [][]Edit // that are made at a row; those of mark 0 are none
 }
 
 // member is a request's place in a group: rows[p] is the row of its token p.

@@ -222,18 +222,18 @@ func (r *pass) rotate(x []float32, row int32) {
 }
 
 // norm normalises rows of the stream.
-func (r *pass) norm(dst, x []float32, rows int, n normWeights) {
-	r.normWith(dst, x, rows, n, r.shape.RMSNorm)
+func (k *kernelRunner) norm(dst, x []float32, rows int, n normWeights) {
+	k.normWith(dst, x, rows, n, k.shape.RMSNorm)
 }
 
 // normWith normalises rows of the stream by RMSNorm or LayerNorm.
-func (r *pass) normWith(dst, x []float32, rows int, n normWeights, rms bool) {
-	d := r.shape.DModel
+func (k *kernelRunner) normWith(dst, x []float32, rows int, n normWeights, rms bool) {
+	d := k.shape.DModel
 	for at := 0; at < rows*d; at += d {
 		if rms {
-			kernels.RMSNorm(dst[at:at+d], x[at:at+d], n.weight, r.shape.Epsilon)
+			kernels.RMSNorm(dst[at:at+d], x[at:at+d], n.weight, k.shape.Epsilon)
 		} else {
-			kernels.LayerNorm(dst[at:at+d], x[at:at+d], n.weight, n.bias, r.shape.Epsilon)
+			kernels.LayerNorm(dst[at:at+d], x[at:at+d], n.weight, n.bias, k.shape.Epsilon)
 		}
 	}
 }
@@ -263,28 +263,68 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 		r.spare = kv.values
 	}
 	return next, r.workers.each(r.ctx, len(rows), func(w *worker, from, to int) {
-		n, d := to-from, r.shape.DModel
+		d := r.shape.DModel
 		x := r.x[from*d : to*d]
-		r.show(l, "hook_resid_pre", from, n, x)
-		r.attend(w, l, attention, kv, x, rows[from:to], from)
-		if r.shape.ParallelResidual {
-			r.norm(w.normed, x, n, in.norm)
-			kernels.Add(x, w.out[:n*d])
-		} else {
-			kernels.Add(x, w.out[:n*d])
-			r.show(l, "hook_resid_mid", from, n, x)
-			r.norm(w.normed, x, n, in.norm)
-		}
-		r.show(l, "ln2.hook_normalized", from, n, w.normed)
-		r.mlp(w, in, n, func(hook string, values []float32) { r.show(l, "mlp."+hook, from, n, values) })
-		out.Mul(w.out, w.pre, n)
-		r.show(l, "hook_mlp_out", from, n, w.out)
-		kernels.Add(x, w.out[:n*d])
-		r.show(l, "hook_resid_post", from, n, x)
+		r.toMLP(w, l, attention, in, kv, x, rows[from:to], from)
+		r.throughMLP(w, l, in, out, x, rows[from:to], from)
 		if following != nil {
 			r.keyValues(w, l+1, following, x, rows[from:to], next.values[from*following.keyValues.Out():])
 		}
 	})
+}
+
+// last runs the last layer for the rows asked alone: their stream behind it, [row, d_model].
+func (r *pass) last(kv *keyValues, asked []int32) ([]float32, error) {
+	l, d := len(r.blocks)-1, r.shape.DModel
+	attention, err := r.blocks[l].attention()
+	if err != nil {
+		return nil, err
+	}
+	in, err := r.blocks[l].in()
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.blocks[l].out()
+	if err != nil {
+		return nil, err
+	}
+	x := make([]float32, len(asked)*d)
+	return x, r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
+		part := x[from*d : to*d]
+		r.gather(part, asked[from:to])
+		r.toMLP(w, l, attention, in, kv, part, asked[from:to], from)
+		r.throughMLP(w, l, in, out, part, asked[from:to], from)
+	})
+}
+
+// toMLP adds to rows whose stream is x what attention gives, and leaves in w.normed what enters the MLP; at is what the
+// watcher is told they begin with.
+func (r *pass) toMLP(w *worker, l int, attention *attentionWeights, in *inWeights, kv *keyValues, x []float32, rows []int32, at int) {
+	n, d := len(rows), r.shape.DModel
+	r.show(l, "hook_resid_pre", at, n, x)
+	r.attend(w, l, attention, kv, x, rows, at)
+	if r.shape.ParallelResidual {
+		r.norm(w.normed, x, n, in.norm)
+		kernels.Add(x, w.out[:n*d])
+	} else {
+		kernels.Add(x, w.out[:n*d])
+		r.show(l, "hook_resid_mid", at, n, x)
+		r.norm(w.normed, x, n, in.norm)
+	}
+	r.show(l, "ln2.hook_normalized", at, n, w.normed)
+}
+
+// throughMLP adds what the MLP makes of w.normed.
+func (r *pass) throughMLP(w *worker, l int, in *inWeights, out *kernels.Matrix, x []float32, rows []int32, at int) {
+	n, d := len(rows), r.shape.DModel
+	r.mlp(w, in, n, func(hook string, values []float32) {
+		r.edit(l, hook, values, rows)
+		r.show(l, "mlp."+hook, at, n, values)
+	})
+	out.Mul(w.out, w.pre, n)
+	r.show(l, "hook_mlp_out", at, n, w.out)
+	kernels.Add(x, w.out[:n*d])
+	r.show(l, "hook_resid_post", at, n, x)
 }
 
 // site runs the layer of a site for the rows asked alone.
@@ -299,12 +339,13 @@ func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
 	}
 	return r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
 		n := to - from
-		r.gather(w.x, asked[from:to])
-		if !r.shape.ParallelResidual {
-			r.attend(w, l, attention, kv, w.x, asked[from:to], from)
-			kernels.Add(w.x[:n*r.shape.DModel], w.out[:n*r.shape.DModel])
+		x := w.x[:n*r.shape.DModel]
+		r.gather(x, asked[from:to])
+		if r.shape.ParallelResidual { // beside attention
+			r.norm(w.normed, x, n, in.norm)
+		} else {
+			r.toMLP(w, l, attention, in, kv, x, asked[from:to], from)
 		}
-		r.norm(w.normed, w.x, n, in.norm)
 		visit(w, from, n)
 	})
 }

@@ -2,11 +2,11 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
-	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
 
 // cache runs a prompt through the whole model and keeps every value.
@@ -33,36 +33,19 @@ func (k *kernelRunner) cache(ctx context.Context, ids []int) (*Cache, error) {
 		if _, err = r.layers(k.shape.Layers); err != nil {
 			return err
 		}
-		cache.Logits, err = r.unembed()
-		return err
-	})
-}
-
-// unembed computes the logits of all rows: [row][d_vocab].
-func (r *pass) unembed() ([][]float32, error) {
-	weights, err := r.final()
-	if err != nil {
-		return nil, err
-	}
-	n, vocabulary := len(r.forest.ids), r.shape.DVocab
-	for row := 0; row < n && !r.shape.NoFinalNorm; row++ {
-		x := r.x[row*r.shape.DModel : (row+1)*r.shape.DModel]
-		r.normWith(x, x, 1, weights.norm, r.shape.RMSNorm || r.shape.FinalRMS)
-		r.show(-1, "ln_final.hook_normalized", row, 1, x)
-	}
-	if weights.unembed != nil {
-		flat := make([]float32, n*vocabulary)
-		parts := 8 * len(r.workers)
-		err := r.workers.parts(r.ctx, parts, func(_ *worker, part int) { weights.unembed.MulPart(flat, r.x, n, part, parts) })
-		return splitRows(flat, n), err
-	}
-	logits := make([][]float32, n)
-	return logits, r.workers.parts(r.ctx, n, func(_ *worker, row int) {
-		logits[row] = make([]float32, vocabulary)
-		kernels.Compare(logits[row], r.x[row*r.shape.DModel:(row+1)*r.shape.DModel], weights.tied)
-		if weights.bias != nil {
-			kernels.Add(logits[row], weights.bias)
+		final, err := k.final()
+		if err != nil {
+			return err
 		}
+		r.finalNorm(final, r.x)
+		for row := range ids {
+			if !k.shape.NoFinalNorm {
+				r.show(-1, "ln_final.hook_normalized", row, 1, r.x[row*k.shape.DModel:(row+1)*k.shape.DModel])
+			}
+		}
+		logits := make([]float32, len(ids)*k.shape.DVocab)
+		cache.Logits = slices.Collect(slices.Chunk(logits, k.shape.DVocab))
+		return r.workers.unembed(ctx, k.shape, final, logits, r.x, len(ids))
 	})
 }
 

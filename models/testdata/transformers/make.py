@@ -147,6 +147,40 @@ def hooks(model, family, layer):
     return seen
 
 
+# What a forward pass is changed by: layer, neuron, operation, number, positions (None: all). Logits after tokens 5 and 29.
+EDITS = [
+    [(1, 3, "set", 0.75, None)],
+    [(0, 7, "add", 2.0, [5, 20])],
+    [(0, 1, "scale", -1.5, None), (2, 5, "set", 0.0, [29])],
+]
+
+
+def edited(model, family, ids, edits):
+    """The logits with neurons changed where they enter the MLP's way out."""
+    outs = {
+        "gpt_neox": lambda layer: model.gpt_neox.layers[layer].mlp.dense_4h_to_h,
+        "opt": lambda layer: model.model.decoder.layers[layer].fc2,
+        "gpt2": lambda layer: model.transformer.h[layer].mlp.c_proj,
+        "gpt_neo": lambda layer: model.transformer.h[layer].mlp.c_proj,
+    }
+    out = outs.get(family, lambda layer: model.model.layers[layer].mlp.down_proj)
+
+    def change(index, op, number, positions):
+        def hook(module, args):
+            x = args[0].clone()
+            flat = x.reshape(len(ids), -1)
+            for p in positions or range(len(ids)):
+                flat[p, index] = {"set": number, "add": flat[p, index] + number, "scale": flat[p, index] * number}[op]
+            return (flat.reshape(x.shape),)
+        return hook
+
+    handles = [out(layer).register_forward_pre_hook(change(*rest)) for layer, *rest in edits]
+    logits = model(torch.tensor([ids])).logits[0]
+    for handle in handles:
+        handle.remove()
+    return [numbers(logits[p]) for p in (5, 29)]
+
+
 def main():
     reference = []
     for name, family, base, changes in MODELS:
@@ -175,6 +209,11 @@ def main():
             if not masked and not getattr(config, "use_parallel_residual", False):
                 values[f"blocks.{layer}.hook_resid_mid"] = values[f"blocks.{layer}.hook_resid_pre"] + values[f"blocks.{layer}.hook_attn_out"]
         entry["values"] = {k: [numbers(v[p]) for p in POSITIONS] for k, v in values.items()}
+        if not masked:
+            with torch.no_grad():
+                entry["edits"] = [
+                    {"edits": [dict(zip(("layer", "index", "op", "value", "positions"), e)) for e in edits],
+                     "logits": edited(model, family, ids, edits)} for edits in EDITS]
         reference.append(entry)
         print(name, {k: tuple(v.shape) for k, v in values.items()})
     with gzip.GzipFile("reference.json.gz", "wb", mtime=0) as f:
