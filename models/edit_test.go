@@ -1,8 +1,11 @@
 package models_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -183,4 +186,108 @@ func TestProjectToLogits(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Ablations and the tokens that neurons promote, of a real model, against PyTorch.
+func TestSmolLM2Effects(t *testing.T) {
+	file := smolLM2(t)
+	text, err := os.ReadFile("../testdata/golden/smollm2/ref.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ref struct {
+		Inputs []struct {
+			IDs []int `json:"ids"`
+		} `json:"inputs"`
+		Attribution []struct {
+			Layer      int          `json:"layer"`
+			Neuron     int          `json:"neuron"`
+			Promoted   [][2]float64 `json:"promoted"`
+			Suppressed [][2]float64 `json:"suppressed"`
+		} `json:"logit_attribution"`
+		Ablation []struct {
+			Layer  int       `json:"layer"`
+			Neuron int       `json:"neuron"`
+			Input  int       `json:"input"`
+			SetTo  float64   `json:"set_to"`
+			Before float64   `json:"loss_before"`
+			After  float64   `json:"loss_after"`
+			KL     []float64 `json:"kl_per_position"`
+		} `json:"ablation"`
+	}
+	if err := json.Unmarshal(text, &ref); err != nil {
+		t.Fatal(err)
+	}
+	m, err := models.Open(file, models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, a := range ref.Attribution {
+		weights, err := m.NeuronWeights(a.Layer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = m.ProjectToLogits(t.Context(), weights.Out[a.Neuron:a.Neuron+1], func(_ int, logits []float32) {
+			order := make([]int, len(logits))
+			for id := range order {
+				order[id] = id
+			}
+			slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
+			for k, want := range a.Promoted {
+				if id := order[k]; id != int(want[0]) || math.Abs(float64(logits[id])-want[1]) > 1e-3 {
+					t.Errorf("layer %d neuron %d promotes %d by %g, want %v", a.Layer, a.Neuron, id, logits[id], want)
+				}
+			}
+			for k, want := range a.Suppressed {
+				if id := order[len(order)-1-k]; id != int(want[0]) || math.Abs(float64(logits[id])-want[1]) > 1e-3 {
+					t.Errorf("layer %d neuron %d suppresses %d by %g, want %v", a.Layer, a.Neuron, id, logits[id], want)
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, a := range ref.Ablation {
+		ids := ref.Inputs[a.Input].IDs
+		kl, loss := make([]float64, len(ids)), [2]float64{}
+		var mu sync.Mutex
+		edits := [][]models.Edit{nil, {{Layer: a.Layer, Index: a.Neuron, Op: models.Set, Value: a.SetTo}}}
+		err := m.EachLogits(t.Context(), [][]int{ids}, nil, edits, func(_, p int, logits [][]float32) {
+			before, after := softmax64(logits[0]), softmax64(logits[1])
+			mu.Lock()
+			defer mu.Unlock()
+			for id, q := range before {
+				kl[p] += q * (math.Log(q) - math.Log(after[id]))
+			}
+			if p+1 < len(ids) {
+				loss[0] -= math.Log(before[ids[p+1]]) / float64(len(ids)-1)
+				loss[1] -= math.Log(after[ids[p+1]]) / float64(len(ids)-1)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(loss[0]-a.Before) > 1e-4*a.Before || math.Abs(loss[1]-a.After) > 1e-4*a.After {
+			t.Errorf("layer %d neuron %d input %d: loss %g to %g, want %g to %g", a.Layer, a.Neuron, a.Input, loss[0], loss[1], a.Before, a.After)
+		}
+		for p, want := range a.KL { // which was computed in float32
+			if math.Abs(kl[p]-want) > 1e-5+1e-2*math.Abs(want) {
+				t.Errorf("layer %d neuron %d input %d position %d: KL %g, want %g", a.Layer, a.Neuron, a.Input, p, kl[p], want)
+			}
+		}
+	}
+}
+
+func softmax64(logits []float32) []float64 {
+	top, sum := float64(slices.Max(logits)), 0.0
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - top)
+	}
+	p := make([]float64, len(logits))
+	for id, l := range logits {
+		p[id] = math.Exp(float64(l)-top) / sum
+	}
+	return p
 }
