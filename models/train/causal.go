@@ -6,11 +6,13 @@ import (
 	"math"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
 
@@ -46,7 +48,7 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	if err := s.check(opts.DModel, opts.Heads); err != nil {
 		return nil, err
 	}
-	backend, _, err := backends.Open(s.backend)
+	backend, info, err := backends.Open(s.backend)
 	if err != nil {
 		return nil, err
 	}
@@ -55,13 +57,21 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 		return nil, err
 	}
 	shape := causalShape(opts)
-	t, err := newTrainer(backend, causalParameters(shape), causalObjective(shape), shards, opts.Seed)
-	if err != nil {
+	parameters := causalParameters(shape)
+	var machine machine
+	if info.Name == backends.Go {
+		model, err := gradient.NewSoLU(shape, params(parameters))
+		if err != nil {
+			return nil, err
+		}
+		machine = newOnKernels(model, parameters)
+	} else if machine, err = newGraphs(backend, parameters, causalObjective(shape), shards); err != nil {
 		return nil, err
 	}
+	t := newTrainer(machine, parameters, opts.Seed)
 	bos := int32(m.tokenizer.Special().BOS)
-	loss, err := t.run(ctx, s, m, func(_ int, picked []int) [][]*tensors.Tensor {
-		var parts [][]*tensors.Tensor
+	loss, err := t.run(ctx, s, m, func(_ int, picked []int) []gradient.Part {
+		var parts []gradient.Part
 		for shard := range shards {
 			n := len(picked) / shards
 			parts = append(parts, causalBatch(m.train, picked[shard*n:(shard+1)*n], bos))
@@ -77,7 +87,7 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	}
 	report := &Report{Steps: t.done, Tokens: t.done * s.batch * m.train.length, Loss: loss}
 	s.say("measuring on held-out windows")
-	if err := t.judgeCausal(ctx, shape, m.heldOut, s.heldOut, bos, report); err != nil {
+	if err := t.judgeCausal(ctx, backend, shape, m.heldOut, s.heldOut, bos, report); err != nil {
 		return nil, err
 	}
 	config := causalConfig{Layers: shape.Layers, DModel: shape.DModel, Context: shape.Positions, DHead: shape.DHead, Heads: shape.Heads,
@@ -92,11 +102,11 @@ func causalShape(opts CausalOptions) transformer.Decoder {
 		DMLP: opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
 }
 
-// causalObjective is the mean loss of predicting targets [batch, seq] after ids [batch, seq].
+// causalObjective is the mean loss of predicting targets [batch·seq] after ids [batch, seq].
 func causalObjective(shape transformer.Decoder) objective {
 	return func(w transformer.Weights, inputs []*Node) *Node {
 		logits := causalLogits(shape, w, inputs[0])
-		return transformer.CrossEntropy(logits, Reshape(inputs[1], -1))
+		return transformer.CrossEntropy(logits, inputs[1])
 	}
 }
 
@@ -145,62 +155,57 @@ func fanIn(name string, shape transformer.Decoder) int {
 }
 
 // causalBatch is ids and targets of windows: the ids are BOS and the window but its last token, the targets the window.
-func causalBatch(w *windows, picked []int, bos int32) []*tensors.Tensor {
-	ids := make([]int32, 0, len(picked)*w.length)
-	targets := make([]int32, 0, len(picked)*w.length)
+func causalBatch(w *windows, picked []int, bos int32) gradient.Part {
+	part := gradient.Part{Length: w.length}
 	for _, i := range picked {
 		window := w.at(i)
-		ids = append(append(ids, bos), window[:w.length-1]...)
-		targets = append(targets, window...)
+		part.IDs = append(append(part.IDs, bos), window[:w.length-1]...)
+		part.Targets = append(part.Targets, window...)
 	}
-	return []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(ids, len(picked), w.length),
-		tensors.FromFlatDataAndDimensions(targets, len(picked), w.length),
-	}
+	return part
 }
 
 // judgeCausal measures loss and accuracy on held-out windows.
-func (t *trainer) judgeCausal(ctx context.Context, shape transformer.Decoder, w *windows, n int, bos int32, report *Report) error {
+func (t *trainer) judgeCausal(ctx context.Context, backend compute.Backend, shape transformer.Decoder, w *windows, n int, bos int32, report *Report) error {
 	picked := w.spread(n)
-	var parts [][]*tensors.Tensor
+	var parts []gradient.Part
 	for len(picked) > 0 {
 		size := min(judged, len(picked))
 		parts = append(parts, causalBatch(w, picked[:size], bos))
 		picked = picked[size:]
 	}
-	return t.judge(ctx, report, parts, func(w transformer.Weights, in []*Node) (logits, targets *Node) {
-		return causalLogits(shape, w, in[0]), Reshape(in[1], -1)
-	})
+	return t.judge(ctx, backend, report, parts, func(w transformer.Weights, in []*Node) *Node { return causalLogits(shape, w, in[0]) })
 }
 
 // judged is how many windows are judged at a time.
 const judged = 8
 
-// judge measures the mean loss and how often the most probable entry is the target, over all parts.
-func (t *trainer) judge(ctx context.Context, report *Report, parts [][]*tensors.Tensor, predict func(w transformer.Weights, in []*Node) (logits, targets *Node)) error {
+// judge measures the mean loss and how often the most probable entry is the target, over all parts. The weights are the
+// trainer's own.
+func (t *trainer) judge(ctx context.Context, backend compute.Backend, report *Report, parts []gradient.Part, predict func(w transformer.Weights, in []*Node) *Node) error {
 	n := len(t.params)
-	program, err := NewExec(t.backend, func(in []*Node) []*Node {
-		byName := make(map[string]*Node, n)
-		for i, p := range t.params {
-			byName[p.Name] = in[i]
-		}
-		logits, targets := predict(func(name string) *Node { return byName[name] }, in[n:])
+	program, err := NewExec(backend, func(in []*Node) []*Node {
+		logits, targets := predict(lookup(t.params, in), in[n:]), in[n+1]
 		right := Equal(ArgMax(logits, -1, dtypes.Int32), targets)
 		return []*Node{transformer.CrossEntropy(logits, targets), ReduceAllMean(ConvertDType(right, dtypes.Float32))}
 	})
 	if err != nil {
 		return fmt.Errorf("building the measurement: %w", err)
 	}
+	var weights []*tensors.Tensor
+	for i, p := range t.params {
+		weights = append(weights, tensor(t.weights[i], p.Shape))
+	}
 	var loss, top float64
 	for _, part := range parts {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("measuring on held-out text: %w", err)
 		}
-		out, err := program.Call(arguments(t.weights, part)...)
+		out, err := program.Call(arguments(weights, inputs(part))...)
 		if err != nil {
 			return fmt.Errorf("measuring on held-out text: %w", err)
 		}
-		count := part[len(part)-1].Shape().Size()
+		count := len(part.Targets)
 		report.HeldOutTokens += count
 		loss += float64(count) * float64(tensors.ToScalar[float32](out[0]))
 		top += float64(count) * float64(tensors.ToScalar[float32](out[1]))

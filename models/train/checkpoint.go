@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
@@ -25,14 +24,13 @@ const (
 // save writes a checkpoint; a kill while it does so leaves the one before it. decay is the step at which the learning rate
 // begins to fall, or -1.
 func (t *trainer) save(path, run string, decay int) error {
+	if err := t.machine.read(t); err != nil {
+		return err
+	}
 	var list []safetensors.Tensor
 	for i, p := range t.params {
 		for _, group := range t.groups() {
-			values, err := tensors.CopyFlatData[float32](group.of[i])
-			if err != nil {
-				return fmt.Errorf("reading %s for the checkpoint: %w", p.Name, err)
-			}
-			list = append(list, safetensors.Tensor{Name: group.prefix + p.Name, Shape: group.of[i].Shape().Dimensions, Data: values})
+			list = append(list, safetensors.Tensor{Name: group.prefix + p.Name, Shape: group.shape(p), Data: group.of[i]})
 		}
 	}
 	return writeAtomically(path, func(w io.Writer) error {
@@ -43,11 +41,13 @@ func (t *trainer) save(path, run string, decay int) error {
 // group is weights, first or second moments.
 type group struct {
 	prefix string
-	of     []*tensors.Tensor
+	of     [][]float32
+	shape  func(p parameter) []int
 }
 
 func (t *trainer) groups() []group {
-	return []group{{"weights/", t.weights}, {"first/", t.first}, {"second/", t.second}}
+	own := func(p parameter) []int { return p.Shape }
+	return []group{{"weights/", t.weights, own}, {"first/", t.first, own}, {"second/", t.second, secondShape}}
 }
 
 // resume takes up the checkpoint at path, if there is one. decay is the step at which its learning rate began or was to
@@ -74,15 +74,13 @@ func (t *trainer) resume(path, run string) (found bool, decay int, err error) {
 	}
 	for _, group := range t.groups() {
 		for i, p := range t.params {
-			shape := group.of[i].Shape().Dimensions
-			values := make([]float32, size(shape))
-			if err := file.Float32s(group.prefix+p.Name, values); err != nil {
+			if err := file.Float32s(group.prefix+p.Name, group.of[i]); err != nil {
 				return false, -1, fmt.Errorf("resuming from %s: %w: remove the file to begin anew", path, err)
 			}
-			group.of[i] = tensor(values, shape)
 		}
 	}
 	t.done = steps
+	t.machine.written()
 	return true, decay, nil
 }
 

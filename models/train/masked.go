@@ -9,9 +9,9 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
@@ -59,7 +59,7 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	if err := s.check(opts.DModel, opts.Heads); err != nil {
 		return nil, err
 	}
-	backend, _, err := backends.Open(s.backend)
+	backend, info, err := backends.Open(s.backend)
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +67,23 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape := transformer.BERT{Layers: opts.Layers, Heads: opts.Heads, DModel: opts.DModel, DMLP: opts.DMLP,
-		DVocab: opts.Vocabulary, Positions: opts.Context, Epsilon: bertEpsilon, Activation: "gelu"}
-	t, err := newTrainer(backend, maskedParameters(shape), func(w transformer.Weights, in []*Node) *Node {
-		return transformer.CrossEntropy(maskedLogits(shape, w, in[0], in[1]), in[2])
-	}, shards, opts.Seed)
-	if err != nil {
+	shape := maskedShape(opts)
+	parameters := maskedParameters(shape)
+	var machine machine
+	if info.Name == backends.Go {
+		model, err := gradient.NewBERT(shape, params(parameters))
+		if err != nil {
+			return nil, err
+		}
+		machine = newOnKernels(model, parameters)
+	} else if machine, err = newGraphs(backend, parameters, maskedObjective(shape), shards); err != nil {
 		return nil, err
 	}
+	t := newTrainer(machine, parameters, opts.Seed)
 	masker := newMasker(m.tokenizer, opts.Vocabulary, m.train.length)
-	loss, err := t.run(ctx, s, m, func(step int, picked []int) [][]*tensors.Tensor {
+	loss, err := t.run(ctx, s, m, func(step int, picked []int) []gradient.Part {
 		random := rand.New(rand.NewPCG(opts.Seed, uint64(step)))
-		var parts [][]*tensors.Tensor
+		var parts []gradient.Part
 		for shard := range shards {
 			n := len(picked) / shards
 			parts = append(parts, masker.batch(m.train, picked[shard*n:(shard+1)*n], random, maskedShare, replacedShare))
@@ -96,13 +101,11 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	s.say("measuring on held-out windows")
 	// What is measured is what the model is for: every token asked for is masked.
 	random := rand.New(rand.NewPCG(0, 0))
-	var parts [][]*tensors.Tensor
+	var parts []gradient.Part
 	for picked := range slices.Chunk(m.heldOut.spread(s.heldOut), judged) {
 		parts = append(parts, masker.batch(m.heldOut, picked, random, 1, 0))
 	}
-	err = t.judge(ctx, report, parts, func(w transformer.Weights, in []*Node) (logits, targets *Node) {
-		return maskedLogits(shape, w, in[0], in[1]), in[2]
-	})
+	err = t.judge(ctx, backend, report, parts, func(w transformer.Weights, in []*Node) *Node { return maskedLogits(shape, w, in[0], in[2]) })
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +113,19 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 		Layers: shape.Layers, Heads: shape.Heads, DModel: shape.DModel, DMLP: shape.DMLP, DVocab: shape.DVocab,
 		Positions: shape.Positions, Tied: true, DType: "float16", Seed: opts.Seed, Name: opts.Name, Report: *report}
 	return report, writeModel(s.out, weights, config, m.vocabulary, opts.Context)
+}
+
+// maskedShape is the model that the options describe.
+func maskedShape(opts MaskedOptions) transformer.BERT {
+	return transformer.BERT{Layers: opts.Layers, Heads: opts.Heads, DModel: opts.DModel, DMLP: opts.DMLP,
+		DVocab: opts.Vocabulary, Positions: opts.Context, Epsilon: bertEpsilon, Activation: "gelu"}
+}
+
+// maskedObjective is the mean loss of predicting targets [n] at places [n, 2] of ids [batch, seq].
+func maskedObjective(shape transformer.BERT) objective {
+	return func(w transformer.Weights, in []*Node) *Node {
+		return transformer.CrossEntropy(maskedLogits(shape, w, in[0], in[2]), in[1])
+	}
 }
 
 // maskedLogits predicts the entries at places [n, 2] (text and position) of ids [batch, seq]: [n, d_vocab]. Only those
@@ -170,7 +186,7 @@ func newMasker(tok tokenizers.Tokenizer, vocabulary, length int) masker {
 
 // batch is ids [n, seq] of windows between [CLS] and [SEP], places [n·asked, 2] of the tokens to predict, and the tokens
 // [n·asked]. masked and replaced are the shares of those that [MASK] and any entry stand in for.
-func (m masker) batch(w *windows, picked []int, random *rand.Rand, masked, replaced float64) []*tensors.Tensor {
+func (m masker) batch(w *windows, picked []int, random *rand.Rand, masked, replaced float64) gradient.Part {
 	seq := w.length + 2
 	ids := make([]int32, 0, len(picked)*seq)
 	var places, targets []int32
@@ -189,9 +205,5 @@ func (m masker) batch(w *windows, picked []int, random *rand.Rand, masked, repla
 			}
 		}
 	}
-	return []*tensors.Tensor{
-		tensors.FromFlatDataAndDimensions(ids, len(picked), seq),
-		tensors.FromFlatDataAndDimensions(places, len(targets), 2),
-		tensors.FromFlatDataAndDimensions(targets, len(targets)),
-	}
+	return gradient.Part{IDs: ids, Length: seq, Places: places, Targets: targets}
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -27,6 +28,13 @@ func orthogonalized(t *testing.T, values []float32, dims []int) []float64 {
 	}
 	rows, columns := dims[len(dims)-2], dims[len(dims)-1]
 	flat := tensors.MustCopyFlatData[float32](out[0])
+	byKernels := slices.Clone(values)
+	newOrthogonalizer(dims).apply(byKernels)
+	for i, v := range flat {
+		if math.Abs(float64(v-byKernels[i])) > 1e-5 {
+			t.Fatalf("%v: element %d is %g by the graph, %g by kernels", dims, i, v, byKernels[i])
+		}
+	}
 	var all []float64
 	for ; len(flat) > 0; flat = flat[rows*columns:] {
 		matrix := mat.NewDense(rows, columns, nil)

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
@@ -28,8 +28,8 @@ type Report struct {
 	HeldOutTokens int     `json:"heldout_tokens"` // predicted for the two figures
 }
 
-// shards is in how many parts a batch is computed side by side. The pure Go backend computes all but matrix products on
-// one core, so two parts keep two cores busy. It is part of what a result depends on, hence no option.
+// shards is in how many parts a batch is computed side by side, each on one core where the processor computes. It is part of
+// what a result depends on, hence no option.
 const shards = 2
 
 // material is a corpus in a form to train on.
@@ -90,7 +90,7 @@ func prepare(ctx context.Context, s schedule, words *learn.Words, size, length i
 
 // run trains until the last step, taking up the checkpoint beside the output folder if there is one. It returns the
 // mean loss of the last steps.
-func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(step int, windows []int) [][]*tensors.Tensor) (float64, error) {
+func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(step int, windows []int) []gradient.Part) (float64, error) {
 	made, err := json.Marshal(s.options)
 	if err != nil {
 		return 0, fmt.Errorf("describing the run: %w", err)
@@ -183,13 +183,12 @@ func (s schedule) say(format string, args ...any) {
 // weightsFile is model.safetensors in half precision. The trainer's weights become what the file holds, so that figures
 // measured afterwards are those of the file.
 func (t *trainer) weightsFile() ([]byte, error) {
+	if err := t.machine.read(t); err != nil {
+		return nil, err
+	}
 	list := make([]safetensors.Tensor, len(t.params))
 	for i, p := range t.params {
-		values, err := tensors.CopyFlatData[float32](t.weights[i])
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", p.Name, err)
-		}
-		list[i] = safetensors.Tensor{Name: p.Name, DType: safetensors.F16, Shape: p.Shape, Data: values}
+		list[i] = safetensors.Tensor{Name: p.Name, DType: safetensors.F16, Shape: p.Shape, Data: t.weights[i]}
 	}
 	var text strings.Builder
 	if err := safetensors.Write(&text, list, map[string]string{"format": "pt"}); err != nil {
@@ -201,12 +200,11 @@ func (t *trainer) weightsFile() ([]byte, error) {
 		return nil, fmt.Errorf("reading the weights back: %w", err)
 	}
 	for i, p := range t.params {
-		values := make([]float32, size(p.Shape))
-		if err := file.Float32s(p.Name, values); err != nil {
+		if err := file.Float32s(p.Name, t.weights[i]); err != nil {
 			return nil, fmt.Errorf("reading the weights back: %w", err)
 		}
-		t.weights[i] = tensor(values, p.Shape)
 	}
+	t.machine.written()
 	return data, nil
 }
 

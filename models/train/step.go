@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"sync"
 
-	"github.com/gomlx/compute"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
+	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 )
 
 // parameter is one trained tensor.
@@ -44,124 +41,60 @@ func size(shape []int) int {
 	return n
 }
 
-// objective builds the loss of a part of a batch, a scalar, from the part's inputs.
-type objective func(w transformer.Weights, inputs []*Node) *Node
+// params lists names and shapes.
+func params(list []parameter) []transformer.Param {
+	out := make([]transformer.Param, len(list))
+	for i, p := range list {
+		out[i] = p.Param
+	}
+	return out
+}
 
-// trainer holds the weights and the optimizer's moments on a backend, and the programs that move them.
+// trainer holds the weights and the optimizer's moments, and the machine that moves them.
 type trainer struct {
-	backend compute.Backend
 	params  []parameter
-	shards  int
 	done    int // steps taken
+	machine machine
 
-	weights, first, second []*tensors.Tensor
-
-	gradients *Exec
-	optimizer *Exec
+	// Where the machine has moved them, these are up to date only after its read.
+	weights, first, second [][]float32
 }
 
-// newTrainer compiles nothing yet: programs are built for the shapes they first meet. A batch is cut into as many parts
-// as there are shards; their gradients are computed side by side and averaged in a fixed order.
-func newTrainer(backend compute.Backend, params []parameter, objective objective, shards int, seed uint64) (*trainer, error) {
-	t := &trainer{backend: backend, params: params, shards: shards}
+// machine computes steps.
+type machine interface {
+	// step takes a trainer's next step with the parts of a batch and returns the mean loss before it.
+	step(t *trainer, parts []gradient.Part, rate float64) (float64, error)
+	// read brings the trainer's weights and moments up to date.
+	read(t *trainer) error
+	// written tells that they were changed from outside.
+	written()
+}
+
+// newTrainer starts from random weights.
+func newTrainer(m machine, params []parameter, seed uint64) *trainer {
+	t := &trainer{params: params, machine: m}
 	for i, p := range params {
-		t.weights = append(t.weights, tensor(p.initial(seed, i), p.Shape))
-		t.first = append(t.first, tensor(make([]float32, size(p.Shape)), p.Shape))
-		t.second = append(t.second, tensor(make([]float32, size(secondShape(p))), secondShape(p)))
+		t.weights = append(t.weights, p.initial(seed, i))
+		t.first = append(t.first, make([]float32, size(p.Shape)))
+		t.second = append(t.second, make([]float32, size(secondShape(p))))
 	}
-	n := len(params)
-	lookup := func(nodes []*Node) transformer.Weights {
-		byName := make(map[string]*Node, n)
-		for i, p := range params {
-			byName[p.Name] = nodes[i]
-		}
-		return func(name string) *Node { return byName[name] }
-	}
-	var err error
-	if t.gradients, err = NewExec(backend, func(in []*Node) []*Node {
-		loss := objective(lookup(in), in[n:])
-		return append([]*Node{loss}, Gradient(loss, in[:n]...)...)
-	}); err != nil {
-		return nil, fmt.Errorf("building the gradient: %w", err)
-	}
-	t.optimizer, err = NewExec(backend, func(in []*Node) []*Node {
-		rate, step, in := in[0], in[1], in[2:]
-		mean := make([]*Node, n)
-		for i := range n {
-			mean[i] = in[3*n+i]
-			for shard := 1; shard < shards; shard++ {
-				mean[i] = Add(mean[i], in[(3+shard)*n+i])
-			}
-			mean[i] = DivScalar(mean[i], float64(shards))
-		}
-		w, m, v := update(params, rate, step, in[:n], in[n:2*n], in[2*n:3*n], mean)
-		return append(append(w, m...), v...)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("building the optimizer: %w", err)
-	}
-	return t, nil
+	return t
 }
 
-func tensor(values []float32, shape []int) *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(values, shape...)
-}
-
-// step takes one step with the batch's parts, one for each shard, each with the objective's inputs. It returns the mean
-// loss before the step.
-func (t *trainer) step(parts [][]*tensors.Tensor, rate float64) (float64, error) {
-	n := len(t.params)
-	for _, w := range t.weights {
-		if err := w.MaterializeOnDevice(t.backend, false, 0); err != nil {
-			return 0, fmt.Errorf("moving the weights to the backend: %w", err)
-		}
-	}
-	results := make([][]*tensors.Tensor, t.shards)
-	errs := make([]error, t.shards)
-	var wait sync.WaitGroup
-	for shard, part := range parts {
-		wait.Go(func() { results[shard], errs[shard] = t.gradients.Call(arguments(t.weights, part)...) })
-	}
-	wait.Wait()
-	var loss float64
-	groups := [][]*tensors.Tensor{t.weights, t.first, t.second}
-	for shard := range parts {
-		if errs[shard] != nil {
-			return 0, fmt.Errorf("computing the gradient: %w", errs[shard])
-		}
-		loss += float64(tensors.ToScalar[float32](results[shard][0])) / float64(t.shards)
-		groups = append(groups, results[shard][1:])
-	}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return 0, fmt.Errorf("the loss is %v after %d steps: the training has diverged, try a lower learning rate", loss, t.done)
-	}
-	args := []any{float32(rate), float32(t.done + 1)}
-	moved, err := t.optimizer.Call(append(args, arguments(groups...)...)...)
+// step takes one step with the batch's parts. It returns the mean loss before the step.
+func (t *trainer) step(parts []gradient.Part, rate float64) (float64, error) {
+	loss, err := t.machine.step(t, parts, rate)
 	if err != nil {
-		return 0, fmt.Errorf("updating the weights: %w", err)
+		return 0, err
 	}
-	for _, group := range groups {
-		release(group)
-	}
-	t.weights, t.first, t.second = moved[:n], moved[n:2*n], moved[2*n:]
 	t.done++
 	return loss, nil
 }
 
-// arguments strings groups of tensors together for a call.
-func arguments(groups ...[]*tensors.Tensor) []any {
-	var args []any
-	for _, group := range groups {
-		for _, t := range group {
-			args = append(args, t)
-		}
+// finite refuses a loss that is no number.
+func (t *trainer) finite(loss float64) error {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("the loss is %v after %d steps: the training has diverged, try a lower learning rate", loss, t.done)
 	}
-	return args
-}
-
-// release frees tensors that nobody reads any more, without waiting for the garbage collector.
-func release(group []*tensors.Tensor) {
-	for _, t := range group {
-		t.FinalizeAll()
-	}
+	return nil
 }

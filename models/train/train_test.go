@@ -15,9 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/backends"
+	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 	"github.com/neuron2graph/neuron2graph/tokenizers/learn"
 )
 
@@ -149,34 +150,82 @@ func trainUntil(t *testing.T, opts CausalOptions, stop int) ([]float32, error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := opts.schedule()
-	backend, _, err := backends.Open(s.backend)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m, err := prepare(ctx, s, learn.NewByteLevelWords(), opts.Vocabulary, opts.Context, learn.ByteLevel)
 	if err != nil {
 		t.Fatal(err)
 	}
 	shape := causalShape(opts)
-	trainer, err := newTrainer(backend, causalParameters(shape), causalObjective(shape), shards, opts.Seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = trainer.run(ctx, s, m, func(step int, picked []int) [][]*tensors.Tensor {
+	trainer := newTrainer(causalMachine(t, opts, shape), causalParameters(shape), opts.Seed)
+	_, err = trainer.run(ctx, s, m, func(step int, picked []int) []gradient.Part {
 		if step+1 == stop {
 			cancel()
 		}
-		return [][]*tensors.Tensor{causalBatch(m.train, picked[:2], 0), causalBatch(m.train, picked[2:], 0)}
+		return []gradient.Part{causalBatch(m.train, picked[:2], 0), causalBatch(m.train, picked[2:], 0)}
 	})
-	var all []float32
-	for _, w := range trainer.weights {
-		values, err := tensors.CopyFlatData[float32](w)
+	if err := trainer.machine.read(trainer); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(trainer.weights...), err
+}
+
+// graphsOnGo, in place of a backend, trains on GoMLX's graphs where the kernels would.
+const graphsOnGo = "graphs"
+
+// causalMachine is what trains a shape.
+func causalMachine(t testing.TB, opts CausalOptions, shape transformer.Decoder) machine {
+	t.Helper()
+	parameters := causalParameters(shape)
+	if opts.Backend == backends.Go {
+		model, err := gradient.NewSoLU(shape, params(parameters))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, values...)
+		return newOnKernels(model, parameters)
 	}
-	return all, err
+	name := opts.Backend
+	if name == graphsOnGo {
+		name = backends.Go
+	}
+	backend, _, err := backends.Open(name)
+	if err != nil {
+		t.Skip(err)
+	}
+	m, err := newGraphs(backend, parameters, causalObjective(shape), shards)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Kernels and graphs move weights alike, on every backend that is here.
+func TestMachinesAgree(t *testing.T) {
+	corpus := writeCorpus(t)
+	opts := small(t, corpus)
+	opts.Steps, opts.Decay, opts.Layers = 8, 4, 2
+	want, err := trainUntil(t, opts, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backend := range []string{graphsOnGo, backends.XLACPU, backends.XLACUDA} {
+		t.Run(backend, func(t *testing.T) {
+			opts := opts
+			opts.Backend, opts.Out = backend, filepath.Join(t.TempDir(), "model")
+			got, err := trainUntil(t, opts, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shape, i := causalShape(opts), 0
+			for _, p := range causalParameters(shape) {
+				for range size(p.Shape) {
+					// A bias of the keys changes no attention: its gradient is rounding, of which AdamW makes steps.
+					if math.Abs(float64(want[i]-got[i])) > 2e-4 && !strings.HasSuffix(p.Name, "b_K") {
+						t.Fatalf("%s: a weight is %g on the kernels, %g here", p.Name, want[i], got[i])
+					}
+					i++
+				}
+			}
+		})
+	}
 }
 
 func TestResumedTrainingEqualsUninterrupted(t *testing.T) {
@@ -324,7 +373,7 @@ func TestMasking(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 100 {
 		parts := m.batch(w, []int{0, 3}, random, maskedShare, replacedShare)
-		ids, places, targets := tensors.MustCopyFlatData[int32](parts[0]), tensors.MustCopyFlatData[int32](parts[1]), tensors.MustCopyFlatData[int32](parts[2])
+		ids, places, targets := parts.IDs, parts.Places, parts.Targets
 		asked := make(map[int]bool)
 		for k, target := range targets {
 			row, at := int(places[2*k]), int(places[2*k+1])

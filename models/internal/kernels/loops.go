@@ -87,6 +87,13 @@ func mulPlain(dst, x []float32) {
 	}
 }
 
+// mulAddPlain adds a·b to dst.
+func mulAddPlain(dst, a, b []float32) {
+	for i, v := range a {
+		dst[i] += v * b[i]
+	}
+}
+
 // addScaledPlain adds c·x to dst.
 func addScaledPlain(dst, x []float32, c float32) {
 	for i, v := range x {

@@ -14,6 +14,12 @@ func squares(x []float32, mean float32) float32 { return squaresPlain(x, mean, 0
 
 func add(dst, x []float32) { addPlain(dst, x) }
 
+func dot(a, b []float32) float32 { return dotPlain(a, b, 0) }
+
+func mulAdd(dst, a, b []float32) { mulAddPlain(dst, a, b) }
+
+func addScaled(dst, x []float32, c float32) { addScaledPlain(dst, x, c) }
+
 func mul(dst, x []float32) { mulPlain(dst, x) }
 
 func scale(dst, x []float32, shift, c float32) { scalePlain(dst, x, shift, c) }

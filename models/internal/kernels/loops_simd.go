@@ -96,6 +96,45 @@ func squares(x []float32, mean float32) float32 {
 	return squaresPlain(x, mean, total(a))
 }
 
+// dot is Σ a·b.
+func dot(a, b []float32) float32 {
+	if !vectors {
+		return dotPlain(a, b, 0)
+	}
+	var s, t archsimd.Float32x8
+	for len(a) >= 2*lanes {
+		s = archsimd.LoadFloat32x8Slice(a).MulAdd(archsimd.LoadFloat32x8Slice(b), s)
+		t = archsimd.LoadFloat32x8Slice(a[lanes:]).MulAdd(archsimd.LoadFloat32x8Slice(b[lanes:]), t)
+		a, b = a[2*lanes:], b[2*lanes:]
+	}
+	return dotPlain(a, b, total(s.Add(t)))
+}
+
+// mulAdd adds a·b to dst.
+func mulAdd(dst, a, b []float32) {
+	if vectors {
+		for len(a) >= lanes {
+			archsimd.LoadFloat32x8Slice(a).MulAdd(archsimd.LoadFloat32x8Slice(b), archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
+			a, b, dst = a[lanes:], b[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	mulAddPlain(dst, a, b)
+}
+
+// addScaled adds c·x to dst.
+func addScaled(dst, x []float32, c float32) {
+	if vectors {
+		times := archsimd.BroadcastFloat32x8(c)
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).MulAdd(times, archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
+			x, dst = x[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	addScaledPlain(dst, x, c)
+}
+
 // add adds x to dst.
 func add(dst, x []float32) {
 	if vectors {
