@@ -65,7 +65,7 @@ func readGGUF(fsys fs.FS, name string) (parts, error) {
 	p := parts{weights: file}
 	if p.config, err = family.ParseGGUF(file); err != nil {
 		err = fmt.Errorf("model file %s: %w", name, err)
-	} else if p.tokenizer, err = file.Tokenizer(); err == nil {
+	} else if p.tokenizer, err = file.Tokenizer(); err == nil || errors.Is(err, fs.ErrNotExist) {
 		p.layout, err = p.config.LayoutGGUF(file)
 	}
 	if err != nil {

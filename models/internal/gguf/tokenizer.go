@@ -3,6 +3,7 @@ package gguf
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ var schemes = func() map[string]scheme {
 	}
 }()
 
-// Tokenizer makes the tokenizer that the file holds.
+// Tokenizer makes the tokenizer that the file holds; without one the error is [fs.ErrNotExist].
 func (f *File) Tokenizer() (tokenizers.Tokenizer, error) {
 	t, err := f.tokenizer()
 	if err != nil {
@@ -94,7 +95,7 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	case s.err != nil:
 		return nil, s.err
 	case model == "" && tokens == nil:
-		return nil, fmt.Errorf("the file holds none: take one that does")
+		return nil, fmt.Errorf("the file holds none: %w", fs.ErrNotExist)
 	case model != "gpt2":
 		return nil, fmt.Errorf("tokenizers of type %q are not supported, only gpt2 (byte-level BPE) is", model)
 	case !hasMerges:
