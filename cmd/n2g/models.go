@@ -16,7 +16,9 @@ func (a *app) models() *command {
 	c := newCommand("models", "list the models that have names, and what of them is on this machine")
 	c.long = `A model (-model, -masked) is one of
   tiny         small models that are part of the program, to try everything with
-  a folder     config.json, model.safetensors (or its shards, or pytorch_model.bin, or one .pth) and tokenizer.json
+  a folder     config.json, model.safetensors (or its shards, or pytorch_model.bin, or one .pth) and tokenizer.json; or one .gguf
+  FILE.gguf    configuration, tokenizer and weights in one file, llama.cpp's format
+  an own name  that n2g models add gave to one of these
   a name       of the list, those of TransformerLens; -all tells its other names too
   owner/name   any repository of the Hugging Face hub whose family is among those below
 A name or repository may end in @REVISION (pythia-70m@step3000). Both must have been downloaded, with n2g models get or
@@ -28,13 +30,17 @@ Masked families: bert, distilbert`
 	here := c.flags.Bool("here", false, "list only what is on this machine")
 	all := c.flags.Bool("all", false, "list other names and repositories too")
 	asJSON := c.flags.Bool("json", false, "print JSON, one object a line")
-	c.commands = []*command{a.modelsGet()}
+	c.commands = []*command{a.modelsGet(), a.modelsAdd(), a.modelsRemove()}
 	c.run = func(context.Context) error {
 		client, err := hub.New(hub.Options{})
 		if err != nil {
 			return err
 		}
-		list := listModels(client, *here)
+		list, err := addedModels()
+		if err != nil {
+			return err
+		}
+		list = append(list, listModels(client, *here)...)
 		if *asJSON {
 			return writeJSONLines(a.stdout, list)
 		}
@@ -57,6 +63,8 @@ type modelEntry struct {
 	Hook      string   `json:"hook,omitempty"`
 	BOS       string   `json:"bos,omitempty"`
 	Bytes     int64    `json:"bytes"` // on this machine, 0 if it must be downloaded first
+	Added     bool     `json:"added,omitempty"`
+	Problem   string   `json:"problem,omitempty"` // why an added model cannot be opened
 }
 
 // listModels is the registry with what the cache holds of it.
@@ -92,6 +100,10 @@ func printModels(w io.Writer, list []modelEntry, all bool, cache string) error {
 		if m.Bytes > 0 {
 			size = byteCount(m.Bytes)
 		}
+		if m.Problem != "" {
+			fmt.Fprintf(table, "%s\tcannot be opened: %s\n", m.Name, m.Problem)
+			continue
+		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%s\t%s", m.Name, m.Family, m.Layers, m.DMLP, m.Context, hook, size)
 		if all {
 			fmt.Fprintf(table, "\t%s\t%s", m.Repo, strings.Join(m.Aliases, ", "))
@@ -101,7 +113,7 @@ func printModels(w io.Writer, list []modelEntry, all bool, cache string) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprint(w, "\nn2g models get NAME downloads one; n2g models -h tells what else a model can be.\n")
+	fmt.Fprint(w, "\nn2g models get NAME downloads one, n2g models add FILE takes one in; n2g models -h tells what else a model can be.\n")
 	return nil
 }
 

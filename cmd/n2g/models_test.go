@@ -53,7 +53,7 @@ func serveModels(t *testing.T, repos map[string]string) (move func()) {
 	}))
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{"HF_ENDPOINT": server.URL, "HF_HOME": t.TempDir(), "HF_HUB_CACHE": "",
-		"HUGGINGFACE_HUB_CACHE": "", "HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": ""} {
+		"HUGGINGFACE_HUB_CACHE": "", "HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": "", "N2G_MODELS": t.TempDir()} {
 		t.Setenv(name, value)
 	}
 	return move

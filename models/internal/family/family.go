@@ -51,6 +51,9 @@ func Names() []string {
 	return names
 }
 
+// IsMasked says whether a model_type is that of a masked model.
+func IsMasked(name string) bool { return name == "bert" || name == "distilbert" }
+
 // named finds a family.
 func named(name string) (family, bool) {
 	at := slices.IndexFunc(families, func(f family) bool { return f.name == name })
@@ -78,7 +81,7 @@ func Parse(text []byte) (Config, error) {
 	}
 	f, ok := named(name)
 	switch {
-	case slices.Contains([]string{"bert", "distilbert"}, name):
+	case IsMasked(name):
 		return Config{}, fmt.Errorf("%s is a masked model: open it as one (-masked), and give a causal model here", name)
 	case !ok && name == "":
 		return Config{}, fmt.Errorf("it names no family (model_type); those that can be opened are %s", strings.Join(Names(), ", "))
