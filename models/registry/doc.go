@@ -18,9 +18,9 @@
 //   - Llama 3: constants of loading_from_pretrained.py. Qwen's contexts, which that shortens to 2,048 tokens to save
 //     memory, are here what the models were made for.
 //
-// Newer versions of TransformerLens put no BOS in front of GPT-NeoX models unless told to; the published method has one
-// in front of every prompt of every model, and so do we. A model whose tokenizer names no BOS (Qwen) gets the token that
-// ends texts, <|endoftext|>.
+// BOS is the token that the published method puts in front of every prompt of every model, and so do we, but where a
+// model's own tokenizer says that nothing stands there (Qwen's: bos_token null). Newer versions of TransformerLens put
+// none in front of GPT-NeoX models unless told to.
 //
 // What is listed here helps to choose; what a model computes follows from its own config.json and tokenizer alone.
 package registry
