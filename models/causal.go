@@ -26,7 +26,7 @@ type Causal struct {
 }
 
 // Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name that
-// the user gave a model with [Add]; else one of TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a
+// the user gave a model with [AddLocal]; else one of TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a
 // repository of the Hugging Face hub, which must have been downloaded (package hub). A folder of such a name is opened as
 // ./tiny.
 //

