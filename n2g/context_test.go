@@ -51,6 +51,11 @@ func TestContextPredict(t *testing.T) {
 			if !slices.Equal(got, test.want) {
 				t.Errorf("%q: %v, want %v", tokens, got, test.want)
 			}
+			for i := range tokens {
+				if path := opensBlock().Path(tokens[:i+1]); len(path[len(path)-1].Table) == 0 && path[len(path)-1].Value != test.want[i] {
+					t.Errorf("the path of token %d leads to %g", i, path[len(path)-1].Value)
+				}
+			}
 			p := NewContextPredictor(opensBlock())
 			words := p.Words(tokens)
 			for i, token := range tokens { // equal tokens have equal numbers

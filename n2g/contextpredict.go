@@ -1,5 +1,7 @@
 package n2g
 
+import "slices"
+
 // ContextPredictor predicts activations by a context graph, without any model. It is safe for concurrent use.
 type ContextPredictor struct {
 	words map[string]int32 // tokens that the graph names
@@ -170,4 +172,43 @@ func (p *ContextPredictor) AppendPredictions(dst []float64, words []int32) []flo
 // BOS). To predict many texts, compile a [ContextPredictor] once.
 func (g *ContextGraph) Predict(tokens []string) []float64 {
 	return NewContextPredictor(g).Predict(tokens)
+}
+
+// Path returns the nodes that lead from the root to the prediction for the last of the tokens.
+func (g *ContextGraph) Path(tokens []string) []*ContextNode {
+	if g == nil || g.Root == nil || len(tokens) == 0 {
+		return nil
+	}
+	path := []*ContextNode{g.Root}
+	for n := g.Root; n.Test != nil; path = append(path, n) {
+		if len(n.Test.Answers(tokens)) > 0 {
+			n = n.Yes
+		} else {
+			n = n.No
+		}
+	}
+	return path
+}
+
+// Answers are the places in the tokens, the last of which is the current one, that make the test's answer yes: one, or
+// for a window all that are in it; -1 for the place before the text. There are none where the answer is no.
+func (t *ContextTest) Answers(tokens []string) []int {
+	current := len(tokens) - 1
+	in := func(i int) bool { return slices.Contains(t.Tokens, tokens[i]) }
+	if t.Kind == TestToken {
+		switch i := current - t.Distance; {
+		case i < 0 && t.Start:
+			return []int{-1}
+		case i >= 0 && in(i):
+			return []int{i}
+		}
+		return nil
+	}
+	var found []int
+	for i := current - 1; i >= 0 && current-i <= t.Window; i-- {
+		if t.Kind == TestWithin && in(i) || t.Kind == TestRepeated && tokens[i] == tokens[current] {
+			found = append(found, i)
+		}
+	}
+	return found
 }

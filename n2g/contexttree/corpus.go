@@ -23,11 +23,14 @@ const (
 // begins with its window. It is safe for concurrent use.
 type Corpus struct {
 	tokens    []string // of each symbol
-	symbols   []int32  // of all windows, one after the other
-	starts    []int32  // of each window in symbols, and the end of the last
-	splits    []Split  // of each window
-	documents []int32  // of each window
-	window    []int32  // of each position
+	numbers   map[string]int32
+	symbols   []int32 // of all windows, one after the other
+	ids       []int32 // the same as the model's ids
+	example   []int32 // an id of each symbol
+	starts    []int32 // of each window in symbols, and the end of the last
+	splits    []Split // of each window
+	documents []int32 // of each window
+	window    []int32 // of each position
 
 	counts [splits][]int32 // occurrences of each symbol
 	places [splits][]int32 // positions by symbol, ascending
@@ -47,7 +50,8 @@ type Window struct {
 // ids of equal text, such as parts of characters, count as one token.
 func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, error) {
 	c := &Corpus{starts: make([]int32, 1, len(windows)+1)}
-	symbols, known := map[int32]int32{}, map[string]int32{}
+	symbols := map[int32]int32{}
+	c.numbers = map[string]int32{}
 	for number, w := range windows {
 		if w.Split < 0 || w.Split >= splits {
 			return nil, fmt.Errorf("contexttree: window %d is of the unknown split %d", number, w.Split)
@@ -56,14 +60,15 @@ func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, erro
 			symbol, ok := symbols[id]
 			if !ok {
 				text := tokenString(int(id))
-				if symbol, ok = known[text]; !ok {
+				if symbol, ok = c.numbers[text]; !ok {
 					symbol = int32(len(c.tokens))
-					known[text] = symbol
+					c.numbers[text] = symbol
 					c.tokens = append(c.tokens, text)
+					c.example = append(c.example, id)
 				}
 				symbols[id] = symbol
 			}
-			c.symbols = append(c.symbols, symbol)
+			c.symbols, c.ids = append(c.symbols, symbol), append(c.ids, id)
 			c.window = append(c.window, int32(number))
 		}
 		c.starts = append(c.starts, int32(len(c.symbols)))

@@ -8,6 +8,9 @@ type observation struct {
 	weight   float64
 	value    float64 // share of the maximum
 	fold     uint8
+	// asked, where not nil, is the text instead of the corpus's: the model was asked about it. Its last token is the one
+	// observed.
+	asked []int32
 }
 
 // firing is the share of the maximum from which a token fires.
@@ -74,12 +77,16 @@ func (l *learner) observe(split Split) []observation {
 			}
 		}
 	}
-	for i := strong; i < len(observations); i++ {
+	drawnEnd := len(observations)
+	for i := strong; i < drawnEnd; i++ {
 		symbol := c.symbols[observations[i].position]
 		observations[i].weight = float64(c.counts[split][symbol]-posted[symbol]) / float64(drawn[symbol])
 	}
 	for i := range observations {
 		observations[i].fold = uint8(c.documents[c.window[observations[i].position]] % folds)
+	}
+	if split == Build {
+		observations = append(observations, l.answers...)
 	}
 	l.observations = observations
 	return observations
@@ -95,26 +102,30 @@ func (l *learner) gather(e *evidence, observations []observation) {
 	e.near, e.nearEnd, e.repeated = e.near[:0], e.nearEnd[:0], e.repeated[:0]
 	start := int32(len(c.tokens))
 	for _, o := range observations {
-		first := c.starts[c.window[o.position]]
-		symbol := c.symbols[o.position]
-		for k := int32(0); k <= int32(d); k++ {
-			if o.position-k >= first {
-				e.back = append(e.back, c.symbols[o.position-k])
+		text := o.asked
+		if text == nil {
+			text = c.symbols[c.starts[c.window[o.position]] : o.position+1]
+		}
+		last := len(text) - 1
+		symbol := text[last]
+		for k := range d + 1 {
+			if last-k >= 0 {
+				e.back = append(e.back, text[last-k])
 			} else {
 				e.back = append(e.back, start)
 			}
 		}
 		repeated := int32(0)
 		l.stamp++
-		for k := int32(1); k <= farthest && o.position-k >= first; k++ {
-			t := c.symbols[o.position-k]
+		for k := 1; k <= farthest && last-k >= 0; k++ {
+			t := text[last-k]
 			if l.stamps[t] == l.stamp {
 				continue
 			}
 			l.stamps[t] = l.stamp
 			e.near = append(e.near, uint32(t)<<nearBits|uint32(k-1))
 			if t == symbol {
-				repeated = k
+				repeated = int32(k)
 			}
 		}
 		e.nearEnd = append(e.nearEnd, int32(len(e.near)))

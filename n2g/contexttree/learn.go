@@ -71,6 +71,7 @@ type learner struct {
 	quiet       *quiet
 
 	build, validate evidence
+	answers         []observation // of the model, where it was asked
 
 	// Scratch memory, by symbol.
 	observations          []observation
@@ -116,6 +117,7 @@ func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 	if err := a.check(l.corpus); err != nil {
 		return nil, err
 	}
+	l.answers = nil
 	return l.learn(ctx, a)
 }
 
@@ -138,10 +140,18 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
 	}
 	l.tables(leaves)
-	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{
-		BuildTokens: l.corpus.Tokens(Build), BuildFiring: root.node.Firing, ValidateFiring: root.validFiring,
-	}}
-	g.FireThreshold = l.corpus.truth(a, Validate).threshold(predictionsOf(l.corpus, g, Validate))
+	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build), ValidateFiring: root.validFiring}}
+	for _, o := range l.build.observations {
+		if o.asked == nil && o.value >= firing {
+			g.Support.BuildFiring++
+		}
+	}
+	g.Nodes(func(n *n2g.ContextNode, _ int) { n.Value = round(n.Value) })
+	on := Validate
+	if root.validFiring < validated { // too few to choose by: better those that the graph was learned from
+		on = Build
+	}
+	g.FireThreshold = l.corpus.truth(a, on).threshold(predictionsOf(l.corpus, g, on))
 	g.Label = Label(g)
 	return g, nil
 }
@@ -235,7 +245,7 @@ func (l *learner) tables(leaves []*leaf) {
 			value := t.shrunk(x.node.Value, entryWeight)
 			// How much the error falls where the entry stands for the leaf's value.
 			gain := t.n*x.node.Value*x.node.Value - 2*t.sum*x.node.Value - (t.n*value*value - 2*t.sum*value)
-			if gain > 2*x.variance*entryCost {
+			if gain > 2*x.variance*entryCost && math.Abs(value-x.node.Value) > visible {
 				entries = append(entries, entry{x, symbol, value, gain})
 			}
 		}
@@ -250,13 +260,12 @@ func (l *learner) tables(leaves []*leaf) {
 	for _, e := range entries {
 		e.leaf.node.Table = append(e.leaf.node.Table, n2g.TokenValue{Token: l.corpus.tokens[e.symbol], Value: round(e.value)})
 	}
-	for _, x := range leaves {
-		x.node.Value = round(x.node.Value)
-	}
 }
 
-// entryCost is the description length of a table entry, in nats.
-const entryCost = 1
+const (
+	entryCost = 1    // description length of a table entry, in nats
+	visible   = .001 // what an entry must differ by from its leaf's value
+)
 
 // round keeps the digits that mean something.
 func round(v float64) float64 { return math.Round(v*1e5) / 1e5 }

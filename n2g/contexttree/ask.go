@@ -1,0 +1,402 @@
+package contexttree
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// Asker asks a model about one neuron. The model may also have Neighbours(id, k int) ([]int, []float64, error), the
+// tokens of most alike embeddings, and n2g.RowCounter; without them variants come from the corpus alone, and every token
+// of a prompt counts as a row.
+type Asker struct {
+	Model n2g.LanguageModel
+	Site  n2g.Site
+	// Rows is how many tokens the model may be run on to learn of variants; 0: none.
+	Rows int
+}
+
+// Constants of asking.
+const (
+	seeds        = 16   // firing texts that are varied
+	furthestSeed = 8    // furthest distance of a varied token
+	askedContext = 64   // tokens of a text that is varied
+	tokensTried  = 4    // replacements of one token
+	maskedTexts  = 5    // texts on which a test is confirmed
+	widenFrom    = 5    // tokens of a set whose neighbours are tried
+	widenTo      = 4    // neighbours of each
+	enough       = 0.35 // share of the original activation that a neighbour must reach
+)
+
+// Ask learns a graph as [Learner.Learn] does, then asks the model: first about variants of firing texts, within the
+// asker's rows, those of which the graph is least sure first, and learns anew from the corpus and the answers; then
+// whether the tests of the graph are causes, by masking; and whether tokens that the corpus does not show belong to its
+// sets. The last two take a few hundred rows and are not part of the budget.
+func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.ContextGraph, error) {
+	g, err := l.Learn(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	q := &asking{learner: &l.learner, Asker: asker, activations: a, known: map[int][]int{}}
+	if asker.Rows > 0 {
+		if err := q.variants(ctx, g); err != nil {
+			return nil, err
+		}
+		if len(q.answers) > 0 {
+			l.answers = q.answers
+			if g, err = l.learn(ctx, a); err != nil {
+				return nil, err
+			}
+			l.answers = nil
+		}
+	}
+	if err := q.causes(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := q.widen(ctx, g); err != nil {
+		return nil, err
+	}
+	g.Support.Asked = q.rows
+	g.Label = Label(g)
+	return g, nil
+}
+
+type asking struct {
+	*learner
+	Asker
+	activations *Activations
+	rows        int
+	answers     []observation
+	known       map[int][]int // alike
+}
+
+// strongest are the build positions at which the neuron fires, strongest first, no two in one window unless there are
+// not enough.
+func (q *asking) strongest(most int) []int32 {
+	c, a := q.corpus, q.activations
+	order := make([]int32, 0, len(a.Positions))
+	for i, p := range a.Positions {
+		if c.split(p) == Build && float64(a.Values[i]) >= firing*a.Maximum {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortStableFunc(order, func(x, y int32) int { return cmp.Compare(a.Values[y], a.Values[x]) })
+	used := map[int32]bool{}
+	var first, rest []int32
+	for _, i := range order {
+		p := a.Positions[i]
+		if used[c.window[p]] {
+			rest = append(rest, p)
+			continue
+		}
+		used[c.window[p]] = true
+		first = append(first, p)
+	}
+	first = append(first, rest...)
+	return first[:min(most, len(first))]
+}
+
+// text is a prompt that ends at a position, without BOS, as ids.
+func (q *asking) text(p int32, most int) []int {
+	start := max(q.corpus.starts[q.corpus.window[p]], p+1-int32(most))
+	ids := make([]int, 0, p+1-start)
+	for _, id := range q.corpus.ids[start : p+1] {
+		ids = append(ids, int(id))
+	}
+	return ids
+}
+
+// run asks for the activation on the last token of each text, as a share of the maximum.
+func (q *asking) run(ctx context.Context, texts [][]int) ([]float64, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	prompts, positions := make([][]int, len(texts)), make([][]int, len(texts))
+	for i, ids := range texts {
+		if bos := q.Model.BOS(); bos >= 0 {
+			prompts[i] = append(prompts[i], bos)
+		}
+		prompts[i] = append(prompts[i], ids...)
+		positions[i] = []int{len(prompts[i]) - 1}
+	}
+	q.rows += q.count(prompts, positions)
+	answers, err := q.Model.Activations(ctx, q.Site.Layer, q.Site.Hook, q.Site.Index, prompts, positions)
+	if err != nil {
+		return nil, fmt.Errorf("asking layer %d neuron %d: %w", q.Site.Layer, q.Site.Index, err)
+	}
+	if len(answers) != len(prompts) {
+		return nil, fmt.Errorf("asking layer %d neuron %d: %d answers to %d prompts", q.Site.Layer, q.Site.Index, len(answers), len(prompts))
+	}
+	values := make([]float64, len(answers))
+	for i, answer := range answers {
+		if len(answer) != 1 || math.IsNaN(float64(answer[0])) || math.IsInf(float64(answer[0]), 0) {
+			return nil, fmt.Errorf("asking layer %d neuron %d: the activation is %v", q.Site.Layer, q.Site.Index, answer)
+		}
+		values[i] = float64(answer[0]) / q.activations.Maximum
+	}
+	return values, nil
+}
+
+// count is how many tokens the model is run on.
+func (q *asking) count(prompts, positions [][]int) int {
+	if counter, ok := q.Model.(n2g.RowCounter); ok {
+		return counter.Rows(prompts, positions)
+	}
+	n := 0
+	for _, p := range prompts {
+		n += len(p)
+	}
+	return n
+}
+
+// variant is a text in which one token is another, or whose beginning is cut off.
+type variant struct {
+	ids     []int
+	symbols []int32
+	cost    int
+	unsure  float64
+}
+
+// variants asks about texts of which the graph is least sure, by row.
+func (q *asking) variants(ctx context.Context, g *n2g.ContextGraph) error {
+	p := n2g.NewContextPredictor(g)
+	words := p.Words(q.corpus.tokens)
+	var list []variant
+	for _, seed := range q.strongest(seeds) {
+		ids := q.text(seed, askedContext)
+		symbols := q.corpus.symbols[int(seed)+1-len(ids) : seed+1]
+		list = append(list, q.vary(seed, ids, symbols)...)
+	}
+	scratch := make([]int32, 0, askedContext)
+	var predictions []float64
+	for i := range list {
+		scratch = scratch[:0]
+		for _, symbol := range list[i].symbols {
+			scratch = append(scratch, words[symbol])
+		}
+		predictions = p.AppendPredictions(predictions[:0], scratch)
+		v := max(0, min(1, predictions[len(predictions)-1]))
+		list[i].unsure = (v*(1-v) + .02) / float64(list[i].cost) // the gain in log-loss that an answer can bring, by row
+	}
+	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.unsure, a.unsure) })
+	spent := 0
+	var texts [][]int
+	for i, v := range list {
+		if spent += v.cost; spent > q.Rows {
+			list = list[:i]
+			break
+		}
+		texts = append(texts, v.ids)
+	}
+	values, err := q.run(ctx, texts)
+	if err != nil {
+		return err
+	}
+	for i, value := range values {
+		q.answers = append(q.answers, observation{weight: 1, value: value, fold: uint8(i % folds), asked: list[i].symbols})
+	}
+	return nil
+}
+
+// vary makes variants of a firing text: each near token replaced by those of like embedding and by frequent tokens of
+// the corpus, and the context cut.
+func (q *asking) vary(seed int32, ids []int, symbols []int32) []variant {
+	var list []variant
+	random := rand.New(rand.NewPCG(uint64(seed), furthestSeed))
+	last := len(ids) - 1
+	add := func(at int, symbol int32) {
+		if symbols[at] == symbol {
+			return
+		}
+		v := variant{ids: slices.Clone(ids), symbols: slices.Clone(symbols), cost: last - at + 1}
+		v.ids[at], v.symbols[at] = int(q.corpus.example[symbol]), symbol
+		list = append(list, v)
+	}
+	for d := 0; d <= furthestSeed && d <= last; d++ {
+		at := last - d
+		for _, symbol := range q.neighbours(ids[at]) {
+			add(at, symbol)
+		}
+		for range tokensTried / 2 { // drawn from the corpus, so as frequent as they are there
+			if other := random.Int32N(int32(len(q.corpus.symbols))); q.corpus.split(other) == Build {
+				add(at, q.corpus.symbols[other])
+			}
+		}
+	}
+	for _, keep := range []int{1, 2, 4, 8} {
+		if keep <= last {
+			list = append(list, variant{ids: slices.Clone(ids[last+1-keep:]), symbols: slices.Clone(symbols[last+1-keep:]), cost: keep})
+		}
+	}
+	return list
+}
+
+// neighbours are tokens of like embedding that the corpus has.
+func (q *asking) neighbours(id int) []int32 {
+	var list []int32
+	for _, other := range q.alike(id, tokensTried) {
+		if symbol, ok := q.corpus.numbers[q.Model.TokenString(other)]; ok {
+			list = append(list, symbol)
+		}
+	}
+	return list
+}
+
+// alike are the tokens of most like embedding, none where the model cannot tell.
+func (q *asking) alike(id, k int) []int {
+	if known, ok := q.known[id]; ok {
+		return known
+	}
+	m, ok := q.Model.(interface {
+		Neighbours(id, k int) ([]int, []float64, error)
+	})
+	if !ok {
+		return nil
+	}
+	ids, _, err := m.Neighbours(id, k)
+	if err != nil {
+		ids = nil // a model without embeddings at hand: the corpus alone serves
+	}
+	q.known[id] = ids
+	return ids
+}
+
+// causes confirms tests of the context by masking the tokens that answer, on real texts.
+func (q *asking) causes(ctx context.Context, g *n2g.ContextGraph) error {
+	type trial struct {
+		test     *n2g.ContextTest
+		original int // in texts
+		masked   int
+	}
+	var texts [][]int
+	var trials []trial
+	tried := map[*n2g.ContextTest]int{}
+	for _, p := range q.strongest(4 * seeds) {
+		ids := q.text(p, len(q.corpus.ids))
+		tokens := make([]string, len(ids))
+		for i := range ids {
+			tokens[i] = q.corpus.tokens[q.corpus.symbols[int(p)+1-len(ids)+i]]
+		}
+		original := -1
+		for _, n := range g.Path(tokens) {
+			t := n.Test
+			if t == nil || t.Kind == n2g.TestToken && t.Distance == 0 || tried[t] == maskedTexts || mean(n.Yes) <= mean(n.No) {
+				continue
+			}
+			places := t.Answers(tokens)
+			if len(places) == 0 || places[0] < 0 {
+				continue
+			}
+			if original < 0 {
+				original = len(texts)
+				texts = append(texts, ids)
+			}
+			masked := slices.Clone(ids)
+			for _, place := range places {
+				masked[place] = q.Model.MaskID()
+			}
+			tried[t]++
+			trials = append(trials, trial{t, original, len(texts)})
+			texts = append(texts, masked)
+		}
+	}
+	values, err := q.run(ctx, texts)
+	if err != nil {
+		return err
+	}
+	lost := map[*n2g.ContextTest]float64{}
+	for _, t := range trials {
+		if v := values[t.original]; v > 0 {
+			lost[t.test] += 1 - values[t.masked]/v
+		}
+	}
+	for test, n := range tried {
+		moves := round(lost[test] / float64(n))
+		test.Moves = &moves
+	}
+	return nil
+}
+
+// mean is the mean response below a node.
+func mean(n *n2g.ContextNode) float64 {
+	if n.Test == nil {
+		return n.Value
+	}
+	total := n.Yes.Tokens + n.No.Tokens
+	if total == 0 {
+		return n.Value
+	}
+	return (mean(n.Yes)*n.Yes.Tokens + mean(n.No)*n.No.Tokens) / total
+}
+
+// widen adds to the sets of tests tokens that the build documents lack and whose embedding is like that of a member,
+// where they excite the neuron as the member does.
+func (q *asking) widen(ctx context.Context, g *n2g.ContextGraph) error {
+	type trial struct {
+		test     *n2g.ContextTest
+		token    string
+		original int
+		changed  int
+	}
+	var texts [][]int
+	var trials []trial
+	known := map[*n2g.ContextTest]map[string]bool{}
+	for _, p := range q.strongest(2 * seeds) {
+		ids := q.text(p, askedContext)
+		tokens := make([]string, len(ids))
+		for i, id := range ids {
+			tokens[i] = q.Model.TokenString(id)
+		}
+		original := -1
+		for _, n := range g.Path(tokens) {
+			t := n.Test
+			if t == nil || t.Kind != n2g.TestToken || mean(n.Yes) <= mean(n.No) {
+				continue
+			}
+			places := t.Answers(tokens)
+			if len(places) == 0 || places[0] < 0 || !slices.Contains(t.Tokens[:min(len(t.Tokens), widenFrom)], tokens[places[0]]) {
+				continue
+			}
+			if known[t] == nil {
+				known[t] = map[string]bool{}
+			}
+			for _, other := range q.alike(ids[places[0]], widenTo) {
+				token := q.Model.TokenString(other)
+				if known[t][token] || slices.Contains(t.Tokens, token) || q.shown(token) {
+					continue
+				}
+				known[t][token] = true
+				if original < 0 {
+					original = len(texts)
+					texts = append(texts, ids)
+				}
+				changed := slices.Clone(ids)
+				changed[places[0]] = other
+				trials = append(trials, trial{t, token, original, len(texts)})
+				texts = append(texts, changed)
+			}
+		}
+	}
+	values, err := q.run(ctx, texts)
+	if err != nil {
+		return err
+	}
+	for _, t := range trials {
+		if v := values[t.original]; v > 0 && values[t.changed] >= enough*v {
+			t.test.Tokens = append(t.test.Tokens, t.token)
+			t.test.Widened++
+		}
+	}
+	return nil
+}
+
+// shown says whether the build documents have a token.
+func (q *asking) shown(token string) bool {
+	symbol, ok := q.corpus.numbers[token]
+	return ok && q.corpus.counts[Build][symbol] > 0
+}
