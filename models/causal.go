@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/internal/lfs"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
@@ -46,7 +47,7 @@ func Open(ref string, opts Options) (*Causal, error) {
 
 // OpenFS is [Open] for the root of a file system, an embedded one for instance. name is what [Causal.Name] answers.
 func OpenFS(fsys fs.FS, name string, opts Options) (*Causal, error) {
-	m, err := openCausal(fsys, name, opts)
+	m, err := openCausal(lfs.FS(fsys), name, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open model %s: %w", name, err)
 	}
@@ -63,6 +64,10 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 		return nil, err
 	}
 	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), backend: info, tokenizer: p.tokenizer}
+	if bos := m.BOS(); bos >= m.config.DVocab {
+		p.weights.Close()
+		return nil, fmt.Errorf("its tokenizer puts the token %q (%d) in front of every prompt, but the model has embeddings for %d tokens only", m.TokenString(bos), bos, m.config.DVocab)
+	}
 	if m.engine, err = engine.New(p.config.Decoder, backend, info, p.weights, p.layout); err != nil {
 		p.weights.Close()
 		return nil, err
@@ -90,7 +95,19 @@ func (m *Causal) Tokenize(text string) ([]int, error) {
 	if m.tokenizer == nil {
 		return nil, fmt.Errorf("model %s has no tokenizer.json, so it cannot read a text: give token ids, or put the file into its folder", m.name)
 	}
-	return m.tokenizer.Encode(text).IDs, nil
+	ids := m.tokenizer.Encode(text).IDs
+	return ids, m.checkTokens(ids)
+}
+
+// checkTokens refuses tokens that the model has no embedding for, as tokenizers have that were given tokens after the model
+// was trained.
+func (m *Causal) checkTokens(ids []int) error {
+	for _, id := range ids {
+		if id >= m.config.DVocab {
+			return fmt.Errorf("the text holds the token %q (%d), but the model has embeddings for %d tokens only, 0 to %d: it never learned that token, take it out of the text", m.TokenString(id), id, m.config.DVocab, m.config.DVocab-1)
+		}
+	}
+	return nil
 }
 
 // TokenizeOffsets is [Causal.Tokenize] with, for each token, its bytes [start, end) of the text; a token that is part of a
@@ -101,7 +118,7 @@ func (m *Causal) TokenizeOffsets(text string) (ids []int, offsets [][2]int, err 
 		return nil, nil, err
 	}
 	encoding := m.tokenizer.Encode(text)
-	return encoding.IDs, encoding.Offsets, nil
+	return encoding.IDs, encoding.Offsets, m.checkTokens(encoding.IDs)
 }
 
 // TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD. Without a tokenizer it
@@ -141,10 +158,10 @@ func (m *Causal) MaskID() int {
 	if m.tokenizer == nil {
 		return otherwise
 	}
-	if id, ok := m.tokenizer.ID("<|padding|>"); ok {
+	if id, ok := m.tokenizer.ID("<|padding|>"); ok && id < m.config.DVocab {
 		return id
 	}
-	if pad := m.tokenizer.Special().Pad; pad >= 0 {
+	if pad := m.tokenizer.Special().Pad; pad >= 0 && pad < m.config.DVocab {
 		return pad
 	}
 	return otherwise

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/internal/lfs"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
@@ -42,7 +43,7 @@ func OpenMasked(ref string, opts Options) (*Masked, error) {
 // OpenMaskedFS is [OpenMasked] for the root of a file system, an embedded one for instance. name is what [Masked.Name]
 // answers.
 func OpenMaskedFS(fsys fs.FS, name string, opts Options) (*Masked, error) {
-	m, err := openMasked(fsys, name, opts)
+	m, err := openMasked(lfs.FS(fsys), name, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open masked model %s: %w", name, err)
 	}

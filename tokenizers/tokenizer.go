@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/neuron2graph/neuron2graph/internal/lfs"
 )
 
 // Tokenizer is one tokenizer.json. Its methods may be called concurrently.
@@ -85,6 +87,9 @@ func Parse(tokenizerJSON, config []byte) (Tokenizer, error) {
 }
 
 func parseWith(tokenizerJSON, config []byte, tables *Tables) (Tokenizer, error) {
+	if err := lfs.Check(tokenizerJSON); err != nil {
+		return nil, fmt.Errorf("tokenizer.json is %w", err)
+	}
 	p, err := parse(tokenizerJSON, tables)
 	if err != nil {
 		return nil, err
