@@ -279,37 +279,42 @@ func (c Config) checkPrompt(ids []int) error {
 	return nil
 }
 
-// Scan finds the highest activation of every neuron of some layers in every window, for mining a corpus: windows are
-// ids with BOS in front where the model has one, highest[l][i][n] is the maximum of neuron n of layers[l] over the
-// positions of windows[i] but BOS's, and where[l][i][n] its position, the first of equals. A window of BOS alone has -Inf
-// at position 0.
+// Scan computes every neuron of some layers on every token of some windows, for mining a corpus: windows are ids with BOS in
+// front where the model has one. One pass serves all layers and stops at the last.
 //
-// One pass serves all layers and stops at the last; only the maxima leave the device.
-func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int) (highest [][][]float32, where [][][]int32, err error) {
+// visit is told of some rows at a time: values[k*width+n] is neuron n of layers[layer] on row first+k, rows being the
+// tokens of all windows, BOS among them, one window after the other; width is [Causal.Width]. Each layer's rows come once, in
+// any order, and several at the same time. values belong to the engine and are overwritten after visit returns.
+func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
 	if len(layers) == 0 {
-		return nil, nil, errors.New("no layer to scan: name at least one")
+		return errors.New("no layer to scan: name at least one")
 	}
 	var point string
+	var err error
 	for _, layer := range layers {
 		if point, err = m.config.point(layer, hook); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
 	for i, ids := range windows {
 		if err := m.config.checkPrompt(ids); err != nil {
-			return nil, nil, fmt.Errorf("window %d: %w", i+1, err)
+			return fmt.Errorf("window %d: %w", i+1, err)
 		}
 	}
-	first := 1
-	if m.tokenizer != nil && m.BOS() < 0 {
-		first = 0 // nothing stands in front
+	if err := m.engine.Scan(ctx, layers, point, windows, visit); err != nil {
+		return fmt.Errorf("scan %d windows: %w", len(windows), err)
 	}
-	highest, where, err = m.engine.Scan(ctx, layers, point, windows, first)
-	if err != nil {
-		return nil, nil, fmt.Errorf("scan %d windows: %w", len(windows), err)
-	}
-	return highest, where, nil
+	return nil
 }
+
+// Width is the number of neurons at a hook point of a layer. An empty hook is the model's own.
+func (m *Causal) Width(layer int, hook string) (int, error) {
+	_, err := m.config.point(layer, hook)
+	return m.config.DMLP, err
+}
+
+// Vocabulary is the number of token ids the model can read: those below it.
+func (m *Causal) Vocabulary() int { return m.config.DVocab }
 
 // Programs is how many programs were compiled since the model was opened: 0 on the pure Go backend, which needs none.
 func (m *Causal) Programs() int { return m.engine.Programs() }

@@ -88,7 +88,7 @@ func causalGolden(ctx context.Context, s settings, folder string, r *reference, 
 			return err
 		}
 	}
-	if err := highest(ctx, m, r, t, prompts); err != nil {
+	if err := scanned(ctx, m, r, t, prompts); err != nil {
 		return err
 	}
 	cache, err := m.RunWithCache(ctx, prompts[0])
@@ -167,31 +167,36 @@ func oneNeuron(ctx context.Context, m *models.Causal, r *reference, t *tally, la
 	return nil
 }
 
-// highest compares the maxima of a scan over the prompts of which all positions are stored.
-func highest(ctx context.Context, m *models.Causal, r *reference, t *tally, prompts [][]int) error {
+// scanned compares what a scan gives on the prompts of which all positions are stored.
+func scanned(ctx context.Context, m *models.Causal, r *reference, t *tally, prompts [][]int) error {
 	layers := make([]int, m.Config().Layers)
 	for l := range layers {
 		layers[l] = l
 	}
-	got, _, err := m.Scan(ctx, layers, "", prompts)
+	got := make([][]float32, len(layers))
+	rows, width := 0, m.Config().DMLP
+	for _, ids := range prompts {
+		rows += len(ids)
+	}
+	for l := range got {
+		got[l] = make([]float32, rows*width)
+	}
+	err := m.Scan(ctx, layers, "", prompts, func(layer, first int, values []float32) { copy(got[layer][first*width:], values) })
 	if err != nil {
 		return err
 	}
-	for l := range layers {
-		for i, in := range r.Inputs {
-			if in.Positions != "all" {
-				continue
+	first := 0
+	for i, in := range r.Inputs {
+		if in.Positions == "all" {
+			for l := range layers {
+				want, err := r.site(i, l, m.DefaultHook())
+				if err != nil {
+					return err
+				}
+				t.compare(want.name+" of a scan", got[l][first*width:(first+len(prompts[i]))*width], want.values)
 			}
-			want, err := r.site(i, l, m.DefaultHook())
-			if err != nil {
-				return err
-			}
-			top := slices.Clone(want.values[want.width : 2*want.width]) // BOS does not count
-			for at, value := range want.values[want.width:] {
-				top[at%want.width] = max(top[at%want.width], value)
-			}
-			t.compare(want.name+" at its highest", got[l][i], top)
 		}
+		first += len(prompts[i])
 	}
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
-	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
 
@@ -231,15 +230,19 @@ func scaleOf(model *models.Causal, layer, neuron int, hook string) scale {
 	if model.Name() != tiny.Name {
 		return scale{}
 	}
-	index, err := corpus.ReadIndex(tiny.Examples())
-	if err != nil || index.Hook != hook {
-		return scale{}
-	}
-	found, err := index.Find(layer, neuron)
+	x, err := openIndex("")
 	if err != nil {
 		return scale{}
 	}
-	return scale{found.MaxActivation, "the neuron's highest in the sample"}
+	number, err := x.Meta().Number(layer, hook, neuron)
+	if err != nil {
+		return scale{}
+	}
+	stats, err := x.Stats(number)
+	if err != nil {
+		return scale{}
+	}
+	return scale{stats.Maximum(), "the neuron's highest in the sample"}
 }
 
 // modelFlag defines -model.

@@ -96,7 +96,7 @@ func isTerminal(w io.Writer) bool {
 // commands in the order of the help.
 func (a *app) commands() []*command {
 	return []*command{
-		a.explain(), a.mine(), a.importPages(),
+		a.explain(), a.mine(), a.index(), a.examples(), a.fires(), a.findText(), a.importPages(),
 		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
 		a.activations(), a.predict(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
 	}

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // exampleLine is what -examples reads: n2g.Examples, and what is absent is seen to be.
@@ -23,20 +23,20 @@ type exampleLine struct {
 	Neuron *int `json:"neuron"`
 }
 
-// given returns the examples that the flags name; nil asks for a search.
+// given returns the examples that the flags name; nil asks for a search, in an index or a corpus.
 func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 	sources := 0
 	if f.text.given() {
 		sources++
 	}
-	for _, flag := range []*string{f.examples, f.corpus, f.mined} {
+	for _, flag := range []*string{f.examples, f.corpus, f.index} {
 		if *flag != "" {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return nil, errors.New("give one of -text, -file, -examples, -mined and -corpus")
+		return nil, errors.New("give one of -text, -file, -examples, -index and -corpus")
 	case *f.examples != "":
 		data, err := a.read(*f.examples)
 		if err != nil {
@@ -49,19 +49,8 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 		return f.choose(list)
 	case *f.layer < 0 || *f.neuron < 0:
 		return nil, errors.New("name the neuron with -layer NUMBER and -neuron NUMBER, both from 0")
-	case *f.mined != "":
-		index, err := corpus.OpenIndex(*f.mined)
-		if err != nil {
-			return nil, err
-		}
-		found, err := index.Examples(*f.layer, *f.neuron, nil)
-		if err != nil {
-			return nil, err
-		}
-		if *f.hook != "" && *f.hook != found.Hook {
-			return nil, fmt.Errorf("%s was mined at %s, not at -hook %s", *f.mined, found.Hook, *f.hook)
-		}
-		return []n2g.Examples{*found}, nil
+	case *f.index != "":
+		return nil, nil
 	case !f.text.given():
 		return nil, nil
 	}
@@ -119,9 +108,23 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 	}
 }
 
-// search finds the neuron's examples in the corpus of -corpus, or in the sample of text that is part of the program.
+// search finds the neuron's examples: in the index of -index, in the corpus of -corpus, or in the sample of text that is part of
+// the program, of which there is an index for tiny.
 func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
 	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
+	if *f.index != "" || *f.corpus == "" && model.Name() == tiny.Name {
+		x, err := openIndex(*f.index)
+		if err != nil {
+			return nil, err
+		}
+		defer x.Close() //nolint:errcheck // it is only read
+		if err := sameModel(x, model, *f.index); err != nil {
+			return nil, err
+		}
+		if _, err := x.Meta().Number(site.Layer, site.Hook, site.Index); err == nil || *f.index != "" {
+			return corpus.Examples(x, model, site)
+		} // else the search says which neurons there are
+	}
 	source := corpus.FS(tiny.Sample())
 	var report *corpus.Report
 	if *f.corpus != "" {
@@ -129,23 +132,33 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 		if source, _, report, err = openCorpus(*f.corpus, *f.field); err != nil {
 			return nil, err
 		}
-	} else if model.Name() == tiny.Name {
-		index, err := corpus.ReadIndex(tiny.Examples())
-		if err != nil {
-			return nil, err
-		}
-		held := slices.ContainsFunc(index.Neurons, func(n corpus.NeuronIndex) bool { return n.Layer == site.Layer && n.Neuron == site.Index })
-		if held && (site.Hook == "" || site.Hook == index.Hook) {
-			return index.Examples(site.Layer, site.Index, tiny.Sample())
-		} // else the search says which neurons there are
 	}
 	progress := a.progress(-1)
-	found, err := corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(windows int) { progress.update(windows, "reading the corpus, windows") }})
+	found, err := corpus.Top(ctx, model, site, source, corpus.Options{Progress: func(done, windows int) {
+		progress.total = windows
+		progress.update(done, "reading the corpus, windows")
+	}})
 	progress.end()
 	if report != nil && err == nil {
 		fmt.Fprintln(a.stderr, report)
 	}
 	return found, err
+}
+
+// sameModel refuses an index whose token ids another model means otherwise, or whose activations are another's.
+func sameModel(x *index.Index, model *models.Causal, path string) error {
+	m := x.Meta()
+	if m.Identity == "" || path == "" {
+		return nil
+	}
+	identity, err := model.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if identity != m.Identity {
+		return fmt.Errorf("%s is an index of %s with other weights or another tokenizer than %s: mine the corpus with this model", path, m.Model, model.Name())
+	}
+	return nil
 }
 
 func (a *app) readCasings(path string) (n2g.Casings, error) {

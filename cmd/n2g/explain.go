@@ -23,7 +23,7 @@ type explainFlags struct {
 	hook, casings, stopwords  *string
 	text                      textFlags
 	examples, corpus, field   *string
-	mined                     *string
+	index                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
 	stages, verbose           *bool
@@ -32,7 +32,7 @@ type explainFlags struct {
 
 func (a *app) explain() *command {
 	c := newCommand("explain", "explain a neuron: what it fires on, why, and how well a graph of that predicts it")
-	c.long = `Takes the texts that excite the neuron most (-examples, -mined, else found in -corpus), prunes each to the shortest that still does, measures which
+	c.long = `Takes the texts that excite the neuron most (-examples, -index, else found in -corpus), prunes each to the shortest that still does, measures which
 tokens matter, varies them with a masked model, builds a graph of the result and scores how well it predicts the neuron on
 texts kept apart. -text or -file explains the neuron's activation on one text, as the published walkthrough does, without a
 graph.
@@ -42,7 +42,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 	c.examples = []string{
 		`-layer 1 -neuron 268`,
 		`-layer 1 -neuron 268 -corpus ~/src -html neuron.html`,
-		`-layer 1 -neuron 268 -mined tiny.json.gz -html neuron.html`,
+		`-layer 1 -neuron 268 -index tiny.n2g -html neuron.html`,
 		`-layer 1 -neuron 268 -file prompt.txt`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
@@ -54,7 +54,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
 		text:      textFlagsOf(c, "one text to explain the neuron on"),
 		examples:  c.path(reads, "examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
-		mined:     c.path(reads, "mined", "", "`FILE` that n2g mine made, to take the neuron's examples from"),
+		index:     c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neuron's examples from"),
 		corpus:    c.path(reads, "corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
 		field:     c.flags.String("field", "text", fieldUsage),
 		casings:   c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
@@ -70,6 +70,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		method:    optflag.Add[n2g.Options](c.flags),
 	}
 	c.options = f.method.Names()
+	c.renamed = map[string]string{"mined": "index"}
 	c.run = func(ctx context.Context) error { return a.runExplain(ctx, f) }
 	return c
 }

@@ -4,24 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 func (a *app) merge() *command {
-	c := newCommand("merge", "join the stores of a run's shards")
+	c := newCommand("merge", "join the stores of a run's shards, or the parts of an index")
 	c.long = `Copies what the stores hold into the store -store, which is made if it is not there. A neuron that several have is taken once, from the
-first, and neurons on which they differ are named. What is damaged is left out, named, and taken from the next sound copy. Says which shards, and which neurons of those there are, are missing.`
-	c.examples = []string{`-store solu.db solu-1.db solu-2.db solu-3.db`, `-store solu.db late.db`}
-	c.operands = "STORE…"
+first, and neurons on which they differ are named. What is damaged is left out, named, and taken from the next sound copy. Says which shards, and which neurons of those there are, are missing.
+
+-index joins parts of an index that n2g mine made, by -shard or by -layers, to the file that one run makes.`
+	c.examples = []string{`-store solu.db solu-1.db solu-2.db solu-3.db`, `-store solu.db late.db`, `-index pile.n2g pile-1.n2g pile-2.n2g`}
+	c.operands = "FILE…"
 	c.operandsRead = true
 	out := c.path(fills, "store", "", "`FILE` the store to merge into")
+	joined := c.path(replaces, "index", "", "`FILE` the index to make of parts")
 	c.renamed = map[string]string{"o": "store"}
 	compress := c.flags.Bool("compress", false, "keep the store's own explanations compressed; those merged stay as they are")
 	c.run = func(ctx context.Context) (err error) {
-		if *out == "" {
-			return errors.New("name the store to merge into with -store FILE")
+		switch {
+		case *out != "" && *joined != "":
+			return errors.New("give one of -store and -index")
+		case *joined != "":
+			return a.mergeIndexes(*joined, c.flags.Args())
+		case *out == "":
+			return errors.New("name the store to merge into with -store FILE, or the index to make with -index FILE")
 		}
 		s, err := store.Open(*out, store.Options{Compress: *compress})
 		if err != nil {
@@ -45,6 +55,19 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 		return errors.Join(a.tellMissing(ctx, s), errors.Join(left...))
 	}
 	return c
+}
+
+// mergeIndexes joins parts of an index.
+func (a *app) mergeIndexes(out string, parts []string) error {
+	if err := index.Merge(out, parts); err != nil {
+		return err
+	}
+	x, err := index.Open(out)
+	if err != nil {
+		return err
+	}
+	defer x.Close() //nolint:errcheck // it is only read
+	return buffered(a.text, func(w io.Writer) error { return describeIndex(w, out, x) })
 }
 
 func (a *app) tellMerged(path string, m *store.Merged) {

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -11,59 +11,102 @@ import (
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 )
 
 // mineFlags are the flags of n2g mine.
 type mineFlags struct {
-	model, backend, hook                  *string
-	corpus, field, layers, out            *string
-	examples, window, batch, histograming *int
-	restart                               *bool
+	flags                          *flag.FlagSet
+	model, backend                 *string
+	corpus, field                  *string
+	layers, hooks, shard, out      *string
+	examples, window, batch, every *int
+	keep, dense                    *float64
+	signs, noSuffixes, restart     *bool
 }
 
 func (a *app) mine() *command {
-	c := newCommand("mine", "find the texts that excite each neuron most, for all neurons of some layers in one pass")
-	c.long = `Runs a corpus through the model once and writes, for every neuron of the layers, its top examples, its highest
-activation, a histogram of its activations and its density (the share of tokens on which it reaches half of its highest).
-n2g explain -mined FILE explains one neuron with them, n2g run -mined FILE many.
+	c := newCommand("mine", "run a corpus once and index what fires where, for all neurons of some layers")
+	c.long = `Runs a corpus through the model once and writes an index: for every neuron of the layers each token on which it fires, its
+highest activation, its density (the share of tokens on which it reaches half of that) and a histogram. Every later
+question is a look-up: n2g explain -index FILE and n2g run -index FILE take their examples from it, n2g examples, fires
+and text ask it, n2g index describes and exports it.
 
-The pass is kept in FILE.part while it runs. Stopped at any moment, by Ctrl-C, kill or a full disk, it goes on from there when the
-same command is given again, and ends with the same result. A name that ends in .gz is written compressed.`
+The pass is kept in the folder FILE.part while it runs. Stopped at any moment, by Ctrl-C, kill or a full disk, it goes on from there
+when the same command is given again, and ends with the same file. -shard 2/8 runs the second of eight parts of the
+corpus; n2g merge -index joins them, and indexes of other layers, to the file that one run makes.`
 	c.examples = []string{
-		`-o tiny.json.gz`,
-		`-layers 0,1 -corpus go -examples 20 -window 128 -o go.json.gz`,
-		`-model models/solu-6l -corpus pile.jsonl.zst -layers 2-4 -o pile.json.gz`,
-		`-corpus reviews.parquet -field body -o reviews.json.gz`,
+		`-o tiny.n2g`,
+		`-layers 0,1 -corpus go -o go.n2g`,
+		`-model models/solu-6l -corpus pile.jsonl.zst -layers 2-4 -shard 2/8 -o pile-2.n2g`,
+		`-corpus reviews.parquet -field body -keep 0.001 -o reviews.n2g`,
 	}
 	f := &mineFlags{
-		model: modelFlag(c), backend: backendFlag(c),
-		corpus:       c.path(reads, "corpus", sampleCorpus, corpusUsage),
-		field:        c.flags.String("field", "text", fieldUsage),
-		layers:       c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
-		hook:         c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
-		examples:     c.flags.Int("examples", 20, "`NUMBER` of examples a neuron"),
-		window:       c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
-		batch:        c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
-		histograming: c.flags.Int("histogram-every", 8, "`NUMBER` one window in so many goes into histograms and densities; 1 takes all"),
-		out:          c.path(replaces, "o", "", "`FILE` to write the result to", ".part"),
-		restart:      c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
+		flags: c.flags, model: modelFlag(c), backend: backendFlag(c),
+		corpus:     c.path(reads, "corpus", sampleCorpus, corpusUsage),
+		field:      c.flags.String("field", "text", fieldUsage),
+		layers:     c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
+		hooks:      c.flags.String("hook", "", "`LIST` where to read: hook_pre, hook_mid or hook_post, or several (default: hook_mid of SoLU models, else hook_post)"),
+		examples:   c.flags.Int("examples", 20, "`NUMBER` of top examples that are certain for every neuron"),
+		window:     c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
+		batch:      c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
+		keep:       c.flags.Float64("keep", 0.005, "`SHARE` of tokens whose activation is kept, in each neuron"),
+		dense:      c.flags.Float64("dense", 0.02, "`SHARE` of tokens kept at most so as to reach down to a quarter of a neuron's maximum"),
+		every:      c.flags.Int("sample-every", 256, "`NUMBER` one window in so many is kept with the values of all neurons; 0 keeps none"),
+		signs:      c.flags.Bool("both-signs", false, "keep the lowest activations like the highest"),
+		noSuffixes: c.flags.Bool("no-suffixes", false, "leave out the suffix order, which finds a text in the corpus at once and takes 4 bytes a token"),
+		shard:      c.flags.String("shard", "", "`I/N` run part I of N of the corpus only, from 1/N to N/N"),
+		out:        c.path(replaces, "o", "", "`FILE` to write the index to"),
+		restart:    c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
 	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
 	return c
 }
 
-func (a *app) runMine(ctx context.Context, f *mineFlags) error {
-	if *f.out == "" || *f.out == standard {
-		return errors.New("name a file for the result with -o FILE; the unfinished pass is kept beside it")
-	}
-	for name, value := range map[string]int{"examples": *f.examples, "window": *f.window, "batch": *f.batch, "histogram-every": *f.histograming} {
+// options are those of the pass that the flags ask for.
+func (f *mineFlags) options() (corpus.Options, error) {
+	o := corpus.Options{Window: *f.window, Batch: *f.batch, Restart: *f.restart}
+	o.Index = index.Options{Keep: *f.keep, Dense: *f.dense, Examples: *f.examples, SampleEvery: *f.every, NoSuffixes: *f.noSuffixes}
+	for name, value := range map[string]int{"examples": *f.examples, "window": *f.window, "batch": *f.batch} {
 		if value < 1 {
-			return fmt.Errorf("-%s is %d: it is at least 1", name, value)
+			return o, fmt.Errorf("-%s is %d: it is at least 1", name, value)
 		}
 	}
+	for name, value := range map[string]float64{"keep": *f.keep, "dense": *f.dense} {
+		if !(value > 0 && value <= 1) {
+			return o, fmt.Errorf("-%s is %g: it is a share of the tokens, above 0 and at most 1", name, value)
+		}
+	}
+	switch {
+	case *f.every < 0:
+		return o, fmt.Errorf("-sample-every is %d: it is at least 1, or 0 for no sample", *f.every)
+	case *f.every == 0:
+		o.Index.SampleEvery = -1
+	}
+	if *f.signs {
+		o.Index.Signs = 2
+	}
+	if *f.shard != "" {
+		shard, err := n2grun.ParseShard(*f.shard)
+		if err != nil {
+			return o, err
+		}
+		o.Shard, o.Shards = shard.Number, shard.Of
+	}
+	return o, nil
+}
+
+func (a *app) runMine(ctx context.Context, f *mineFlags) error {
+	if *f.out == "" || *f.out == standard {
+		return errors.New("name a file for the index with -o FILE; the unfinished pass is kept beside it")
+	}
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
 	if info, err := os.Stat(*f.out); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file, and the unfinished pass is kept beside the result: name a file with -o", *f.out)
+		return fmt.Errorf("%s is no regular file, and the unfinished pass is kept beside the index: name a file with -o", *f.out)
 	}
 	ranges, err := n2grun.ParseRanges(*f.layers)
 	if err != nil {
@@ -82,45 +125,48 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 	if err != nil {
 		return err
 	}
-	checkpoint := *f.out + ".part"
-	if _, err := os.Stat(checkpoint); err == nil && !*f.restart {
-		fmt.Fprintf(a.stderr, "n2g: going on with the pass in %s (-restart begins anew)\n", checkpoint)
+	if longest := model.ContextLength() - min(1, model.BOS()+1); *f.window > longest {
+		if given(f.flags, "window") {
+			return fmt.Errorf("-window is %d: %s reads %d tokens", *f.window, model.Name(), longest)
+		}
+	}
+	unfinished := corpus.Unfinished(*f.out)
+	if _, err := os.Stat(unfinished); err == nil && !*f.restart {
+		fmt.Fprintf(a.stderr, "n2g: going on with the pass in %s (-restart begins anew)\n", unfinished)
 	}
 	progress := a.progress(-1)
 	meter := rate{started: time.Now()}
-	index, err := corpus.Mine(ctx, model, layers, *f.hook, source, corpus.Options{
-		Examples: *f.examples, Window: *f.window, Batch: *f.batch, HistogramEvery: *f.histograming,
-		Corpus: identity, Texts: true, Checkpoint: checkpoint, Restart: *f.restart,
-		Progress: func(windows int) {
-			progress.update(windows, fmt.Sprintf("mining, %.0f windows/s, windows", meter.at(windows)))
-		},
-	})
+	o.Corpus, o.Report = identity, report
+	o.Progress = func(done, windows int) {
+		progress.total = windows
+		progress.update(done, fmt.Sprintf("mining, %.0f windows/s, windows", meter.at(done)))
+	}
+	err = corpus.Mine(ctx, model, layers, hooksOf(*f.hooks), source, *f.out, o)
 	progress.end()
 	if err != nil {
-		if ctx.Err() != nil {
-			fmt.Fprintf(a.stderr, "n2g: what was mined is kept in %s: the same command goes on from there\n", checkpoint)
+		if _, kept := os.Stat(unfinished); ctx.Err() != nil && kept == nil {
+			fmt.Fprintf(a.stderr, "n2g: what was mined is kept in %s: the same command goes on from there\n", unfinished)
 		}
 		return err
 	}
-	index.Corpus = report
-	if err := a.writeIndex(ctx, *f.out, index); err != nil {
-		return fmt.Errorf("%w; what was mined is kept in %s: the same command tries again", err, checkpoint)
+	if o.Shards > 0 {
+		fmt.Fprintf(a.text, "%s: part %d of %d; n2g merge -index joins the parts\n", *f.out, o.Shard, o.Shards)
+		return nil
 	}
-	if err := corpus.RemoveCheckpoint(checkpoint); err != nil {
+	x, err := index.Open(*f.out)
+	if err != nil {
 		return err
 	}
-	silent := 0
-	for _, neuron := range index.Neurons {
-		if len(neuron.Examples) == 0 {
-			silent++
-		}
+	defer x.Close() //nolint:errcheck // it is only read
+	return buffered(a.text, func(w io.Writer) error { return describeIndex(w, *f.out, x) })
+}
+
+// hooksOf are those of a list.
+func hooksOf(list string) []string {
+	if list == "" {
+		return nil
 	}
-	fmt.Fprintf(a.text, "%s: %d neurons of %d layers, %d tokens in %d windows, %d texts; %d neurons are never above 0\n",
-		*f.out, len(index.Neurons), len(layers), index.Tokens, index.Windows, len(index.Spans), silent)
-	if report != nil {
-		fmt.Fprintln(a.text, report)
-	}
-	return nil
+	return strings.Split(list, ",")
 }
 
 // chosenLayers are those in ranges, all if there are none.
@@ -134,17 +180,6 @@ func chosenLayers(ranges []n2grun.Range, layers int) ([]int, error) {
 		chosen[i] = site.Layer
 	}
 	return chosen, nil
-}
-
-// writeIndex writes what was mined, compressed where the name asks for it.
-func (a *app) writeIndex(ctx context.Context, path string, index *corpus.Index) error {
-	return a.write(ctx, path, func(w io.Writer) error {
-		if !strings.HasSuffix(path, ".gz") {
-			return index.Write(w)
-		}
-		packed := gzip.NewWriter(w)
-		return errors.Join(index.Write(packed), packed.Close())
-	})
 }
 
 // rate is how much is done a second, not counting what was done before it began.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // BenchmarkMine is mining all layers of the embedded model: 16 batches of the embedded sample.
@@ -24,11 +26,16 @@ func BenchmarkMine(b *testing.B) {
 				}
 			}
 		}
-		index, err := corpus.Mine(b.Context(), model, []int{0, 1, 2}, "", source, corpus.Options{Texts: true})
+		out := filepath.Join(b.TempDir(), "mined.n2g")
+		if err := corpus.Mine(b.Context(), model, []int{0, 1, 2}, nil, source, out, corpus.Options{}); err != nil {
+			b.Fatal(err)
+		}
+		x, err := index.Open(out)
 		if err != nil {
 			b.Fatal(err)
 		}
-		return index.Tokens
+		defer x.Close()
+		return x.Meta().Counted
 	}
 	mine(4) // compiles the programs
 	tokens := 0

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // miningCorpus is a folder with a plain file and packed JSON Lines.
@@ -49,19 +51,20 @@ func miningCorpus(t *testing.T) string {
 // TestMine: what the pass finds of a neuron is what a search for that neuron alone finds, and explain takes it.
 func TestMine(t *testing.T) {
 	texts := miningCorpus(t)
-	out := filepath.Join(t.TempDir(), "mined.json.gz")
-	args := []string{"mine", "-model", solu, "-backend", "go", "-layers", "0,2", "-window", "16", "-examples", "6", "-histogram-every", "1", "-corpus", texts, "-field", "body", "-o", out}
+	out := filepath.Join(t.TempDir(), "mined.n2g")
+	args := []string{"mine", "-model", solu, "-backend", "go", "-layers", "0,2", "-window", "16", "-examples", "6", "-corpus", texts, "-field", "body", "-o", out}
 	status, stdout, stderr := call(t, "", args...)
-	if status != 0 || !strings.Contains(stdout, "1024 neurons of 2 layers") {
+	if status != 0 || !strings.Contains(stdout, "1024 neurons of solu in 2 layers") {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
 	if left, _ := filepath.Glob(out + ".*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	index, err := corpus.OpenIndex(out)
+	x, err := index.Open(out)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer x.Close()
 	model, err := models.Open(solu, models.Options{Backend: "go"})
 	if err != nil {
 		t.Fatal(err)
@@ -71,31 +74,44 @@ func TestMine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := corpus.Top(t.Context(), model, n2g.Site{Layer: 2, Index: 125, Hook: "hook_mid"}, source, corpus.Options{Examples: 6, Window: 16})
+	want, err := corpus.Top(t.Context(), model, n2g.Site{Layer: 2, Index: 125, Hook: "hook_mid"}, source, corpus.Options{Window: 16, Index: index.Options{Examples: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := index.Examples(2, 125, nil)
+	got, err := corpus.Examples(x, model, n2g.Site{Layer: 2, Index: 125})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got.Prompts, want.Prompts) || math.Abs(got.MaxActivation-want.MaxActivation) > 1e-5 {
 		t.Errorf("mined %q, maximum %g\nwant  %q, maximum %g", got.Prompts, got.MaxActivation, want.Prompts, want.MaxActivation)
 	}
-	if math.Abs(*got.Density-*want.Density) > 0.1*(*want.Density) {
+	if *got.Density != *want.Density {
 		t.Errorf("density %g, want %g", *got.Density, *want.Density)
 	}
 
-	status, stdout, stderr = call(t, "", "explain", "-model", solu, "-masked", "none", "-layer", "2", "-neuron", "125", "-mined", out, "-json", "-", "-stages=false")
+	status, stdout, stderr = call(t, "", "explain", "-model", solu, "-masked", "none", "-layer", "2", "-neuron", "125", "-index", out, "-json", "-", "-stages=false")
 	var e n2g.Explanation
 	if status != 0 || json.Unmarshal([]byte(stdout), &e) != nil || e.MaxActivation != got.MaxActivation {
 		t.Errorf("%d %.200q %q", status, stdout, stderr)
 	}
 	for _, wrong := range [][]string{{"-layer", "1", "-neuron", "0"}, {"-layer", "2", "-neuron", "512"}, {"-layer", "2"}, {"-layer", "2", "-neuron", "125", "-hook", "hook_pre"}, {"-layer", "2", "-neuron", "125", "-corpus", "sample"}} {
-		if status, _, stderr := call(t, "", append([]string{"explain", "-model", solu, "-mined", out}, wrong...)...); status != 1 || strings.Count(stderr, "\n") > 2 {
+		if status, _, stderr := call(t, "", append([]string{"explain", "-model", solu, "-index", out}, wrong...)...); status != 1 || strings.Count(stderr, "\n") > 2 {
 			t.Errorf("%v: %d %q", wrong, status, stderr)
 		}
 	}
+}
+
+// endsWith is a context that is cancelled once a file is there.
+type endsWith struct {
+	context.Context
+	path string
+}
+
+func (c endsWith) Err() error {
+	if _, err := os.Stat(c.path); err == nil {
+		return context.Canceled
+	}
+	return nil
 }
 
 // TestMineGoesOn: an interrupted pass says where it is kept, and ends as an uninterrupted one.
@@ -104,43 +120,43 @@ func TestMineGoesOn(t *testing.T) {
 	args := func(name string) []string {
 		return []string{"mine", "-model", solu, "-backend", "go", "-layers", "0", "-window", "16", "-corpus", texts, "-field", "body", "-o", filepath.Join(folder, name)}
 	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
+	cancelled := endsWith{t.Context(), filepath.Join(folder, "stopped.n2g.part", "corpus")}
 	var stdout, stderr bytes.Buffer
-	status := run(cancelled, args("stopped.json"), strings.NewReader(""), &stdout, &stderr)
-	if status != statusInterrupted || !strings.Contains(stderr.String(), "stopped.json.part") {
+	status := run(cancelled, args("stopped.n2g"), strings.NewReader(""), &stdout, &stderr)
+	if status != statusInterrupted || !strings.Contains(stderr.String(), "stopped.n2g.part") {
 		t.Fatalf("%d %q", status, &stderr)
 	}
-	if status, _, stderr := call(t, "", args("stopped.json")...); status != 0 || !strings.Contains(stderr, "going on with the pass") {
+	if status, _, stderr := call(t, "", args("stopped.n2g")...); status != 0 || !strings.Contains(stderr, "going on with the pass") {
 		t.Errorf("%d %q", status, stderr)
 	}
-	if status, _, stderr := call(t, "", args("whole.json")...); status != 0 {
+	if status, _, stderr := call(t, "", args("whole.n2g")...); status != 0 {
 		t.Fatal(stderr)
 	}
-	stopped, err := os.ReadFile(filepath.Join(folder, "stopped.json"))
+	stopped, err := os.ReadFile(filepath.Join(folder, "stopped.n2g"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(filepath.Join(folder, "whole.json"))
+	whole, err := os.ReadFile(filepath.Join(folder, "whole.n2g"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(stopped, whole) {
 		t.Error("the results differ")
 	}
-	if err := os.WriteFile(filepath.Join(folder, "whole.json.part"), []byte("damaged"), 0o644); err != nil {
+	part := filepath.Join(folder, "whole.n2g.part")
+	if err := errors.Join(os.Mkdir(part, 0o755), os.WriteFile(filepath.Join(part, "corpus"), []byte("damaged"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if status, _, stderr := call(t, "", args("whole.json")...); status != 1 || !strings.Contains(stderr, "damaged") {
+	if status, _, stderr := call(t, "", args("whole.n2g")...); status != 1 || !strings.Contains(stderr, "begin anew") {
 		t.Errorf("%d %q", status, stderr)
 	}
-	if status, _, stderr := call(t, "", append(args("whole.json"), "-restart")...); status != 0 {
+	if status, _, stderr := call(t, "", append(args("whole.n2g"), "-restart")...); status != 0 {
 		t.Errorf("%d %q", status, stderr)
 	}
 }
 
 func TestMineRefuses(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "out.json")
+	out := filepath.Join(t.TempDir(), "out.n2g")
 	for _, test := range []struct {
 		args []string
 		want string
@@ -160,7 +176,9 @@ func TestMineRefuses(t *testing.T) {
 		if status != 1 || stdout != "" || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") > 3 {
 			t.Errorf("%v: %d %q %q, want %q", test.args, status, stdout, stderr, test.want)
 		}
-		os.Remove(out + ".part")
+		if left, _ := filepath.Glob(out + "*"); len(left) > 0 {
+			t.Errorf("%v left %v", test.args, left)
+		}
 	}
 }
 

@@ -35,8 +35,8 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 	c.examples = []string{
 		`-store run.db`,
 		`-layers 0,2 -sample 50 -seed 0 -store sample.db`,
-		`-model models/solu-6l -masked distilbert-base-uncased -mined solu.json.gz -neurons 0-99,512 -store solu.db`,
-		`-mined solu.json.gz -shard 2/8 -store solu-2.db`,
+		`-model models/solu-6l -masked distilbert-base-uncased -index solu.n2g -neurons 0-99,512 -store solu.db`,
+		`-index solu.n2g -shard 2/8 -store solu-2.db`,
 		`-store run.db -retry-failed`,
 	}
 	f := &runFlags{
@@ -57,7 +57,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		out:         c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
 		method:      optflag.Add[n2g.Options](c.flags),
 	}
-	c.renamed = map[string]string{"o": "store"}
+	c.renamed = map[string]string{"o": "store", "mined": "index"}
 	c.options = f.method.Names()
 	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }
 	return c
@@ -87,7 +87,12 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if options.Method.Stopwords, err = a.readWords(*f.stopwords); err != nil {
 		return err
 	}
-	source, err := f.source.open(a, *f.model)
+	model, err := a.openModel(*f.model, *f.backend)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	source, err := f.source.open(a, model, *f.model)
 	if err != nil {
 		return err
 	}
@@ -107,11 +112,6 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		}
 		a.tellRepaired(repaired)
 	}
-	model, err := a.openModel(*f.model, *f.backend)
-	if err != nil {
-		return err
-	}
-	defer model.Close()
 	if err := checkMaskID(options.Method, model); err != nil {
 		return err
 	}

@@ -4,22 +4,23 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 
+	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // sourceFlags name where the examples of many neurons are.
-type sourceFlags struct{ examples, mined *string }
+type sourceFlags struct{ examples, index *string }
 
 func sourceFlagsOf(c *command) sourceFlags {
 	return sourceFlags{
 		examples: c.path(reads, "examples", "", "`FILE` the neurons' examples as JSON Lines; - is standard input"),
-		mined:    c.path(reads, "mined", "", "`FILE` that n2g mine made, to take the neurons' examples from (default: those that are part of the program, for tiny)"),
+		index:    c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neurons' examples from (default: that of tiny, which is part of the program)"),
 	}
 }
 
@@ -31,30 +32,23 @@ type exampleSource struct {
 	identity string // tells it from others
 }
 
-func (f sourceFlags) open(a *app, model string) (*exampleSource, error) {
+func (f sourceFlags) open(a *app, model *models.Causal, ref string) (*exampleSource, error) {
 	switch {
-	case *f.examples != "" && *f.mined != "":
-		return nil, errors.New("give one of -examples and -mined")
+	case *f.examples != "" && *f.index != "":
+		return nil, errors.New("give one of -examples and -index")
 	case *f.examples != "":
 		return a.listSource(*f.examples)
-	case *f.mined != "":
-		index, err := corpus.OpenIndex(*f.mined)
-		if err != nil {
-			return nil, err
-		}
-		data, err := a.read(*f.mined)
-		if err != nil {
-			return nil, err
-		}
-		return indexSource(index, nil, fingerprint(data)), nil
-	case model != tiny.Name:
-		return nil, fmt.Errorf("say where the examples of %s are: -mined FILE, which n2g mine -model %[1]s makes, or -examples FILE", model)
+	case *f.index == "" && model.Name() != tiny.Name:
+		return nil, fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine -model %[1]s makes, or -examples FILE", ref)
 	}
-	index, err := corpus.ReadIndex(tiny.Examples())
+	x, err := openIndex(*f.index)
 	if err != nil {
 		return nil, err
 	}
-	return indexSource(index, tiny.Sample(), "those of tiny in the embedded sample"), nil
+	if err := sameModel(x, model, *f.index); err != nil {
+		return nil, err
+	}
+	return indexSource(x, model), nil
 }
 
 // fingerprint tells files apart, whatever their names.
@@ -63,15 +57,19 @@ func fingerprint(data []byte) string {
 	return fmt.Sprintf("of a file with SHA-256 %x…", sum[:8])
 }
 
-func indexSource(index *corpus.Index, texts fs.FS, identity string) *exampleSource {
+// indexSource has the examples of an index, which stays open.
+func indexSource(x *index.Index, decoder corpus.Decoder) *exampleSource {
+	m := x.Meta()
 	return &exampleSource{
-		examples: func(layer, neuron int) (*n2g.Examples, error) { return index.Examples(layer, neuron, texts) },
+		examples: func(layer, neuron int) (*n2g.Examples, error) {
+			return corpus.Examples(x, decoder, n2g.Site{Layer: layer, Index: neuron})
+		},
 		has: func(n store.Neuron) bool {
-			_, err := index.Find(n.Layer, n.Index)
+			_, err := m.Number(n.Layer, "", n.Index)
 			return err == nil
 		},
-		hook:     index.Hook,
-		identity: identity,
+		hook:     m.Sites[0].Hook,
+		identity: fmt.Sprintf("of an index with SHA-256 %.16s…", x.Digest()),
 	}
 }
 

@@ -156,12 +156,12 @@ func TestStoreComplaints(t *testing.T) {
 		args   []string
 		stderr []string
 	}{
-		{[]string{"run", "-model", solu, "-store", held}, []string{"examples of " + solu, "-mined"}},
+		{[]string{"run", "-model", solu, "-store", held}, []string{"examples of " + solu, "-index"}},
 		{[]string{"run", "-model", solu, "-examples", examples, "-store", held}, []string{"held.db", fmt.Sprint(os.Getpid())}},
 		{[]string{"run", "-examples", examples, "-store", filepath.Join(folder, "no", "run.db")}, []string{"no folder"}},
 		{[]string{"run", "-examples", examples, "-shard", "0/2"}, []string{"1/4"}},
 		{[]string{"run", "-examples", examples, "-layers", "x"}, []string{"-layers", `"x"`}},
-		{[]string{"run", "-examples", examples, "-mined", examples}, []string{"one of"}},
+		{[]string{"run", "-examples", examples, "-index", examples}, []string{"one of"}},
 		{[]string{"run", "-examples", examples, "-no-graph"}, []string{"-no-graph"}},
 		{[]string{"run", "-model", solu, "-masked", "none", "-examples", examples, "-layers", "7", "-store", filepath.Join(folder, "a.db")}, []string{"no layer 7", "0 to 2"}},
 		{[]string{"search", "x", "-store", filepath.Join(folder, "none.db")}, []string{"no store", "n2g run"}},

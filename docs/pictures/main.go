@@ -16,6 +16,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 func main() {
@@ -49,7 +50,7 @@ type artist struct {
 	folder string
 	model  *models.Causal
 	masked *models.Masked
-	index  *corpus.Index
+	index  *index.Index
 }
 
 func newArtist(folder string) (*artist, error) {
@@ -61,16 +62,16 @@ func newArtist(folder string) (*artist, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := corpus.ReadIndex(tiny.Examples())
+	x, err := index.Read(tiny.Index())
 	if err != nil {
 		return nil, err
 	}
-	return &artist{folder, model, masked, index}, nil
+	return &artist{folder, model, masked, x}, nil
 }
 
 // explain explains a neuron from some of its examples, 0 being all.
 func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation, error) {
-	examples, err := a.index.Examples(layer, neuron, tiny.Sample())
+	examples, err := corpus.Examples(a.index, a.model, n2g.Site{Layer: layer, Index: neuron})
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,8 @@ package tiny
 import (
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"embed"
 	"fmt"
-	"io"
 	"io/fs"
 	"sync"
 )
@@ -20,8 +18,8 @@ var folders embed.FS
 //go:embed sample.zip
 var sample []byte
 
-//go:embed examples.json.gz
-var examples []byte
+//go:embed index.n2g
+var activationIndex []byte
 
 // Causal is the model folder of the causal model: config.json, model.safetensors, tokenizer.json,
 // tokenizer_config.json.
@@ -62,12 +60,6 @@ func ReadSample(archive []byte) (fs.FS, error) {
 	return texts, nil
 }
 
-// Examples is the index of the texts in [Sample] that excite each neuron of the causal model most, as JSON: what
-// corpus.ReadIndex reads.
-func Examples() io.Reader {
-	reader, err := gzip.NewReader(bytes.NewReader(examples))
-	if err != nil {
-		panic(fmt.Sprintf("tiny: the embedded examples are damaged: %v", err))
-	}
-	return reader
-}
+// Index is the activation index of the causal model on [Sample]: what index.Read of package n2g/index opens. It holds the
+// sample as token ids, every neuron's statistics over all of it, and the postings of its top examples.
+func Index() []byte { return activationIndex }

@@ -10,7 +10,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/models/train"
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // size is the number of bytes of all files below the root of a file system.
@@ -139,32 +141,37 @@ func TestSampleIsHeldOut(t *testing.T) {
 }
 
 func TestEveryNeuronHasExamples(t *testing.T) {
-	index, err := corpus.ReadIndex(tiny.Examples())
+	x, err := index.Read(tiny.Index())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if index.Model != tiny.Name || index.Hook != "hook_mid" || len(index.Neurons) != 3*512 {
-		t.Fatalf("the index is about %d neurons of %q at %s", len(index.Neurons), index.Model, index.Hook)
+	m := x.Meta()
+	if m.Model != tiny.Name || m.Sites[0].Hook != "hook_mid" || m.Neurons() != 3*512 {
+		t.Fatalf("the index is about %d neurons of %q at %s", m.Neurons(), m.Model, m.Sites[0].Hook)
 	}
 	model, err := models.Open(tiny.Name, models.Options{Backend: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	identity, err := model.Fingerprint()
+	if err != nil || identity != m.Identity {
+		t.Errorf("the index is of other weights, %v", err)
+	}
 	// Examples of a few neurons, run through the model: the index must belong to these very weights.
 	for _, n := range []int{0, 511, 512, 1000, 1535} {
-		neuron := index.Neurons[n]
-		examples, err := index.Examples(neuron.Layer, neuron.Neuron, tiny.Sample())
+		neuron := m.Neuron(n)
+		examples, err := corpus.Examples(x, model, n2g.Site{Layer: neuron.Layer, Index: neuron.Index})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(examples.Prompts) != 20 {
-			t.Errorf("layer %d, neuron %d has %d examples, want 20", neuron.Layer, neuron.Neuron, len(examples.Prompts))
+			t.Errorf("layer %d, neuron %d has %d examples, want 20", neuron.Layer, neuron.Index, len(examples.Prompts))
 		}
 		ids, err := model.Tokenize(examples.Prompts[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := model.Activations(t.Context(), neuron.Layer, index.Hook, neuron.Neuron, [][]int{append([]int{model.BOS()}, ids...)}, nil)
+		rows, err := model.Activations(t.Context(), neuron.Layer, neuron.Hook, neuron.Index, [][]int{append([]int{model.BOS()}, ids...)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,8 +180,38 @@ func TestEveryNeuronHasExamples(t *testing.T) {
 			highest = max(highest, float64(a))
 		}
 		if want := examples.MaxActivation; highest < want*0.9999 || highest > want*1.0001 {
-			t.Errorf("layer %d, neuron %d reaches %g on its first example, want %g", neuron.Layer, neuron.Neuron, highest, want)
+			t.Errorf("layer %d, neuron %d reaches %g on its first example, want %g", neuron.Layer, neuron.Index, highest, want)
 		}
+	}
+}
+
+// TestIndexIsOfTheSample: its windows are the sample's texts, in order.
+func TestIndexIsOfTheSample(t *testing.T) {
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := models.Open(tiny.Name, models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := 0
+	for window, err := range corpus.Windows(model, corpus.FS(tiny.Sample()), x.Meta().Window) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, err := x.Window(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := corpus.WindowText(x, model, held)
+		if err != nil || text != window.Text {
+			t.Fatalf("window %d is %q, not %q of %s, %v", next, text, window.Text, window.Document, err)
+		}
+		next++
+	}
+	if next != x.Meta().Windows {
+		t.Errorf("the index has %d windows, the sample %d", x.Meta().Windows, next)
 	}
 }
 

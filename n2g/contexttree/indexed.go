@@ -50,11 +50,7 @@ func ActivationsOf(x *index.Index, number int) (*Activations, error) {
 	for i, p := range postings {
 		a.Positions[i], a.Values[i] = int32(p.Position), p.Value
 	}
-	sample, err := x.Sample()
-	if err != nil {
-		return nil, err
-	}
-	for _, window := range sample {
+	for _, window := range x.Sample() {
 		values, err := x.SampleValues(number, window)
 		if err != nil {
 			return nil, fmt.Errorf("sampled activations: %w", err)

@@ -9,7 +9,9 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sort"
 	"sync"
+	"sync/atomic"
 )
 
 // Posting is a place at which a neuron's activation is kept.
@@ -27,11 +29,16 @@ type Collector struct {
 	neurons []neuron
 	lists   []list // by neuron, then sign
 	counts  []uint32
-	earlier []uint32 // counts of parts that are written already; nil if there are none
+	before  []neuron // of parts that are written already
+	earlier []uint32 // counts of those; nil if there are none
 	stripes []sync.Mutex
-	sample  map[int]int // place of a sampled window's first token among the sampled tokens
-	sampled int         // tokens of the sample
-	values  []uint16    // their activations, by neuron; nil where there is no sample
+	starts  []stretch // windows of the sample
+	sampled int       // tokens of the sample
+	values  []uint16  // their activations, by neuron
+
+	bos  []uint64 // a bit for each position that holds BOS
+	turn atomic.Uint32
+	held atomic.Int64 // postings in memory, or a few more
 
 	mu      sync.Mutex
 	pending map[int]int // windows of which some sites, so many, are still to come
@@ -48,17 +55,29 @@ type neuron struct {
 	notFinite       uint32 // activations that were NaN or infinite
 }
 
-// fixed is a sum in units of 2^-64: its order does not matter.
+// noNeuron is what is counted of nothing.
+var noNeuron = neuron{highest: float32(math.Inf(-1)), lowest: float32(math.Inf(1))}
+
+// merge adds what was counted elsewhere.
+func (n *neuron) merge(m neuron) {
+	n.highest, n.lowest = max(n.highest, m.highest), min(n.lowest, m.lowest)
+	n.sum.plus(m.sum)
+	n.notFinite += m.notFinite
+}
+
+// fixed is a sum of activations, each a whole number of units of 2^-36, so that its order does not matter: 128 bits, the lower
+// 64 unsigned.
 type fixed struct {
 	high int64
 	low  uint64
 }
 
-func (f *fixed) add(v float64) {
-	whole := math.Floor(v)
-	fraction := uint64(math.Ldexp(v-whole, 53)) << 11
-	f.plus(fixed{int64(whole), fraction})
-}
+const (
+	fixedUnit = 1 << 36
+	// fixedBound is what is far enough from the ends of 64 bits for a sum of most activations.
+	fixedBound = 1 << 18
+	most       = 256
+)
 
 func (f *fixed) plus(g fixed) {
 	low, carry := bits.Add64(f.low, g.low, 0)
@@ -66,7 +85,17 @@ func (f *fixed) plus(g fixed) {
 	f.high += g.high + int64(carry)
 }
 
-func (f fixed) float() float64 { return float64(f.high) + math.Ldexp(float64(f.low), -64) }
+// add adds an activation. What is beyond 2^64 counts as that.
+func (f *fixed) add(v float32) {
+	units := math.Trunc(float64(v) * fixedUnit)
+	units = max(min(units, 1<<100), -1<<100)
+	high := math.Floor(units / (1 << 64))
+	f.plus(fixed{int64(high), uint64(units - high*(1<<64))})
+}
+
+func (f fixed) float() float64 {
+	return (math.Ldexp(float64(f.high), 64) + float64(f.low)) / fixedUnit
+}
 
 // list is what is kept of one sign of a neuron.
 type list struct {
@@ -92,182 +121,230 @@ func NewCollector(corpus *Index, sites []Site, o Options) (*Collector, error) {
 		c.offsets = append(c.offsets, n)
 		n += site.Neurons
 	}
-	c.neurons = make([]neuron, n)
 	c.lists = make([]list, n*o.Signs)
 	c.counts = make([]uint32, n*o.Signs*slots)
 	c.stripes = make([]sync.Mutex, (n+stripe-1)/stripe)
-	for i := range c.neurons {
-		c.neurons[i].highest, c.neurons[i].lowest = float32(math.Inf(-1)), float32(math.Inf(1))
-	}
-	sample, err := corpus.Sample()
-	if err != nil {
-		return nil, err
-	}
-	c.sample = map[int]int{}
-	for _, w := range sample {
-		first, end, err := corpus.bounds(w)
-		if err != nil {
-			return nil, err
+	c.neurons, c.before = slices.Repeat([]neuron{noNeuron}, n), slices.Repeat([]neuron{noNeuron}, n)
+	if o.SampleEvery > 0 {
+		for _, w := range corpus.sample {
+			first, end := corpus.bounds(w)
+			c.starts = append(c.starts, stretch{first, end, c.sampled})
+			c.sampled += end - first
 		}
-		c.sample[w] = c.sampled
-		c.sampled += end - first
-	}
-	if c.sampled > 0 {
 		c.values = make([]uint16, n*c.sampled)
 	}
-	return c, nil
+	return c, c.findBOS()
+}
+
+// stretch is a window of the sample.
+type stretch struct{ first, end, at int }
+
+// findBOS finds the positions that hold BOS.
+func (c *Collector) findBOS() error {
+	n := c.corpus.meta.Positions
+	c.bos = make([]uint64, n/64+1)
+	for first := 0; first < n; first += 1 << 16 {
+		ids, err := c.corpus.IDs(first, min(first+1<<16, n))
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			if id == c.corpus.meta.BOS {
+				c.bos[(first+i)/64] |= 1 << ((first + i) % 64)
+			}
+		}
+	}
+	return nil
 }
 
 // Add takes a site's activations on a window: values[j*site.Neurons+n] is that of the site's n-th neuron on the window's
-// j-th token, BOS in front not among them. Every site gives every window once.
+// j-th token, BOS in front not among them. Every site gives every window once; after the last, the window is done.
 func (c *Collector) Add(site, window int, values []float32) error {
-	if site < 0 || site >= len(c.sites) {
-		return fmt.Errorf("index: site %d of %d", site, len(c.sites))
-	}
 	w, err := c.corpus.Window(window)
 	if err != nil {
 		return err
 	}
-	width, tokens := c.sites[site].Neurons, w.End-w.First
-	if len(values) != tokens*width {
-		return fmt.Errorf("index: %d values of %d tokens and %d neurons", len(values), tokens, width)
-	}
-	ids, err := c.corpus.IDs(w.First, w.End)
-	if err != nil {
-		return err
-	}
-	if err := c.begin(window); err != nil {
-		return err
-	}
-	skip := slices.Index(ids, c.corpus.meta.BOS) // the first token that does not count
-	offset := c.offsets[site]
-	first, last := offset/stripe, (offset+width-1)/stripe
-	count := last - first + 1
-	column := make([]float32, tokens)
-	for k := range count {
-		s := first + (k+window)%count // windows that come at once begin at different stripes
-		c.stripes[s].Lock()
-		for n := max(s*stripe, offset); n < min((s+1)*stripe, offset+width); n++ {
-			c.addColumn(n, w, ids, skip, values[n-offset:], width, column)
-		}
-		c.stripes[s].Unlock()
-	}
-	return c.end(window)
-}
-
-// begin and end account for the sites of a window.
-func (c *Collector) begin(window int) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	left, begun := c.pending[window]
 	if !begun {
 		left = len(c.sites)
 	}
-	if c.covered[window] || left == 0 {
-		return fmt.Errorf("index: window %d was added before", window)
-	}
 	c.pending[window] = left - 1
-	return nil
+	c.mu.Unlock()
+	positions := make([]int, w.End-w.First)
+	for j := range positions {
+		positions[j] = w.First + j
+	}
+	if err := c.Rows(site, positions, values); err != nil || left > 1 {
+		return err
+	}
+	return c.Done(window, window+1)
 }
 
-func (c *Collector) end(window int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pending[window] == 0 {
-		delete(c.pending, window)
-		c.covered[window] = true
+// Rows takes a site's activations on some tokens: values[k*site.Neurons+n] is that of the site's n-th neuron at position
+// positions[k], or, where that is -1, on the BOS in front of a window, which counts nowhere. Every site gives every position
+// of a window once before the window is [Collector.Done].
+func (c *Collector) Rows(site int, positions []int, values []float32) error {
+	if site < 0 || site >= len(c.sites) {
+		return fmt.Errorf("index: site %d of %d", site, len(c.sites))
 	}
-	return nil
-}
-
-// addColumn takes one neuron's activations on a window: every width-th of values.
-func (c *Collector) addColumn(n int, w Window, ids []int, skip int, values []float32, width int, column []float32) {
-	for j, at := 0, 0; j < len(column); j, at = j+1, at+width {
-		column[j] = values[at]
+	width := c.sites[site].Neurons
+	if len(values) != len(positions)*width {
+		return fmt.Errorf("index: %d values of %d tokens and %d neurons", len(values), len(positions), width)
 	}
-	if at, ok := c.sample[w.Number]; ok {
-		kept := c.values[n*c.sampled+at:]
-		for j, v := range column {
-			kept[j] = toBrain(v)
+	for len(positions) > most {
+		if err := c.Rows(site, positions[:most], values[:most*width]); err != nil {
+			return err
+		}
+		positions, values = positions[most:], values[most*width:]
+	}
+	r := rows{places: make([]int, 0, len(positions)), positions: make([]uint32, 0, len(positions))}
+	for k, p := range positions {
+		if p < -1 || p >= c.corpus.meta.Positions {
+			return fmt.Errorf("index: position %d of %d", p, c.corpus.meta.Positions)
+		}
+		if p < 0 {
+			continue
+		}
+		if at, ok := c.sampleAt(p); ok {
+			r.sampled = append(r.sampled, [2]int{k * width, at})
+		}
+		if c.bos[p/64]>>(p%64)&1 == 0 {
+			r.places, r.positions = append(r.places, k*width), append(r.positions, uint32(p))
 		}
 	}
-	places := []int(nil) // of what counts; nil: all
-	if skip >= 0 {
-		column, places = countedOf(column, ids, c.corpus.meta.BOS)
+	offset := c.offsets[site]
+	first, last := offset/stripe, (offset+width-1)/stripe
+	count := last - first + 1
+	turn := int(c.turn.Add(7)) % count
+	for k := range count {
+		s := first + (k+turn)%count // callers at the same time begin at different stripes
+		c.stripes[s].Lock()
+		added := 0
+		for n := max(s*stripe, offset); n < min((s+1)*stripe, offset+width); n++ {
+			added += c.column(n, &r, values[n-offset:])
+		}
+		c.stripes[s].Unlock()
+		c.held.Add(int64(added))
+	}
+	return nil
+}
+
+// sampleAt is the place of a position among those of the sample.
+func (c *Collector) sampleAt(position int) (int, bool) {
+	i := sort.Search(len(c.starts), func(i int) bool { return c.starts[i].end > position })
+	if i == len(c.starts) || position < c.starts[i].first {
+		return 0, false
+	}
+	return c.starts[i].at + position - c.starts[i].first, true
+}
+
+// Done says that all sites have given all positions of windows [first, end).
+func (c *Collector) Done(first, end int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for w := first; w < end; w++ {
+		if w < 0 || w >= len(c.covered) || c.covered[w] {
+			return fmt.Errorf("index: window %d was added before, or is none of %d", w, len(c.covered))
+		}
+		c.covered[w] = true
+		delete(c.pending, w)
+	}
+	return nil
+}
+
+// rows are those of a call that count.
+type rows struct {
+	places    []int // where each begins among the values
+	positions []uint32
+	sampled   [][2]int // where those of the sample begin, and their place there
+}
+
+// column takes one neuron's activations on some rows; values begin with that of the first row. It returns how many it keeps.
+func (c *Collector) column(n int, r *rows, values []float32) int {
+	for _, s := range r.sampled {
+		c.values[n*c.sampled+s[1]] = toBrain(values[s[0]])
+	}
+	if len(r.places) == 0 {
+		return 0
 	}
 	l := &c.lists[n*c.options.Signs]
-	counts := c.counts[n*c.options.Signs*slots : (n*c.options.Signs+1)*slots]
-	highest, lowest, sum, floor := float32(math.Inf(-1)), float32(math.Inf(1)), 0.0, l.floor
 	before := len(l.postings)
-	for j, v := range column {
-		counts[slot(v)]++
-		highest, lowest = max(highest, v), min(lowest, v)
-		sum += float64(v)
-		if v >= floor && v > 0 {
-			l.postings = append(l.postings, Posting{uint32(w.First + j), v})
+	counts := (*[slots]uint32)(c.counts[n*c.options.Signs*slots:])
+	// The bits of floats, read as whole numbers, are ordered as the floats are, those of negative ones but for their sign
+	// the other way round.
+	least := int32(math.Float32bits(max(l.floor, math.SmallestNonzeroFloat32)))
+	highest, lowest, sum := int32(math.MinInt32), int32(math.MaxInt32), int64(0)
+	positions := r.positions[:len(r.places)]
+	for k, place := range r.places {
+		v := values[place]
+		b := int32(math.Float32bits(v))
+		key := b ^ int32(uint32(b>>31)>>1)
+		highest, lowest = max(highest, key), min(lowest, key)
+		counts[min(max(b>>(fractionBits-histogramBits)-firstBin+1, 0), HistogramBins)]++
+		sum += int64(float64(v) * fixedUnit)
+		if b >= least {
+			l.postings = append(l.postings, Posting{positions[k], v})
 		}
 	}
 	count := &c.neurons[n]
-	if sum-sum != 0 { // NaN or infinite
-		for _, v := range column {
-			if v-v != 0 {
-				counts[slot(v)]--
-				count.notFinite++
-			}
-		}
-		l.postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Value-p.Value != 0 })
-		highest, lowest, sum = float32(math.Inf(-1)), float32(math.Inf(1)), 0
-		for _, v := range column {
-			if v-v == 0 {
-				highest, lowest, sum = max(highest, v), min(lowest, v), sum+float64(v)
-			}
-		}
+	high, low := fromKey(highest), fromKey(lowest)
+	if high < fixedBound && low > -fixedBound {
+		count.sum.plus(fixed{sum >> 63, uint64(sum)})
+		count.highest, count.lowest = max(count.highest, high), min(count.lowest, low)
+	} else {
+		c.wild(n, r, values)
 	}
-	for i := before; places != nil && i < len(l.postings); i++ {
-		l.postings[i].Position = uint32(w.First + places[int(l.postings[i].Position)-w.First])
-	}
-	if len(column) > 0 {
-		count.highest, count.lowest = max(count.highest, highest), min(count.lowest, lowest)
-		count.sum.add(sum)
-	}
-	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(column) {
-		c.thin(n*c.options.Signs, count.highest)
+	added := len(l.postings) - before
+	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+		c.thin(n * c.options.Signs)
 	}
 	if c.options.Signs == 2 {
-		c.addNegative(n, w, column, places)
+		added += c.negative(n, r, values)
 	}
+	return added
 }
 
-// addNegative takes the second sign of a column.
-func (c *Collector) addNegative(n int, w Window, column []float32, places []int) {
+func fromKey(key int32) float32 {
+	return math.Float32frombits(uint32(key ^ int32(uint32(key>>31)>>1)))
+}
+
+// wild takes rows with activations that are very high, NaN or infinite, of which all but maximum and sum were taken.
+func (c *Collector) wild(n int, r *rows, values []float32) {
+	l, count := &c.lists[n*c.options.Signs], &c.neurons[n]
+	for _, place := range r.places {
+		v := values[place]
+		if v-v != 0 {
+			c.counts[n*c.options.Signs*slots+slot(v)]--
+			count.notFinite++
+			continue
+		}
+		count.sum.add(v)
+		count.highest, count.lowest = max(count.highest, v), min(count.lowest, v)
+	}
+	l.postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Value-p.Value != 0 })
+}
+
+// negative takes the second sign of a column.
+func (c *Collector) negative(n int, r *rows, values []float32) int {
 	l := &c.lists[2*n+1]
-	counts := c.counts[(2*n+1)*slots : (2*n+2)*slots]
-	for j, v := range column {
+	before := len(l.postings)
+	for k, place := range r.places {
+		v := -values[place]
 		if v-v != 0 {
 			continue
 		}
-		v = -v
-		counts[slot(v)]++
+		c.counts[(2*n+1)*slots+slot(v)]++
 		if v >= l.floor && v > 0 {
-			if places != nil {
-				j = places[j]
-			}
-			l.postings = append(l.postings, Posting{uint32(w.First + j), v})
+			l.postings = append(l.postings, Posting{r.positions[k], v})
 		}
 	}
-	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(column) {
-		c.thin(2*n+1, -c.neurons[n].lowest)
+	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+		added := len(l.postings) - before
+		c.thin(2*n + 1)
+		return added
 	}
-}
-
-// countedOf are the activations of a column but those on BOS, and the places of the others.
-func countedOf(column []float32, ids []int, bos int) (counted []float32, places []int) {
-	for j, id := range ids {
-		if id != bos {
-			counted, places = append(counted, column[j]), append(places, j)
-		}
-	}
-	return counted, places
+	return len(l.postings) - before
 }
 
 // toBrain is the upper half of a float32, rounded to the nearest, of equals to the even one: a bfloat16.
@@ -282,17 +359,30 @@ func toBrain(v float32) uint16 {
 func fromBrain(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
 
 // thin raises a list's floor to what is known by now, drops what lies below, and makes room.
-func (c *Collector) thin(i int, highest float32) {
+func (c *Collector) thin(i int) {
 	l := &c.lists[i]
-	l.floor = max(l.floor, c.level(i, highest))
-	l.postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Value < l.floor })
+	before := len(l.postings)
+	c.raise(i)
 	if len(l.postings) > cap(l.postings)*3/4 {
 		l.postings = slices.Grow(l.postings, cap(l.postings))
 	}
+	c.held.Add(int64(len(l.postings) - before))
+}
+
+// raise raises a list's floor and drops what lies below it.
+func (c *Collector) raise(i int) {
+	l := &c.lists[i]
+	l.floor = max(l.floor, c.level(i))
+	l.postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Value < l.floor })
 }
 
 // level is the keep level of a list as far as is known.
-func (c *Collector) level(i int, highest float32) float32 {
+func (c *Collector) level(i int) float32 {
+	n := i / c.options.Signs
+	highest := max(c.neurons[n].highest, c.before[n].highest)
+	if i%c.options.Signs == 1 {
+		highest = -min(c.neurons[n].lowest, c.before[n].lowest)
+	}
 	l := &c.lists[i]
 	counts := c.counts[i*slots+1 : (i+1)*slots]
 	if c.earlier != nil {
@@ -302,16 +392,22 @@ func (c *Collector) level(i int, highest float32) float32 {
 		}
 	}
 	sortPostings(l.postings)
-	peaks := append(slices.Clone(l.top), c.corpus.peaks(l.postings)...)
-	top := best(peaks, c.options.Examples)
-	least := float32(0)
-	if len(top) == c.options.Examples && len(top) > 0 {
-		least = top[len(top)-1].Value
-	} else if c.options.Examples == 0 {
-		least = float32(math.Inf(1))
+	level, _ := c.options.keepLevel(counts, c.corpus.meta.Counted, highest)
+	return min(level, c.corpus.leastTop(l.postings, l.top, c.options.Examples, level))
+}
+
+// leastTop is the maximum of the last of n top examples, 0 where there are fewer; where it is at least enough, it may be
+// given as that. More are peaks besides the postings'.
+func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float32 {
+	high := slices.DeleteFunc(slices.Clone(postings), func(p Posting) bool { return p.Value < enough })
+	if len(x.peaks(high)) >= n {
+		return enough
 	}
-	level, _ := c.options.keepLevel(counts, c.corpus.meta.Counted, highest, least)
-	return level
+	top := best(append(slices.Clone(more), x.peaks(postings)...), n)
+	if len(top) < n {
+		return 0
+	}
+	return top[n-1].Value
 }
 
 func sortPostings(list []Posting) {
@@ -351,10 +447,13 @@ func best(peaks []Posting, n int) []Posting {
 	return peaks[:min(n, len(peaks))]
 }
 
-// Index ends collecting and gives the whole in memory.
+// Index gives what was collected as an index in memory. All windows must be done.
 func (c *Collector) Index() (*Index, error) {
+	if at := slices.Index(c.covered, false); at >= 0 {
+		return nil, fmt.Errorf("index: window %d of %d was not added", at, len(c.covered))
+	}
 	var file bytes.Buffer
-	if err := join(&file, c.corpus, []source{collected{c}}, c.options, true); err != nil {
+	if err := join(&file, c.corpus, []source{collected{c, ranges(c.covered)}}, c.options, whole); err != nil {
 		return nil, err
 	}
 	return Read(file.Bytes())

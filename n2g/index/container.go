@@ -134,6 +134,7 @@ func (w *writer) close(meta Meta) error {
 type container struct {
 	data     []byte // without the footer
 	sums     []byte
+	footer   []byte          // checksums and JSON
 	checked  []atomic.Uint32 // a bit a block, set once its checksum was found right
 	sections map[string][2]int64
 }
@@ -182,7 +183,7 @@ func openContainer(data []byte) (*container, Meta, error) {
 		}
 	}
 	blocks := int(sums / 4)
-	c := &container{data: data[:end], sums: tail[:sums], checked: make([]atomic.Uint32, (blocks+31)/32), sections: f.Sections}
+	c := &container{data: data[:end], sums: tail[:sums], footer: tail, checked: make([]atomic.Uint32, (blocks+31)/32), sections: f.Sections}
 	return c, f.Meta, nil
 }
 

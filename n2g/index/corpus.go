@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
-	"os"
 )
 
 // Document is one document of the corpus.
@@ -86,7 +86,7 @@ func newCorpusBuilder(corpus Corpus, o Options, spools map[string]io.ReadWriter)
 	o = o.resolved()
 	b := &CorpusBuilder{
 		options: o, spools: spools, seen: map[[2]uint64]struct{}{}, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		meta: Meta{Format: Format, Corpus: corpus, Keep: o.Keep, Dense: o.Dense, Examples: o.Examples, SampleEvery: o.SampleEvery, Signs: o.Signs},
+		meta: Meta{Format: Format, Corpus: corpus, Keep: o.Keep, Dense: o.Dense, Examples: o.Examples, SampleEvery: o.SampleEvery, Signs: o.Signs, NoSuffixes: o.NoSuffixes},
 	}
 	b.idBytes = idBytes(corpus.Vocabulary)
 	return b
@@ -98,6 +98,12 @@ func idBytes(vocabulary int) int {
 		return 2
 	}
 	return 4
+}
+
+// Report tells what was read and left out: [Meta.Report], as JSON.
+func (b *CorpusBuilder) Report(report any) (err error) {
+	b.meta.Report, err = json.Marshal(report)
+	return err
 }
 
 // Begin begins a document.
@@ -290,47 +296,10 @@ func (b *CorpusBuilder) writeTo(to io.Writer) error {
 
 // rewound is a spool from its beginning.
 func rewound(s io.ReadWriter) io.Reader {
-	if file, ok := s.(*spoolFile); ok {
+	if file, ok := s.(*spool); ok {
 		return file.rewind()
 	}
 	return s
-}
-
-// spoolFile is a temporary file that is written, then read.
-type spoolFile struct {
-	file *os.File
-	buf  []byte
-}
-
-func (s *spoolFile) Write(p []byte) (int, error) {
-	s.buf = append(s.buf, p...)
-	if len(s.buf) < 1<<16 {
-		return len(p), nil
-	}
-	return len(p), s.flush()
-}
-
-func (s *spoolFile) flush() error {
-	_, err := s.file.Write(s.buf)
-	s.buf = s.buf[:0]
-	return err
-}
-
-func (s *spoolFile) Read(p []byte) (int, error) { return s.file.Read(p) }
-
-// failing reads nothing but its error.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-func (s *spoolFile) rewind() io.Reader {
-	if err := s.flush(); err != nil {
-		return failing{err}
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return failing{err}
-	}
-	return s.file
 }
 
 // Document returns a document.
@@ -355,24 +324,14 @@ func (x *Index) Document(number int) (Document, error) {
 		return Document{}, err
 	}
 	d.Origin = string(origin)
-	if d.First, _, err = x.bounds(d.FirstWindow); err != nil {
-		return Document{}, err
-	}
-	_, d.End, err = x.bounds(d.EndWindow - 1)
-	return d, err
+	d.First, _ = x.bounds(d.FirstWindow)
+	_, d.End = x.bounds(d.EndWindow - 1)
+	return d, nil
 }
 
-// bounds are the positions of a window.
-func (x *Index) bounds(number int) (first, end int, err error) {
-	b, err := x.file.read(windowsSection, int64(number)*windowSize, 2*windowSize)
-	if err != nil {
-		return 0, 0, err
-	}
-	first, end = int(binary.LittleEndian.Uint32(b)), int(binary.LittleEndian.Uint32(b[windowSize:]))
-	if first >= end || end > x.meta.Positions {
-		return 0, 0, errDamaged
-	}
-	return first, end, nil
+// bounds are the positions of a window, whose table was checked when the index was opened.
+func (x *Index) bounds(number int) (first, end int) {
+	return int(binary.LittleEndian.Uint32(x.windows[number*windowSize:])), int(binary.LittleEndian.Uint32(x.windows[(number+1)*windowSize:]))
 }
 
 // Window returns a window.
@@ -380,14 +339,8 @@ func (x *Index) Window(number int) (Window, error) {
 	if number < 0 || number >= x.meta.Windows {
 		return Window{}, fmt.Errorf("index: window %d of %d", number, x.meta.Windows)
 	}
-	first, end, err := x.bounds(number)
-	if err != nil {
-		return Window{}, err
-	}
-	b, err := x.file.read(windowsSection, int64(number)*windowSize, windowSize)
-	if err != nil {
-		return Window{}, err
-	}
+	first, end := x.bounds(number)
+	b := x.windows[number*windowSize:]
 	document := binary.LittleEndian.Uint32(b[4:])
 	w := Window{
 		Number: number, Document: int(document &^ repeatsBit), First: first, End: end,
@@ -404,11 +357,7 @@ func (x *Index) WindowAt(position int) (int, error) {
 	if position < 0 || position >= x.meta.Positions {
 		return 0, fmt.Errorf("index: position %d of %d", position, x.meta.Positions)
 	}
-	table, err := x.file.all(windowsSection)
-	if err != nil {
-		return 0, err
-	}
-	return windowAt(table, 0, x.meta.Windows, position), nil
+	return windowAt(x.windows, 0, x.meta.Windows, position), nil
 }
 
 // windowAt searches windows [low, high) of the table for the last that begins at or before a position.

@@ -109,7 +109,7 @@ func (x *Index) quietSample(neuron int, level float32) ([]Posting, error) {
 		return nil, nil
 	}
 	var peaks []Posting
-	for _, w := range x.sample {
+	for _, w := range x.Sample() {
 		window, err := x.Window(w)
 		if err != nil {
 			return nil, err
@@ -229,10 +229,10 @@ func (x *Index) id(position int) (int, error) {
 	return ids[0], nil
 }
 
-// tokenCounts is how often each token of the vocabulary stands in the corpus.
+// tokenCounts is how often each token stands in the corpus, up to the highest that does.
 func (x *Index) tokenCounts() ([]uint32, error) {
 	x.countOnce.Do(func() {
-		counts := make([]uint32, x.meta.Vocabulary)
+		var counts []uint32 // up to the highest id there is, whatever the vocabulary is said to be
 		for first := 0; first < x.meta.Positions; first += 1 << 16 {
 			ids, err := x.IDs(first, min(first+1<<16, x.meta.Positions))
 			if err != nil {
@@ -240,6 +240,9 @@ func (x *Index) tokenCounts() ([]uint32, error) {
 				return
 			}
 			for _, id := range ids {
+				if id >= len(counts) {
+					counts = append(counts, make([]uint32, id+1-len(counts))...)
+				}
 				counts[id]++
 			}
 		}

@@ -85,11 +85,11 @@ func edge(counts []uint32, limit float64) float32 {
 	return float32(HistogramEdge(0))
 }
 
-// keepLevel is the keep level of a neuron with these counts by bin, of total tokens, with its maximum and that of its
-// least top example, which is 0 where there are fewer than asked. None of the three falls as more tokens are read, so
-// neither does the level: what lies below it at any time lies below it at the end.
-func (o Options) keepLevel(counts []uint32, total int, highest, leastTop float32) (level float32, dense bool) {
+// keepLevel is the keep level of a neuron with these counts by bin, of total tokens, and this maximum, unless its top examples
+// need a lower one ([Index.leastTop]). Neither falls as more tokens are read: what lies below it at any time
+// lies below it at the end.
+func (o Options) keepLevel(counts []uint32, total int, highest float32) (level float32, dense bool) {
 	rare, often := edge(counts, o.Keep*float64(total)), edge(counts, o.Dense*float64(total))
 	quarter := highest / 4
-	return min(rare, max(quarter, often), leastTop), quarter < often
+	return min(rare, max(quarter, often)), quarter < often
 }

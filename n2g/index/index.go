@@ -1,8 +1,12 @@
 package index
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -36,11 +40,24 @@ func Open(path string) (*Index, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	x.close = unmap
+	if !x.meta.Whole() && len(x.meta.Sites) > 0 {
+		x.Close() //nolint:errcheck // the other error is told
+		return nil, fmt.Errorf("%s: index: it is a part, of windows %v of %d: join it with the others by n2g merge", path, x.meta.Covered, x.meta.Windows)
+	}
 	return x, nil
 }
 
 // Read opens an index that is in memory, and must stay there unchanged.
 func Read(data []byte) (*Index, error) {
+	x, err := read(data)
+	if err == nil && !x.hasCorpus() {
+		return nil, errors.New("index: it is a part of an unfinished index: n2g mine makes whole ones")
+	}
+	return x, err
+}
+
+// read opens an index that may lack its corpus.
+func read(data []byte) (*Index, error) {
 	file, meta, err := openContainer(data)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
@@ -52,6 +69,15 @@ func Read(data []byte) (*Index, error) {
 	if err := x.checkSizes(); err != nil {
 		return nil, err
 	}
+	if !x.hasCorpus() {
+		return x, nil // a part: it is given a corpus
+	}
+	if x.windows, err = file.all(windowsSection); err != nil {
+		return nil, err
+	}
+	if err := x.checkWindows(); err != nil {
+		return nil, err
+	}
 	return x, x.readSample()
 }
 
@@ -60,6 +86,12 @@ func (x *Index) Close() error { return x.close() }
 
 // Meta says what the index holds.
 func (x *Index) Meta() *Meta { return &x.meta }
+
+// Digest is a SHA-256 that tells the index from others: of its checksums and of what it says about itself.
+func (x *Index) Digest() string {
+	sum := sha256.Sum256(x.file.footer)
+	return hex.EncodeToString(sum[:])
+}
 
 // checkSizes compares the sizes of the tables with what they are about, and checks that windows follow one another.
 func (x *Index) checkSizes() error {
@@ -83,13 +115,12 @@ func (x *Index) checkSizes() error {
 			return fmt.Errorf("%w (section %s has %d bytes, not %d)", errDamaged, name, x.file.size(name), size)
 		}
 	}
-	if !x.hasCorpus() {
-		return nil
-	}
-	var err error
-	if x.windows, err = x.file.all(windowsSection); err != nil {
-		return err
-	}
+	return nil
+}
+
+// checkWindows checks that windows follow one another.
+func (x *Index) checkWindows() error {
+	m := &x.meta
 	for w, last := 0, -1; w <= m.Windows; w++ {
 		first := int(binary.LittleEndian.Uint32(x.windows[w*windowSize:]))
 		if first <= last || w == 0 && first != 0 || w == m.Windows && first != m.Positions {
@@ -108,42 +139,49 @@ func (x *Index) readSample() error {
 	if err != nil {
 		return err
 	}
-	x.sampled = map[int]int{}
 	for i := 0; i+4 <= len(table); i += 4 {
 		w := int(binary.LittleEndian.Uint32(table[i:]))
 		if w >= x.meta.Windows || len(x.sample) > 0 && w <= x.sample[len(x.sample)-1] {
 			return errDamaged
 		}
-		first, end, err := x.bounds(w)
-		if err != nil {
-			return err
-		}
-		x.sample, x.sampled[w] = append(x.sample, w), x.tokens
-		x.tokens += end - first
+		x.sample = append(x.sample, w)
 	}
-	if x.file.has(sampledSection) && x.meta.Whole() && x.file.size(sampledSection) != 2*int64(x.tokens)*int64(x.meta.Neurons()) {
+	return x.placeSample()
+}
+
+// placeSample finds where the values of the sample's windows lie: of those that were run.
+func (x *Index) placeSample() error {
+	x.sampled, x.tokens = map[int]int{}, 0
+	if !x.file.has(sampledSection) {
+		return nil
+	}
+	for _, w := range x.sample {
+		if covers(x.meta.Covered, w) {
+			first, end := x.bounds(w)
+			x.sampled[w] = x.tokens
+			x.tokens += end - first
+		}
+	}
+	if x.file.size(sampledSection) != 2*int64(x.tokens)*int64(x.meta.Neurons()) {
 		return errDamaged
 	}
 	return nil
 }
 
 // Sample are the windows on which every neuron's values are kept, ascending: chosen by a hash, whatever they hold.
-func (x *Index) Sample() ([]int, error) { return slices.Clone(x.sample), nil }
+func (x *Index) Sample() []int { return slices.Sorted(maps.Keys(x.sampled)) }
 
 // SampleValues are a neuron's activations on a window of the sample, one for each of its tokens, with a relative error of at most
 // 2^-8.
 func (x *Index) SampleValues(neuron, window int) ([]float32, error) {
 	at, ok := x.sampled[window]
-	if !ok || !x.file.has(sampledSection) {
+	if !ok {
 		return nil, fmt.Errorf("index: window %d is not in its sample", window)
 	}
 	if err := x.has(neuron, 0); err != nil {
 		return nil, err
 	}
-	first, end, err := x.bounds(window)
-	if err != nil {
-		return nil, err
-	}
+	first, end := x.bounds(window)
 	b, err := x.file.read(sampledSection, 2*(int64(neuron)*int64(x.tokens)+int64(at)), 2*int64(end-first))
 	if err != nil {
 		return nil, err
@@ -217,7 +255,7 @@ func (x *Index) StatsOf(neuron, sign int) (*Stats, error) {
 		return nil, err
 	}
 	s := &Stats{
-		Highest: n.highest, Lowest: n.lowest, Counted: x.counted() - int(n.notFinite), NotFinite: int(n.notFinite),
+		Highest: n.highest, Lowest: n.lowest, Counted: x.meta.Counted - int(n.notFinite), NotFinite: int(n.notFinite),
 		Firing: int(r.firing), Level: r.level, Postings: int(r.count), Dense: r.flags&denseBit != 0, Histogram: h,
 	}
 	if s.Counted <= 0 || s.Highest < s.Lowest {
@@ -230,9 +268,6 @@ func (x *Index) StatsOf(neuron, sign int) (*Stats, error) {
 	}
 	return s, nil
 }
-
-// counted is the number of tokens that count in the windows that were run.
-func (x *Index) counted() int { return x.meta.Counted }
 
 // neuron reads an entry of the table of neurons.
 func (x *Index) neuron(number int) (neuron, error) {

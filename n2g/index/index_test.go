@@ -285,10 +285,10 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 			}
 		}
 	}
-	if diff := gocmp.Diff(o.SampleEvery > 0 && len(x.sample) > 0, x.file.has(sampledSection)); diff != "" {
+	if diff := gocmp.Diff(o.SampleEvery > 0 && len(x.Sample()) > 0, x.file.has(sampledSection)); diff != "" {
 		t.Fatal("sample", diff)
 	}
-	for _, window := range x.sample {
+	for _, window := range x.Sample() {
 		values, err := x.SampleValues(1, window)
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,8 +23,11 @@ type source interface {
 	firingOf(list int) (firing uint32, settled bool, err error)
 }
 
-// collected is a Collector as a source.
-type collected struct{ *Collector }
+// collected is a Collector as a source, of some of its windows: all that no other source has.
+type collected struct {
+	*Collector
+	of [][2]int
+}
 
 // ranges are those of the places that are set.
 func ranges(set []bool) [][2]int {
@@ -77,7 +81,7 @@ func covers(ranges [][2]int, window int) bool {
 }
 
 func (c collected) sitesOf() []Site              { return c.sites }
-func (c collected) coveredBy() [][2]int          { return ranges(c.covered) }
+func (c collected) coveredBy() [][2]int          { return c.of }
 func (c collected) neuron(n int) (neuron, error) { return c.neurons[n], nil }
 func (c collected) histogram(list int) (Histogram, error) {
 	return newHistogram(c.counts[list*slots+1 : (list+1)*slots]), nil
@@ -88,9 +92,9 @@ func (c collected) list(list int) ([]Posting, error) {
 }
 func (c collected) firingOf(int) (uint32, bool, error) { return 0, false, nil }
 func (c collected) sampledOf(n, window int) ([]uint16, error) {
-	first, end, err := c.corpus.bounds(window)
-	at := n*c.sampled + c.sample[window]
-	return c.values[at : at+end-first], err
+	i := slices.IndexFunc(c.corpus.sample, func(w int) bool { return w == window })
+	at := n*c.sampled + c.starts[i].at
+	return c.values[at : at+c.starts[i].end-c.starts[i].first], nil
 }
 
 const (
@@ -99,33 +103,61 @@ const (
 	denseBit   = 1
 )
 
-// join writes an index of what the sources, which have the same sites, saw of a corpus. Its levels are final if they
-// saw all windows, else what is known.
-func join(to io.Writer, corpus *Index, sources []source, o Options, withCorpus bool) error {
+// form is what a file of an index is for.
+type form int
+
+const (
+	whole form = iota
+	shard      // of some windows, to be joined with others
+	part       // as a shard, without the corpus
+)
+
+// join writes an index of what sources saw of a corpus. Every site that any of them has must have been seen on the same windows:
+// on all, for a whole one.
+func join(to io.Writer, corpus *Index, sources []source, o Options, as form) error {
 	o = o.resolved()
-	if len(sources) == 0 {
-		return errors.New("index: nothing to join")
-	}
 	meta := corpus.meta
-	meta.Sites, meta.Keep, meta.Dense, meta.Examples, meta.Signs = sources[0].sitesOf(), o.Keep, o.Dense, o.Examples, o.Signs
-	seen := make([]bool, meta.Windows)
+	meta.Sites, meta.Keep, meta.Dense, meta.Examples, meta.Signs, meta.NoSuffixes = nil, o.Keep, o.Dense, o.Examples, o.Signs, o.NoSuffixes
+	if o.SampleEvery < 0 {
+		meta.SampleEvery = -1
+	}
+	seen := map[string][]bool{}
 	for _, s := range sources {
-		if !slices.Equal(s.sitesOf(), meta.Sites) {
-			return errors.New("index: the parts hold different neurons")
-		}
-		for _, r := range s.coveredBy() {
-			for w := r[0]; w < r[1]; w++ {
-				if seen[w] {
-					return fmt.Errorf("index: two parts hold window %d", w)
+		for _, site := range s.sitesOf() {
+			name := site.name()
+			if seen[name] == nil {
+				seen[name] = make([]bool, meta.Windows)
+				meta.Sites = append(meta.Sites, site)
+			}
+			for _, r := range s.coveredBy() {
+				for w := r[0]; w < r[1]; w++ {
+					if seen[name][w] {
+						return fmt.Errorf("index: two parts hold window %d of %s", w, name)
+					}
+					seen[name][w] = true
 				}
-				seen[w] = true
 			}
 		}
 	}
-	meta.Covered = ranges(seen)
+	if len(meta.Sites) == 0 {
+		return errors.New("index: nothing to join")
+	}
+	slices.SortFunc(meta.Sites, func(a, b Site) int {
+		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Hook, b.Hook), cmp.Compare(a.First, b.First))
+	})
+	first := meta.Sites[0].name()
+	meta.Covered = ranges(seen[first])
+	for _, site := range meta.Sites[1:] {
+		if !slices.Equal(ranges(seen[site.name()]), meta.Covered) {
+			return fmt.Errorf("index: %s was run on windows %v, and %s on %v: join the parts of all", first, meta.Covered, site.name(), ranges(seen[site.name()]))
+		}
+	}
+	if as == whole && !meta.Whole() {
+		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing", meta.Covered, meta.Windows)
+	}
 	w := newWriter(to)
-	if withCorpus {
-		if err := copyCorpus(w, corpus, o, &meta); err != nil {
+	if as != part {
+		if err := copyCorpus(w, corpus, o, as); err != nil {
 			return err
 		}
 	}
@@ -135,8 +167,34 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, withCorpus b
 	return w.close(meta)
 }
 
+// name tells sites apart.
+func (s Site) name() string {
+	return fmt.Sprintf("layer %d at %s, neurons from %d", s.Layer, s.Hook, s.First)
+}
+
+// of is a source with the number of its first neuron of a site.
+type of struct {
+	source
+	first int
+}
+
+// having are the sources that have a site.
+func having(sources []source, site Site) []of {
+	var list []of
+	for _, s := range sources {
+		first := 0
+		for _, one := range s.sitesOf() {
+			if one.name() == site.name() {
+				list = append(list, of{s, first})
+			}
+			first += one.Neurons
+		}
+	}
+	return list
+}
+
 // copyCorpus writes the sections of the corpus, and the suffix order if it is wanted.
-func copyCorpus(w *writer, corpus *Index, o Options, meta *Meta) error {
+func copyCorpus(w *writer, corpus *Index, o Options, as form) error {
 	for _, name := range []string{idsSection, documentsSection, originsSection, windowsSection, textsSection, sampleSection} {
 		if !corpus.file.has(name) || name == sampleSection && o.SampleEvery < 0 {
 			continue
@@ -150,10 +208,7 @@ func copyCorpus(w *writer, corpus *Index, o Options, meta *Meta) error {
 			return err
 		}
 	}
-	if o.SampleEvery < 0 {
-		meta.SampleEvery = -1
-	}
-	if o.NoSuffixes || !meta.Whole() {
+	if o.NoSuffixes || as != whole {
 		return nil
 	}
 	order, err := corpus.suffixOrder()
@@ -178,37 +233,34 @@ func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *M
 	spans := (meta.Positions + 1<<16 - 1) >> 16
 	w.section(postingsSection)
 	start := w.offset
-	for n := range meta.Neurons() {
-		all := neuron{highest: float32(math.Inf(-1)), lowest: float32(math.Inf(1))}
-		for _, s := range sources {
-			one, err := s.neuron(n)
-			if err != nil {
-				return err
+	for _, site := range meta.Sites {
+		sources := having(sources, site)
+		for n := range site.Neurons {
+			all := noNeuron
+			for _, s := range sources {
+				one, err := s.neuron(s.first + n)
+				if err != nil {
+					return err
+				}
+				all.merge(one)
 			}
-			all.highest, all.lowest = max(all.highest, one.highest), min(all.lowest, one.lowest)
-			all.sum.plus(one.sum)
-			all.notFinite += one.notFinite
-		}
-		neurons = appendFloat32(appendFloat32(neurons, all.highest), all.lowest)
-		neurons = binary.LittleEndian.AppendUint64(neurons, uint64(all.sum.high))
-		neurons = binary.LittleEndian.AppendUint64(neurons, all.sum.low)
-		neurons = binary.LittleEndian.AppendUint32(neurons, all.notFinite)
-		neurons = binary.LittleEndian.AppendUint32(neurons, 0)
-		for sign := range o.Signs {
-			highest := all.highest
-			if sign == 1 {
-				highest = -all.lowest
+			neurons = all.append(neurons)
+			for sign := range o.Signs {
+				highest := all.highest
+				if sign == 1 {
+					highest = -all.lowest
+				}
+				record, content, bins, err := joinList(corpus, sources, o, n, sign, highest, spans)
+				if err != nil {
+					return err
+				}
+				record.postings, record.histogram = uint64(w.offset-start), uint64(len(histograms))
+				if _, err := w.Write(content); err != nil {
+					return err
+				}
+				histograms = append(histograms, bins...)
+				lists = record.append(lists)
 			}
-			record, content, bins, err := joinList(corpus, sources, o, n*o.Signs+sign, highest, spans)
-			if err != nil {
-				return err
-			}
-			record.postings, record.histogram = uint64(w.offset-start), uint64(len(histograms))
-			if _, err := w.Write(content); err != nil {
-				return err
-			}
-			histograms = append(histograms, bins...)
-			lists = record.append(lists)
 		}
 	}
 	w.section(neuronsSection)
@@ -220,31 +272,42 @@ func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *M
 	if o.SampleEvery < 0 || corpus.file.size(sampleSection) == 0 {
 		return w.err
 	}
-	windows, err := corpus.Sample()
-	if err != nil {
-		return err
-	}
 	w.section(sampledSection)
-	for n := range meta.Neurons() {
-		var content []byte
-		for _, window := range windows {
-			at := slices.IndexFunc(sources, func(s source) bool { return covers(s.coveredBy(), window) })
-			if at < 0 {
-				continue
-			}
-			values, err := sources[at].sampledOf(n, window)
-			if err != nil {
-				return err
-			}
-			for _, v := range values {
-				content = binary.LittleEndian.AppendUint16(content, v)
+	for _, site := range meta.Sites {
+		sources := having(sources, site)
+		holders := make([]source, 0, len(corpus.sample))
+		first := make([]int, 0, len(corpus.sample))
+		windows := make([]int, 0, len(corpus.sample))
+		for _, window := range corpus.sample {
+			if at := slices.IndexFunc(sources, func(s of) bool { return covers(s.coveredBy(), window) }); at >= 0 {
+				holders, first, windows = append(holders, sources[at].source), append(first, sources[at].first), append(windows, window)
 			}
 		}
-		if _, err := w.Write(content); err != nil {
-			return err
+		for n := range site.Neurons {
+			var content []byte
+			for i, window := range windows {
+				values, err := holders[i].sampledOf(first[i]+n, window)
+				if err != nil {
+					return err
+				}
+				for _, v := range values {
+					content = binary.LittleEndian.AppendUint16(content, v)
+				}
+			}
+			if _, err := w.Write(content); err != nil {
+				return err
+			}
 		}
 	}
 	return w.err
+}
+
+func (n neuron) append(b []byte) []byte {
+	b = appendFloat32(appendFloat32(b, n.highest), n.lowest)
+	b = binary.LittleEndian.AppendUint64(b, uint64(n.sum.high))
+	b = binary.LittleEndian.AppendUint64(b, n.sum.low)
+	b = binary.LittleEndian.AppendUint32(b, n.notFinite)
+	return binary.LittleEndian.AppendUint32(b, 0)
 }
 
 // record is an entry of the table of lists.
@@ -271,11 +334,12 @@ func (r record) append(b []byte) []byte {
 }
 
 // joinList makes a list of those of all sources.
-func joinList(corpus *Index, sources []source, o Options, i int, highest float32, spans int) (r record, content, bins []byte, err error) {
+func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float32, spans int) (r record, content, bins []byte, err error) {
 	var counts [HistogramBins]uint32
 	var postings []Posting
 	settled := false
 	for _, s := range sources {
+		i := (s.first+n)*o.Signs + sign
 		h, err := s.histogram(i)
 		if err != nil {
 			return r, nil, nil, err
@@ -297,17 +361,11 @@ func joinList(corpus *Index, sources []source, o Options, i int, highest float32
 		}
 	}
 	sortPostings(postings)
-	least := float32(math.Inf(1))
-	if o.Examples > 0 {
-		least = 0
-		if top := best(corpus.peaks(postings), o.Examples); len(top) == o.Examples {
-			least = top[len(top)-1].Value
-		}
-	}
 	var dense bool
 	h := newHistogram(counts[:])
 	if highest > 0 {
-		r.level, dense = o.keepLevel(counts[:], corpus.meta.Counted, highest, least)
+		r.level, dense = o.keepLevel(counts[:], corpus.meta.Counted, highest)
+		r.level = min(r.level, corpus.leastTop(postings, nil, o.Examples, r.level))
 	}
 	if dense {
 		r.flags |= denseBit

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,9 +72,12 @@ type Meta struct {
 	Examples    int     `json:"examples"`
 	SampleEvery int     `json:"sample_every"`
 	Signs       int     `json:"signs"`
+	NoSuffixes  bool    `json:"no_suffixes"`
 	Sites       []Site  `json:"sites"`
 	// Covered are the ranges [first, end) of windows that were run, ascending; all in a whole index.
 	Covered [][2]int `json:"covered"`
+	// Report says what was read and what was left out, as whoever read it tells that.
+	Report json.RawMessage `json:"report,omitempty"`
 	// CorpusDigest is the SHA-256 of the corpus: of its ids, windows and documents.
 	CorpusDigest string `json:"corpus_digest"`
 }

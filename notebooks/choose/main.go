@@ -31,6 +31,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
@@ -138,7 +139,7 @@ func rankDemo(ctx context.Context, found []*n2g.Explanation) error {
 		return err
 	}
 	defer masked.Close()
-	index, err := corpus.ReadIndex(tiny.Examples())
+	x, err := index.Read(tiny.Index())
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func rankDemo(ctx context.Context, found []*n2g.Explanation) error {
 		if e.Scores.Firing.F1 < 0.6 || depth(e.Graph) < 1 {
 			continue
 		}
-		examples, err := index.Examples(e.Site.Layer, e.Site.Index, tiny.Sample())
+		examples, err := corpus.Examples(x, model, e.Site)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // Lab is what a notebook works with.
@@ -63,11 +64,13 @@ func (l *Lab) Site(layer, neuron int) n2g.Site {
 // beforehand; otherwise the corpus is searched now.
 func (l *Lab) Examples(layer, neuron int) n2g.Examples {
 	if l.embeddedCorpus && l.Model.Name() == tiny.Name {
-		index := Must(corpus.ReadIndex(tiny.Examples()))
-		return *Must(index.Examples(layer, neuron, tiny.Sample()))
+		return *Must(corpus.Examples(l.Index(), l.Model, l.Site(layer, neuron)))
 	}
 	return *Must(corpus.Top(context.Background(), l.Model, l.Site(layer, neuron), l.Corpus, corpus.Options{}))
 }
+
+// Index is the activation index of the embedded model on the embedded sample.
+func (l *Lab) Index() *index.Index { return Must(index.Read(tiny.Index())) }
 
 // Explain runs the whole method on a neuron's examples, with the published options if none are given.
 func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanation {

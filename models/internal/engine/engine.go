@@ -34,7 +34,7 @@ type runner interface {
 	choose(waiting []piece, shares int) []int
 	// run computes a task on the rows asked of groups.
 	run(ctx context.Context, t task, pieces []piece) error
-	// scan are the batches that find the maxima of windows.
+	// scan are the batches that run windows for a scan.
 	scan(s *scan) []piece
 	// cache runs a prompt through the whole model and keeps every value.
 	cache(ctx context.Context, ids []int) (*Cache, error)

@@ -87,21 +87,14 @@ func joined(pieces []piece) (*group, []int32) {
 // scan makes a batch of as many windows as fit into a forest.
 func (k *kernelRunner) scan(s *scan) []piece {
 	var batches []piece
-	for end := 0; end < len(s.windows); {
-		first, rows := end, 0
-		for end < len(s.windows) && (end == first || rows+len(s.windows[end]) <= k.limit()) {
-			rows += len(s.windows[end])
+	for end, row := 0, 0; end < len(s.windows); {
+		first, firstRow := end, row
+		for end < len(s.windows) && (end == first || row-firstRow+len(s.windows[end]) <= k.limit()) {
+			row += len(s.windows[end])
 			end++
 		}
 		part := s.windows[first:end]
-		batches = append(batches, piece{alone: func(ctx context.Context) error {
-			values, positions, err := k.maxima(ctx, part, s.layers, s.hook, int32(s.first))
-			for l := range values {
-				copy(s.highest[l][first:], values[l])
-				copy(s.where[l][first:], positions[l])
-			}
-			return err
-		}})
+		batches = append(batches, piece{alone: func(ctx context.Context) error { return k.scanned(ctx, part, firstRow, s) }})
 	}
 	return batches
 }

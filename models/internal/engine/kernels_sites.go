@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"math"
 	"slices"
-	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
@@ -85,67 +83,36 @@ func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook s
 	return values, err
 }
 
-// maxima finds the highest activation of every neuron of some layers in each window, and the first position that has it,
-// as [Causal.Scan] answers them: [layer][window][neuron].
-func (k *kernelRunner) maxima(ctx context.Context, windows [][]int, layers []int, hook string, first int32) (highest [][][]float32, where [][][]int32, err error) {
+// scanned hands every neuron of some layers on every row of the windows to visit, as [Causal.Scan] does; rows are numbered from
+// first.
+func (k *kernelRunner) scanned(ctx context.Context, windows [][]int, first int, s *scan) error {
 	width := k.shape.DMLP
-	highest, where = make([][][]float32, len(layers)), make([][][]int32, len(layers))
-	for k := range layers {
-		for range windows {
-			none := make([]float32, width)
-			for n := range none {
-				none[n] = float32(math.Inf(-1))
-			}
-			highest[k], where[k] = append(highest[k], none), append(where[k], make([]int32, width))
-		}
-	}
 	forest := &group{}
-	var window []int // of each row
 	for i, ids := range windows {
 		forest.add(i, Request{IDs: ids}, 0)
-		window = append(window, slices.Repeat([]int{i}, len(ids))...)
 	}
-	last := slices.Max(layers)
+	last := slices.Max(s.layers)
 	weights, err := k.blocks[last].in()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	locks := make([]sync.Mutex, len(windows)) // a window's rows may lie in the blocks of two workers
 	watch := func(layer int, reached string, from, count int, values []float32) {
-		if reached != "mlp."+hook {
+		if reached != "mlp."+s.hook {
 			return
 		}
-		for k, wanted := range layers {
-			if wanted != layer {
-				continue
-			}
-			for row := from; row < from+count; row++ {
-				if position := forest.depth[row]; position >= first {
-					i := window[row]
-					locks[i].Lock()
-					raise(highest[k][i], where[k][i], values[(row-from)*width:][:width], position)
-					locks[i].Unlock()
-				}
+		for l, wanted := range s.layers {
+			if wanted == layer {
+				s.visit(l, first+from, values[:count*width])
 			}
 		}
 	}
-	return highest, where, k.pass(ctx, forest, watch, func(r *pass) error {
+	return k.pass(ctx, forest, watch, func(r *pass) error {
 		kv, err := r.layers(last)
 		if err != nil {
 			return err
 		}
-		return r.site(last, kv, iota32(len(window)), func(w *worker, at, n int) {
+		return r.site(last, kv, iota32(len(forest.ids)), func(w *worker, at, n int) {
 			k.mlp(w, weights, n, func(reached string, layer []float32) { watch(last, "mlp."+reached, at, n, layer) })
 		})
 	})
-}
-
-// raise takes a row into the maxima seen so far. Positions come in any order.
-func raise(highest []float32, where []int32, row []float32, position int32) {
-	where = where[:len(row)]
-	for n, v := range row {
-		if best := highest[n]; v > best || v == best && position < where[n] {
-			highest[n], where[n] = v, position
-		}
-	}
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,32 +12,31 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
-// scan is a search for the highest activation of every neuron of some layers in every window.
+// scan hands out every neuron of some layers on every token of windows.
 type scan struct {
 	layers  []int
 	hook    string
 	windows [][]int
-	first   int           // position that counts
-	highest [][][]float32 // [layer][window][neuron]
-	where   [][][]int32
+	visit   func(layer, first int, values []float32)
 }
 
-// Scan finds the highest activation of every neuron of some layers in every window: highest[l][i][n] is the maximum of
-// neuron n of layers[l] over the positions of windows[i] from first on, and where[l][i][n] its position, the first of
-// equals. A window without such a position has -Inf at position 0.
-func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, first int) (highest [][][]float32, where [][][]int32, err error) {
-	s := &scan{layers, hook, windows, first, make([][][]float32, len(layers)), make([][][]int32, len(layers))}
-	for l := range layers {
-		s.highest[l], s.where[l] = make([][]float32, len(windows)), make([][]int32, len(windows))
-	}
-	return s.highest, s.where, e.queue.Do(ctx, task{kind: aloneTask}, e.runner.scan(s))
+// Scan computes every neuron of some layers on every token of windows. visit is told of some rows at a time: values[k*d_mlp+n] is
+// neuron n of layers[layer] on row first+k, rows being the tokens of all windows, one window after the other. Each
+// layer's rows come once, in any order, and several at the same time; values are the engine's own, to be read before
+// visit returns.
+func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+	return e.queue.Do(ctx, task{kind: aloneTask}, e.runner.scan(&scan{layers, hook, windows, visit}))
 }
 
 // scan runs windows of like length together, each padded behind its end.
 func (r *programRunner) scan(s *scan) []piece {
 	order := make([]int, len(s.windows))
+	rows := make([]int, len(s.windows)) // the first of each window
 	for i := range order {
 		order[i] = i
+		if i > 0 {
+			rows[i] = rows[i-1] + len(s.windows[i-1])
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(s.windows[b]) - len(s.windows[a]) })
 	var batches []piece
@@ -47,56 +45,42 @@ func (r *programRunner) scan(s *scan) []piece {
 		n := max(1, min(len(order), r.bucketing.most/seq))
 		members := order[:n]
 		order = order[n:]
-		batches = append(batches, piece{alone: func(context.Context) error { return r.scanBatch(s, members, seq) }})
+		batches = append(batches, piece{alone: func(context.Context) error { return r.scanBatch(s, members, rows, seq) }})
 	}
 	return batches
 }
 
-// scanBatch runs some windows and stores their maxima.
-func (r *programRunner) scanBatch(s *scan, members []int, seq int) error {
+// scanBatch runs some windows, whose first rows are told.
+func (r *programRunner) scanBatch(s *scan, members, rows []int, seq int) error {
 	slots := r.bucketing.slots(len(members))
-	ids, lengths := make([]int32, slots*seq), make([]int32, slots)
+	ids := make([]int32, slots*seq)
 	for slot, i := range members {
 		for p, id := range s.windows[i] {
 			ids[slot*seq+p] = int32(id)
 		}
-		lengths[slot] = int32(len(s.windows[i]))
 	}
-	inputs := []shapes.Shape{shapes.Make(dtypes.Int32, slots, seq), shapes.Make(dtypes.Int32, slots)}
-	key := programKey{kind: "scan", hook: s.hook, first: s.first, layers: joinInts(s.layers), groups: slots, rows: seq}
+	inputs := []shapes.Shape{shapes.Make(dtypes.Int32, slots, seq)}
+	key := programKey{kind: "scan", hook: s.hook, layers: joinInts(s.layers), groups: slots, rows: seq}
 	p, err := r.cached.get(key, func() (*program, error) {
-		return r.parameters.compile("scan of "+s.hook, inputs, r.scanGraph(s.layers, s.hook, s.first))
+		return r.parameters.compile("scan of "+s.hook, inputs, r.scanGraph(s.layers, s.hook))
 	})
 	if err != nil {
 		return err
 	}
 	width := r.shape.DMLP
-	return r.parameters.run(p, inputs, []any{ids, lengths}, func(output int, flat any) {
-		layer := output / 2
+	return r.parameters.run(p, inputs, []any{ids}, func(layer int, flat any) {
 		for slot, i := range members {
-			switch flat := flat.(type) {
-			case []float32:
-				s.highest[layer][i] = slices.Clone(flat[slot*width : (slot+1)*width])
-			case []int32:
-				s.where[layer][i] = slices.Clone(flat[slot*width : (slot+1)*width])
-			}
+			s.visit(layer, rows[i], flat.([]float32)[slot*seq*width:][:len(s.windows[i])*width])
 		}
 	})
 }
 
-// scanGraph gives, for each layer, the maxima [slots, d_mlp] and their positions.
-func (r *programRunner) scanGraph(layers []int, hook string, first int) buildFunc {
+// scanGraph gives the activations of each layer: [slots, seq, d_mlp].
+func (r *programRunner) scanGraph(layers []int, hook string) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
-		ids, lengths := in[0], in[1]
-		g, dims := ids.Graph(), ids.Shape().Dimensions
-		position := graph.Iota(g, shapes.Make(dtypes.Int32, dims[0], dims[1], 1), 1)
-		counts := graph.LogicalAnd(
-			graph.GreaterOrEqual(position, graph.Scalar(g, dtypes.Int32, float64(first))),
-			graph.LessThan(position, graph.InsertAxes(lengths, -1, -1)))
-
 		last := slices.Max(layers)
 		sites := map[int]*graph.Node{}
-		x := r.shape.Embed(w, ids, nil, nil)
+		x := r.shape.Embed(w, in[0], nil, nil)
 		for layer := range last {
 			x = r.shape.Block(w, layer, x, r.shape.Causal(layer), func(name string, value *graph.Node) *graph.Node {
 				if name == transformer.BlockName(layer, "mlp."+hook) {
@@ -106,13 +90,9 @@ func (r *programRunner) scanGraph(layers []int, hook string, first int) buildFun
 			})
 		}
 		sites[last] = r.shape.Site(w, last, "mlp."+hook, x, r.shape.Causal(last))
-
-		var outputs []*graph.Node
-		for _, layer := range layers {
-			site := sites[layer]
-			none := graph.Scalar(g, dtypes.Float32, math.Inf(-1))
-			masked := graph.Where(graph.BroadcastToDims(counts, site.Shape().Dimensions...), site, none)
-			outputs = append(outputs, graph.ReduceMax(masked, 1), graph.ArgMax(masked, 1, dtypes.Int32))
+		outputs := make([]*graph.Node, len(layers))
+		for i, layer := range layers {
+			outputs[i] = sites[layer]
 		}
 		return outputs
 	}

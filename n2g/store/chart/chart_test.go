@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
-	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
 )
@@ -67,7 +67,7 @@ func charts(t *testing.T) map[string]*chart.Chart {
 	for i := range counts {
 		counts[i] = uint32(1e6 * math.Exp(-float64(i)/8))
 	}
-	add("histogram")(chart.Histogram("layer 1 neuron 268", &corpus.Histogram{First: 160, Counts: counts}, 1))
+	add("histogram")(chart.Histogram("layer 1 neuron 268", &index.Histogram{First: 160, Counts: counts}, 1))
 	return drawn
 }
 

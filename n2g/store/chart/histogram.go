@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
@@ -15,7 +15,7 @@ const binsABar = 4
 // Histogram draws how a neuron's activations are distributed, both axes logarithmic. What reaches firing, half of its
 // highest as the method has it, is in colour. Bars are a quarter of a doubling wide; the one in which firing lies counts
 // as below.
-func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error) {
+func Histogram(title string, h *index.Histogram, firing float64) (*Chart, error) {
 	if h == nil || len(h.Counts) == 0 {
 		return nil, errors.New("there are no activations above 0 to draw")
 	}
@@ -28,7 +28,7 @@ func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error
 	for _, n := range bars {
 		highest = max(highest, n)
 	}
-	low, high := math.Log2(corpus.HistogramEdge(first*binsABar)), math.Log2(corpus.HistogramEdge((last+1)*binsABar))
+	low, high := math.Log2(index.HistogramEdge(first*binsABar)), math.Log2(index.HistogramEdge((last+1)*binsABar))
 	below := scene.Paint{Role: scene.Grey, Opacity: 0.45}
 	c := &Chart{
 		title: title,
@@ -42,7 +42,7 @@ func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error
 			if bars[b] == 0 {
 				continue
 			}
-			from, to := corpus.HistogramEdge(b*binsABar), corpus.HistogramEdge((b+1)*binsABar)
+			from, to := index.HistogramEdge(b*binsABar), index.HistogramEdge((b+1)*binsABar)
 			fill := below
 			if from >= firing {
 				fill = vermilion
@@ -53,7 +53,7 @@ func Histogram(title string, h *corpus.Histogram, firing float64) (*Chart, error
 		}
 	})
 	for b, n := range bars {
-		fires = fires || n > 0 && corpus.HistogramEdge(b*binsABar) >= firing
+		fires = fires || n > 0 && index.HistogramEdge(b*binsABar) >= firing
 	}
 	c.keys = []key{{"below", below}}
 	if fires {

@@ -2,12 +2,11 @@
 // embeds. Run it as `go generate ./models/tiny`; it takes about an hour on two cores. What is stopped goes on from its
 // checkpoint, under models/tiny.
 //
-// With -examples it only looks for the texts that excite each neuron most.
+// With -index it only indexes the sample.
 package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"flag"
@@ -20,24 +19,25 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/models/train"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 func main() {
 	folder := flag.String("folder", ".", "folder of package tiny")
 	backend := flag.String("backend", "go", "what computes")
-	examples := flag.Bool("examples", false, "keep the models, find the examples")
+	onlyIndex := flag.Bool("index", false, "keep the models, index the sample")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := remake(ctx, *folder, *backend, *examples); err != nil {
+	if err := remake(ctx, *folder, *backend, *onlyIndex); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func remake(ctx context.Context, folder, backend string, onlyExamples bool) error {
+func remake(ctx context.Context, folder, backend string, onlyIndex bool) error {
 	causal, masked := filepath.Join(folder, "causal"), filepath.Join(folder, "masked")
-	if !onlyExamples {
+	if !onlyIndex {
 		if _, err := train.Causal(ctx, train.CausalOptions{Out: causal, Backend: backend, Progress: os.Stderr}); err != nil {
 			return err
 		}
@@ -56,11 +56,11 @@ func remake(ctx context.Context, folder, backend string, onlyExamples bool) erro
 			return err
 		}
 	}
-	return writeExamples(ctx, folder, causal, backend)
+	return writeIndex(ctx, folder, causal, backend)
 }
 
-// writeExamples mines the sample for the examples of every neuron.
-func writeExamples(ctx context.Context, folder, causal, backend string) error {
+// writeIndex mines the sample, and keeps what is known of all tokens and the postings of top examples.
+func writeIndex(ctx context.Context, folder, causal, backend string) error {
 	model, err := models.OpenFS(os.DirFS(causal), tiny.Name, models.Options{Backend: backend})
 	if err != nil {
 		return err
@@ -78,20 +78,22 @@ func writeExamples(ctx context.Context, folder, causal, backend string) error {
 	for i := range layers {
 		layers[i] = i
 	}
-	index, err := corpus.Mine(ctx, model, layers, model.DefaultHook(), corpus.FS(texts), corpus.Options{
-		Progress: func(windows int) { fmt.Fprintf(os.Stderr, "\r%d windows", windows) },
+	whole := filepath.Join(folder, "whole.n2g")
+	err = corpus.Mine(ctx, model, layers, nil, corpus.FS(texts), whole, corpus.Options{
+		Corpus:   "the embedded sample",
+		Progress: func(done, windows int) { fmt.Fprintf(os.Stderr, "\r%d of %d windows", done, windows) },
 	})
-	if err != nil {
-		return err
-	}
 	fmt.Fprintln(os.Stderr)
-	var packed bytes.Buffer
-	writer, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(index.Write(writer), writer.Close()); err != nil {
+	x, err := index.Open(whole)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "examples.json.gz"), packed.Bytes(), 0o644)
+	small, err := index.Thin(x, index.Options{Keep: 1e-9, Dense: 1e-9, SampleEvery: -1, NoSuffixes: true})
+	if err := errors.Join(err, x.Close(), os.Remove(whole)); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "index.n2g"), small, 0o644)
 }
