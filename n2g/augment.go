@@ -23,7 +23,7 @@ func Augment(ctx context.Context, model LanguageModel, masked MaskedModel, site 
 	if err != nil {
 		return nil, err
 	}
-	texts, err := n.substitute(ctx, masked, []source{newSource(prune.Text, prune.Measured, n.opts)})
+	texts, err := n.substitute(ctx, masked, []source{newSource(prune.Text, prune.Measured, &n.opts)})
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func Augment(ctx context.Context, model LanguageModel, masked MaskedModel, site 
 	if err != nil {
 		return nil, err
 	}
-	variants := rankVariants(prune.Text, prune.Measured.Maximum, found[0], n.opts)
+	variants := rankVariants(prune.Text, prune.Measured.Maximum, found[0], &n.opts)
 	result := make([]Variant, len(variants))
 	for i, v := range variants {
 		result[i] = v.Variant
@@ -77,14 +77,14 @@ func (n *neuron) try(ctx context.Context, texts [][]string) ([][]variant, error)
 }
 
 // rankVariants puts the pruned text before its variants and the positive ones before the negative ones.
-func rankVariants(text string, maximum float64, found []variant, opts Options) []variant {
+func rankVariants(text string, maximum float64, found []variant, opts *settings) []variant {
 	ranked := []variant{{Variant: Variant{Text: text, Activation: maximum, Change: 1, Positive: true}}}
 	var negative []variant
 	for _, v := range found {
 		if maximum != 0 {
 			v.Change = (v.Activation - maximum) / maximum
 		}
-		if v.Positive = v.Change >= *opts.PositiveThreshold; v.Positive {
+		if v.Positive = v.Change >= opts.PositiveThreshold; v.Positive {
 			ranked = append(ranked, v)
 		} else {
 			negative = append(negative, v)
@@ -102,10 +102,10 @@ type source struct {
 
 // newSource chooses the words of a pruned text to mask (section 4.2): those that equal an important token and begin no
 // later than the end of the token of the maximum, and what the mode makes of them.
-func newSource(text string, measured *Measured, opts Options) source {
+func newSource(text string, measured *Measured, opts *settings) source {
 	s := source{text: text, pieces: splitWords(text)}
 	important := map[string]bool{}
-	for _, token := range measured.ImportantTokens(*opts.ImportantThreshold) {
+	for _, token := range measured.ImportantTokens(opts.ImportantThreshold) {
 		important[normalizeWord(token)] = true
 	}
 	for _, word := range opts.Stopwords {
@@ -131,7 +131,7 @@ func newSource(text string, measured *Measured, opts Options) source {
 	if len(chosen) == 0 {
 		return s
 	}
-	switch *opts.Mode {
+	switch opts.Mode {
 	case ModeOnlyImportant:
 		s.groups = [][]int{chosen}
 	case ModeAllButImportant:
@@ -140,8 +140,8 @@ func newSource(text string, measured *Measured, opts Options) source {
 		}
 	default:
 		together := 1
-		if *opts.Mode == ModeMaskNum {
-			together = *opts.MaskNum
+		if opts.Mode == ModeMaskNum {
+			together = opts.MaskNum
 		}
 		for _, i := range chosen {
 			at := slices.Index(words, i)
@@ -154,14 +154,14 @@ func newSource(text string, measured *Measured, opts Options) source {
 // substitute makes the variants' texts of each source, every text once and none the pruned text itself.
 func (n *neuron) substitute(ctx context.Context, masked MaskedModel, sources []source) ([][]string, error) {
 	made := make([][]string, len(sources))
-	if masked == nil || *n.opts.Substitutes == 0 {
+	if masked == nil || n.opts.Substitutes == 0 {
 		return made, nil
 	}
 	if masked.MaskToken() == "" {
 		return nil, fmt.Errorf("the masked model %s has no mask token: give one that fills masks, as BERT does", masked.Name())
 	}
-	f := filler{masked: masked, opts: n.opts, work: n.work}
-	if *n.opts.Mode == ModeDefault {
+	f := filler{masked: masked, opts: &n.opts, work: n.work}
+	if n.opts.Mode == ModeDefault {
 		return made, f.each(ctx, sources, made)
 	}
 	return made, f.together(ctx, sources, made)
@@ -170,7 +170,7 @@ func (n *neuron) substitute(ctx context.Context, masked MaskedModel, sources []s
 // filler asks a masked model for substitutes.
 type filler struct {
 	masked MaskedModel
-	opts   Options
+	opts   *settings
 	work   *worklog
 }
 
@@ -198,7 +198,7 @@ func (f filler) each(ctx context.Context, sources []source, made [][]string) err
 				}
 				seen[text] = true
 				made[k] = append(made[k], text)
-				if taken++; taken == *f.opts.Substitutes {
+				if taken++; taken == f.opts.Substitutes {
 					break
 				}
 			}
@@ -220,7 +220,7 @@ func (f filler) together(ctx context.Context, sources []source, made [][]string)
 	var families [][]*sibling
 	for _, s := range sources {
 		for _, group := range s.groups {
-			family := make([]*sibling, *f.opts.Substitutes)
+			family := make([]*sibling, f.opts.Substitutes)
 			for i := range family {
 				family[i] = &sibling{s.pieces, group}
 			}
@@ -294,7 +294,7 @@ func (f filler) substitutes(filled iter.Seq2[string, float64], word string) iter
 	word = normalizeWord(word)
 	return func(yield func(string) bool) {
 		for entry, probability := range filled {
-			if probability < *f.opts.MinProbability {
+			if probability < f.opts.MinProbability {
 				return
 			}
 			if hasLetter([]byte(entry)) && normalizeWord(entry) != word && !yield(entry) {

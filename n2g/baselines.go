@@ -62,17 +62,21 @@ func (l *Lookup) Predict(tokens []string) []float64 {
 // FitBaselines fits both baselines on the train prompts and scores them on the test prompts, of which it reads
 // tokens and activations.
 func FitBaselines(trains []Train, tests []Test, opts Options) Baselines {
-	opts = opts.Resolved()
+	set := opts.settings()
+	return fitBaselines(trains, tests, &set)
+}
+
+func fitBaselines(trains []Train, tests []Test, opts *settings) Baselines {
 	score := func(l *Lookup) Baseline {
 		own := make([]Test, len(tests))
 		for i, t := range tests {
 			t.Predictions = l.Predict(t.Tokens)
 			own[i] = t
 		}
-		return Baseline{Scores: Evaluate(own, opts)}
+		return Baseline{Scores: evaluate(own, opts)}
 	}
 	return Baselines{
 		TokenLookup: score(FitTokenLookup(trains)),
-		NGram:       score(FitNGram(trains, *opts.NGram)),
+		NGram:       score(FitNGram(trains, opts.NGram)),
 	}
 }

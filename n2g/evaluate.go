@@ -11,13 +11,18 @@ import (
 // Evaluate scores the predictions of the tests, their tokens pooled, BOS among them (section 7). A token fires if
 // its activation is at least opts.FireThreshold, in truth and in prediction.
 func Evaluate(tests []Test, opts Options) Scores {
+	set := opts.settings()
+	return evaluate(tests, &set)
+}
+
+func evaluate(tests []Test, opts *settings) Scores {
 	var truth, predicted []float64
 	for _, t := range tests {
 		n := min(len(t.Activations), len(t.Predictions))
 		truth = append(truth, t.Activations[:n]...)
 		predicted = append(predicted, t.Predictions[:n]...)
 	}
-	return Score(truth, predicted, *opts.Resolved().FireThreshold)
+	return Score(truth, predicted, opts.FireThreshold)
 }
 
 // Score compares a prediction with the truth, token by token; both have the same length. The ratios are those of

@@ -18,7 +18,7 @@ func Explain(ctx context.Context, model LanguageModel, masked MaskedModel, examp
 	if err != nil {
 		return nil, err
 	}
-	x := explainer{neuron: n, masked: masked, examples: examples}
+	x := explainer{neuron: n, options: opts.Resolved(), masked: masked, examples: examples}
 	e, err := x.explain(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("explain layer %d neuron %d of %s: %w", examples.Layer, examples.Neuron, model.Name(), err)
@@ -29,6 +29,7 @@ func Explain(ctx context.Context, model LanguageModel, masked MaskedModel, examp
 // explainer is one run of Explain.
 type explainer struct {
 	*neuron
+	options  Options // resolved
 	masked   MaskedModel
 	examples Examples
 	amax     float64 // what activations are divided by; 0: each pruned text's own maximum
@@ -95,7 +96,7 @@ func (x *explainer) explain(ctx context.Context) (*Explanation, error) {
 	for i, p := range pruned {
 		prune := p.prune()
 		prune.Measured = measured[i]
-		prune.ImportantTokens = measured[i].ImportantTokens(*x.opts.ImportantThreshold)
+		prune.ImportantTokens = measured[i].ImportantTokens(x.opts.ImportantThreshold)
 		e.Prunes = append(e.Prunes, prune)
 	}
 
@@ -145,7 +146,7 @@ func (x *explainer) run(ctx context.Context) (trains, tests []example, err error
 			train = append(train, i)
 		}
 	} else {
-		train, test = SplitExamples(len(prompts), *x.opts.TrainProportion, *x.opts.Seed)
+		train, test = SplitExamples(len(prompts), x.opts.TrainProportion, x.opts.Seed)
 	}
 	var all []example
 	var ids [][]int
@@ -178,7 +179,7 @@ func (x *explainer) outline(all []example) *Explanation {
 		Site:          x.site,
 		MaxActivation: x.examples.MaxActivation,
 		Density:       x.examples.Density,
-		Options:       x.opts,
+		Options:       x.options,
 		Prunes:        []Prune{},
 	}
 	// What the JSON does not hold.
@@ -256,14 +257,14 @@ func (x *explainer) measurement(p Prune, ids []int, activations []float64) measu
 
 // makesLine says whether token j of a text activates, so that the graph has a line for it.
 func (x *explainer) makesLine(m measurement, j int) bool {
-	return !x.opts.NoGraph && m.ids[j] != x.bos && normalised(m.activations[j], m.scale, m.amax) > *x.opts.ActivationThreshold
+	return !x.opts.NoGraph && m.ids[j] != x.bos && normalised(m.activations[j], m.scale, m.amax) > x.opts.ActivationThreshold
 }
 
 // variants makes the variants of every pruned text and runs them, each with one call of the model asked.
 func (x *explainer) variants(ctx context.Context, prunes []Prune) ([][]variant, error) {
 	sources := make([]source, len(prunes))
 	for i, p := range prunes {
-		sources[i] = newSource(p.Text, p.Measured, x.opts)
+		sources[i] = newSource(p.Text, p.Measured, &x.opts)
 	}
 	texts, err := x.substitute(ctx, x.masked, sources)
 	if err != nil {
@@ -274,7 +275,7 @@ func (x *explainer) variants(ctx context.Context, prunes []Prune) ([][]variant, 
 		return nil, err
 	}
 	for i, p := range prunes {
-		found[i] = rankVariants(p.Text, p.Measured.Maximum, found[i], x.opts)
+		found[i] = rankVariants(p.Text, p.Measured.Maximum, found[i], &x.opts)
 	}
 	return found, nil
 }
@@ -321,7 +322,7 @@ func (x *explainer) graph(e *Explanation, trains []Train, tests []Test) {
 		for _, v := range p.Variants {
 			measured = append(measured, v.Measured)
 		}
-		own := Lines(p.Measured, measured, x.opts)
+		own := linesOf(p.Measured, measured, &x.opts)
 		lines = append(lines, own...)
 		if e.Stages != nil {
 			e.Stages.Lines = append(e.Stages.Lines, own)
@@ -344,8 +345,8 @@ func (x *explainer) graph(e *Explanation, trains []Train, tests []Test) {
 		tests[i].Predictions = predictor.Predict(tests[i].Tokens)
 	}
 	e.Tests = tests
-	e.Scores = new(Evaluate(tests, x.opts))
-	e.Baselines = new(FitBaselines(trains, tests, x.opts))
+	e.Scores = new(evaluate(tests, &x.opts))
+	e.Baselines = new(fitBaselines(trains, tests, &x.opts))
 }
 
 func (x *explainer) trains(examples []example, amax float64) []Train {

@@ -23,8 +23,12 @@ type Element struct {
 // say. Each Measured needs its Matrix, of which only the columns of activating tokens are read; what a Matrix lacks
 // counts as importance 0. The pruned prompt may stand among the variants again: its lines come out equal.
 func Lines(pruned *Measured, variants []*Measured, opts Options) []Line {
-	opts = opts.Resolved()
-	b := lineBuilder{activation: *opts.ActivationThreshold, importance: *opts.ImportanceThreshold}
+	set := opts.settings()
+	return linesOf(pruned, variants, &set)
+}
+
+func linesOf(pruned *Measured, variants []*Measured, opts *settings) []Line {
+	b := lineBuilder{activation: opts.ActivationThreshold, importance: opts.ImportanceThreshold}
 	b.add(pruned, true)
 	for _, variant := range variants {
 		b.add(variant, false)

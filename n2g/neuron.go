@@ -10,7 +10,7 @@ import (
 type neuron struct {
 	model  LanguageModel
 	site   Site
-	opts   Options // resolved and checked
+	opts   settings // checked
 	bos    int
 	maskID int
 	known  *prefixes
@@ -18,13 +18,13 @@ type neuron struct {
 }
 
 func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
-	opts = opts.Resolved()
-	if err := opts.check(); err != nil {
+	set := opts.settings()
+	if err := set.check(); err != nil {
 		return nil, err
 	}
-	n := &neuron{model: model, site: site, opts: opts, bos: max(model.BOS(), noToken), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
-	if opts.MaskID != nil {
-		n.maskID = *opts.MaskID
+	n := &neuron{model: model, site: site, opts: set, bos: max(model.BOS(), noToken), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
+	if set.MaskID != nil {
+		n.maskID = *set.MaskID
 	}
 	if m, ok := model.(interface{ DefaultHook() string }); ok && n.site.Hook == "" {
 		n.site.Hook = m.DefaultHook()

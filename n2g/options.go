@@ -1,11 +1,13 @@
 package n2g
 
 import (
+	"cmp"
 	"fmt"
-	"reflect"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 )
 
 // Options are the constants of the method. A nil field is the published program's default, named in its comment
@@ -90,30 +92,45 @@ func Walkthrough() Options {
 
 // Resolved returns the options with every nil field that has a default set to it.
 func (o Options) Resolved() Options {
-	v := reflect.ValueOf(&o).Elem()
-	for i := range v.NumField() {
-		text, ok := v.Type().Field(i).Tag.Lookup("default")
-		if field := v.Field(i); ok && field.IsNil() {
-			value := reflect.New(field.Type().Elem())
-			setFromText(value.Elem(), text)
-			field.Set(value)
-		}
-	}
+	tagged.Fill(&o)
 	return o
 }
 
-// setFromText parses a default tag. The tags are constants of this file, all of them read by the tests.
-func setFromText(v reflect.Value, text string) {
-	switch v.Kind() {
-	case reflect.Int:
-		n, _ := strconv.Atoi(text)
-		v.SetInt(int64(n))
-	case reflect.Float64:
-		f, _ := strconv.ParseFloat(text, 64)
-		v.SetFloat(f)
-	case reflect.String:
-		v.SetString(text)
-	}
+// settings are resolved options as plain values.
+type settings struct {
+	StrongThreshold     float64
+	MaxLength           int
+	Cutoff              int
+	SkipInterval        int
+	SkipThreshold       int
+	ProportionThreshold float64
+	AbsoluteThreshold   *float64 // nil: none
+	PostContext         int
+	MaskID              *int // nil: the model's
+	ImportantThreshold  float64
+	Mode                string
+	MaskNum             int
+	Substitutes         int
+	MinProbability      float64
+	PositiveThreshold   float64
+	Stopwords           []string
+	Casings             Casings
+	ActivationThreshold float64
+	ImportanceThreshold float64
+	FireThreshold       float64
+	TrainProportion     float64
+	Seed                int
+	NGram               int
+	Stages              bool
+	NoGraph             bool
+	Observe             func(stage string, done, total int)
+}
+
+func (o Options) settings() settings {
+	tagged.Fill(&o)
+	var s settings
+	tagged.Plain(&o, &s)
+	return s
 }
 
 // Values of Options.Mode.
@@ -130,26 +147,49 @@ func modes() []string {
 }
 
 // check says which option is out of its range.
-func (o Options) check() error {
-	switch {
-	case !slices.Contains(modes(), *o.Mode):
-		return fmt.Errorf("option mode is %q; it is one of %s", *o.Mode, strings.Join(modes(), ", "))
-	case *o.Cutoff < 0:
-		return fmt.Errorf("option cutoff is %d; it is at least 1, or 0 for no limit", *o.Cutoff)
-	case !(*o.StrongThreshold > 0 && *o.StrongThreshold <= 1):
-		return fmt.Errorf("option strong_threshold is %g; it lies in (0, 1]", *o.StrongThreshold)
-	case *o.Substitutes < 0:
-		return fmt.Errorf("option substitutes is %d; it is at least 0", *o.Substitutes)
-	case *o.PostContext < -1:
-		return fmt.Errorf("option post_context is %d; it is at least 0, or -1 for the whole rest of the sentence", *o.PostContext)
-	case *o.SkipInterval < 1:
-		return fmt.Errorf("option skip_interval is %d; it is at least 1", *o.SkipInterval)
-	case *o.MaskNum < 1:
-		return fmt.Errorf("option mask_num is %d; it is at least 1", *o.MaskNum)
-	case *o.MaxLength < 2:
-		return fmt.Errorf("option max_length is %d; it is at least 2 (BOS and a token)", *o.MaxLength)
-	case !(*o.TrainProportion > 0 && *o.TrainProportion <= 1):
-		return fmt.Errorf("option train_proportion is %g; it lies in (0, 1]", *o.TrainProportion)
+func (s *settings) check() error {
+	whole := func(name string, value, least int, why string) error {
+		if value < least {
+			return fmt.Errorf("option %s is %d; it is at least %d%s", name, value, least, why)
+		}
+		return nil
 	}
-	return nil
+	number := func(name string, value, least, most float64) error {
+		if !(value >= least && value <= most) { // not a number is neither
+			return fmt.Errorf("option %s is %g; it lies between %g and %g", name, value, least, most)
+		}
+		return nil
+	}
+	if !slices.Contains(modes(), s.Mode) {
+		return fmt.Errorf("option mode is %q; it is one of %s", s.Mode, strings.Join(modes(), ", "))
+	}
+	if !(s.StrongThreshold > 0 && s.StrongThreshold <= 1) {
+		return fmt.Errorf("option strong_threshold is %g; it lies in (0, 1]", s.StrongThreshold)
+	}
+	if !(s.TrainProportion > 0 && s.TrainProportion <= 1) {
+		return fmt.Errorf("option train_proportion is %g; it lies in (0, 1]", s.TrainProportion)
+	}
+	const large = math.MaxFloat32 // activations are of this type
+	absolute := 0.0
+	if s.AbsoluteThreshold != nil {
+		absolute = *s.AbsoluteThreshold
+	}
+	return cmp.Or(
+		whole("cutoff", s.Cutoff, 0, ", which is no limit"),
+		whole("substitutes", s.Substitutes, 0, ""),
+		whole("post_context", s.PostContext, -1, ", which keeps the whole rest of the sentence"),
+		whole("skip_interval", s.SkipInterval, 1, ""),
+		whole("skip_threshold", s.SkipThreshold, 0, ""),
+		whole("mask_num", s.MaskNum, 1, ""),
+		whole("max_length", s.MaxLength, 2, " (BOS and a token)"),
+		whole("ngram", s.NGram, 0, ""),
+		number("proportion_threshold", s.ProportionThreshold, -large, large),
+		number("absolute_threshold", absolute, -large, large),
+		number("important_threshold", s.ImportantThreshold, -large, large),
+		number("min_probability", s.MinProbability, 0, 1),
+		number("positive_threshold", s.PositiveThreshold, -large, large),
+		number("activation_threshold", s.ActivationThreshold, -large, large),
+		number("importance_threshold", s.ImportanceThreshold, -large, large),
+		number("fire_threshold", s.FireThreshold, 0, 1),
+	)
 }

@@ -44,7 +44,7 @@ func PruneText(ctx context.Context, model LanguageModel, site Site, text string,
 
 // prompt tokenizes a whole prompt and drops what exceeds MaxLength.
 func (n *neuron) prompt(text string) ([]int, error) {
-	return cutPrompt(n.model, text, *n.opts.MaxLength)
+	return cutPrompt(n.model, text, n.opts.MaxLength)
 }
 
 // pruning is a strong position of a prompt on its way through stage 2.
@@ -72,7 +72,7 @@ func (n *neuron) strong(ids []int, activations []float64) ([]*pruning, error) {
 	}
 	var found []*pruning
 	for i, a := range activations {
-		if ids[i] != n.bos && a >= *n.opts.StrongThreshold*highest {
+		if ids[i] != n.bos && a >= n.opts.StrongThreshold*highest {
 			found = append(found, &pruning{ids: ids, position: i, initial: a, starts: n.candidateStarts(i)})
 		}
 	}
@@ -85,13 +85,13 @@ func (n *neuron) strong(ids []int, activations []float64) ([]*pruning, error) {
 func (n *neuron) candidateStarts(p int) []int {
 	var starts []int
 	longest := p + 1
-	if *n.opts.Cutoff > 0 {
-		longest = min(longest, *n.opts.Cutoff)
+	if n.opts.Cutoff > 0 {
+		longest = min(longest, n.opts.Cutoff)
 	}
 	for count := 1; count <= longest; count++ {
 		start := max(p-count+1, 1)
 		known := len(starts) > 0 && starts[len(starts)-1] == start
-		if !known && (count%*n.opts.SkipInterval == 0 || count < *n.opts.SkipThreshold || count == p+1) {
+		if !known && (count%n.opts.SkipInterval == 0 || count < n.opts.SkipThreshold || count == p+1) {
 			starts = append(starts, start)
 		}
 	}
@@ -167,7 +167,7 @@ type candidate struct {
 
 func (n *neuron) candidate(p *pruning, start int) candidate {
 	end := p.position + 1
-	if *n.opts.PostContext < 0 {
+	if n.opts.PostContext < 0 {
 		end = n.sentenceEnd(p.ids, p.position)
 	}
 	ids, err := encode(n.model, n.model.Decode(p.ids[start:end]))
@@ -220,7 +220,7 @@ func (n *neuron) passes(c candidate) bool {
 		return false
 	}
 	initial := c.of.initial
-	return (c.maximum-initial)/initial > *n.opts.ProportionThreshold ||
+	return (c.maximum-initial)/initial > n.opts.ProportionThreshold ||
 		n.opts.AbsoluteThreshold != nil && c.maximum >= *n.opts.AbsoluteThreshold
 }
 
@@ -228,7 +228,7 @@ func (n *neuron) passes(c candidate) bool {
 // sentence. It is decoded as a whole, so that characters of several tokens stay whole (section 10.9).
 func (n *neuron) withPostContext(p *pruning, start int) string {
 	end := n.sentenceEnd(p.ids, p.position)
-	if limit := *n.opts.PostContext; limit >= 0 {
+	if limit := n.opts.PostContext; limit >= 0 {
 		end = min(end, p.position+1+limit)
 	}
 	return n.model.Decode(p.ids[start:end])

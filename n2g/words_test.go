@@ -1,6 +1,7 @@
 package n2g
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -131,8 +132,19 @@ func TestOptionsDefaults(t *testing.T) {
 			t.Errorf("flag %s has no help", name)
 		}
 	}
-	if err := o.check(); err != nil {
+	set := o.settings()
+	if err := set.check(); err != nil {
 		t.Errorf("the defaults are refused: %v", err)
+	}
+	for name, bad := range map[string]Options{
+		"fire_threshold": {FireThreshold: new(math.Inf(1))}, "activation_threshold": {ActivationThreshold: new(math.NaN())},
+		"absolute_threshold": {AbsoluteThreshold: new(math.Inf(1))}, "min_probability": {MinProbability: new(-1.0)}, "importance_threshold": {ImportanceThreshold: new(math.Inf(-1))},
+		"ngram": {NGram: new(-1)}, "skip_threshold": {SkipThreshold: new(-1)}, "max_length": {MaxLength: new(1)}, "mode": {Mode: new("all")}, "train_proportion": {TrainProportion: new(math.NaN())},
+	} {
+		set := bad.settings()
+		if err := set.check(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("a bad %s: %v", name, err)
+		}
 	}
 	if *o.Cutoff != 30 || *o.ProportionThreshold != -0.5 || *o.Mode != ModeDefault || *o.MinProbability != 1e-5 {
 		t.Errorf("defaults are %+v", o)

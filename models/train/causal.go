@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
@@ -41,9 +42,7 @@ type causalConfig struct {
 // model.safetensors in half precision, tokenizer.json and tokenizer_config.json. A run that was stopped goes on from
 // its checkpoint, and ends with the same model.
 func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
-	if err := setDefaults(&opts); err != nil {
-		return nil, err
-	}
+	tagged.Fill(&opts)
 	s := opts.schedule()
 	if err := s.check(opts.DModel, opts.Heads); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
@@ -52,9 +53,7 @@ const bertEpsilon = 1e-12
 // it to opts.Out as Hugging Face lays such models out: config.json, model.safetensors in half precision, tokenizer.json
 // and tokenizer_config.json. A run that was stopped goes on from its checkpoint, and ends with the same model.
 func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
-	if err := setDefaults(&opts); err != nil {
-		return nil, err
-	}
+	tagged.Fill(&opts)
 	s := opts.schedule()
 	if err := s.check(opts.DModel, opts.Heads); err != nil {
 		return nil, err

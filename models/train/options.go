@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strconv"
 )
 
 // CausalOptions says how a causal SoLU model is trained. The zero value of every field but Out is what made the
@@ -78,42 +77,6 @@ func (o CausalOptions) schedule() schedule {
 
 func (o MaskedOptions) schedule() schedule {
 	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
-}
-
-// setDefaults gives the fields of the struct that options points to, where they are zero, what their tags name.
-func setDefaults(options any) error {
-	v := reflect.ValueOf(options).Elem()
-	for i := range v.NumField() {
-		value, ok := v.Type().Field(i).Tag.Lookup("default")
-		if field := v.Field(i); ok && field.IsZero() {
-			if err := setField(field, value); err != nil {
-				return fmt.Errorf("default of %s: %w", v.Type().Field(i).Name, err)
-			}
-		}
-	}
-	return nil
-}
-
-func setField(field reflect.Value, text string) error {
-	switch field.Kind() {
-	case reflect.String:
-		field.SetString(text)
-	case reflect.Int:
-		n, err := strconv.Atoi(text)
-		field.SetInt(int64(n))
-		return err
-	case reflect.Uint64:
-		n, err := strconv.ParseUint(text, 10, 64)
-		field.SetUint(n)
-		return err
-	case reflect.Float64:
-		x, err := strconv.ParseFloat(text, 64)
-		field.SetFloat(x)
-		return err
-	default:
-		return fmt.Errorf("no default can be given to a %s", field.Kind())
-	}
-	return nil
 }
 
 // check refuses what cannot be trained.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 )
@@ -14,9 +15,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, backend := range []string{backends.Go, graphsOnGo, backends.XLACPU, backends.XLACUDA} {
 		b.Run(backend, func(b *testing.B) {
 			opts := CausalOptions{Backend: backend}
-			if err := setDefaults(&opts); err != nil {
-				b.Fatal(err)
-			}
+			tagged.Fill(&opts)
 			shape := causalShape(opts)
 			t := newTrainer(causalMachine(b, opts, shape), causalParameters(shape), opts.Seed)
 			w := &windows{length: opts.Context}
@@ -43,9 +42,7 @@ func BenchmarkStep(b *testing.B) {
 // BenchmarkStepMasked is one optimizer step of the embedded masked model on the kernels.
 func BenchmarkStepMasked(b *testing.B) {
 	opts := MaskedOptions{}
-	if err := setDefaults(&opts); err != nil {
-		b.Fatal(err)
-	}
+	tagged.Fill(&opts)
 	shape := maskedShape(opts)
 	parameters := maskedParameters(shape)
 	model, err := gradient.NewBERT(shape, params(parameters))

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/backends"
@@ -144,9 +145,7 @@ func TestMaskedLearns(t *testing.T) {
 // trainUntil runs a training whose context ends at a step; 0 is never.
 func trainUntil(t *testing.T, opts CausalOptions, stop int) ([]float32, error) {
 	t.Helper()
-	if err := setDefaults(&opts); err != nil {
-		t.Fatal(err)
-	}
+	tagged.Fill(&opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s := opts.schedule()
@@ -508,9 +507,8 @@ func TestRefusals(t *testing.T) {
 func TestDefaultsFollowTheTags(t *testing.T) {
 	var causal CausalOptions
 	masked := MaskedOptions{Layers: 5}
-	if err := errors.Join(setDefaults(&causal), setDefaults(&masked)); err != nil {
-		t.Fatal(err)
-	}
+	tagged.Fill(&causal)
+	tagged.Fill(&masked)
 	if causal.Vocabulary != 4096 || causal.LearningRate == 0 || causal.Name != "tiny" || masked.Layers != 5 || masked.DModel != 128 {
 		t.Errorf("defaults %+v %+v", causal, masked)
 	}

@@ -7,8 +7,9 @@
 //   - context: the graph, in one part, predicts it much better than a table of tokens does, because context decides;
 //   - polysemantic: its graph falls into parts whose activating tokens begin with different letters, and predicts well.
 //
-// Neurons of which most examples prune to the same text are left out: the licence at the head of every file excites many,
-// and teaches nothing.
+// Left out are neurons of which most examples prune to the same text, since the licence at the head of every file excites many,
+// and teaches nothing; and quiet neurons, whose highest activation in the sample is below 1: a variant of a text can excite
+// them thousands of times more than anything in the sample does, so that their graphs are not to be trusted.
 //
 // Usage, from the repository's root (the first command takes minutes):
 //
@@ -45,8 +46,9 @@ func main() {
 }
 
 const (
-	listed       = 8 // neurons a criterion
-	minDifferent = 6 // pruned texts of a neuron's ten train examples
+	listed        = 8 // neurons a criterion
+	minDifferent  = 6 // pruned texts of a neuron's ten train examples
+	minActivation = 1 // highest in the sample
 )
 
 func run(ctx context.Context) error {
@@ -82,7 +84,7 @@ func candidates(ctx context.Context, path string) ([]*n2g.Explanation, error) {
 		for _, p := range e.Prunes {
 			different[strings.TrimSpace(p.Text)] = true
 		}
-		if e.Scores != nil && e.Baselines != nil && e.Graph != nil && len(different) >= minDifferent {
+		if e.MaxActivation >= minActivation && e.Scores != nil && e.Baselines != nil && e.Graph != nil && len(different) >= minDifferent {
 			found = append(found, e)
 		}
 	}

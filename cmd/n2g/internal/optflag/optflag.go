@@ -6,12 +6,12 @@
 package optflag
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
+
+	"github.com/neuron2graph/neuron2graph/internal/tagged"
 )
 
 // Set is the flags of one options struct on a flag set, with those that the user gave.
@@ -78,7 +78,7 @@ func Apply[T any](s *Set, options *T) {
 			field.Set(reflect.New(field.Type().Elem()))
 			field = field.Elem()
 		}
-		assign(field, a.text) //nolint:errcheck // Set has parsed the text before
+		tagged.Set(field, a.text) //nolint:errcheck // Set has parsed the text before
 	}
 }
 
@@ -100,42 +100,10 @@ func (v *value) String() string {
 func (v *value) IsBoolFlag() bool { return v.kind.Kind() == reflect.Bool }
 
 func (v *value) Set(text string) error {
-	if err := assign(reflect.New(v.kind).Elem(), text); err != nil {
+	if err := tagged.Set(reflect.New(v.kind).Elem(), text); err != nil {
 		return err
 	}
 	v.shown = text
 	v.set.given = append(v.set.given, assignment{v.field, text})
-	return nil
-}
-
-func assign(v reflect.Value, text string) error {
-	switch v.Kind() {
-	case reflect.Int:
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return errors.New("not a whole number")
-		}
-		v.SetInt(int64(n))
-	case reflect.Uint64:
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return errors.New("not a whole number from 0")
-		}
-		v.SetUint(n)
-	case reflect.Float64:
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || f != f {
-			return errors.New("not a number")
-		}
-		v.SetFloat(f)
-	case reflect.Bool:
-		b, err := strconv.ParseBool(text)
-		if err != nil {
-			return errors.New("neither true nor false")
-		}
-		v.SetBool(b)
-	default:
-		v.SetString(text)
-	}
 	return nil
 }
