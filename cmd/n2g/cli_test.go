@@ -428,3 +428,22 @@ func TestFillWithoutTokenizer(t *testing.T) {
 		t.Errorf("explain: %d %q", status, stderr)
 	}
 }
+
+// FuzzExamples: what -examples and -stopwords read is examples with prompts and words without blanks, or an error.
+func FuzzExamples(f *testing.F) {
+	f.Add([]byte(`{"layer": 0, "neuron": 3, "max_activation": 1.5, "prompts": ["a", "b"]}` + "\n" + `{"layer": 1, "neuron": 0, "prompts": ["\u0000"]}`))
+	f.Add([]byte(`["a", "b c"]`))
+	f.Add([]byte("the an\ta"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := parseExamples(data)
+		for _, e := range list {
+			if len(e.Prompts) == 0 || e.MaxActivation < 0 {
+				t.Errorf("%+v, %v", e, err)
+			}
+		}
+		words, err := parseWords(data)
+		if err != nil && words != nil {
+			t.Errorf("%q with %v", words, err)
+		}
+	})
+}

@@ -185,15 +185,23 @@ func (a *app) readWords(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkUTF8(data); err != nil {
+	words, err := parseWords(data)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return words, nil
+}
+
+func parseWords(data []byte) ([]string, error) {
+	if err := checkUTF8(data); err != nil {
+		return nil, err
 	}
 	if text := strings.TrimSpace(string(data)); !strings.HasPrefix(text, "[") {
 		return strings.Fields(text), nil
 	}
 	var words []string
 	if err := json.Unmarshal(data, &words); err != nil {
-		return nil, fmt.Errorf("%s is no JSON list of words: %w", path, jsonComplaint(err))
+		return nil, fmt.Errorf("no JSON list of words: %w", jsonComplaint(err))
 	}
 	return words, nil
 }

@@ -359,3 +359,25 @@ func ExampleOpenFolder() {
 	fmt.Println(len(weights.Names()), info.DType, info.Shape)
 	// Output: 41 F32 [128 128]
 }
+
+// FuzzFile: whatever bytes a weight file holds, a zip or none, opening it ends without a panic.
+func FuzzFile(f *testing.F) {
+	views, storages, _ := sample()
+	packed := archive(f, pickled(views, storages, false), storages, zip.Deflate)
+	f.Add(packed)
+	f.Add(packed[:len(packed)-30])
+	f.Add(archive(f, pickled(views, storages, false), storages, zip.Store))
+	f.Add(legacyFile(pickled(views, storages, true), storages))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := checkpoint.Open(fstest.MapFS{"w": {Data: data}}, "w")
+		if err != nil {
+			return
+		}
+		defer file.Close()
+		for _, name := range file.Names() {
+			if info, ok := file.Info(name); ok && info.Len() < 1<<20 {
+				file.Float32s(name, make([]float32, info.Len())) //nolint:errcheck // it may be damaged
+			}
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package lab_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// What README.md shows of the library, as a program.
+func Example_readme() {
+	ctx := context.Background()
+	texts := []string{
+		"\nimport \"unsafe\"\n", "import (\n\t\"fmt\"\n\t\"os\"\n)\n", "import (\n\t\"errors\"\n\t\"syscall\"\n)\n", "import (\n\t\"sync\"\n\t\"testing\"\n)\n",
+	}
+	model, _ := models.Open("tiny", models.Options{})
+	masked, _ := models.OpenMasked("tiny", models.Options{})
+	examples := n2g.Examples{Layer: 2, Neuron: 414, Prompts: texts}
+	explanation, err := n2g.Explain(ctx, model, masked, examples, n2g.Options{})
+	predicted := explanation.Predict([]string{"\n", "\"", "syscall", "\"", "\n"}) // no model needed from here on
+	fmt.Println(err, predicted[3] > 0.5, predicted[2])
+	// Output: <nil> true 0
+}
+
+// TestReadme: the code that README.md shows is that of the example above.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("readme_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(readme), "```go\n")
+	block, _, _ = strings.Cut(block, "```")
+	if !found || strings.Count(block, "\n") < 3 {
+		t.Fatal("README.md shows no code")
+	}
+	indented := "\t" + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n\t")
+	if !strings.Contains(string(source), indented) {
+		t.Errorf("the example is not what README.md shows:\n%s", indented)
+	}
+}
