@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/internal/lfs"
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
@@ -21,6 +22,7 @@ type Causal struct {
 	name      string
 	fsys      fs.FS // of its files
 	config    Config
+	shape     transformer.Decoder
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
 	engine    *engine.Causal
@@ -63,7 +65,7 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), backend: info, tokenizer: p.tokenizer}
+	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), shape: p.config.Decoder, backend: info, tokenizer: p.tokenizer}
 	if bos := m.BOS(); bos >= m.config.DVocab {
 		p.weights.Close()
 		return nil, fmt.Errorf("its tokenizer puts the token %q (%d) in front of every prompt, but the model has embeddings for %d tokens only", m.TokenString(bos), bos, m.config.DVocab)
@@ -174,17 +176,18 @@ func (m *Causal) ContextLength() int { return m.config.Positions }
 func (m *Causal) DefaultHook() string { return m.config.DefaultHook() }
 
 // Activations runs prompts (ids, BOS included) and returns the activation of one neuron: result[i][k] is that on token
-// positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is hook_pre, hook_mid or
-// hook_post; empty is [Causal.DefaultHook].
+// positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is one of [Causal.HookPoints]
+// (hook_mid is short for mlp.hook_mid), and index a neuron or whatever is numbered there; an empty hook is
+// [Causal.DefaultHook].
 //
 // Layers and positions beyond what is asked are not run, and prompts that share a prefix share its cost. A result does
 // not depend on what else is asked with it or beside it, to the last bit on the pure Go backend.
 func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
-	point, err := m.config.point(layer, hook)
+	point, err := m.point(layer, hook)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.config.neuron(layer, index); err != nil {
+	if err := m.checkIndex(layer, point, index); err != nil {
 		return nil, err
 	}
 	requests, place, err := m.config.requests(index, prompts, positions)
@@ -243,9 +246,9 @@ func (c Config) requests(index int, prompts, positions [][]int) (requests []engi
 	return requests, place, nil
 }
 
-// LayerActivations is [Causal.Activations] for all neurons of a layer and all positions: [prompt][position][neuron].
+// LayerActivations is [Causal.Activations] for all numbers of a hook point and all positions: [prompt][position][width].
 func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, prompts [][]int) ([][][]float32, error) {
-	point, err := m.config.point(layer, hook)
+	point, err := m.point(layer, hook)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +295,7 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	var point string
 	var err error
 	for _, layer := range layers {
-		if point, err = m.config.point(layer, hook); err != nil {
+		if point, err = m.point(layer, hook); err != nil {
 			return err
 		}
 	}
@@ -305,12 +308,6 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 		return fmt.Errorf("scan %d windows: %w", len(windows), err)
 	}
 	return nil
-}
-
-// Width is the number of neurons at a hook point of a layer. An empty hook is the model's own.
-func (m *Causal) Width(layer int, hook string) (int, error) {
-	_, err := m.config.point(layer, hook)
-	return m.config.DMLP, err
 }
 
 // Vocabulary is the number of token ids the model can read: those below it.

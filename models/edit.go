@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
 )
@@ -74,13 +75,16 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 	if e.Hook == "" {
 		e.Hook = "hook_post"
 	}
-	point, err := m.config.point(e.Layer, e.Hook)
+	point, err := m.point(e.Layer, e.Hook)
 	if err == nil {
-		err = m.config.neuron(e.Layer, e.Index)
+		err = m.checkIndex(e.Layer, point, e.Index)
 	}
+	short, isMLP := strings.CutPrefix(point, "mlp.")
 	switch {
 	case err != nil:
 		return engine.Edit{}, err
+	case !isMLP:
+		return engine.Edit{}, fmt.Errorf("a neuron is edited at a hook point of an MLP, not at %q", e.Hook)
 	case !slices.Contains([]Op{Set, Scale, Add}, e.Op):
 		return engine.Edit{}, fmt.Errorf("a neuron cannot be edited by %q: %s, %s and %s are the operations", e.Op, Set, Scale, Add)
 	case math.IsNaN(e.Value) || math.Abs(e.Value) > math.MaxFloat32:
@@ -92,7 +96,7 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 		}
 	}
 	return engine.Edit{
-		Layer: e.Layer, Hook: point, Index: e.Index, Op: engine.Op(e.Op), Value: float32(e.Value), Positions: e.Positions,
+		Layer: e.Layer, Hook: short, Index: e.Index, Op: engine.Op(e.Op), Value: float32(e.Value), Positions: e.Positions,
 	}, nil
 }
 

@@ -22,7 +22,7 @@ type NeuronWeights struct {
 
 // NeuronWeights reads those of a layer.
 func (m *Causal) NeuronWeights(layer int) (*NeuronWeights, error) {
-	if _, err := m.config.point(layer, ""); err != nil {
+	if _, err := m.point(layer, ""); err != nil {
 		return nil, err
 	}
 	n, err := m.engine.Neurons(layer)

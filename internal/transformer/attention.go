@@ -25,32 +25,52 @@ func (c Decoder) Causal(layer int) Attention {
 	}
 }
 
+// TreePattern is [Decoder.Tree] that shows visit the attention pattern, [batch, head, query, key].
+func (c Decoder) TreePattern(layer int, positions, ancestor *Node, visit func(pattern *Node)) Attention {
+	return func(q, k, v *Node) *Node {
+		sees := c.near(layer, positions, InsertAxes(ancestor, 1))
+		pattern := c.pattern(c.rotate(q, positions), c.rotate(k, positions), sees, c.QueryScale(layer))
+		visit(pattern)
+		return c.mixed(pattern, v)
+	}
+}
+
 // Tree is the layer's attention for rows that hold a forest of texts which share prefixes: positions [batch, row] says
 // where in its text a row's token stands, and ancestor [batch, row, row] is true where the second row is the first one
 // or precedes it in its text. A causal model gives a shared prefix the same values in every text, so one row serves all.
 func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
-	return func(q, k, v *Node) *Node {
-		sees := InsertAxes(ancestor, 1)
-		if window := c.Window(layer); window > 0 {
-			distance := Sub(InsertAxes(positions, 2), InsertAxes(positions, 1))
-			near := LessThan(distance, Scalar(q.Graph(), positions.DType(), window))
-			sees = LogicalAnd(sees, InsertAxes(near, 1))
-		}
-		return c.attend(c.rotate(q, positions), c.rotate(k, positions), v, sees, c.QueryScale(layer))
+	return c.TreePattern(layer, positions, ancestor, func(*Node) {})
+}
+
+// near narrows which rows a row sees to the layer's window.
+func (c Decoder) near(layer int, positions, sees *Node) *Node {
+	window := c.Window(layer)
+	if window == 0 {
+		return sees
 	}
+	distance := Sub(InsertAxes(positions, 2), InsertAxes(positions, 1))
+	near := LessThan(distance, Scalar(sees.Graph(), positions.DType(), window))
+	return LogicalAnd(sees, InsertAxes(near, 1))
 }
 
 // attend is scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762): queries, keys and
 // values [batch, seq, head, d_head] under the mask sees [batch or 1, 1, query, key]; scale multiplies query·key.
 func (c Decoder) attend(q, k, v, sees *Node, scale float64) *Node {
+	return c.mixed(c.pattern(q, k, sees, scale), v)
+}
+
+// pattern is the attention pattern, [batch, head, query, key].
+func (c Decoder) pattern(q, k, sees *Node, scale float64) *Node {
 	q = TransposeAllAxes(MulScalar(q, scale), 0, 2, 1, 3)
 	k = TransposeAllAxes(c.shareHeads(k), 0, 2, 1, 3)
-	v = TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)
 	scores := scoresOf(q, k)
 	sees = BroadcastToDims(sees, scores.Shape().Dimensions...)
-	pattern := softmax(Where(sees, scores, ConstAs(scores, minusInfinity)))
-	z := mix(pattern, v)
-	return TransposeAllAxes(z, 0, 2, 1, 3)
+	return softmax(Where(sees, scores, ConstAs(scores, minusInfinity)))
+}
+
+// mixed sums the values under the pattern, [batch, seq, head, d_head].
+func (c Decoder) mixed(pattern, v *Node) *Node {
+	return TransposeAllAxes(mix(pattern, TransposeAllAxes(c.shareHeads(v), 0, 2, 1, 3)), 0, 2, 1, 3)
 }
 
 // shareHeads repeats the heads of keys or values for the query heads that share them.

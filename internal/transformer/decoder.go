@@ -3,7 +3,6 @@ package transformer
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -63,15 +62,6 @@ type Decoder struct {
 	// A layer beyond its end sees all.
 	Windows []int
 }
-
-// The places of an MLP that a neuron is read at.
-const (
-	HookPre       = "hook_pre"        // before the activation function
-	HookPreLinear = "hook_pre_linear" // what the activation function's value is multiplied by, where the MLP is gated
-	HookMid       = "hook_mid"        // before the LayerNorm of solu_ln; without one, the same as HookPost
-	// HookPost is what W_out multiplies; for solu_ln the normalised value, before mlp.ln's own weight and bias.
-	HookPost = "hook_post"
-)
 
 // NormalizedMLP says whether a LayerNorm follows the activation function (solu_ln).
 func (c Decoder) NormalizedMLP() bool { return c.Activation == "solu_ln" }
@@ -139,7 +129,7 @@ func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Att
 		site = x
 		panic(reached{})
 	})
-	if c.ParallelResidual && strings.HasPrefix(point, "mlp.") { // beside attention, which it does not need
+	if c.BesideAttention(point) {
 		c.mlp(w, layer, x, hook.in(layer))
 	} else {
 		c.Block(w, layer, x, attention, hook)

@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/internal/transformer"
+)
 
 // batch is groups that run as one, each padded to the same number of rows.
 type batch struct {
@@ -34,6 +38,33 @@ func (b batch) tensors() (ids, positions, index []int32, ancestor []bool) {
 		}
 	}
 	return ids, positions, index, ancestor
+}
+
+// counts lays out which rows count for a row's summary of attention, [slots, rows, rows].
+func (b batch) counts(kind string) []bool {
+	counts := make([]bool, b.slots*b.rows*b.rows)
+	for slot, g := range b.groups {
+		for row := range g.ids {
+			path := g.path(row)
+			ids := make([]int32, len(path))
+			for p, at := range path {
+				ids[p] = g.ids[at]
+			}
+			for p, at := range path {
+				counts[(slot*b.rows+row)*b.rows+int(at)] = transformer.Counts(kind, ids, p)
+			}
+		}
+	}
+	return counts
+}
+
+// path is the rows of a row's text up to it.
+func (g *group) path(row int) []int32 {
+	path := make([]int32, g.depth[row]+1)
+	for at, p := int32(row), len(path)-1; p >= 0; at, p = g.parent[at], p-1 {
+		path[p] = at
+	}
+	return path
 }
 
 // bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for seconds.

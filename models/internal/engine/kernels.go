@@ -78,17 +78,6 @@ type visitor func(w *worker, at, count int)
 // layers. Calls come from several goroutines; values are valid only until the call returns.
 type watcher func(layer int, hook string, from, count int, values []float32)
 
-// site takes the forest to the MLP of a layer and shows it the rows asked, in parts, several at a time.
-func (k *kernelRunner) site(ctx context.Context, forest *group, layer int, asked []int32, visit visitor) error {
-	return k.pass(ctx, forest, nil, func(r *pass) error {
-		kv, err := r.layers(layer)
-		if err != nil {
-			return err
-		}
-		return r.site(layer, kv, asked, visit)
-	})
-}
-
 // pass calls f with a pass that has workers.
 func (k *kernelRunner) pass(ctx context.Context, forest *group, watch watcher, f func(r *pass) error) error {
 	r := &pass{kernelRunner: k, ctx: ctx, forest: forest, watch: watch, workers: k.pool.workers()}
@@ -238,17 +227,31 @@ func (k *kernelRunner) normWith(dst, x []float32, rows int, n normWeights, rms b
 	}
 }
 
+// blockWeights are those of a layer that a block needs up to where it stops.
+type blockWeights struct {
+	attention *attentionWeights
+	in        *inWeights
+	out       *kernels.Matrix
+}
+
+// weights reads what a layer needs up to a hook point, everything for "".
+func (k *kernelRunner) weights(l int, stop string) (b blockWeights, err error) {
+	if b.attention, err = k.blocks[l].attention(); err != nil || strings.HasPrefix(stop, "attn.") || stop == transformer.HookAttnOut {
+		return b, err
+	}
+	if stop == transformer.HookResidPre || stop == transformer.HookResidMid {
+		return b, nil
+	}
+	if b.in, err = k.blocks[l].in(); err != nil || strings.HasPrefix(stop, "mlp.") || stop == transformer.HookMLPIn {
+		return b, err
+	}
+	b.out, err = k.blocks[l].out()
+	return b, err
+}
+
 // layer runs a whole layer, and computes the keys and values of the next.
 func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
-	attention, err := r.blocks[l].attention()
-	if err != nil {
-		return nil, err
-	}
-	in, err := r.blocks[l].in()
-	if err != nil {
-		return nil, err
-	}
-	out, err := r.blocks[l].out()
+	b, err := r.weights(l, "")
 	if err != nil {
 		return nil, err
 	}
@@ -263,10 +266,8 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 		r.spare = kv.values
 	}
 	return next, r.workers.each(r.ctx, len(rows), func(w *worker, from, to int) {
-		d := r.shape.DModel
-		x := r.x[from*d : to*d]
-		r.toMLP(w, l, attention, in, kv, x, rows[from:to], from)
-		r.throughMLP(w, l, in, out, x, rows[from:to], from)
+		x := r.x[from*r.shape.DModel : to*r.shape.DModel]
+		r.block(w, l, b, kv, x, rows[from:to], from, "")
 		if following != nil {
 			r.keyValues(w, l+1, following, x, rows[from:to], next.values[from*following.keyValues.Out():])
 		}
@@ -276,15 +277,7 @@ func (r *pass) layer(l int, kv *keyValues) (*keyValues, error) {
 // last runs the last layer for the rows asked alone: their stream behind it, [row, d_model].
 func (r *pass) last(kv *keyValues, asked []int32) ([]float32, error) {
 	l, d := len(r.blocks)-1, r.shape.DModel
-	attention, err := r.blocks[l].attention()
-	if err != nil {
-		return nil, err
-	}
-	in, err := r.blocks[l].in()
-	if err != nil {
-		return nil, err
-	}
-	out, err := r.blocks[l].out()
+	b, err := r.weights(l, "")
 	if err != nil {
 		return nil, err
 	}
@@ -292,66 +285,98 @@ func (r *pass) last(kv *keyValues, asked []int32) ([]float32, error) {
 	return x, r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
 		part := x[from*d : to*d]
 		r.gather(part, asked[from:to])
-		r.toMLP(w, l, attention, in, kv, part, asked[from:to], from)
-		r.throughMLP(w, l, in, out, part, asked[from:to], from)
+		r.block(w, l, b, kv, part, asked[from:to], from, "")
 	})
 }
 
-// toMLP adds to rows whose stream is x what attention gives, and leaves in w.normed what enters the MLP; at is what the
-// watcher is told they begin with.
-func (r *pass) toMLP(w *worker, l int, attention *attentionWeights, in *inWeights, kv *keyValues, x []float32, rows []int32, at int) {
-	n, d := len(rows), r.shape.DModel
-	r.show(l, "hook_resid_pre", at, n, x)
-	r.attend(w, l, attention, kv, x, rows, at)
-	if r.shape.ParallelResidual {
-		r.norm(w.normed, x, n, in.norm)
-		kernels.Add(x, w.out[:n*d])
-	} else {
-		kernels.Add(x, w.out[:n*d])
-		r.show(l, "hook_resid_mid", at, n, x)
-		r.norm(w.normed, x, n, in.norm)
-	}
-	r.show(l, "ln2.hook_normalized", at, n, w.normed)
-}
-
-// throughMLP adds what the MLP makes of w.normed.
-func (r *pass) throughMLP(w *worker, l int, in *inWeights, out *kernels.Matrix, x []float32, rows []int32, at int) {
-	n, d := len(rows), r.shape.DModel
-	r.mlp(w, in, n, func(hook string, values []float32) {
-		r.edit(l, hook, values, rows)
-		r.show(l, "mlp."+hook, at, n, values)
-	})
-	out.Mul(w.out, w.pre, n)
-	r.show(l, "hook_mlp_out", at, n, w.out)
-	kernels.Add(x, w.out[:n*d])
-	r.show(l, "hook_resid_post", at, n, x)
-}
-
-// site runs the layer of a site for the rows asked alone.
-func (r *pass) site(l int, kv *keyValues, asked []int32, visit visitor) error {
-	attention, err := r.blocks[l].attention()
+// reach runs a layer up to a hook point for the rows asked alone, and shows visit their values there, [count, width], from
+// place at on of those asked; several parts at the same time.
+func (r *pass) reach(l int, hook string, kv *keyValues, asked []int32, visit func(at, count int, values []float32)) error {
+	b, err := r.weights(l, hook)
 	if err != nil {
 		return err
 	}
-	in, err := r.blocks[l].in()
+	r.watch = func(_ int, reached string, at, count int, values []float32) {
+		if reached == hook {
+			visit(at, count, values)
+		}
+	}
+	return r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
+		x := w.x[:(to-from)*r.shape.DModel]
+		r.gather(x, asked[from:to])
+		r.block(w, l, b, kv, x, asked[from:to], from, hook)
+	})
+}
+
+// block takes rows whose stream is x through a layer, in place, and stops behind a hook point, if one is named; at is what
+// the watcher is told they begin with.
+func (r *pass) block(w *worker, l int, b blockWeights, kv *keyValues, x []float32, rows []int32, at int, stop string) {
+	n, d := len(rows), r.shape.DModel
+	reached := func(hook string, values []float32) bool {
+		r.show(l, hook, at, n, values)
+		return hook == stop
+	}
+	if reached(transformer.HookResidPre, x) {
+		return
+	}
+	if r.shape.ParallelResidual {
+		if !r.shape.BesideAttention(stop) && r.attend(w, l, b.attention, kv, x, rows, at, stop) {
+			return
+		}
+		r.norm(w.normed, x, n, b.in.norm)
+		kernels.Add(x, w.out[:n*d])
+	} else {
+		if r.attend(w, l, b.attention, kv, x, rows, at, stop) {
+			return
+		}
+		kernels.Add(x, w.out[:n*d])
+		if reached(transformer.HookResidMid, x) {
+			return
+		}
+		r.norm(w.normed, x, n, b.in.norm)
+	}
+	if reached(transformer.HookMLPIn, w.normed[:n*d]) {
+		return
+	}
+	stopped := false
+	r.mlp(w, b.in, n, func(hook string, values []float32) bool {
+		r.edit(l, hook, values, rows)
+		stopped = reached("mlp."+hook, values)
+		return !stopped
+	})
+	if stopped {
+		return
+	}
+	b.out.Mul(w.out, w.pre, n)
+	if reached(transformer.HookMLPOut, w.out[:n*d]) {
+		return
+	}
+	kernels.Add(x, w.out[:n*d])
+	reached(transformer.HookResidPost, x)
+}
+
+// toMLP leaves in w.normed what enters the MLP for the rows asked alone, and calls visit, in parts, several at a time.
+func (r *pass) toMLP(l int, kv *keyValues, asked []int32, visit visitor) error {
+	b, err := r.weights(l, "mlp.")
 	if err != nil {
 		return err
 	}
 	return r.workers.each(r.ctx, len(asked), func(w *worker, from, to int) {
-		n := to - from
-		x := w.x[:n*r.shape.DModel]
+		n, d := to-from, r.shape.DModel
+		x := w.x[:n*d]
 		r.gather(x, asked[from:to])
-		if r.shape.ParallelResidual { // beside attention
-			r.norm(w.normed, x, n, in.norm)
-		} else {
-			r.toMLP(w, l, attention, in, kv, x, asked[from:to], from)
+		if !r.shape.ParallelResidual { // else beside attention
+			r.attend(w, l, b.attention, kv, x, asked[from:to], from, "")
+			kernels.Add(x, w.out[:n*d])
 		}
+		r.norm(w.normed, x, n, b.in.norm)
 		visit(w, from, n)
 	})
 }
 
-// attend computes to w.out what attention adds to rows whose stream is x; at is what the watcher is told they begin with.
-func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int) {
+// attend computes to w.out what attention adds to rows whose stream is x, and says whether it stopped at a hook point
+// before; at is what the watcher is told they begin with.
+func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int, stop string) bool {
 	c := r.shape
 	heads := kernels.Heads{
 		Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead, Scale: float32(c.QueryScale(l)), Window: c.Window(l),
@@ -361,17 +386,31 @@ func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues
 	r.show(l, "ln1.hook_normalized", at, len(rows), w.normed)
 	weights.query.Mul(w.q, w.normed, len(rows))
 	r.show(l, "attn.hook_q", at, len(rows), w.q)
+	summary, summarised := transformer.PatternSummary(stop)
+	var sums []float32
 	last := int32(-1)
 	for i, row := range rows {
 		q := w.q[i*width : (i+1)*width]
 		r.rotate(q, row)
 		r.findPath(w, kv, row, last)
 		last = row
+		if summarised {
+			sums = append(sums, r.summarise(w, heads, q, kv.values, stride, row, summary)...)
+			continue
+		}
 		w.scores = heads.Attend(w.z[i*width:(i+1)*width], q, kv.values, kv.values[stride/2:], stride, w.path, w.scores)
 	}
-	r.show(l, "attn.hook_z", at, len(rows), w.z)
+	if summarised {
+		r.show(l, stop, at, len(rows), sums)
+		return true
+	}
+	r.show(l, transformer.HookZ, at, len(rows), w.z)
+	if stop == transformer.HookZ {
+		return true
+	}
 	weights.out.Mul(w.out, w.z, len(rows))
-	r.show(l, "hook_attn_out", at, len(rows), w.out)
+	r.show(l, transformer.HookAttnOut, at, len(rows), w.out)
+	return stop == transformer.HookAttnOut
 }
 
 // findPath writes the places of the row's text up to it to w.path, which is that of the row last.
@@ -400,21 +439,27 @@ func (kv *keyValues) place(row int32) int32 {
 }
 
 // mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and shows at the values at
-// each hook point on the way, [n, d_mlp].
-func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook string, values []float32)) {
+// each hook point on the way, [n, d_mlp], until it wants no more.
+func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook string, values []float32) (more bool)) {
 	width := k.shape.DMLP
 	pre := w.pre[:n*width]
 	weights.pre.Mul(pre, w.normed, n)
-	at(transformer.HookPre, pre)
+	if !at(transformer.HookPre, pre) {
+		return
+	}
 	for row := 0; row < n*width; row += width {
 		k.activate(pre[row:row+width], w.scratch)
 	}
 	if weights.linear != nil {
 		weights.linear.Mul(w.linear, w.normed, n)
-		at(transformer.HookPreLinear, w.linear[:n*width])
+		if !at(transformer.HookPreLinear, w.linear[:n*width]) {
+			return
+		}
 		kernels.Mul(pre, w.linear[:n*width])
 	}
-	at(transformer.HookMid, pre)
+	if !at(transformer.HookMid, pre) {
+		return
+	}
 	if k.shape.NormalizedMLP() {
 		for row := 0; row < n*width; row += width {
 			kernels.LayerNorm(pre[row:row+width], pre[row:row+width], nil, nil, k.shape.Epsilon)

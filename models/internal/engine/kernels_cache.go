@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
@@ -16,10 +15,11 @@ func (k *kernelRunner) cache(ctx context.Context, ids []int) (*Cache, error) {
 	cache := &Cache{Values: map[string][][]float32{}}
 	var mu sync.Mutex
 	keep := func(layer int, hook string, from, count int, values []float32) {
+		bare := hook
 		if layer >= 0 {
 			hook = transformer.BlockName(layer, hook)
 		}
-		width := k.width(hook)
+		width := k.shape.Width(bare)
 		mu.Lock()
 		defer mu.Unlock()
 		if cache.Values[hook] == nil {
@@ -47,18 +47,4 @@ func (k *kernelRunner) cache(ctx context.Context, ids []int) (*Cache, error) {
 		cache.Logits = slices.Collect(slices.Chunk(logits, k.shape.DVocab))
 		return r.workers.unembed(ctx, k.shape, final, logits, r.x, len(ids))
 	})
-}
-
-// width is that of a hook point's values.
-func (k *kernelRunner) width(hook string) int {
-	c := k.shape
-	switch hook[strings.LastIndexByte(hook, '.')+1:] {
-	case "hook_q", "hook_z":
-		return c.Heads * c.DHead
-	case "hook_k", "hook_v":
-		return c.KeyHeads() * c.DHead
-	case transformer.HookPre, transformer.HookPreLinear, transformer.HookMid, transformer.HookPost:
-		return c.DMLP
-	}
-	return c.DModel
 }

@@ -43,7 +43,7 @@ func (k *kernelRunner) run(ctx context.Context, t task, pieces []piece) (err err
 	width := 1
 	var values []float32
 	if t.kind == wideTask {
-		width = k.shape.DMLP
+		width = k.shape.Width(t.hook)
 		values, err = k.all(ctx, forest, t.layer, t.hook, asked)
 	} else {
 		values, err = k.column(ctx, forest, t.layer, t.hook, asked)

@@ -3,30 +3,46 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
 
-// column computes for each of the rows asked of a forest, in ascending order, the neuron that the forest names there.
+// column computes for each of the rows asked of a forest, in ascending order, the place that the forest names there of a
+// hook point: a neuron, or a coordinate.
 func (k *kernelRunner) column(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32, error) {
 	values := make([]float32, len(asked))
-	weights, err := k.blocks[layer].in()
-	if err != nil {
-		return nil, err
-	}
-	err = k.site(ctx, forest, layer, asked, func(w *worker, at, n int) {
-		for rows, behind := *w, at+n; at < behind; {
-			index, same := forest.index[asked[at]], 1
-			for at+same < behind && forest.index[asked[at+same]] == index {
-				same++
-			}
-			k.neuron(values[at:at+same], &rows, weights, hook, int(index))
-			rows.normed = rows.normed[same*k.shape.DModel:]
-			at += same
+	short, isMLP := strings.CutPrefix(hook, "mlp.")
+	return values, k.pass(ctx, forest, nil, func(r *pass) error {
+		kv, err := r.layers(layer)
+		if err != nil {
+			return err
 		}
+		if !isMLP {
+			width := k.shape.Width(hook)
+			return r.reach(layer, hook, kv, asked, func(at, n int, row []float32) {
+				for i := range n {
+					values[at+i] = row[i*width+int(forest.index[asked[at+i]])]
+				}
+			})
+		}
+		weights, err := k.blocks[layer].in()
+		if err != nil {
+			return err
+		}
+		return r.toMLP(layer, kv, asked, func(w *worker, at, n int) {
+			for rows, behind := *w, at+n; at < behind; {
+				index, same := forest.index[asked[at]], 1
+				for at+same < behind && forest.index[asked[at+same]] == index {
+					same++
+				}
+				k.neuron(values[at:at+same], &rows, weights, short, int(index))
+				rows.normed = rows.normed[same*k.shape.DModel:]
+				at += same
+			}
+		})
 	})
-	return values, err
 }
 
 // neuron computes one neuron of the rows in w.normed. The soft-max of a SoLU looks at all neurons of a row, any other
@@ -40,12 +56,14 @@ func (k *kernelRunner) neuron(values []float32, w *worker, weights *inWeights, h
 	case hook == transformer.HookPreLinear:
 		weights.linear.Column(values, w.normed, n, index)
 	case hook == transformer.HookPost && k.shape.NormalizedMLP() || solu && k.shape.Gated:
-		k.mlp(w, weights, n, func(reached string, layer []float32) {
-			if reached == hook {
-				for row := range values {
-					values[row] = layer[row*width+index]
-				}
+		k.mlp(w, weights, n, func(reached string, layer []float32) bool {
+			if reached != hook {
+				return true
 			}
+			for row := range values {
+				values[row] = layer[row*width+index]
+			}
+			return false
 		})
 	case solu:
 		weights.pre.Mul(w.pre, w.normed, n)
@@ -65,39 +83,30 @@ func (k *kernelRunner) neuron(values []float32, w *worker, weights *inWeights, h
 	}
 }
 
-// all computes every neuron of a layer on the rows asked of a forest: [row, d_mlp].
+// all computes every place of a hook point on the rows asked of a forest: [row, width].
 func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32, error) {
-	weights, err := k.blocks[layer].in()
-	if err != nil {
-		return nil, err
-	}
-	width := k.shape.DMLP
+	width := k.shape.Width(hook)
 	values := make([]float32, len(asked)*width)
-	err = k.site(ctx, forest, layer, asked, func(w *worker, at, n int) {
-		k.mlp(w, weights, n, func(reached string, layer []float32) {
-			if reached == hook {
-				copy(values[at*width:], layer)
-			}
-		})
+	return values, k.pass(ctx, forest, nil, func(r *pass) error {
+		kv, err := r.layers(layer)
+		if err != nil {
+			return err
+		}
+		return r.reach(layer, hook, kv, asked, func(at, n int, rows []float32) { copy(values[at*width:(at+n)*width], rows) })
 	})
-	return values, err
 }
 
-// scanned hands every neuron of some layers on every row of the windows to visit, as [Causal.Scan] does; rows are numbered from
-// first.
+// scanned hands every place of a hook point of some layers on every row of the windows to visit, as [Causal.Scan] does; rows
+// are numbered from first.
 func (k *kernelRunner) scanned(ctx context.Context, windows [][]int, first int, s *scan) error {
-	width := k.shape.DMLP
+	width := k.shape.Width(s.hook)
 	forest := &group{}
 	for i, ids := range windows {
 		forest.add(i, Request{IDs: ids}, 0)
 	}
 	last := slices.Max(s.layers)
-	weights, err := k.blocks[last].in()
-	if err != nil {
-		return err
-	}
 	watch := func(layer int, reached string, from, count int, values []float32) {
-		if reached != "mlp."+s.hook {
+		if reached != s.hook {
 			return
 		}
 		for l, wanted := range s.layers {
@@ -111,8 +120,6 @@ func (k *kernelRunner) scanned(ctx context.Context, windows [][]int, first int, 
 		if err != nil {
 			return err
 		}
-		return r.site(last, kv, iota32(len(forest.ids)), func(w *worker, at, n int) {
-			k.mlp(w, weights, n, func(reached string, layer []float32) { watch(last, "mlp."+reached, at, n, layer) })
-		})
+		return r.reach(last, s.hook, kv, iota32(len(forest.ids)), func(at, n int, values []float32) { watch(last, s.hook, at, n, values) })
 	})
 }

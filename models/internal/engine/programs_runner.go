@@ -53,7 +53,11 @@ func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
 	}
 	ids, positions, index, ancestor := b.tensors()
 	values := []any{ids, positions, ancestor}
-	width := r.shape.DMLP
+	width := r.shape.Width(t.hook)
+	if kind, ok := transformer.PatternSummary(t.hook); ok {
+		inputs = append(inputs, shapes.Make(dtypes.Bool, b.slots, b.rows, b.rows))
+		values = append(values, b.counts(kind))
+	}
 	if t.kind == columnTask {
 		inputs = append(inputs, shapes.Make(dtypes.Int32, square...))
 		values = append(values, index)
@@ -95,27 +99,41 @@ func (r *programRunner) body(w transformer.Weights, layer int, ids, positions, a
 	return x
 }
 
-// column builds the program that reads one neuron a row: [slots, rows].
+// column builds the program that reads one place of a hook point a row: [slots, rows]; index is its last input.
 func (r *programRunner) column(layer int, hook string) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
-		ids, positions, ancestor, index := in[0], in[1], in[2], in[3]
-		x := r.body(w, layer, ids, positions, ancestor)
-		site := r.shape.Site(w, layer, "mlp."+hook, x, r.shape.Tree(layer, positions, ancestor))
+		site, index := r.site(w, layer, hook, in), in[len(in)-1]
 		width := site.Shape().Dimensions[2]
-		site = graph.Reshape(site, -1)
-		rows := graph.Iota(ids.Graph(), shapes.Make(dtypes.Int32, ids.Shape().Size()), 0)
+		rows := graph.Iota(site.Graph(), shapes.Make(dtypes.Int32, in[0].Shape().Size()), 0)
 		place := graph.Add(graph.MulScalar(rows, float64(width)), graph.Reshape(index, -1))
-		return []*graph.Node{graph.Gather(site, graph.InsertAxes(place, -1))}
+		return []*graph.Node{graph.Gather(graph.Reshape(site, -1), graph.InsertAxes(place, -1))}
 	}
 }
 
-// wide builds the program that reads every neuron of a layer: [slots, rows, d_mlp].
+// wide builds the program that reads every place of a hook point: [slots, rows, width].
 func (r *programRunner) wide(layer int, hook string) buildFunc {
 	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
-		ids, positions, ancestor := in[0], in[1], in[2]
-		x := r.body(w, layer, ids, positions, ancestor)
-		return []*graph.Node{r.shape.Site(w, layer, "mlp."+hook, x, r.shape.Tree(layer, positions, ancestor))}
+		return []*graph.Node{r.site(w, layer, hook, in)}
 	}
+}
+
+// site builds a hook point, [slots, rows, width]; inputs are ids, positions, ancestors, and for a summary of attention which
+// of these count.
+func (r *programRunner) site(w transformer.Weights, layer int, hook string, in []*graph.Node) *graph.Node {
+	ids, positions, ancestor := in[0], in[1], in[2]
+	x := r.body(w, layer, ids, positions, ancestor)
+	dims := ids.Shape().Dimensions
+	if _, ok := transformer.PatternSummary(hook); ok {
+		var sums *graph.Node
+		attention := r.shape.TreePattern(layer, positions, ancestor, func(pattern *graph.Node) {
+			counts := graph.BroadcastToDims(graph.InsertAxes(in[3], 1), pattern.Shape().Dimensions...)
+			sums = graph.ReduceSum(graph.Where(counts, pattern, graph.ZerosLike(pattern)), -1) // [slots, head, row]
+		})
+		r.shape.Site(w, layer, transformer.HookZ, x, attention)
+		return graph.TransposeAllAxes(sums, 0, 2, 1)
+	}
+	site := r.shape.Site(w, layer, hook, x, r.shape.Tree(layer, positions, ancestor))
+	return graph.Reshape(site, dims[0], dims[1], -1)
 }
 
 // cache runs a prompt alone, padded to a bucket behind its end, where no token sees it.

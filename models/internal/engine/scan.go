@@ -25,7 +25,30 @@ type scan struct {
 // layer's rows come once, in any order, and several at the same time; values are the engine's own, to be read before
 // visit returns.
 func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+	if _, ok := transformer.PatternSummary(hook); ok {
+		return e.scanPatterns(ctx, layers, hook, windows, visit)
+	}
 	return e.queue.Do(ctx, task{kind: aloneTask}, e.runner.scan(&scan{layers, hook, windows, visit}))
+}
+
+// scanPatterns is Scan for summaries of attention, which a pass computes only where it stops.
+func (e *Causal) scanPatterns(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+	requests := make([]Request, len(windows))
+	for i, ids := range windows {
+		requests[i] = Request{IDs: ids}
+	}
+	for l, layer := range layers {
+		values, err := e.LayerActivations(ctx, layer, hook, requests)
+		if err != nil {
+			return err
+		}
+		row := 0
+		for _, rows := range values {
+			visit(l, row, slices.Concat(rows...))
+			row += len(rows)
+		}
+	}
+	return nil
 }
 
 // scan runs windows of like length together, each padded behind its end.
@@ -67,7 +90,7 @@ func (r *programRunner) scanBatch(s *scan, members, rows []int, seq int) error {
 	if err != nil {
 		return err
 	}
-	width := r.shape.DMLP
+	width := r.shape.Width(s.hook)
 	return r.parameters.run(p, inputs, []any{ids}, func(layer int, flat any) {
 		for slot, i := range members {
 			s.visit(layer, rows[i], flat.([]float32)[slot*seq*width:][:len(s.windows[i])*width])
@@ -83,13 +106,13 @@ func (r *programRunner) scanGraph(layers []int, hook string) buildFunc {
 		x := r.shape.Embed(w, in[0], nil, nil)
 		for layer := range last {
 			x = r.shape.Block(w, layer, x, r.shape.Causal(layer), func(name string, value *graph.Node) *graph.Node {
-				if name == transformer.BlockName(layer, "mlp."+hook) {
+				if name == transformer.BlockName(layer, hook) {
 					sites[layer] = value
 				}
 				return value
 			})
 		}
-		sites[last] = r.shape.Site(w, last, "mlp."+hook, x, r.shape.Causal(last))
+		sites[last] = r.shape.Site(w, last, hook, x, r.shape.Causal(last))
 		outputs := make([]*graph.Node, len(layers))
 		for i, layer := range layers {
 			outputs[i] = sites[layer]
