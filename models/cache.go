@@ -61,6 +61,9 @@ func (m *Causal) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	if err := m.config.checkPrompt(ids); err != nil {
 		return nil, err
 	}
+	if err := m.local("every value of a run"); err != nil {
+		return nil, err
+	}
 	cache, err := m.engine.RunWithCache(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("run with cache: %w", err)

@@ -25,7 +25,8 @@ type Causal struct {
 	shape     transformer.Decoder
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
-	engine    *engine.Causal
+	engine    *engine.Causal // nil: server answers
+	server    *remote
 }
 
 // Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name that
@@ -39,7 +40,17 @@ type Causal struct {
 // needed, and only those.
 //
 // Without a tokenizer.json a model can be asked about token ids, but not about texts.
+//
+// An address such as http://127.0.0.1:7711 is the model that n2g serve keeps warm there, and so is the name of that model where
+// the environment variable [ServerVar] has the address. It answers Activations and LayerActivations to the same digits;
+// what needs the weights does not go over HTTP and is an error.
 func Open(ref string, opts Options) (*Causal, error) {
+	if isServer(ref) {
+		return openRemote(ref)
+	}
+	if m := named(ref); m != nil {
+		return m, nil
+	}
 	fsys, name, err := resolve(ref, tiny.Causal)
 	if err != nil {
 		return nil, err
@@ -78,7 +89,13 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 }
 
 // Close releases the weights. Calls that wait end with an error; a batch that runs is waited for.
-func (m *Causal) Close() error { return m.engine.Close() }
+func (m *Causal) Close() error {
+	if m.server != nil {
+		m.server.client.CloseIdleConnections()
+		return nil
+	}
+	return m.engine.Close()
+}
 
 // Name identifies the model.
 func (m *Causal) Name() string { return m.name }
@@ -88,6 +105,9 @@ func (m *Causal) Config() Config { return m.config }
 
 // Backend says what the model runs on.
 func (m *Causal) Backend() backends.Info { return m.backend }
+
+// Files is the root of the model's files; nil if it is a server's.
+func (m *Causal) Files() fs.FS { return m.fsys }
 
 // Tokenizer returns the model's tokenizer, nil if its folder has none.
 func (m *Causal) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
@@ -194,6 +214,13 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	if err != nil {
 		return nil, err
 	}
+	if m.server != nil {
+		result, err := m.server.activations(ctx, layer, point, index, prompts, positions)
+		if err != nil {
+			return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
+		}
+		return result, nil
+	}
 	values, err := m.engine.Activations(ctx, layer, point, requests)
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
@@ -215,6 +242,13 @@ func (m *Causal) Rows(prompts, positions [][]int) int {
 	requests, _, err := m.config.requests(0, prompts, positions)
 	if err != nil {
 		return 0
+	}
+	if m.server != nil {
+		rows := 0 // the server may run fewer, where prompts share prefixes
+		for _, r := range requests {
+			rows += len(r.IDs)
+		}
+		return rows
 	}
 	return m.engine.Rows(requests)
 }
@@ -258,6 +292,13 @@ func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, p
 			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
 		}
 		requests[i] = engine.Request{IDs: ids}
+	}
+	if m.server != nil {
+		values, err := m.server.layerActivations(ctx, layer, point, m.config.DMLP, prompts)
+		if err != nil {
+			return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
+		}
+		return values, nil
 	}
 	values, err := m.engine.LayerActivations(ctx, layer, point, requests)
 	if err != nil {
@@ -304,6 +345,9 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 			return fmt.Errorf("window %d: %w", i+1, err)
 		}
 	}
+	if err := m.local("mining"); err != nil {
+		return err
+	}
 	if err := m.engine.Scan(ctx, layers, point, windows, visit); err != nil {
 		return fmt.Errorf("scan %d windows: %w", len(windows), err)
 	}
@@ -314,4 +358,9 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 func (m *Causal) Vocabulary() int { return m.config.DVocab }
 
 // Programs is how many programs were compiled since the model was opened: 0 on the pure Go backend, which needs none.
-func (m *Causal) Programs() int { return m.engine.Programs() }
+func (m *Causal) Programs() int {
+	if m.server != nil {
+		return 0
+	}
+	return m.engine.Programs()
+}

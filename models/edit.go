@@ -61,6 +61,9 @@ func (m *Causal) EachLogits(
 	for i, r := range requests {
 		bundles[i] = engine.Bundle{IDs: r.IDs, Positions: r.Positions, Variants: edits}
 	}
+	if err := m.local("logits"); err != nil {
+		return err
+	}
 	err = m.engine.Logits(ctx, bundles, func(bundle, at int, logits [][]float32) {
 		visit(place[bundle], at, logits)
 	})

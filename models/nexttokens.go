@@ -13,6 +13,9 @@ func (m *Causal) Neighbours(id, k int) (ids []int, cosines []float64, err error)
 	if err := m.config.checkPrompt([]int{id}); err != nil {
 		return nil, nil, err
 	}
+	if err := m.local("neighbours of tokens"); err != nil {
+		return nil, nil, err
+	}
 	table, err := m.engine.TokenEmbeddings()
 	if err != nil {
 		return nil, nil, fmt.Errorf("neighbours of token %d: %w", id, err)

@@ -25,6 +25,9 @@ func (m *Causal) NeuronWeights(layer int) (*NeuronWeights, error) {
 	if _, err := m.point(layer, ""); err != nil {
 		return nil, err
 	}
+	if err := m.local("weights"); err != nil {
+		return nil, err
+	}
 	n, err := m.engine.Neurons(layer)
 	if err != nil {
 		return nil, fmt.Errorf("weights of layer %d: %w", layer, err)
@@ -50,6 +53,9 @@ func (m *Causal) ProjectToLogits(ctx context.Context, directions [][]float32, vi
 			return fmt.Errorf("direction %d has %d numbers, but the residual stream has %d", i+1, len(d), m.config.DModel)
 		}
 	}
+	if err := m.local("weights"); err != nil {
+		return err
+	}
 	err := m.engine.Project(ctx, len(directions), func(i int) []float32 { return directions[i] }, visit)
 	if err != nil {
 		return fmt.Errorf("project to logits: %w", err)
@@ -58,4 +64,9 @@ func (m *Causal) ProjectToLogits(ctx context.Context, directions [][]float32, vi
 }
 
 // HasLogits says why the model has no logits, nil if it has: files of a base model lack the unembedding.
-func (m *Causal) HasLogits() error { return m.engine.HasLogits() }
+func (m *Causal) HasLogits() error {
+	if err := m.local("logits"); err != nil {
+		return err
+	}
+	return m.engine.HasLogits()
+}

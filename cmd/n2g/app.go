@@ -98,7 +98,7 @@ func (a *app) commands() []*command {
 	return []*command{
 		a.explain(), a.mine(), a.index(), a.examples(), a.fires(), a.findText(), a.importPages(),
 		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
-		a.activations(), a.predict(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
+		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/rivo/uniseg"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
-	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/layered"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
@@ -35,6 +34,7 @@ type Node struct {
 // Chip is a token on its colour.
 type Chip struct {
 	Token string
+	Words bool // Token is words about tokens, such as "any token"
 	Color Color
 	Share float64 // of full colour, 0 to 1
 }
@@ -135,7 +135,7 @@ func (n Node) box(f scene.Face) box {
 	}
 	var b box
 	for _, c := range chips {
-		text, cells := scene.Fit(f.Show(visible(c.Token)), longestLabel)
+		text, cells := scene.Fit(f.Show(c.visible()), longestLabel)
 		fill, ink := c.paint()
 		b.chips = append(b.chips, chip{text: text, cells: cells, fill: fill, ink: ink})
 	}
@@ -164,6 +164,14 @@ func (n Node) box(f scene.Face) box {
 	b.w = max(b.w, leastBox)
 	b.h = 2*padding + float64(row+1)*(chipHeight+chipGap) - chipGap
 	return b
+}
+
+// visible is a chip's text before it is cut.
+func (c Chip) visible() string {
+	if c.Words {
+		return scene.Label(c.Token)
+	}
+	return visible(c.Token)
 }
 
 // paint returns a chip's background and the colour of text on it.
@@ -350,7 +358,7 @@ func (n Node) title() string {
 		if i > 0 {
 			title += "  "
 		}
-		title += glyph.Visible(c.Token)
+		title += c.visible()
 	}
 	return title
 }

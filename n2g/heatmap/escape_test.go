@@ -16,7 +16,7 @@ import (
 // What a map may consist of: nothing that runs, loads or links.
 var (
 	htmlElements = map[string][]string{
-		"div": {"class"}, "span": {"class", "title"}, "b": {}, "i": {"class"}, "u": {}, "br": {}, "small": {}, "style": {},
+		"div": {"class"}, "span": {"class", "title"}, "b": {}, "i": {"class"}, "u": {}, "q": {}, "br": {}, "small": {}, "style": {},
 		"details": {}, "summary": {},
 		"html": {"lang", "class"}, "head": {}, "body": {}, "title": {}, "meta": {"charset", "name", "content", "http-equiv"},
 	}

@@ -20,6 +20,9 @@ type HeatMap struct {
 	// under "n tokens before" and "n tokens after". 0 is 160, negative never folds. SVG and PNG show everything.
 	FoldAfter int
 	NoLegend  bool
+	// Lean HTML of running text leaves tokens that have neither colour nor mark without a box and a title: a tenth of the
+	// size where few tokens have one.
+	Lean bool
 	// Width of SVG and PNG in CSS pixels, at which lines break. Default 900.
 	Width float64
 }

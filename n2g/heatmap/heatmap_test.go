@@ -312,6 +312,24 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestLean: every token is still there, in order, and those that have a colour or a mark are boxes.
+func TestLean(t *testing.T) {
+	for _, form := range []heatmap.Form{heatmap.Compact, heatmap.Strips} {
+		h := heatmap.HeatMap{
+			Tokens: []string{"a", " b", "\n", "</q>", " d", " e"}, Form: form, NoLegend: true, Lean: true,
+			Rows:  []heatmap.Row{{Name: "activation", Values: []float64{0, 0, 0.001, 0, 1, 0}}},
+			Marks: []heatmap.Mark{0, 0, 0, 0, 0, heatmap.Missed},
+		}
+		text := h.Body()
+		if n := strings.Count(text, " title="); n != 2 {
+			t.Errorf("form %d: %d boxes, want those of a value and of a mark", form, n)
+		}
+		if !strings.Contains(text, "<q>a<u>·</u>b<u>↵</u></q><br/><q>&lt;/q&gt;</q>") {
+			t.Errorf("form %d: %s", form, text)
+		}
+	}
+}
+
 func TestThemes(t *testing.T) {
 	h := sample(heatmap.Figure)
 	h.Theme = heatmap.Dark

@@ -96,7 +96,15 @@ func (w *writer) text(class string, box func(int)) {
 	run := func(from, to int) {
 		w.WriteString(`<div class="m ` + class + w.hues() + `">`)
 		for i := from; i < to; i++ {
-			box(i)
+			if w.h.Lean && w.plain(i) {
+				w.WriteString(`<q>`)
+				for w.token(w.h.Tokens[i]); i+1 < to && w.plain(i+1) && !breaksLine(w.h.Tokens[i]); i++ {
+					w.token(w.h.Tokens[i+1])
+				}
+				w.WriteString(`</q>`)
+			} else {
+				box(i)
+			}
 			if breaksLine(w.h.Tokens[i]) && i+1 < to {
 				w.WriteString(`<br/>`)
 			}
@@ -115,6 +123,19 @@ func (w *writer) text(class string, box func(int)) {
 	fold(0, from, "before")
 	run(from, to)
 	fold(to, len(w.h.Tokens), "after")
+}
+
+// plain tells whether token i has neither colour nor mark.
+func (w *writer) plain(i int) bool {
+	for k, row := range w.h.Rows {
+		if v, ok := row.value(i); ok && shadeClass(v, row.max()) != "" {
+			return false
+		}
+		if w.h.Form == Compact && k == 0 {
+			break
+		}
+	}
+	return w.h.mark(i) == NoMark
 }
 
 // highest says what a fold hides.

@@ -67,6 +67,11 @@ const rules = `
 .n2g-hm .m .x1{outline:2px solid rgb(var(--mark));outline-offset:-1px}
 .n2g-hm .m .x2{outline:2px dashed rgb(var(--mark));outline-offset:-1px}
 .n2g-hm .s span{outline-offset:0}
+.n2g-hm q{quotes:none;white-space:pre-wrap;overflow-wrap:anywhere}
+.n2g-hm q::before,.n2g-hm q::after{content:none}
+.n2g-hm .s{line-height:32px}
+.n2g-hm .s q{line-height:18px;vertical-align:top}
+.n2g-hm .c q{line-height:22px}
 .n2g-hm details{margin:2px 0}
 .n2g-hm summary{cursor:pointer;color:rgb(var(--mute));font-size:11px}
 .n2g-hm .g{display:flex;flex-wrap:wrap;gap:2px 18px;margin-top:10px;color:rgb(var(--mute));font-size:11px}

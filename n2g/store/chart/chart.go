@@ -63,6 +63,9 @@ func (c *Chart) SVG() ([]byte, error) {
 	return []byte(c.layout(scene.Viewer{}).SVG(scene.Auto, false)), nil
 }
 
+// Inline is the chart for a page whose style sheet holds that of package graphviz.
+func (c *Chart) Inline() string { return c.layout(scene.Viewer{}).SVG(scene.Auto, true) }
+
 // PNG is the chart at two dots a CSS pixel.
 func (c *Chart) PNG() ([]byte, error) {
 	picture, err := scene.PNG(context.Background(), c.layout, scene.PNGOptions{NoBrowser: true})

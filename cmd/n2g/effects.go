@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g/effects"
+)
+
+// effectsOutput is what n2g effects -json prints of a neuron.
+type effectsOutput struct {
+	Layer  int `json:"layer"`
+	Neuron int `json:"neuron"`
+	effects.Attribution
+	Connected *effects.Neighbours `json:"connected,omitempty"`
+}
+
+func (a *app) effects() *command {
+	c := newCommand("effects", "show what a neuron does: the tokens that it promotes and suppresses, and the neurons it is connected with")
+	c.long = `Direct logit attribution: what one unit of the neuron's activation adds to the logit of each token, W_U·(w ⊙ W_out[neuron]) with w the
+final norm's weight. Kurtosis says how pointed that is: 3 as a normal distribution, more where few tokens stand out. -layer all and -neuron
+all ask many; connected neurons are left out then.`
+	c.examples = []string{`-layer 1 -neuron 268`, `-model smollm2 -layer 10 -neuron 214 -json`, `-layer all -neuron all -json`}
+	ref, backend := modelFlag(c), backendFlag(c)
+	layer := c.flags.String("layer", "", "`NUMBER` the layer, from 0, or all")
+	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
+	k := c.flags.Int("k", effects.DefaultTokens, "`NUMBER` of tokens each way, and of neurons of each kind")
+	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
+	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, kurtosis, connected")
+	c.run = func(ctx context.Context) error {
+		if *k < 1 {
+			return fmt.Errorf("-k is %d: it is at least 1", *k)
+		}
+		index, err := neuronNumber(*neuron)
+		if err != nil {
+			return err
+		}
+		model, err := a.openModel(*ref, *backend)
+		if err != nil {
+			return err
+		}
+		defer model.Close()
+		layers, err := layersAsked(*layer, model.Config().Layers)
+		if err != nil {
+			return err
+		}
+		if err := model.HasLogits(); err != nil {
+			return err
+		}
+		return buffered(a.stdout, func(w io.Writer) error {
+			for _, l := range layers {
+				found, err := effectsOf(ctx, model, l, index, *k)
+				if err != nil {
+					return err
+				}
+				for i := range found {
+					if *connected && len(layers) == 1 && len(found) == 1 {
+						if found[i].Connected, err = connectedOf(model, l, index, *k); err != nil {
+							return err
+						}
+					}
+					if *asJSON {
+						err = encodeJSON(w, found[i])
+					} else {
+						err = found[i].write(w)
+					}
+					if err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return c
+}
+
+// layersAsked reads -layer.
+func layersAsked(text string, layers int) ([]int, error) {
+	if text == "all" {
+		list := make([]int, layers)
+		for l := range list {
+			list[l] = l
+		}
+		return list, nil
+	}
+	l, err := strconv.Atoi(text)
+	if err != nil || l < 0 || l >= layers {
+		return nil, fmt.Errorf("-layer is %q: give a layer, 0 to %d, or all", text, layers-1)
+	}
+	return []int{l}, nil
+}
+
+// vocabularyOf is what a model may say.
+func vocabularyOf(model *models.Causal) effects.Vocabulary {
+	v := effects.Vocabulary{TokenString: model.TokenString}
+	if t := model.Tokenizer(); t != nil {
+		v.Size = t.VocabSize()
+	}
+	return v
+}
+
+// effectsOf attributes one neuron of a layer, or all where index is negative.
+func effectsOf(ctx context.Context, model *models.Causal, layer, index, k int) ([]effectsOutput, error) {
+	weights, err := model.NeuronWeights(layer)
+	if err != nil {
+		return nil, err
+	}
+	first, out := 0, weights.Out
+	if index >= 0 {
+		if index >= len(out) {
+			return nil, fmt.Errorf("-neuron is %d: layer %d of %s has neurons 0 to %d", index, layer, model.Name(), len(out)-1)
+		}
+		first, out = index, out[index:index+1]
+	}
+	found, err := effects.Attribute(ctx, model, out, k, vocabularyOf(model))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]effectsOutput, len(found))
+	for i := range found {
+		list[i] = effectsOutput{Layer: layer, Neuron: first + i, Attribution: found[i]}
+	}
+	return list, nil
+}
+
+func connectedOf(model *models.Causal, layer, index, k int) (*effects.Neighbours, error) {
+	return effects.Connected(model.Config().Layers, func(l int) (*effects.Weights, error) {
+		w, err := model.NeuronWeights(l)
+		if err != nil {
+			return nil, err
+		}
+		return &effects.Weights{Out: w.Out, In: w.In, Gate: w.Gate, Norm: w.Norm}, nil
+	}, layer, index, k)
+}
+
+func (o *effectsOutput) write(w io.Writer) error {
+	fmt.Fprintf(w, "layer %d neuron %d, kurtosis %.1f\n\n", o.Layer, o.Neuron, o.Kurtosis)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PROMOTED\t\tSUPPRESSED\t")
+	for i := range max(len(o.Promoted), len(o.Suppressed)) {
+		cell := func(list []effects.TokenEffect) string {
+			if i >= len(list) {
+				return "\t"
+			}
+			return fmt.Sprintf("%q\t%+.3f", list[i].Token, list[i].Value)
+		}
+		fmt.Fprintf(table, "%s\t%s\n", cell(o.Promoted), cell(o.Suppressed))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if n := o.Connected; n != nil {
+		for _, kind := range []struct {
+			name string
+			list []effects.Neighbour
+		}{
+			{"read by later neurons", n.Down}, {"reads of earlier neurons", n.Up}, {"reads alike", n.LikeIn}, {"writes alike", n.LikeOut},
+		} {
+			if len(kind.list) == 0 {
+				continue
+			}
+			fmt.Fprintf(w, "\n%s:", kind.name)
+			for i, x := range kind.list {
+				if i > 0 {
+					fmt.Fprint(w, ",")
+				}
+				fmt.Fprintf(w, " %d/%d %+.2f", x.Layer, x.Neuron, x.Cosine)
+				if x.Through == "gate" {
+					fmt.Fprint(w, " (gate)")
+				}
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// editFlags say what is done to a neuron, and where.
+type editFlags struct {
+	command         *command
+	layer, neuron   *int
+	hook            *string
+	set, scale, add *float64
+	positions       *string
+}
+
+func editFlagsOf(c *command) *editFlags {
+	return &editFlags{
+		command:   c,
+		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
+		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
+		hook:      c.flags.String("hook", "", "`NAME` where the neuron is changed: hook_pre, hook_pre_linear, hook_mid or hook_post (default hook_post, what it writes)"),
+		set:       c.flags.Float64("set", 0, "`VALUE` to set the neuron to"),
+		scale:     c.flags.Float64("scale", 1, "`FACTOR` to multiply it by"),
+		add:       c.flags.Float64("add", 0, "`VALUE` to add to it"),
+		positions: c.flags.String("positions", "", "`LIST` of positions at which it is changed, the first token in front of the text being 0 (default all)"),
+	}
+}
+
+// edit is the change; otherwise is what is done where no flag says.
+func (f *editFlags) edit(otherwise models.Edit) (models.Edit, error) {
+	if *f.layer < 0 || *f.neuron < 0 {
+		return otherwise, errors.New("name a neuron with -layer NUMBER and -neuron NUMBER, from 0")
+	}
+	e := otherwise
+	e.Layer, e.Index, e.Hook = *f.layer, *f.neuron, *f.hook
+	asked := 0
+	for _, op := range []struct {
+		op    models.Op
+		value float64
+	}{{models.Set, *f.set}, {models.Scale, *f.scale}, {models.Add, *f.add}} {
+		if given(f.command.flags, string(op.op)) {
+			e.Op, e.Value = op.op, op.value
+			asked++
+		}
+	}
+	switch {
+	case asked > 1:
+		return e, errors.New("give one of -set, -scale and -add")
+	case e.Op == "":
+		return e, errors.New("say how the neuron is steered: -set VALUE, -scale FACTOR or -add VALUE")
+	}
+	if *f.positions != "" {
+		positions, err := parseNumbers("positions", *f.positions)
+		if err != nil {
+			return e, err
+		}
+		e.Positions = positions
+	}
+	return e, nil
+}
+
+// checkPositions refuses a position that the prompt does not have.
+func checkPositions(e models.Edit, ids []int) error {
+	for _, p := range e.Positions {
+		if p < 0 || p >= len(ids) {
+			return fmt.Errorf("-positions names %d: the text's tokens stand at 0 to %d", p, len(ids)-1)
+		}
+	}
+	return nil
+}
+
+// changeRunner runs a model with and without an edit.
+func changeRunner(model *models.Causal, edits ...models.Edit) effects.Runner {
+	return func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
+		return model.EachLogits(ctx, prompts, positions, [][]models.Edit{nil, edits}, func(prompt, at int, logits [][]float32) {
+			visit(prompt, at, logits[0], logits[1])
+		})
+	}
+}

@@ -1,0 +1,171 @@
+package graphviz
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// mostLines of a context graph are drawn: the leaves that account for most firing.
+const mostLines = 24
+
+// OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at the
+// right the tokens on which it fires, to the left what its context must hold, further away further left, with the
+// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning.
+func OfContext(g *n2g.ContextGraph, o Options) Diagram {
+	d := Diagram{
+		Notes: []string{"← context", "crossed out: must not be there"},
+		Legend: []Scale{
+			{"predicted activation", "0", "1", Red},
+		},
+	}
+	if g == nil {
+		return d
+	}
+	lines := contextLines(g)
+	if len(lines) > mostLines {
+		d.more = len(lines) - mostLines
+		lines = lines[:mostLines]
+	}
+	known := map[string]int{}
+	for _, line := range lines {
+		key, at := "", -1
+		for _, step := range line {
+			key += step.key()
+			i, ok := known[key]
+			if !ok {
+				i = len(d.Nodes)
+				known[key] = i
+				step.node.Column = 0
+				if at >= 0 {
+					step.node.Column = d.Nodes[at].Column + 1
+					d.Edges = append(d.Edges, Edge{From: at, To: i, Label: step.label})
+				}
+				d.Nodes = append(d.Nodes, step.node)
+			}
+			at = i
+		}
+		d.Nodes[at].Bold = true
+	}
+	return d
+}
+
+// contextStep is a node of a line, with what its edge says.
+type contextStep struct {
+	node  Node
+	label string
+	order int // how far away it looks
+}
+
+func (s contextStep) key() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\x00%s\x00%v", s.label, s.node.Absent)
+	for _, c := range s.node.Chips {
+		b.WriteString("\x01" + c.Token)
+	}
+	return b.String()
+}
+
+// contextLines are the lines of the leaves that predict firing, those of most firing tokens first.
+func contextLines(g *n2g.ContextGraph) [][]contextStep {
+	type leaf struct {
+		firing int
+		line   []contextStep
+	}
+	var leaves []leaf
+	var walk func(n *n2g.ContextNode, path []contextStep, tokens []n2g.TokenValue)
+	walk = func(n *n2g.ContextNode, path []contextStep, tokens []n2g.TokenValue) {
+		if n == nil {
+			return
+		}
+		if n.Test != nil {
+			if n.Test.Kind == n2g.TestToken && n.Test.Distance == 0 {
+				named := make([]n2g.TokenValue, len(n.Test.Tokens))
+				for i, token := range n.Test.Tokens {
+					named[i] = n2g.TokenValue{Token: token, Value: -1}
+				}
+				walk(n.Yes, path, named)
+				walk(n.No, path, tokens)
+				return
+			}
+			walk(n.Yes, append(slices.Clip(path), contextStepOf(n.Test, false)), tokens)
+			walk(n.No, append(slices.Clip(path), contextStepOf(n.Test, true)), tokens)
+			return
+		}
+		if first, ok := activating(n, tokens, g.FireThreshold); ok {
+			context := slices.Clone(path)
+			slices.SortStableFunc(context, func(a, b contextStep) int { return cmp.Compare(a.order, b.order) })
+			leaves = append(leaves, leaf{n.Firing, append([]contextStep{first}, context...)})
+		}
+	}
+	walk(g.Root, nil, nil)
+	slices.SortStableFunc(leaves, func(a, b leaf) int { return cmp.Compare(b.firing, a.firing) })
+	lines := make([][]contextStep, len(leaves))
+	for i, l := range leaves {
+		lines[i] = l.line
+	}
+	return lines
+}
+
+// activating is the node of the tokens on which a leaf predicts firing; false if there are none.
+func activating(n *n2g.ContextNode, tokens []n2g.TokenValue, fire float64) (contextStep, bool) {
+	step := contextStep{node: Node{Title: fmt.Sprintf("predicts %.3f; %d of %.0f tokens that come here fire", n.Value, n.Firing, n.Tokens)}}
+	table := map[string]float64{}
+	for _, entry := range n.Table {
+		table[entry.Token] = entry.Value
+	}
+	add := func(token string, value float64) {
+		if value >= fire && value > 0 {
+			step.node.Chips = append(step.node.Chips, Chip{Token: token, Color: Red, Share: min(1, value)})
+		}
+	}
+	if tokens == nil {
+		for _, entry := range n.Table {
+			add(entry.Token, entry.Value)
+		}
+		if len(step.node.Chips) == 0 && n.Value >= fire && n.Value > 0 {
+			step.node.Chips = []Chip{{Token: "any token", Words: true, Color: Red, Share: min(1, n.Value)}}
+		}
+		return step, len(step.node.Chips) > 0
+	}
+	for _, token := range tokens {
+		value, ok := table[token.Token]
+		if !ok {
+			value = n.Value
+		}
+		add(token.Token, value)
+	}
+	slices.SortStableFunc(step.node.Chips, func(a, b Chip) int { return cmp.Compare(b.Share, a.Share) })
+	return step, len(step.node.Chips) > 0
+}
+
+// contextStepOf is the node of a test's answer yes or, if absent, no.
+func contextStepOf(t *n2g.ContextTest, absent bool) contextStep {
+	s := contextStep{node: Node{Absent: absent}, order: t.Distance}
+	color := Blue
+	if absent {
+		color = Plain
+	}
+	for _, token := range t.Tokens {
+		s.node.Chips = append(s.node.Chips, Chip{Token: token, Color: color, Share: 0.5})
+	}
+	switch t.Kind {
+	case n2g.TestWithin:
+		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<16+t.Window
+	case n2g.TestRepeated:
+		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<17+t.Window
+		s.node.Chips = append(s.node.Chips, Chip{Token: "the same token", Words: true, Color: color, Share: 0.5})
+	default:
+		s.label = fmt.Sprintf("%d before", t.Distance)
+		if t.Start {
+			s.node.Chips = append(s.node.Chips, Chip{Token: "start of text", Words: true, Color: color, Share: 0.25})
+		}
+	}
+	if t.Moves != nil {
+		s.node.Title = fmt.Sprintf("masking it takes %.0f %% of the activation", 100**t.Moves)
+	}
+	return s
+}

@@ -1,0 +1,74 @@
+package graphviz_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+)
+
+// mindful is a graph with every kind of test.
+func mindful() *n2g.ContextGraph {
+	leaf := func(value float64, firing int, table ...n2g.TokenValue) *n2g.ContextNode {
+		return &n2g.ContextNode{Value: value, Tokens: 100, Firing: firing, Table: table}
+	}
+	return &n2g.ContextGraph{FireThreshold: 0.5, Root: &n2g.ContextNode{
+		Test: &n2g.ContextTest{Kind: n2g.TestToken, Tokens: []string{" mind", " head", " </script>"}},
+		Yes: &n2g.ContextNode{
+			Test: &n2g.ContextTest{Kind: n2g.TestToken, Distance: 2, Tokens: []string{" cross", " crossed"}},
+			Yes: &n2g.ContextNode{
+				Test: &n2g.ContextTest{Kind: n2g.TestWithin, Window: 8, Tokens: []string{" not"}},
+				Yes:  leaf(0.1, 1),
+				No:   leaf(0.9, 30, n2g.TokenValue{Token: " head", Value: 0.2}),
+			},
+			No: leaf(0.2, 2),
+		},
+		No: &n2g.ContextNode{
+			Test: &n2g.ContextTest{Kind: n2g.TestRepeated, Window: 16},
+			Yes:  leaf(0.7, 5),
+			No:   leaf(0, 0, n2g.TokenValue{Token: " brain", Value: 0.8}),
+		},
+	}}
+}
+
+func TestOfContext(t *testing.T) {
+	d := graphviz.OfContext(mindful(), graphviz.Options{})
+	var lines []string
+	for _, n := range d.Nodes {
+		var chips []string
+		for _, c := range n.Chips {
+			chips = append(chips, c.Token)
+		}
+		line := strings.Join(chips, ",")
+		if n.Absent {
+			line = "not " + line
+		}
+		lines = append(lines, line)
+	}
+	want := []string{" mind, </script>", " cross, crossed", "not  not", "any token", "the same token", " brain", "not the same token"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("nodes %q, want %q", lines, want)
+	}
+	var labels []string
+	for _, e := range d.Edges {
+		labels = append(labels, e.Label)
+	}
+	if want := []string{"2 before", "within 8", "within 16", "within 16"}; !slices.Equal(labels, want) {
+		t.Errorf("edges %q, want %q", labels, want)
+	}
+	picture, err := d.PNG(t.Context(), graphviz.Options{NoBrowser: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path := os.Getenv("N2G_CONTEXT"); path != "" {
+		if err := os.WriteFile(path, picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if empty := graphviz.OfContext(nil, graphviz.Options{}); len(empty.Nodes) != 0 {
+		t.Error("no graph has nodes")
+	}
+}

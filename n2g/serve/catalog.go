@@ -1,0 +1,401 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// Row is a neuron in the table.
+type Row struct {
+	Layer   int      `json:"layer"`
+	Neuron  int      `json:"neuron"`
+	Label   string   `json:"label,omitempty"` // what it fires on, in short
+	Kind    string   `json:"kind"`            // lively, dense or dead; empty: unknown
+	State   string   `json:"state"`           // explained, failed or open
+	Maximum float64  `json:"maximum"`         // highest activation; 0: unknown
+	Density *float64 `json:"density,omitempty"`
+	F1      *float64 `json:"f1,omitempty"`   // of firing tokens, the graph's
+	Lead    *float64 `json:"lead,omitempty"` // F1 less the token table's
+	Nodes   int      `json:"nodes"`
+	Parts   int      `json:"parts"` // separate sub-graphs
+	Reason  string   `json:"reason,omitempty"`
+}
+
+// denseShare of tokens is where a neuron counts as dense if nothing better is known.
+const denseShare = 0.02
+
+// snapshot is the table at a moment, with what its orders need.
+type snapshot struct {
+	rows    []Row // by layer and index
+	byID    map[store.Neuron]int
+	made    time.Time
+	version int // of the store's contents
+	tokens  *store.Tokens
+
+	mu     sync.Mutex
+	orders map[string][]int32 // row numbers, ascending by a column
+}
+
+// catalog keeps the table of all neurons in memory.
+type catalog struct {
+	o       Options
+	mu      sync.Mutex
+	current *snapshot
+	labels  map[store.Neuron]string
+	stale   bool
+}
+
+func newCatalog(o Options) *catalog {
+	return &catalog{o: o, labels: map[store.Neuron]string{}, stale: true}
+}
+
+// freshness is how old a table may be while a run goes on.
+const freshness = 2 * time.Second
+
+// table returns the table, made anew where the store has changed.
+func (c *catalog) table(ctx context.Context) (*snapshot, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil && (!c.stale || time.Since(c.current.made) < freshness) {
+		return c.current, nil
+	}
+	s, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.current, c.stale = s, false
+	return s, nil
+}
+
+// load reads the store, and adds the neurons that are not in it.
+func (c *catalog) load(ctx context.Context) (*snapshot, error) {
+	stored, err := c.o.Store.Rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	failures, err := c.o.Store.Failures(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{byID: map[store.Neuron]int{}, orders: map[string][]int32{}, made: time.Now()}
+	for _, r := range stored {
+		s.rows = append(s.rows, c.row(r))
+	}
+	for _, f := range failures {
+		s.rows = append(s.rows, Row{Layer: f.Layer, Neuron: f.Index, State: "failed", Reason: f.Reason})
+	}
+	there := make(map[store.Neuron]bool, len(s.rows))
+	for _, r := range s.rows {
+		there[store.Neuron{Layer: r.Layer, Index: r.Neuron}] = true
+	}
+	for layer := range c.o.Layers {
+		for i := range c.o.Neurons {
+			if !there[store.Neuron{Layer: layer, Index: i}] {
+				s.rows = append(s.rows, Row{Layer: layer, Neuron: i, State: "open"})
+			}
+		}
+	}
+	for i := range s.rows {
+		c.know(&s.rows[i])
+	}
+	slices.SortFunc(s.rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Neuron, b.Neuron)) })
+	for i, r := range s.rows {
+		s.byID[store.Neuron{Layer: r.Layer, Index: r.Neuron}] = i
+	}
+	if err := c.label(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// row is what the store knows of a neuron.
+func (c *catalog) row(r store.Row) Row {
+	row := Row{Layer: r.Layer, Neuron: r.Index, State: "explained", Maximum: r.MaxActivation, Density: r.Density, Nodes: r.Nodes, Parts: r.Components}
+	if r.Scores != nil && r.Scores.Firing.Support > 0 {
+		row.F1 = &r.Scores.Firing.F1
+		if r.TokenLookup != nil {
+			lead := r.Scores.Firing.F1 - r.TokenLookup.Firing.F1
+			row.Lead = &lead
+		}
+	}
+	return row
+}
+
+// stats are what the index knows of a neuron; nil if there is none.
+func (o *Options) stats(layer, neuron int) *index.Stats {
+	if o.Index == nil {
+		return nil
+	}
+	number, err := o.Index.Meta().Number(layer, o.Hook, neuron)
+	if err != nil {
+		return nil
+	}
+	stats, err := o.Index.Stats(number)
+	if err != nil {
+		o.Log.Printf("index: %v", err)
+		return nil
+	}
+	return stats
+}
+
+// know adds what the index tells.
+func (c *catalog) know(r *Row) {
+	dense := false
+	if known := c.o.stats(r.Layer, r.Neuron); known != nil {
+		density := known.Density()
+		r.Maximum, r.Density, dense = known.Maximum(), &density, known.Dense
+		if known.Dead() {
+			r.Kind, r.Density = "dead", nil
+			return
+		}
+	}
+	switch {
+	case dense || r.Density != nil && *r.Density > denseShare:
+		r.Kind = "dense"
+	case r.Maximum > 0:
+		r.Kind = "lively"
+	}
+}
+
+// mostLabels is the size of a store of which labels are read at once; those of a larger one are read as pages ask.
+const mostLabels = 4096
+
+func (c *catalog) label(ctx context.Context, s *snapshot) error {
+	missing := 0
+	for i, r := range s.rows {
+		label, ok := c.labels[store.Neuron{Layer: r.Layer, Index: r.Neuron}]
+		if s.rows[i].Label = label; !ok && r.State == "explained" {
+			missing++
+		}
+	}
+	if missing == 0 || len(s.rows) > mostLabels {
+		return nil
+	}
+	for e, err := range c.o.Store.Explanations(ctx) {
+		if err != nil {
+			return err
+		}
+		n := store.Neuron{Layer: e.Site.Layer, Index: e.Site.Index}
+		c.labels[n] = labelOf(e)
+		if i, ok := s.byID[n]; ok {
+			s.rows[i].Label = c.labels[n]
+		}
+	}
+	return nil
+}
+
+// labelOf says what a neuron fires on: its context graph's label, or its strongest activating tokens.
+func labelOf(e *n2g.Explanation) string {
+	if e.Context != nil && e.Context.Label != "" {
+		return e.Context.Label
+	}
+	if e.Graph == nil {
+		return ""
+	}
+	var tokens []n2g.GraphNode
+	for _, n := range e.Graph.Nodes {
+		if n.Depth == 0 {
+			tokens = append(tokens, n)
+		}
+	}
+	slices.SortStableFunc(tokens, func(a, b n2g.GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
+	var words []string
+	for _, n := range tokens[:min(4, len(tokens))] {
+		words = append(words, visible(n.Token))
+	}
+	if len(tokens) > 4 {
+		words = append(words, "…")
+	}
+	return strings.Join(words, " ")
+}
+
+// Filter chooses rows of the table.
+type Filter struct {
+	Layer *int   `query:"layer" doc:"one layer only"`
+	Kind  string `query:"kind" doc:"lively, dense or dead"`
+	State string `query:"state" doc:"explained, failed or open"`
+	Label string `query:"label" doc:"text in the label"`
+	Token string `query:"token" doc:"activating or important tokens as n2g search reads them, between spaces"`
+
+	MinMaximum *float64 `query:"min_maximum"`
+	MaxMaximum *float64 `query:"max_maximum"`
+	MinDensity *float64 `query:"min_density"`
+	MaxDensity *float64 `query:"max_density"`
+	MinF1      *float64 `query:"min_f1"`
+	MaxF1      *float64 `query:"max_f1"`
+	MinLead    *float64 `query:"min_lead"`
+	MaxLead    *float64 `query:"max_lead"`
+}
+
+// column reads a row's value of a name; NaN where there is none.
+func column(name string) (func(*Row) float64, bool) {
+	pointer := func(p *float64) float64 {
+		if p == nil {
+			return math.NaN()
+		}
+		return *p
+	}
+	switch name {
+	case "maximum":
+		return func(r *Row) float64 { return r.Maximum }, true
+	case "density":
+		return func(r *Row) float64 { return pointer(r.Density) }, true
+	case "f1":
+		return func(r *Row) float64 { return pointer(r.F1) }, true
+	case "lead":
+		return func(r *Row) float64 { return pointer(r.Lead) }, true
+	case "nodes":
+		return func(r *Row) float64 { return float64(r.Nodes) }, true
+	case "parts":
+		return func(r *Row) float64 { return float64(r.Parts) }, true
+	}
+	return nil, false
+}
+
+// order returns the rows ascending by a column; rows without a value stand last, whichever way it is walked.
+func (s *snapshot) order(name string) (rows []int32, valued int, ok bool) {
+	value, ok := column(name)
+	if !ok {
+		return nil, 0, name == "" || name == "neuron"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, there := s.orders[name]
+	if !there {
+		rows = make([]int32, len(s.rows))
+		for i := range rows {
+			rows[i] = int32(i)
+		}
+		slices.SortStableFunc(rows, func(a, b int32) int {
+			va, vb := value(&s.rows[a]), value(&s.rows[b])
+			switch {
+			case math.IsNaN(va) || math.IsNaN(vb):
+				return cmp.Compare(boolean(math.IsNaN(va)), boolean(math.IsNaN(vb)))
+			}
+			return cmp.Compare(va, vb)
+		})
+		s.orders[name] = rows
+	}
+	valued = sort.Search(len(rows), func(i int) bool { return math.IsNaN(value(&s.rows[rows[i]])) })
+	return rows, valued, true
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// passes tells whether a row is chosen by everything but tokens.
+func (f *Filter) passes(r *Row, label string) bool {
+	within := func(v *float64, low, high *float64) bool {
+		return low == nil && high == nil || v != nil && (low == nil || *v >= *low) && (high == nil || *v <= *high)
+	}
+	return (f.Layer == nil || r.Layer == *f.Layer) && (f.Kind == "" || r.Kind == f.Kind) && (f.State == "" || r.State == f.State) &&
+		within(&r.Maximum, f.MinMaximum, f.MaxMaximum) && within(r.Density, f.MinDensity, f.MaxDensity) &&
+		within(r.F1, f.MinF1, f.MaxF1) && within(r.Lead, f.MinLead, f.MaxLead) &&
+		(label == "" || strings.Contains(strings.ToLower(r.Label), label))
+}
+
+// walk visits the chosen rows in an order. found, if not nil, are the only ones.
+func (s *snapshot) walk(f *Filter, found map[store.Neuron]bool, name string, descending bool, visit func(*Row)) bool {
+	rows, valued, ok := s.order(name)
+	if !ok {
+		return false
+	}
+	label := strings.ToLower(f.Label)
+	at := func(i int) {
+		r := &s.rows[i]
+		if f.passes(r, label) && (found == nil || found[store.Neuron{Layer: r.Layer, Index: r.Neuron}]) {
+			visit(r)
+		}
+	}
+	switch {
+	case rows == nil && descending:
+		for i := len(s.rows) - 1; i >= 0; i-- {
+			at(i)
+		}
+	case rows == nil:
+		for i := range s.rows {
+			at(i)
+		}
+	default:
+		with := slices.Clone(rows[:valued])
+		if descending {
+			slices.Reverse(with)
+		}
+		for _, i := range with {
+			at(int(i))
+		}
+		for _, i := range rows[valued:] {
+			at(int(i))
+		}
+	}
+	return true
+}
+
+// explanations keeps those that were read last, and predictors made of them.
+type explanations struct {
+	store *store.Store
+	mu    sync.Mutex
+	kept  map[store.Neuron]*explained
+	order []store.Neuron
+}
+
+// explained is an explanation with what is made of it.
+type explained struct {
+	*n2g.Explanation
+	predictor *n2g.Predictor
+	context   *n2g.ContextPredictor // nil: there is no context graph
+}
+
+const mostKept = 64
+
+func (x *explanations) get(ctx context.Context, n store.Neuron) (*explained, error) {
+	x.mu.Lock()
+	e, ok := x.kept[n]
+	x.mu.Unlock()
+	if ok {
+		return e, nil
+	}
+	read, err := x.store.Explanation(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	e = &explained{Explanation: read, predictor: n2g.NewPredictor(read.Trie)}
+	if read.Context != nil {
+		e.context = n2g.NewContextPredictor(read.Context)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.kept == nil {
+		x.kept = map[store.Neuron]*explained{}
+	}
+	if _, ok := x.kept[n]; !ok {
+		x.order = append(x.order, n)
+		if len(x.order) > mostKept {
+			delete(x.kept, x.order[0])
+			x.order = x.order[1:]
+		}
+	}
+	x.kept[n] = e
+	return e, nil
+}
+
+func (x *explanations) forget(n store.Neuron) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.kept, n)
+	x.order = slices.DeleteFunc(x.order, func(m store.Neuron) bool { return m == n })
+}

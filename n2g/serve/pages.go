@@ -1,0 +1,752 @@
+package serve
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
+)
+
+//go:embed web
+var web embed.FS
+
+var templates = template.Must(template.New("").Funcs(template.FuncMap{
+	"visible": visible, "weight": func(v float64) string { return leadText(&v) },
+	"number": number, "percent": percent, "score": score, "lead": leadText,
+}).ParseFS(web, "web/*.html"))
+
+// styleSheet is that of all pages: the maps', the graphs' and their own.
+func styleSheet() ([]byte, error) {
+	own, err := web.ReadFile("web/style.css")
+	if err != nil {
+		return nil, fmt.Errorf("reading the style sheet: %w", err)
+	}
+	return append([]byte(heatmap.Style()+graphviz.Style()), own...), nil
+}
+
+// routes are the paths of the server.
+func (s *Server) routes() {
+	for _, o := range s.api {
+		path := o.path
+		if path == "/" {
+			path = ""
+		}
+		s.mux.HandleFunc(o.method+" "+apiPrefix+path, s.serveOperation(o))
+	}
+	s.mux.HandleFunc("GET "+apiPrefix+"/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, "application/json", s.openAPI)
+	})
+	s.mux.HandleFunc("GET "+apiPrefix+"/run/events", s.events)
+	s.mux.HandleFunc("GET "+apiPrefix+"/model/{file}", s.modelFile)
+	s.mux.HandleFunc(apiPrefix+"/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, http.StatusNotFound, "there is no such question: "+apiPrefix+"/openapi.json lists them")
+	})
+	s.mux.HandleFunc("GET /{$}", s.page(s.explorerPage))
+	s.mux.HandleFunc("GET /neurons/{layer}/{neuron}", s.page(s.neuronPage))
+	s.mux.HandleFunc("GET /live", s.page(s.livePage))
+	s.mux.HandleFunc("GET /run", s.page(s.runPage))
+	s.mux.HandleFunc("GET /api", s.page(s.apiPage))
+	for name, kind := range map[string]string{"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"} {
+		s.mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) {
+			text, err := asset(name)
+			if err != nil {
+				http.NotFound(w, nil)
+				return
+			}
+			send(w, kind, text)
+		})
+	}
+	s.mux.HandleFunc("/", s.page(func(context.Context, *http.Request) (*view, error) {
+		return nil, refuse(http.StatusNotFound, "there is no such page")
+	}))
+}
+
+func asset(name string) ([]byte, error) {
+	if name == "style.css" {
+		return styleSheet()
+	}
+	return web.ReadFile("web/" + name)
+}
+
+func send(w http.ResponseWriter, kind string, text []byte) {
+	w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.Write(text) //nolint:errcheck // the client is gone, then
+}
+
+// modelFile gives a client what it needs to tokenize by itself.
+func (s *Server) modelFile(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	if name == "shape" && s.o.Shape != nil {
+		s.write(w, r, s.o.Shape)
+		return
+	}
+	if s.o.Files == nil || !slices.Contains([]string{"tokenizer.json", "tokenizer_config.json"}, name) {
+		fail(w, http.StatusNotFound, "there is no such file of the model")
+		return
+	}
+	text, err := fs.ReadFile(s.o.Files, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fail(w, http.StatusNotFound, "the model has no such file")
+	case err != nil:
+		s.answer(w, r, err)
+	default:
+		send(w, "application/json", text)
+	}
+}
+
+// view is what a page's template shows.
+type view struct {
+	Page, Title string
+	Root        string // relative address of the pages' folder
+	Home        string // that of the explorer
+	Static      bool
+	Info        *Info
+
+	// Of the explorer.
+	Listing        Listing
+	Table          *Page
+	Layers         []int
+	Kinds, States  []string
+	Columns        []columnHead
+	Brushes        []brush
+	Previous, Next string
+
+	// Of a neuron.
+	Row           Row
+	Site          string
+	Before, After *At
+	Facts         []fact
+	Graphs        []drawing
+	Scores        []scoreLine
+	Fire          string
+	Comparisons   []comparison
+	Examples      []exampleMap
+	Bands         []band
+	Corpus        []band // of the index
+	Histogram     template.HTML
+	Alike         []Like
+	Promoted      *Promoted
+	Sample, Cell  string
+
+	// Of the run, the API and errors.
+	Status     RunStatus
+	Most       int
+	Operations []operationLine
+	Address    string
+	Message    string
+}
+
+// IsLayer tells whether the table is filtered by a layer.
+func (v *view) IsLayer(layer int) bool { return v.Listing.Layer != nil && *v.Listing.Layer == layer }
+
+// Link is the address of a neuron's page.
+func (v *view) Link(layer, neuron int) string {
+	address := fmt.Sprintf("%sneurons/%d/%d", v.Root, layer, neuron)
+	if v.Static {
+		address += ".html"
+	}
+	return address
+}
+
+type (
+	columnHead struct {
+		Name, Sort, Sorted, Href, Help string
+		Number                         bool
+	}
+	brush   struct{ Name, Column, Min, Max string }
+	fact    struct{ Name, Value, Help string }
+	drawing struct {
+		Name, Note string
+		SVG        template.HTML
+	}
+	scoreLine struct {
+		Name  string
+		Cells []scoreCell
+	}
+	scoreCell struct {
+		Value string
+		Best  bool
+	}
+	exampleMap struct {
+		Heading string
+		Map     template.HTML
+	}
+	band struct {
+		Name, Note string
+		Examples   []exampleMap
+	}
+	comparison struct {
+		Text, Predictor string
+		Cells           []string
+	}
+	operationLine struct{ Method, Path, Summary string }
+)
+
+// page serves a view.
+func (s *Server) page(make func(context.Context, *http.Request) (*view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), s.o.Limits.Time)
+		defer cancel()
+		status := http.StatusOK
+		v, err := make(ctx, r)
+		if err != nil {
+			var reason string
+			status, reason = s.explainError(r, err)
+			v = &view{Page: "error", Title: http.StatusText(status), Message: reason, Info: &Info{}}
+		}
+		v.Root, v.Home = "/", "/"
+		if v.Info == nil {
+			if v.Info, err = s.info(ctx, nil); err != nil {
+				v.Info = &Info{}
+			}
+		}
+		text, err := render(v)
+		if err != nil {
+			s.answer(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
+		w.WriteHeader(status)
+		w.Write(text) //nolint:errcheck // the client is gone, then
+	}
+}
+
+func render(v *view) ([]byte, error) {
+	var b bytes.Buffer
+	name := v.Page + ".html"
+	if v.Page == "live" {
+		name = "livepage.html"
+	}
+	if err := templates.ExecuteTemplate(&b, name, v); err != nil {
+		return nil, fmt.Errorf("writing the page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// columns of the explorer's table.
+var columns = []columnHead{
+	{Name: "neuron", Sort: "neuron", Help: "layer and number"},
+	{Name: "fires on", Help: "its strongest activating tokens"},
+	{Name: "kind"},
+	{Name: "maximum", Sort: "maximum", Number: true, Help: "highest activation"},
+	{Name: "density", Sort: "density", Number: true, Help: "share of tokens on which it fires"},
+	{Name: "F1", Sort: "f1", Number: true, Help: "of the graph's predictions on test texts, for tokens that fire"},
+	{Name: "lead", Sort: "lead", Number: true, Help: "F1 less that of the table of tokens"},
+	{Name: "nodes", Sort: "nodes", Number: true, Help: "of the graph"},
+	{Name: "parts", Sort: "parts", Number: true, Help: "sub-graphs without a common edge: meanings"},
+}
+
+func (s *Server) explorerPage(ctx context.Context, r *http.Request) (*view, error) {
+	v := &view{Page: "explorer", Title: "Neurons", Kinds: []string{"lively", "dense", "dead"}, States: []string{"explained", "failed", "open"}}
+	if err := readParameters(r, &v.Listing); err != nil {
+		return nil, err
+	}
+	var err error
+	if v.Table, err = s.neurons(ctx, &v.Listing); err != nil {
+		return nil, err
+	}
+	address := func(change func(url.Values)) string {
+		q := r.URL.Query()
+		change(q)
+		return "/?" + q.Encode()
+	}
+	v.furnish(address)
+	if v.Listing.Offset > 0 {
+		v.Previous = address(func(q url.Values) { q.Set("offset", strconv.Itoa(max(0, v.Listing.Offset-v.Listing.Limit))) })
+	}
+	if v.Listing.Offset+len(v.Table.Rows) < v.Table.Matched {
+		v.Next = address(func(q url.Values) { q.Set("offset", strconv.Itoa(v.Listing.Offset+v.Listing.Limit)) })
+	}
+	return v, s.layers(ctx, v)
+}
+
+// layers lists the layers that the table has.
+func (s *Server) layers(ctx context.Context, v *view) error {
+	table, err := s.catalog.table(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range table.rows {
+		if len(v.Layers) == 0 || v.Layers[len(v.Layers)-1] != r.Layer {
+			v.Layers = append(v.Layers, r.Layer)
+		}
+	}
+	return nil
+}
+
+// furnish makes the explorer's column heads and brushes.
+func (v *view) furnish(address func(func(url.Values)) string) {
+	sorted, descending := strings.CutPrefix(v.Listing.Sort, "-")
+	for _, c := range columns {
+		next := c.Sort
+		switch {
+		case c.Sort != "" && c.Sort == cmp.Or(sorted, "neuron"):
+			c.Sorted = "ascending"
+			if descending {
+				c.Sorted = "descending"
+			} else {
+				next = "-" + c.Sort
+			}
+		case c.Number:
+			next = "-" + c.Sort
+		}
+		if c.Sort != "" {
+			c.Href = address(func(q url.Values) { q.Set("sort", next); q.Del("offset") })
+		}
+		v.Columns = append(v.Columns, c)
+	}
+	text := func(f *float64) string {
+		if f == nil {
+			return ""
+		}
+		return strconv.FormatFloat(*f, 'g', -1, 64)
+	}
+	f := &v.Listing.Filter
+	v.Brushes = []brush{
+		{"maximum", "maximum", text(f.MinMaximum), text(f.MaxMaximum)}, {"density", "density", text(f.MinDensity), text(f.MaxDensity)},
+		{"F1", "f1", text(f.MinF1), text(f.MaxF1)}, {"lead over the token table", "lead", text(f.MinLead), text(f.MaxLead)},
+	}
+}
+
+func (s *Server) neuronPage(ctx context.Context, r *http.Request) (*view, error) {
+	var at At
+	if err := readParameters(r, &at); err != nil {
+		return nil, refuse(http.StatusNotFound, "there is no such neuron")
+	}
+	v := &view{Page: "neuron"}
+	v.Root, v.Home = "/", "/"
+	if err := s.fill(ctx, v, at.id(), false); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// fill puts all that is known of a neuron into a view.
+func (s *Server) fill(ctx context.Context, v *view, n store.Neuron, lean bool) error {
+	table, row, err := s.row(ctx, n)
+	if err != nil {
+		return err
+	}
+	v.Row, v.Title = *row, fmt.Sprintf("Layer %d, neuron %d", n.Layer, n.Index)
+	i := table.byID[n]
+	if i > 0 {
+		v.Before = &At{table.rows[i-1].Layer, table.rows[i-1].Neuron}
+	}
+	if i+1 < len(table.rows) {
+		v.After = &At{table.rows[i+1].Layer, table.rows[i+1].Neuron}
+	}
+	v.Site = fmt.Sprintf("blocks.%d.mlp.%s[%d]", n.Layer, s.o.Hook, n.Index)
+	v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
+	v.Facts = facts(row)
+	v.Sample = "return nil, err"
+	if row.State == "explained" {
+		e, err := s.stored(ctx, n)
+		if err != nil {
+			return err
+		}
+		if err := v.explained(ctx, e.Explanation, lean); err != nil {
+			return err
+		}
+		alike, err := s.similar(ctx, &At{n.Layer, n.Index})
+		if err != nil {
+			return err
+		}
+		v.Alike = alike.Neurons
+	}
+	if m, ok := s.o.Model.(Promoter); ok && !lean {
+		up, down, err := m.Promoted(ctx, n.Layer, n.Index, 10)
+		if err == nil {
+			v.Promoted = &Promoted{up, down}
+		}
+	}
+	if known := s.o.stats(n.Layer, n.Index); known != nil && !known.Dead() {
+		if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram, index.FireShare*known.Maximum()); err == nil && !lean {
+			v.Histogram = template.HTML(c.Inline())
+		}
+		if v.Corpus, err = s.corpusBands(n, known, lean); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func facts(r *Row) []fact {
+	list := []fact{{"maximum", number(r.Maximum), "highest activation"}}
+	if r.Density != nil {
+		list = append(list, fact{"density", percent(r.Density), "share of tokens on which it fires"})
+	}
+	if r.F1 != nil {
+		list = append(list, fact{"F1", score(*r.F1), "of the graph's predictions on test texts, for tokens that fire"})
+	}
+	if r.Lead != nil {
+		list = append(list, fact{"lead", leadText(r.Lead), "F1 less that of the table of tokens"})
+	}
+	if r.State == "explained" {
+		list = append(list, fact{"graph", fmt.Sprintf("%d nodes", r.Nodes), "of the graph"}, fact{"parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge"})
+	}
+	return list
+}
+
+// mostNodes of a graph on a page; its JSON has all.
+const mostNodes = 120
+
+func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) error {
+	o := e.Options.Resolved()
+	if e.Graph != nil {
+		options := graphviz.OptionsFor(e.Options)
+		options.Theme, options.Inline, options.MaxNodes = graphviz.Auto, true, mostNodes
+		if lean {
+			options.NoLegend, options.MaxNodes = true, mostNodes/2
+		}
+		svg, err := graphviz.SVG(ctx, e.Graph, options)
+		if err != nil {
+			return err
+		}
+		v.Graphs = append(v.Graphs, drawing{"Neuron graph",
+			"Activating tokens at the right, red by activation; the context they need to their left, blue by importance; a bold border ends a line.",
+			template.HTML(svg)})
+	}
+	if e.Context != nil {
+		options := graphviz.Options{Theme: graphviz.Auto, Inline: true, NoLegend: lean}
+		svg, err := graphviz.OfContext(e.Context, options).SVG(ctx, options)
+		if err != nil {
+			return err
+		}
+		v.Graphs = append([]drawing{{"Context graph",
+			"Learned from the whole corpus: the tokens on which it fires, what must stand before them, and crossed out what must not.",
+			template.HTML(svg)}}, v.Graphs...)
+	}
+	v.Fire = strconv.FormatFloat(*o.FireThreshold, 'g', -1, 64)
+	v.scores(e)
+	seen := map[string]bool{}
+	for _, p := range e.Prunes {
+		if p.Measured == nil || seen[p.Text] {
+			continue
+		}
+		seen[p.Text] = true
+		if v.Sample == "return nil, err" && strings.TrimSpace(p.Text) != "" {
+			v.Sample = strings.TrimLeft(p.Text, "\n")
+		}
+		v.Examples = append(v.Examples, exampleMap{
+			fmt.Sprintf("activation %s, pruned %s", number(p.InitialMax), number(p.TruncatedMax)),
+			measuredMap(*p.Measured, lean),
+		})
+	}
+	v.bands(e, *o.FireThreshold, lean)
+	return nil
+}
+
+// measuredMap is a pruned text's activations over its importances.
+func measuredMap(m n2g.Measured, lean bool) template.HTML {
+	h := heatmap.FromMeasured(m)
+	if len(h.Tokens) == 0 {
+		return ""
+	}
+	h.Form, h.NoLegend, h.Lean = heatmap.Strips, true, lean
+	h.Tokens = h.Tokens[1:] // BOS is context, on which nothing activates
+	for k := range h.Rows {
+		h.Rows[k].Values = h.Rows[k].Values[min(1, len(h.Rows[k].Values)):]
+	}
+	h.Marks = h.Marks[min(1, len(h.Marks)):]
+	if lean {
+		h = around(h, m.Peak-1)
+	}
+	return template.HTML(h.Body())
+}
+
+// Of a lean map, what stays around the peak.
+const leanBefore, leanAfter = 28, 10
+
+// around cuts a map to some tokens about one.
+func around(h heatmap.HeatMap, peak int) heatmap.HeatMap {
+	from, to := max(0, peak-leanBefore), min(len(h.Tokens), max(peak, 0)+leanAfter)
+	from = min(from, to)
+	h.Tokens = h.Tokens[from:to]
+	for k := range h.Rows {
+		h.Rows[k].Values = h.Rows[k].Values[min(from, len(h.Rows[k].Values)):min(to, len(h.Rows[k].Values))]
+	}
+	h.Marks = h.Marks[min(from, len(h.Marks)):min(to, len(h.Marks))]
+	return h
+}
+
+// bands sorts test texts by their peak.
+func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
+	list := []band{
+		{Name: "Test texts near its maximum", Note: "Upper strip: the neuron. Lower strip: the graph. Solid outline: missed; dashed: false alarm."},
+		{Name: "Test texts on which it fires"}, {Name: "Below firing"}, {Name: "Where it is quiet"},
+	}
+	tests := slices.Clone(e.Tests)
+	peak := func(t n2g.Test) (at int, value float64) {
+		for i, a := range t.Activations {
+			if i > 0 && a > value {
+				at, value = i, a
+			}
+		}
+		return at, value
+	}
+	slices.SortStableFunc(tests, func(a, b n2g.Test) int {
+		_, pa := peak(a)
+		_, pb := peak(b)
+		return cmp.Compare(pb, pa)
+	})
+	for _, t := range tests {
+		if len(t.Tokens) == 0 {
+			continue
+		}
+		at, value := peak(t)
+		h := heatmap.FromTest(n2g.Test{Tokens: t.Tokens[1:], Activations: t.Activations[1:], Predictions: t.Predictions[1:]}, fire)
+		h.NoLegend, h.Lean = true, lean
+		if lean {
+			h = around(h, at-1)
+		}
+		which := 3
+		switch {
+		case value >= 0.9:
+			which = 0
+		case value >= fire:
+			which = 1
+		case value > 0:
+			which = 2
+		}
+		list[which].Examples = append(list[which].Examples, exampleMap{"peak " + score(value), template.HTML(h.Body())})
+	}
+	for _, b := range list {
+		if len(b.Examples) > 0 {
+			v.Bands = append(v.Bands, b)
+		}
+	}
+}
+
+// Of each band of the corpus, and of a lean one.
+const (
+	corpusBands  = 5
+	bandExamples = 4
+	leanExamples = 2
+)
+
+// corpusBands are examples of an index by their maximum, and places where a token on which the neuron fires leaves it quiet.
+func (s *Server) corpusBands(n store.Neuron, known *index.Stats, lean bool) ([]band, error) {
+	if s.o.TokenString == nil {
+		return nil, nil
+	}
+	x, most := s.o.Index, bandExamples
+	if lean {
+		most = leanExamples
+	}
+	number, err := x.Meta().Number(n.Layer, s.o.Hook, n.Index)
+	if err != nil {
+		return nil, nil //nolint:nilerr // the index has other neurons
+	}
+	found, err := x.Bands(number, corpusBands, most, 1)
+	if err != nil {
+		return nil, err
+	}
+	negatives, err := x.HardNegatives(number, most, 1)
+	if err != nil {
+		return nil, err
+	}
+	postings, err := x.Postings(number)
+	if err != nil {
+		return nil, err
+	}
+	var list []band
+	add := func(name, note string, examples []index.Example) error {
+		b := band{Name: name, Note: note}
+		for _, e := range examples {
+			m, err := s.corpusMap(e, postings, known.Maximum())
+			if err != nil {
+				return err
+			}
+			b.Examples = append(b.Examples, exampleMap{"activation " + cmp.Or(number3(e.Value), "0"), m})
+		}
+		if len(b.Examples) > 0 {
+			list = append(list, b)
+		}
+		return nil
+	}
+	for i, f := range found {
+		name, note := fmt.Sprintf("Corpus: maxima of %s to %s", number3(float32(f.Low)), number3(float32(f.High))), ""
+		if i == 0 {
+			name, note = "Corpus: its highest", "Windows of the corpus by the neuron’s maximum in them; activations below the level that the index keeps are not shown."
+		}
+		if f.Windows >= 0 {
+			note = strings.TrimSpace(note + fmt.Sprintf(" %d windows.", f.Windows))
+		}
+		if err := add(name, note, f.Examples); err != nil {
+			return nil, err
+		}
+	}
+	err = add("Corpus: the same tokens, quiet", "Places where a token stands on which the neuron fires elsewhere.", negatives)
+	return list, err
+}
+
+func number3(v float32) string { return number(float64(v)) }
+
+// corpusMap is a window of the corpus about an example's place, with the activations that the index keeps.
+func (s *Server) corpusMap(e index.Example, postings []index.Posting, maximum float64) (template.HTML, error) {
+	first, end := e.Window.First, e.Window.End
+	from, to := max(first, e.Position-leanBefore), min(end, e.Position+leanAfter)
+	ids, err := s.o.Index.IDs(from, to)
+	if err != nil {
+		return "", err
+	}
+	h := heatmap.HeatMap{
+		Form: heatmap.Compact, NoLegend: true, Lean: true, Rows: []heatmap.Row{{Name: "activation", Values: make([]float64, len(ids)), Max: maximum}},
+		Marks: make([]heatmap.Mark, len(ids)),
+	}
+	for _, id := range ids {
+		h.Tokens = append(h.Tokens, s.o.TokenString(id))
+	}
+	at, _ := slices.BinarySearchFunc(postings, uint32(from), func(p index.Posting, position uint32) int { return cmp.Compare(p.Position, position) })
+	for ; at < len(postings) && int(postings[at].Position) < to; at++ {
+		h.Rows[0].Values[int(postings[at].Position)-from] = float64(postings[at].Value)
+	}
+	if place := e.Position - from; place >= 0 && place < len(h.Marks) {
+		h.Marks[place] = heatmap.Peak
+	}
+	return template.HTML(h.Body()), nil
+}
+
+// scores sets the graph's beside the baselines'.
+func (v *view) scores(e *n2g.Explanation) {
+	if e.Scores == nil {
+		return
+	}
+	type line struct {
+		name string
+		n2g.Scores
+	}
+	lines := []line{{"neuron graph", *e.Scores}}
+	for _, c := range e.Comparisons {
+		v.Comparisons = append(v.Comparisons, comparison{c.Text, c.Predictor, []string{
+			score(c.Scores.Firing.F1), score(c.Scores.Firing.Precision), score(c.Scores.Firing.Recall),
+			score(c.Scores.AveragePrecision), score(c.Scores.R2), score(c.Scores.Pearson),
+		}})
+	}
+	if e.Baselines != nil {
+		lines = append(lines, line{"table of tokens", e.Baselines.TokenLookup.Scores}, line{"n-grams", e.Baselines.NGram.Scores})
+	}
+	values := func(s n2g.Scores) []float64 {
+		return []float64{s.Firing.F1, s.Firing.Precision, s.Firing.Recall, s.AveragePrecision, s.R2, s.Pearson}
+	}
+	best := values(lines[0].Scores)
+	for _, l := range lines {
+		for i, value := range values(l.Scores) {
+			best[i] = max(best[i], value)
+		}
+	}
+	for _, l := range lines {
+		out := scoreLine{Name: l.name}
+		for i, value := range values(l.Scores) {
+			out.Cells = append(out.Cells, scoreCell{score(value), value == best[i] && value > 0})
+		}
+		v.Scores = append(v.Scores, out)
+	}
+}
+
+func (s *Server) livePage(ctx context.Context, r *http.Request) (*view, error) {
+	if _, err := s.warm(); err != nil {
+		return nil, err
+	}
+	var in struct {
+		Layer  int    `query:"layer"`
+		Neuron int    `query:"neuron"`
+		Text   string `query:"text"`
+	}
+	in.Layer, in.Neuron = s.lively(ctx)
+	if err := readParameters(r, &in); err != nil {
+		return nil, err
+	}
+	_, row, err := s.row(ctx, store.Neuron{Layer: in.Layer, Index: in.Neuron})
+	if err != nil {
+		return nil, err
+	}
+	return &view{Page: "live", Title: "Live text", Row: *row, Sample: cmp.Or(in.Text, "// The caller must hold the lock.\nif err != nil {\n\treturn nil, err\n}")}, nil
+}
+
+// lively is the neuron whose graph predicts best.
+func (s *Server) lively(ctx context.Context) (layer, neuron int) {
+	page, err := s.neurons(ctx, &Listing{Filter: Filter{Kind: "lively"}, Sort: "-f1", Limit: 1})
+	if err != nil || len(page.Rows) == 0 {
+		return 0, 0
+	}
+	return page.Rows[0].Layer, page.Rows[0].Neuron
+}
+
+func (s *Server) runPage(ctx context.Context, _ *http.Request) (*view, error) {
+	status, err := s.runStatus(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &view{Page: "run", Title: "Run", Status: *status, Most: max(1, status.Planned)}, nil
+}
+
+func (s *Server) apiPage(_ context.Context, r *http.Request) (*view, error) {
+	v := &view{Page: "api", Title: "API", Address: "http://" + r.Host}
+	for _, o := range s.api {
+		v.Operations = append(v.Operations, operationLine{o.method, apiPrefix + strings.TrimSuffix(o.path, "/"), o.summary})
+	}
+	return v, nil
+}
+
+// number formats an activation.
+func number(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// percent formats a share, never as 0 where it is not.
+func percent(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(100**v, 'g', 2, 64) + " %"
+}
+
+func score(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strings.Replace(strconv.FormatFloat(v, 'f', 2, 64), "-0.00", "0.00", 1)
+}
+
+func leadText(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strings.Replace(fmt.Sprintf("%+.2f", *v), "-", "−", 1)
+}
+
+func encode(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("writing an event: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,178 @@
+package serve_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/serve"
+)
+
+// TestBrowser opens every page in a browser: nothing complains, no request leaves the origin, and what scripts add works.
+func TestBrowser(t *testing.T) {
+	address, o := listen(t, func(o *serve.Options) { o.Write, o.Model = true, steerable{o.Model} })
+	b := openBrowser(t, address)
+	b.do("explorer", chromedp.Navigate(address+"/?sort=-f1"))
+	b.wait("rows", `document.querySelectorAll("#neurons tbody tr[data-at]").length > 10`)
+	b.wait("histograms", `document.querySelectorAll(".bars rect").length > 100`)
+	b.shot("explorer")
+	b.do("the last row", chromedp.Evaluate(`document.querySelector("#scroll").scrollTop = 1e9`, nil))
+	b.wait("the last row", `[...document.querySelectorAll("#neurons tbody tr[data-at]")].some(r => r.dataset.at === "1535")`)
+	b.do("a filter", chromedp.SendKeys("#label", "r"))
+	b.wait("its address", `new URLSearchParams(location.search).get("label") === "r"`)
+	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
+	b.do("keys", chromedp.Evaluate(`document.activeElement.blur()`, nil), chromedp.KeyEvent("j"), chromedp.KeyEvent("j"))
+	b.wait("the chosen row", `!!document.querySelector('tr.here[data-at="1"]')`)
+	b.do("open it", chromedp.KeyEvent(kb.Enter), chromedp.WaitReady("article.neuron"))
+	b.do("a slash", chromedp.Navigate(address+"/"), chromedp.WaitReady("#token"))
+	b.wait("rows", `document.querySelectorAll("#neurons tbody tr[data-at]").length > 10`)
+	b.do("a slash", chromedp.KeyEvent("/"))
+	b.wait("the search field", `document.activeElement.id === "token"`)
+	b.do("a text", chromedp.SendKeys("#fires-text", "if err != nil {"))
+	b.wait("what it fires", `document.querySelectorAll("table.neurons").length === 2`)
+	b.shot("fires")
+
+	const text = "</script> if err != nil {\n\treturn nil, err // 漢字 שלום 😀\n}"
+	b.do("live text", chromedp.Navigate(address+"/live?"+url.Values{"layer": {"1"}, "neuron": {"19"}, "text": {text}}.Encode()))
+	b.wait("tokens", `document.querySelectorAll(".live .tok").length > 5`)
+	agree(t, b, o, 1, 19, text)
+	b.do("more text", chromedp.Focus("textarea[name=text]"),
+		chromedp.Evaluate(`document.activeElement.setSelectionRange(1e6, 1e6)`, nil), chromedp.SendKeys("textarea[name=text]", " err"))
+	b.wait("the new token", `[...document.querySelectorAll(".live .tok")].at(-1).textContent.endsWith("err")`)
+	agree(t, b, o, 1, 19, text+" err")
+	b.do("a token", chromedp.Click(`.live > .live-out > .tokens .tok:last-of-type`))
+	b.wait("what matters", `!document.querySelector(".detail").hidden && document.querySelectorAll(".hits li").length > 3`)
+	b.wait("the next tokens", `document.querySelectorAll(".next td").length > 1`)
+	b.shot("live")
+
+	b.do("neuron", chromedp.Navigate(address+"/neurons/1/268"))
+	b.wait("live", `document.querySelectorAll(".live .tok").length > 1`)
+	b.shot("neuron")
+	b.do("next", chromedp.Evaluate(`document.activeElement.blur()`, nil), chromedp.KeyEvent("j"))
+	b.wait("the next neuron", `location.pathname === "/neurons/1/269"`)
+
+	b.do("run", chromedp.Navigate(address+"/run"))
+	b.do("begin", chromedp.SendKeys("#layers", "0"), chromedp.SendKeys("#numbers", "30-35"), chromedp.Click("#start button"))
+	b.wait("running", `["running","done"].includes(document.querySelector("[data-run=state]").textContent)`)
+	b.do("a reload", chromedp.Reload())
+	b.wait("done", `document.querySelector("[data-run=state]").textContent === "done"`)
+	b.shot("run")
+	b.do("api", chromedp.Navigate(address+"/api"))
+	for width, name := range map[int64]string{360: "narrow"} {
+		for _, path := range []string{"/", "/neurons/1/268", "/live", "/run", "/api"} {
+			b.do(name, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address+path))
+			b.wait(path, `document.readyState === "complete"`)
+			if over := b.text(`String(document.documentElement.scrollWidth - innerWidth)`); strings.HasPrefix(over, "-") == false && over != "0" {
+				t.Errorf("%s is %s pixels wider than a window of %d", path, over, width)
+			}
+		}
+	}
+	if missing := b.text(`JSON.stringify([...document.querySelectorAll("input,textarea,select,button")].filter(e => !e.labels?.length && !e.getAttribute("aria-label") && !e.textContent.trim()).map(e => e.outerHTML))`); missing != "[]" {
+		t.Errorf("without a name: %s", missing)
+	}
+}
+
+// agree compares what the page shows with the model, to the last digit.
+func agree(t *testing.T, b *browser, o serve.Options, layer, neuron int, text string) {
+	t.Helper()
+	ids, err := n2g.Prompt(o.Model, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := o.Model.Activations(context.Background(), layer, o.Model.DefaultHook(), neuron, [][]int{ids}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	if err := json.Unmarshal([]byte(b.text(`JSON.stringify([...document.querySelectorAll(".live > .live-out > .tokens .tok")].map(e => e.dataset.activation))`)), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown) != len(want[0]) {
+		t.Fatalf("%d tokens are shown, there are %d", len(shown), len(want[0]))
+	}
+	for i, v := range want[0] {
+		got, err := strconv.ParseFloat(shown[i], 32)
+		if err != nil || float32(got) != v {
+			t.Errorf("token %d shows %s, the model says %v (%v)", i, shown[i], v, err)
+		}
+	}
+}
+
+// TestSite writes the explorer as files, and opens them from disk.
+func TestSite(t *testing.T) {
+	_, o := open(t, nil)
+	folder := filepath.Join(t.TempDir(), "site")
+	last := 0
+	written, err := serve.WriteSite(t.Context(), o, folder, func(done, of int) { last = of - done })
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, bytes := 0, int64(0)
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		files++
+		bytes += info.Size()
+		if strings.HasSuffix(path, ".part") {
+			t.Errorf("%s is left over", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files != written.Files || bytes != written.Bytes || last != 0 {
+		t.Errorf("%d files of %d bytes, but it says %+v", files, bytes, written)
+	}
+	page, err := os.ReadFile(filepath.Join(folder, "neurons", "1", "19.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page) > 40_000 {
+		t.Errorf("a neuron's page has %d bytes", len(page))
+	}
+	if _, err := serve.WriteSite(t.Context(), o, folder, nil); err != nil {
+		t.Errorf("writing it again: %v", err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := serve.WriteSite(t.Context(), o, other, nil); err == nil {
+		t.Error("a folder that holds something else was written to")
+	}
+
+	b := openBrowser(t, "")
+	b.do("index", chromedp.Navigate("file://"+folder+"/index.html"))
+	b.wait("rows", `document.querySelectorAll("#neurons tbody tr[data-at]").length > 10`)
+	b.wait("histograms", `document.querySelectorAll(".bars rect").length > 100`)
+	b.do("sort", chromedp.Click(`a[data-sort=f1]`))
+	b.wait("the best first", `document.querySelector("#neurons tbody tr[data-at] .f1").textContent.trim() !== ""`)
+	b.do("a filter", chromedp.SendKeys("#token", "err"))
+	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
+	b.shot("site")
+	b.do("neuron", chromedp.Click("#neurons tbody tr[data-at] a"), chromedp.WaitReady("article.neuron"))
+	b.shot("site-neuron")
+	if links := b.text(`JSON.stringify([...document.querySelectorAll("a")].map(a => a.href).filter(h => !h.startsWith("file:")))`); links != "[]" {
+		t.Errorf("links leave the site: %s", links)
+	}
+	for _, link := range strings.Split(b.text(`[...document.querySelectorAll("a")].map(a => a.href.split(/[?#]/)[0]).join("\n")`), "\n") {
+		if _, err := os.Stat(strings.TrimPrefix(link, "file://")); err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+		}
+	}
+	fmt.Fprintln(os.Stderr, "site:", written.Files, "files,", written.Bytes, "bytes")
+}

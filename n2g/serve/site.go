@@ -1,0 +1,215 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// Written says what [WriteSite] wrote.
+type Written struct {
+	Files int
+	Bytes int64
+}
+
+// siteRow is a row of a site's table, with the tokens that are searched.
+type siteRow struct {
+	Row
+	Tokens string `json:"tokens,omitempty"`
+}
+
+// shardRows is how many rows of the table one file has.
+const shardRows = 4096
+
+// marker is the file that tells a site from other folders; it says how many shards the table has.
+const marker = "data/site.js"
+
+// WriteSite writes the explorer of a store as files into a folder: index.html, a page for each neuron, the table in
+// shards, one style sheet and one script. It works from disk and on any host; no model is asked. A folder that holds
+// something else is refused. progress may be nil.
+func WriteSite(ctx context.Context, o Options, folder string, progress func(done, of int)) (*Written, error) {
+	if o.TokenString == nil && o.Model != nil {
+		o.TokenString = o.Model.TokenString
+	}
+	o.Model, o.Write = nil, false
+	s, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	w := &siteWriter{folder: folder}
+	if err := w.claim(); err != nil {
+		return nil, err
+	}
+	table, err := s.catalog.table(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.info(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var rows []siteRow
+	shards := 0
+	flush := func() error {
+		text, err := json.Marshal(rows)
+		if err != nil {
+			return fmt.Errorf("writing the table: %w", err)
+		}
+		rows = rows[:0]
+		shards++
+		return w.write(fmt.Sprintf("data/rows-%d.js", shards-1), slices.Concat([]byte("n2gRows("), text, []byte(")")))
+	}
+	for i, r := range table.rows {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		v := &view{Page: "neuron", Static: true, Root: "../../", Home: "../../index.html", Info: info}
+		if err := s.fill(ctx, v, store.Neuron{Layer: r.Layer, Index: r.Neuron}, true); err != nil {
+			return nil, err
+		}
+		row := siteRow{Row: r}
+		if r.State == "explained" {
+			e, err := s.stored(ctx, store.Neuron{Layer: r.Layer, Index: r.Neuron})
+			if err != nil {
+				return nil, err
+			}
+			row.Tokens, row.Label = tokensOf(e.Explanation), labelOf(e.Explanation)
+			v.Row.Label = row.Label
+		}
+		text, err := render(v)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.write(fmt.Sprintf("neurons/%d/%d.html", r.Layer, r.Neuron), text); err != nil {
+			return nil, err
+		}
+		if rows = append(rows, row); len(rows) == shardRows {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+		if progress != nil {
+			progress(i+1, len(table.rows))
+		}
+	}
+	if len(rows) > 0 {
+		if err := flush(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.siteFrame(ctx, w, info, shards); err != nil {
+		return nil, err
+	}
+	return &w.written, nil
+}
+
+// siteFrame writes what is there once.
+func (s *Server) siteFrame(ctx context.Context, w *siteWriter, info *Info, shards int) error {
+	v := &view{Page: "explorer", Title: "Neurons", Static: true, Home: "index.html", Info: info,
+		Kinds: []string{"lively", "dense", "dead"}, States: []string{"explained", "failed", "open"}}
+	var err error
+	if v.Table, err = s.neurons(ctx, &v.Listing); err != nil {
+		return err
+	}
+	v.furnish(func(func(url.Values)) string { return "index.html" })
+	if err := s.layers(ctx, v); err != nil {
+		return err
+	}
+	index, err := render(v)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"style.css", "app.js", "icon.svg"} {
+		text, err := asset(name)
+		if err != nil {
+			return err
+		}
+		if err := w.write(name, text); err != nil {
+			return err
+		}
+	}
+	if err := w.write(marker, fmt.Appendf(nil, "window.n2gSite = {shards: %d};\n", shards)); err != nil {
+		return err
+	}
+	return w.write("index.html", index)
+}
+
+// tokensOf are the tokens of an explanation's graph, each once.
+func tokensOf(e *n2g.Explanation) string {
+	if e.Graph == nil {
+		return ""
+	}
+	seen := map[string]bool{}
+	var list []string
+	for _, n := range e.Graph.Nodes {
+		if word := visible(strings.TrimSpace(n.Token)); word != "" && !seen[word] {
+			seen[word] = true
+			list = append(list, word)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// siteWriter writes files below a folder.
+type siteWriter struct {
+	folder  string
+	written Written
+}
+
+// claim makes the folder, or makes sure that it holds a site or nothing.
+func (w *siteWriter) claim() error {
+	entries, err := os.ReadDir(w.folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(w.folder, 0o755); err != nil {
+			return fmt.Errorf("making the site's folder: %w", err)
+		}
+		return w.write(marker, nil)
+	case err != nil:
+		return fmt.Errorf("the site's folder: %w", err)
+	case len(entries) > 0:
+		if _, err := os.Stat(filepath.Join(w.folder, filepath.FromSlash(marker))); err != nil {
+			return fmt.Errorf("%s holds something that is no site: name an empty folder, or one that is not there", w.folder)
+		}
+	}
+	return w.write(marker, nil)
+}
+
+// write writes a file whole, or leaves the one that was there.
+func (w *siteWriter) write(name string, text []byte) error {
+	path := filepath.Join(w.folder, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("writing the site: %w", err)
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		w.count(text)
+		return nil
+	}
+	part := path + ".part"
+	if err := os.WriteFile(part, text, 0o644); err != nil {
+		return fmt.Errorf("writing the site: %w", err)
+	}
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("writing the site: %w", err)
+	}
+	w.count(text)
+	return nil
+}
+
+func (w *siteWriter) count(text []byte) {
+	if len(text) > 0 {
+		w.written.Files++
+		w.written.Bytes += int64(len(text))
+	}
+}
