@@ -348,25 +348,37 @@ func (f filler) fill(ctx context.Context, blanks []blank) ([]iter.Seq2[string, f
 	type question struct {
 		text   string
 		offset int
+		word   string
 	}
-	var texts []string
+	filler, asksWords := f.masked.(WordFiller)
+	var texts, words []string
 	var offsets []int
 	place := map[question]int{}
 	asked := make([]int, len(blanks))
 	for i, b := range blanks {
 		text, offset := b.text(f.masked.MaskToken())
-		at, ok := place[question{text, offset}]
+		q := question{text: text, offset: offset}
+		if asksWords {
+			q.word = b.pieces[b.masks[0]]
+		}
+		at, ok := place[q]
 		if !ok {
 			at = len(texts)
-			place[question{text, offset}] = at
-			texts, offsets = append(texts, text), append(offsets, offset)
+			place[q] = at
+			texts, offsets, words = append(texts, text), append(offsets, offset), append(words, q.word)
 		}
 		asked[i] = at
 	}
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	answers, err := f.masked.Fill(ctx, texts, offsets)
+	var answers []iter.Seq2[string, float64]
+	var err error
+	if asksWords {
+		answers, err = filler.FillWords(ctx, texts, offsets, words)
+	} else {
+		answers, err = f.masked.Fill(ctx, texts, offsets)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("substitutes for %d masked words: %w", len(texts), err)
 	}

@@ -46,6 +46,14 @@ type MaskedModel interface {
 	Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error)
 }
 
+// WordFiller is a [MaskedModel] that looks at the masked word itself rather than at the text around it. The augmenter asks
+// FillWords of one that has it, in place of Fill.
+type WordFiller interface {
+	MaskedModel
+	// FillWords is Fill where the mask token at byte offsets[i] of texts[i] stands for words[i].
+	FillWords(ctx context.Context, texts []string, offsets []int, words []string) ([]iter.Seq2[string, float64], error)
+}
+
 // Site names one neuron: the index-th unit at a hook point of a layer.
 type Site struct {
 	Layer int `json:"layer"`

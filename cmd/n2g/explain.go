@@ -48,7 +48,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
 	f := &explainFlags{
-		command: c, model: modelFlag(c), masked: c.path(reads, "masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, a name, or none for no variants"), backend: backendFlag(c),
+		command: c, model: modelFlag(c), masked: c.path(reads, "masked", "", varyingUsage), backend: backendFlag(c),
 		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
 		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
 		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
@@ -123,7 +123,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if err := checkMaskID(options, model); err != nil {
 		return err
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend)
+	masked, done, err := openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/vary"
 )
 
 // fillOutput is what could stand at one mask.
@@ -144,19 +146,38 @@ func maskedFlag(c *command) *string {
 	return c.path(reads, "masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
 }
 
-// openVarying opens the masked model that varies words; nil where -masked is none. done closes it.
-func openVarying(ref, backend string) (masked n2g.MaskedModel, done func() error, err error) {
-	if ref == noModel {
-		return nil, func() error { return nil }, nil
+// What -masked may say beside a model.
+const (
+	varyBySelf       = "self"
+	varyByNeighbours = "neighbours"
+)
+
+const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), self (the explained model itself), neighbours (its like embeddings), or none for no variants (default: tiny for the model tiny, else self)"
+
+// openVarying opens what varies words of texts that excite a model; nil where -masked is none. done closes it.
+func openVarying(ref, backend string, model *models.Causal) (masked n2g.MaskedModel, done func() error, err error) {
+	nothing := func() error { return nil }
+	if ref == "" {
+		if ref = varyBySelf; model.Name() == tiny.Name {
+			ref = tiny.Name
+		}
 	}
-	model, err := models.OpenMasked(ref, models.Options{Backend: backend})
+	switch ref {
+	case noModel:
+		return nil, nothing, nil
+	case varyBySelf:
+		return vary.Self(model, vary.SelfOptions{}), nothing, nil
+	case varyByNeighbours:
+		return vary.Neighbours(model), nothing, nil
+	}
+	opened, err := models.OpenMasked(ref, models.Options{Backend: backend})
 	if err != nil {
 		return nil, nil, err
 	}
-	if model.Tokenizer() == nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s has no tokenizer.json, so it cannot vary words: put the file into its folder", model.Name()), model.Close())
+	if opened.Tokenizer() == nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s has no tokenizer.json, so it cannot vary words: put the file into its folder", opened.Name()), opened.Close())
 	}
-	return model, model.Close, nil
+	return opened, opened.Close, nil
 }
 
 // openMasked opens a masked model and says what it runs on.

@@ -41,7 +41,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 	}
 	f := &runFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
-		masked:      c.path(reads, "masked", "tiny", "`MODEL` that varies words, BERT or DistilBERT: tiny, a folder, or none for no variants"),
+		masked:      c.path(reads, "masked", "", varyingUsage),
 		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
 		casings:     c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords:   c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
@@ -126,7 +126,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if leftOut > 0 && (*f.layers != "" || *f.neurons != "") {
 		fmt.Fprintf(a.stderr, "n2g: %d of the chosen neurons have no examples and are left out\n", leftOut)
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend)
+	masked, done, err := openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}
