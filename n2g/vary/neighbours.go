@@ -2,6 +2,7 @@ package vary
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -44,7 +45,10 @@ func (n *neighbours) Name() string { return "neighbours in the embedding of " + 
 func (n *neighbours) MaskToken() string { return maskToken }
 
 // Fill has nothing to go by: it proposes nothing. See FillWords.
-func (n *neighbours) Fill(_ context.Context, texts []string, _ []int) ([]iter.Seq2[string, float64], error) {
+func (n *neighbours) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error) {
+	if err := errors.Join(ctx.Err(), checkMasks(texts, offsets)); err != nil {
+		return nil, err
+	}
 	filled := make([]iter.Seq2[string, float64], len(texts))
 	for i := range filled {
 		filled[i] = func(func(string, float64) bool) {}
@@ -54,6 +58,12 @@ func (n *neighbours) Fill(_ context.Context, texts []string, _ []int) ([]iter.Se
 
 // FillWords proposes words in place of words[i], which the mask at byte offsets[i] of texts[i] stands for.
 func (n *neighbours) FillWords(ctx context.Context, texts []string, offsets []int, words []string) ([]iter.Seq2[string, float64], error) {
+	if err := checkMasks(texts, offsets); err != nil {
+		return nil, err
+	}
+	if len(words) != len(texts) {
+		return nil, fmt.Errorf("fill masks: %d texts but %d words, give one word a text", len(texts), len(words))
+	}
 	filled := make([]iter.Seq2[string, float64], len(texts))
 	for i, word := range words {
 		if err := ctx.Err(); err != nil {

@@ -3,6 +3,7 @@ package vary
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -69,6 +70,9 @@ type blank struct {
 // Fill proposes words for the mask at byte offsets[i] of texts[i]; see n2g.MaskedModel. The model is asked twice, about all texts
 // at once: for words, and for how the texts go on.
 func (s *self) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error) {
+	if err := checkMasks(texts, offsets); err != nil {
+		return nil, err
+	}
 	blanks := make([]*blank, len(texts))
 	for i, text := range texts {
 		var err error
@@ -87,6 +91,19 @@ func (s *self) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.
 		filled[i] = b.ranked()
 	}
 	return filled, nil
+}
+
+// checkMasks refuses offsets at which no mask stands.
+func checkMasks(texts []string, offsets []int) error {
+	if len(texts) != len(offsets) {
+		return fmt.Errorf("fill masks: %d texts but %d offsets, give one offset a text", len(texts), len(offsets))
+	}
+	for i, at := range offsets {
+		if at < 0 || at > len(texts[i]) || !strings.HasPrefix(texts[i][at:], maskToken) {
+			return fmt.Errorf("fill masks: text %d has no mask at byte %d", i, at)
+		}
+	}
+	return nil
 }
 
 // blank splits a text at its mask.
@@ -204,7 +221,7 @@ func (s *self) weigh(ctx context.Context, blanks []*blank) error {
 		}
 	}
 	if len(prompts) == 0 {
-		return nil
+		return ctx.Err()
 	}
 	// Summed in the order of the text, not of the calls, so that results are equal to the last bit.
 	found := make([][]float32, len(prompts))

@@ -54,7 +54,7 @@ var sources = []source{
 	{"usr/share/games/fortunes/*", fortunes},
 	{"usr/share/doc/jargon-text/jargon.txt.gz", func(s string) []string { return grouped(paragraphs(s, 200), documentBytes) }},
 	{"usr/share/dictd/devil.dict.dz", func(s string) []string { return paragraphs(s, 40) }},
-	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string { return grouped(paragraphs(marks.ReplaceAllString(s, ""), 60), 1<<30) }},
+	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string { return grouped(paragraphs(marks.ReplaceAllString(s, ""), 60), documentBytes) }},
 }
 
 func run(folder, out string) error {
