@@ -30,7 +30,7 @@ type serveFlags struct {
 func serveFlagsOf(c *command, kind pathKind) *serveFlags {
 	return &serveFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
-		masked: c.path(reads, "masked", "tiny", "`MODEL` that varies words when neurons are explained: tiny, a folder, or none"),
+		masked: c.path(reads, "masked", "", varyingUsage),
 		store:  c.path(kind, "store", "", "`FILE` the store that n2g run made (default: for tiny, one in the user's cache, made on first use)"),
 	}
 }
@@ -167,7 +167,7 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 	if o.Hook == "" {
 		o.Hook = model.DefaultHook()
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend)
+	masked, done, err := openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}
