@@ -10,24 +10,46 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// BenchmarkMine is mining all layers of the embedded model: 16 batches of the embedded sample.
+// BenchmarkMine is mining all layers of the embedded model, 16 batches of the embedded sample, and the bare pass: the same windows
+// run with nobody looking at what comes out.
 func BenchmarkMine(b *testing.B) {
 	model, err := models.Open(tiny.Name, models.Options{Backend: "go"})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer model.Close()
-	mine := func(documents int) int {
-		source := func(yield func(corpus.Text, error) bool) {
-			left := documents
-			for text, err := range corpus.FS(tiny.Sample()) {
-				if left--; left < 0 || !yield(text, err) {
-					return
-				}
+	layers := []int{0, 1, 2}
+	source := func(yield func(corpus.Text, error) bool) {
+		left := 24
+		for text, err := range corpus.FS(tiny.Sample()) {
+			if left--; left < 0 || !yield(text, err) {
+				return
 			}
 		}
+	}
+	bare := func() (tokens int) {
+		var batch [][]int
+		run := func() {
+			if err := model.Scan(b.Context(), layers, "", batch, func(int, int, []float32) {}); err != nil {
+				b.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+		for window, err := range corpus.Windows(model, source, corpus.DefaultWindow) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			tokens += len(window.IDs) - 1
+			if batch = append(batch, window.IDs); len(batch) == 64 {
+				run()
+			}
+		}
+		run()
+		return tokens
+	}
+	mine := func() int {
 		out := filepath.Join(b.TempDir(), "mined.n2g")
-		if err := corpus.Mine(b.Context(), model, []int{0, 1, 2}, nil, source, out, corpus.Options{}); err != nil {
+		if err := corpus.Mine(b.Context(), model, layers, nil, source, out, corpus.Options{}); err != nil {
 			b.Fatal(err)
 		}
 		x, err := index.Open(out)
@@ -37,10 +59,20 @@ func BenchmarkMine(b *testing.B) {
 		defer x.Close()
 		return x.Meta().Counted
 	}
-	mine(4) // compiles the programs
-	tokens := 0
-	for b.Loop() {
-		tokens += mine(24)
+	bare() // reads the weights
+	for _, way := range []struct {
+		name string
+		run  func() int
+	}{{"bare", bare}, {"index", mine}} {
+		b.Run(way.name, func(b *testing.B) {
+			tokens, before := 0, processorTime()
+			for b.Loop() {
+				tokens += way.run()
+			}
+			b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
+			if spent := processorTime() - before; spent > 0 {
+				b.ReportMetric(float64(tokens)/spent, "tokens/processor-s")
+			}
+		})
 	}
-	b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
 }

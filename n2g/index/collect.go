@@ -65,7 +65,7 @@ func (n *neuron) merge(m neuron) {
 	n.notFinite += m.notFinite
 }
 
-// fixed is a sum of activations, each a whole number of units of 2^-36, so that its order does not matter: 128 bits, the lower
+// fixed is a sum of activations, each a whole number of units of 2^-34, so that its order does not matter: 128 bits, the lower
 // 64 unsigned.
 type fixed struct {
 	high int64
@@ -73,11 +73,20 @@ type fixed struct {
 }
 
 const (
-	fixedUnit = 1 << 36
-	// fixedBound is what is far enough from the ends of 64 bits for a sum of most activations.
-	fixedBound = 1 << 18
+	fixedUnit  = 1 << 34
+	fixedWhole = 1 << 12 // units of the part that comes first where 32 bits must do
+	// fixedBound keeps a sum of most activations from the ends of 32 bits, in either part.
+	fixedBound = 1 << 10
 	most       = 256
 )
+
+// tally is what eight neighbouring neurons' activations on some rows amount to, one neuron an element.
+type tally struct {
+	highest, lowest [8]float32
+	magnitude       [8]int32    // bits of the largest
+	whole, fraction [8]int32    // sums, in units of 1/fixedWhole and 1/fixedUnit
+	kept            [most]uint8 // of each row, a bit for each neuron that keeps it
+}
 
 func (f *fixed) plus(g fixed) {
 	low, carry := bits.Add64(f.low, g.low, 0)
@@ -216,13 +225,20 @@ func (c *Collector) Rows(site int, positions []int, values []float32) error {
 	offset := c.offsets[site]
 	first, last := offset/stripe, (offset+width-1)/stripe
 	count := last - first + 1
+	var t tally
 	turn := int(c.turn.Add(7)) % count
 	for k := range count {
 		s := first + (k+turn)%count // callers at the same time begin at different stripes
 		c.stripes[s].Lock()
 		added := 0
-		for n := max(s*stripe, offset); n < min((s+1)*stripe, offset+width); n++ {
-			added += c.column(n, &r, values[n-offset:])
+		for n, end := max(s*stripe, offset), min((s+1)*stripe, offset+width); n < end; {
+			if vectors && c.options.Signs == 1 && n+8 <= end {
+				added += c.eight(n, &r, values[n-offset:], &t)
+				n += 8
+			} else {
+				added += c.column(n, &r, values[n-offset:])
+				n++
+			}
 		}
 		c.stripes[s].Unlock()
 		c.held.Add(int64(added))
@@ -258,6 +274,46 @@ type rows struct {
 	places    []int // where each begins among the values
 	positions []uint32
 	sampled   [][2]int // where those of the sample begin, and their place there
+}
+
+// eight is column for eight neighbouring neurons.
+func (c *Collector) eight(first int, r *rows, values []float32, t *tally) (added int) {
+	for n := first; n < first+8; n++ {
+		for _, s := range r.sampled {
+			c.values[n*c.sampled+s[1]] = toBrain(values[s[0]+n-first])
+		}
+	}
+	if len(r.places) == 0 {
+		return 0
+	}
+	lists, neurons := c.lists[first:first+8], c.neurons[first:first+8]
+	var floors [8]int32
+	for i := range lists {
+		floors[i] = int32(math.Float32bits(max(lists[i].floor, math.SmallestNonzeroFloat32)))
+	}
+	t.add(values, r.places, (*[8 * slots]uint32)(c.counts[first*slots:]), &floors)
+	for k, kept := range t.kept[:len(r.places)] {
+		for ; kept != 0; kept &= kept - 1 {
+			i := bits.TrailingZeros8(kept)
+			lists[i].postings = append(lists[i].postings, Posting{r.positions[k], values[r.places[k]+i]})
+			added++
+		}
+	}
+	bound := int32(math.Float32bits(fixedBound))
+	for i := range neurons {
+		n := &neurons[i]
+		if t.magnitude[i] < bound {
+			sum := int64(t.whole[i])*(fixedUnit/fixedWhole) + int64(t.fraction[i])
+			n.sum.plus(fixed{sum >> 63, uint64(sum)})
+			n.highest, n.lowest = max(n.highest, t.highest[i]), min(n.lowest, t.lowest[i])
+		} else {
+			c.wild(first+i, r, values[i:])
+		}
+		if l := &lists[i]; len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+			c.thin(first + i)
+		}
+	}
+	return added
 }
 
 // column takes one neuron's activations on some rows; values begin with that of the first row. It returns how many it keeps.
@@ -391,18 +447,27 @@ func (c *Collector) level(i int) float32 {
 			counts[bin] += c.earlier[i*slots+1+bin]
 		}
 	}
-	sortPostings(l.postings)
 	level, _ := c.options.keepLevel(counts, c.corpus.meta.Counted, highest)
 	return min(level, c.corpus.leastTop(l.postings, l.top, c.options.Examples, level))
 }
 
 // leastTop is the maximum of the last of n top examples, 0 where there are fewer; where it is at least enough, it may be
-// given as that. More are peaks besides the postings'.
+// given as that. More are peaks besides the postings', which are sorted if they must be.
 func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float32 {
-	high := slices.DeleteFunc(slices.Clone(postings), func(p Posting) bool { return p.Value < enough })
-	if len(x.peaks(high)) >= n {
-		return enough
+	var seen []int // windows
+	for _, p := range postings {
+		if p.Value < enough {
+			continue
+		}
+		window := windowAt(x.windows, 0, x.meta.Windows, int(p.Position))
+		if repeats := binary.LittleEndian.Uint32(x.windows[window*windowSize+4:])&repeatsBit != 0; repeats || slices.Contains(seen, window) {
+			continue
+		}
+		if seen = append(seen, window); len(seen) >= n {
+			return enough
+		}
 	}
+	sortPostings(postings)
 	top := best(append(slices.Clone(more), x.peaks(postings)...), n)
 	if len(top) < n {
 		return 0
@@ -410,10 +475,19 @@ func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float3
 	return top[n-1].Value
 }
 
+// sortPostings sorts by position postings that are nearly so, by insertion.
 func sortPostings(list []Posting) {
-	byPosition := func(a, b Posting) int { return cmp.Compare(a.Position, b.Position) }
-	if !slices.IsSortedFunc(list, byPosition) {
-		slices.SortFunc(list, byPosition)
+	moves := 32 * len(list)
+	for i := 1; i < len(list); i++ {
+		p, j := list[i], i
+		for ; j > 0 && list[j-1].Position > p.Position; j-- {
+			list[j] = list[j-1]
+		}
+		list[j] = p
+		if moves -= i - j; moves < 0 {
+			slices.SortFunc(list, func(a, b Posting) int { return cmp.Compare(a.Position, b.Position) })
+			return
+		}
 	}
 }
 
