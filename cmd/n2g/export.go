@@ -49,7 +49,7 @@ func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.dot+*f.svg == "" {
 		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -dot or -svg")
 	}
-	chosen, err := f.chosen()
+	chosen, err := chosenBy(*f.layers, *f.neurons)
 	if err != nil {
 		return err
 	}
@@ -74,13 +74,13 @@ func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 	})
 }
 
-// chosen says which neurons' graphs are asked for.
-func (f *exportFlags) chosen() (func(store.Neuron) bool, error) {
-	layers, err := n2grun.ParseRanges(*f.layers)
+// chosenBy says which neurons lists of layers and of neurons name.
+func chosenBy(layers, neurons string) (func(store.Neuron) bool, error) {
+	ofLayers, err := n2grun.ParseRanges(layers)
 	if err != nil {
 		return nil, fmt.Errorf("-layers: %w", err)
 	}
-	neurons, err := n2grun.ParseRanges(*f.neurons)
+	ofNeurons, err := n2grun.ParseRanges(neurons)
 	if err != nil {
 		return nil, fmt.Errorf("-neurons: %w", err)
 	}
@@ -92,7 +92,7 @@ func (f *exportFlags) chosen() (func(store.Neuron) bool, error) {
 		}
 		return ranges == nil
 	}
-	return func(n store.Neuron) bool { return within(n.Layer, layers) && within(n.Index, neurons) }, nil
+	return func(n store.Neuron) bool { return within(n.Layer, ofLayers) && within(n.Index, ofNeurons) }, nil
 }
 
 // exportGraphs writes a graph a file.

@@ -160,6 +160,7 @@ func (a *app) index() *command {
 says about itself, and the numbers of each neuron.`
 	c.examples = []string{``, `-index go.n2g -json`}
 	path := indexFlag(c)
+	c.commands = []*command{a.indexExport()}
 	asJSON := c.flags.Bool("json", false, "print JSON: one object about the index, then one a neuron")
 	c.run = func(ctx context.Context) error {
 		x, err := openIndex(*path)

@@ -499,7 +499,7 @@ func (x *Index) peaks(postings []Posting) []Posting {
 	window, end, repeats := -1, uint32(0), false
 	for _, p := range postings {
 		if window < 0 || p.Position >= end {
-			window = windowAt(table, window+1, x.meta.Windows, int(p.Position))
+			window = windowFrom(table, window+1, x.meta.Windows, int(p.Position))
 			end = binary.LittleEndian.Uint32(table[(window+1)*windowSize:])
 			if repeats = binary.LittleEndian.Uint32(table[window*windowSize+4:])&repeatsBit != 0; !repeats {
 				peaks = append(peaks, p)
@@ -515,10 +515,24 @@ func (x *Index) peaks(postings []Posting) []Posting {
 
 // best are the n highest of peaks, the earlier of equals first.
 func best(peaks []Posting, n int) []Posting {
-	slices.SortFunc(peaks, func(a, b Posting) int {
+	compare := func(a, b Posting) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Position, b.Position))
-	})
-	return peaks[:min(n, len(peaks))]
+	}
+	if n > 64 || len(peaks) <= n {
+		slices.SortFunc(peaks, compare)
+		return peaks[:min(n, len(peaks))]
+	}
+	// Few of many: most are below the last that is kept.
+	kept := make([]Posting, 0, n+1)
+	for _, p := range peaks {
+		if len(kept) == n && (n == 0 || compare(p, kept[n-1]) > 0) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(kept, p, compare)
+		kept = slices.Insert(kept, at, p)
+		kept = kept[:min(len(kept), n)]
+	}
+	return kept
 }
 
 // Index gives what was collected as an index in memory. All windows must be done.

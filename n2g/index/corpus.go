@@ -373,6 +373,32 @@ func windowAt(table []byte, low, high, position int) int {
 	return low
 }
 
+// windowFrom is windowAt where the window is likely to stand soon after low.
+func windowFrom(table []byte, low, high, position int) int {
+	step := 1
+	for low+step < high && int(binary.LittleEndian.Uint32(table[(low+step)*windowSize:])) <= position {
+		low += step
+		step *= 2
+	}
+	return windowAt(table, low, min(low+step, high), position)
+}
+
+// documentEnd is where the document ends that holds a position.
+func (x *Index) documentEnd(position int) (int, error) {
+	window := windowAt(x.windows, 0, x.meta.Windows, position)
+	number := binary.LittleEndian.Uint32(x.windows[window*windowSize+4:]) &^ repeatsBit
+	b, err := x.file.read(documentsSection, (int64(number)+1)*documentSize, documentSize)
+	if err != nil {
+		return 0, err
+	}
+	next := int(binary.LittleEndian.Uint32(b[16:]))
+	if next <= window || next > x.meta.Windows {
+		return 0, errDamaged
+	}
+	_, end := x.bounds(next - 1)
+	return end, nil
+}
+
 // IDs returns the token ids of positions [first, end).
 func (x *Index) IDs(first, end int) ([]int, error) {
 	width := int64(idBytes(x.meta.Vocabulary))

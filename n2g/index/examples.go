@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 )
@@ -336,4 +337,34 @@ func (x *Index) where(is func(neuron, record) bool) ([]int, error) {
 		}
 	}
 	return list, nil
+}
+
+// WindowValues are a neuron's activations on the tokens of a window: those of its postings, exact; elsewhere those of the sample, if the
+// window is in it, else 0.
+func (x *Index) WindowValues(neuron int, window Window) ([]float32, error) {
+	if window.First < 0 || window.End > x.meta.Positions || window.First >= window.End {
+		return nil, fmt.Errorf("index: positions %d to %d of %d", window.First, window.End, x.meta.Positions)
+	}
+	values := make([]float32, window.End-window.First)
+	if _, ok := x.sampled[window.Number]; ok {
+		sampled, err := x.SampleValues(neuron, window.Number)
+		if err != nil {
+			return nil, err
+		}
+		copy(values, sampled)
+	}
+	r, err := x.record(neuron, 0)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := x.open(r)
+	if err != nil {
+		return nil, err
+	}
+	for j := range values {
+		if v := kept.at(window.First + j); v > 0 {
+			values[j] = v
+		}
+	}
+	return values, nil
 }

@@ -31,6 +31,8 @@ func (x *Index) Fires(places [][2]int) ([]Fire, error) {
 			return nil, errDamaged
 		}
 	}
+	places = slices.Clone(places)
+	slices.SortFunc(places, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
 	workers := max(1, min(runtime.GOMAXPROCS(0), x.meta.Neurons()/64))
 	found, failures := make([][]Fire, workers), make([]error, workers)
 	var wait sync.WaitGroup
@@ -62,7 +64,7 @@ func (x *Index) Fires(places [][2]int) ([]Fire, error) {
 	return list, nil
 }
 
-// firesAt is what one neuron does at places.
+// firesAt is what one neuron does at places, which are sorted.
 func (x *Index) firesAt(n int, places [][2]int) (Fire, error) {
 	fire := Fire{Neuron: n}
 	r, err := x.record(n, 0)
@@ -82,8 +84,9 @@ func (x *Index) firesAt(n int, places [][2]int) (Fire, error) {
 		half = r.level
 	}
 	tokens := 0
+	at := cursor{lists: kept, span: -1}
 	for _, p := range places {
-		highest := kept.highest(p[0], p[1])
+		highest := at.highest(p[0], p[1])
 		if fire.Share += float64(highest / one.highest); highest >= half {
 			fire.Fired++
 		}
@@ -107,34 +110,52 @@ func logTerm(p, q float64) float64 {
 	return p * math.Log(p/q)
 }
 
-// highest is the highest value at positions [first, end), 0 where there is no posting.
-func (l lists) highest(first, end int) float32 {
+// cursor walks a list forward.
+type cursor struct {
+	lists
+	span, low, high int // postings [low, high) of the span are ahead
+}
+
+// highest is the highest value at positions [first, end), 0 where there is no posting. No later call may ask about what lies before
+// first.
+func (c *cursor) highest(first, end int) float32 {
 	best := float32(0)
 	for first < end {
-		span := first >> 16
-		low, high := int(binary.LittleEndian.Uint32(l.spans[4*span:])), int(binary.LittleEndian.Uint32(l.spans[4*span+4:]))
-		if high > l.count || low > high {
-			return best
-		}
-		at, behind := uint16(first), min(end, (span+1)<<16) // of this span
-		for bottom, top := low, high; ; {
-			if bottom >= top {
-				low = bottom
-				break
-			}
-			middle := int(uint(bottom+top) / 2)
-			if binary.LittleEndian.Uint16(l.positions[2*middle:]) < at {
-				bottom = middle + 1
-			} else {
-				top = middle
+		if span := first >> 16; span != c.span {
+			c.span = span
+			c.low, c.high = int(binary.LittleEndian.Uint32(c.spans[4*span:])), int(binary.LittleEndian.Uint32(c.spans[4*span+4:]))
+			if c.high > c.count || c.low > c.high {
+				c.low, c.high = 0, 0
 			}
 		}
-		for ; low < high && span<<16+int(binary.LittleEndian.Uint16(l.positions[2*low:])) < behind; low++ {
-			best = max(best, float32At(l.values, 4*low))
+		c.skip(uint16(first))
+		behind := min(end, (c.span+1)<<16) // of this span
+		for at := c.low; at < c.high && c.span<<16+int(c.position(at)) < behind; at++ {
+			best = max(best, float32At(c.values, 4*at))
 		}
 		first = behind
 	}
 	return best
+}
+
+func (c *cursor) position(at int) uint16 { return binary.LittleEndian.Uint16(c.positions[2*at:]) }
+
+// skip passes postings of the span before a position: by steps that double, then by halves.
+func (c *cursor) skip(position uint16) {
+	step := 1
+	for c.low+step <= c.high && c.position(c.low+step-1) < position {
+		c.low += step
+		step *= 2
+	}
+	low, high := c.low, min(c.low+step, c.high)
+	for low < high {
+		if middle := int(uint(low+high) / 2); c.position(middle) < position {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	c.low = low
 }
 
 // FiringPlaces are positions at which a neuron fires, at most limit, evenly spread over the corpus.

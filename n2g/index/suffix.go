@@ -128,22 +128,14 @@ func (x *Index) search(order []byte, tokens []int, past bool) (int, error) {
 	for low < high {
 		middle := int(uint(low+high) / 2)
 		p := int(binary.LittleEndian.Uint32(order[4*middle:]))
-		w, err := x.WindowAt(p)
-		if err != nil {
-			return 0, err
-		}
-		window, err := x.Window(w)
-		if err != nil {
-			return 0, err
-		}
-		document, err := x.Document(window.Document)
-		if err != nil {
-			return 0, err
-		}
-		if p >= document.End {
+		if p >= x.meta.Positions {
 			return 0, errDamaged
 		}
-		ids, err := x.IDs(p, min(p+len(tokens), document.End))
+		end, err := x.documentEnd(p)
+		if err != nil {
+			return 0, err
+		}
+		ids, err := x.IDs(p, min(p+len(tokens), end))
 		if err != nil {
 			return 0, err
 		}
