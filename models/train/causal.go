@@ -118,6 +118,11 @@ func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node) *
 	return shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
 }
 
+// neuronNorm is the norm of each neuron's input weights. SoLU's softmax lets a layer's neurons compete, and a neuron that
+// never wins gets no gradient: left alone, its weights decay, until a few dozen winners hold each layer. Weights of equal
+// norm (Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868) and no biases keep all of them in the game.
+const neuronNorm = 2
+
 // causalParameters says how each parameter starts: matrices so that they keep the scale of what they multiply, those
 // that write to the residual stream smaller the more layers there are (Radford et al. 2019), norms as identities.
 func causalParameters(shape transformer.Decoder) []parameter {
@@ -130,11 +135,16 @@ func causalParameters(shape transformer.Decoder) []parameter {
 			p.start = 1
 		case name == "W_E" || name == "W_pos" || name == "W_U":
 			p.spread = 0.02
+		case name == "b_in":
+			p.fixed = true
 		case strings.HasPrefix(name, "W_"):
 			p.muon = true
 			p.spread = 0.5 / math.Sqrt(float64(fanIn(name, shape)))
 			if name == "W_O" || name == "W_out" {
 				p.spread /= math.Sqrt(2 * float64(shape.Layers))
+			}
+			if name == "W_in" {
+				p.columnNorm = neuronNorm
 			}
 		}
 		list = append(list, p)

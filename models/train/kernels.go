@@ -74,6 +74,9 @@ func (m *onKernels) step(t *trainer, parts []gradient.Part, rate float64) (float
 // move updates a parameter and its moments; its gradient is used up.
 func (m *onKernels) move(t *trainer, i int, gradient []float32, clip float32, rate float64) {
 	p, weights, first := t.params[i], t.weights[i], t.first[i]
+	if p.fixed {
+		return
+	}
 	direction := gradient
 	if o := m.each[i]; o != nil {
 		for k, g := range gradient {
@@ -99,6 +102,9 @@ func (m *onKernels) move(t *trainer, i int, gradient []float32, clip float32, ra
 	if len(p.Shape) >= 2 {
 		for k, w := range weights {
 			weights[k] = w - pace*(direction[k]+weightDecay*w)
+		}
+		if p.columnNorm != 0 {
+			normalizeColumns(weights, p.Shape[1], p.columnNorm)
 		}
 		return
 	}

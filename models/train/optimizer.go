@@ -35,8 +35,12 @@ func update(params []parameter, rate, step *Node, weights, first, second, gradie
 	norm := Sqrt(squares)
 	clip := Div(ScalarOne(rate.Graph(), rate.DType()), MaxScalar(DivScalar(norm, gradientCap), 1))
 	for i, p := range params {
-		g := Mul(gradients[i], clip)
 		m, v, w := first[i], second[i], weights[i]
+		if p.fixed {
+			newWeights, newFirst, newSecond = append(newWeights, w), append(newFirst, m), append(newSecond, v)
+			continue
+		}
+		g := Mul(gradients[i], clip)
 		var direction *Node
 		if p.muon {
 			m = Add(MulScalar(m, muonBeta), g)
@@ -54,7 +58,12 @@ func update(params []parameter, rate, step *Node, weights, first, second, gradie
 		if p.pace != 0 {
 			direction = MulScalar(direction, p.pace)
 		}
-		newWeights = append(newWeights, Sub(w, Mul(direction, rate)))
+		w = Sub(w, Mul(direction, rate))
+		if p.columnNorm != 0 {
+			norms := Sqrt(ReduceAndKeep(Square(w), ReduceSum, 0))
+			w = MulScalar(Div(w, norms), p.columnNorm)
+		}
+		newWeights = append(newWeights, w)
 		newFirst = append(newFirst, m)
 		newSecond = append(newSecond, v)
 	}

@@ -12,10 +12,13 @@ import (
 // parameter is one trained tensor.
 type parameter struct {
 	transformer.Param
-	muon   bool    // updated by Muon rather than AdamW
-	pace   float64 // multiplies its learning rate; 0 is 1
-	spread float64 // standard deviation of its initial values
-	start  float64 // their mean
+	muon  bool    // updated by Muon rather than AdamW
+	pace  float64 // multiplies its learning rate; 0 is 1
+	fixed bool    // keeps its initial values
+	// columnNorm, if not 0, is what each column of the matrix is brought back to after every step.
+	columnNorm float64
+	spread     float64 // standard deviation of its initial values
+	start      float64 // their mean
 	// pattern, where there is one, is added to the initial values.
 	pattern func(values []float32)
 }
@@ -30,7 +33,23 @@ func (p parameter) initial(seed uint64, index int) []float32 {
 	if p.pattern != nil {
 		p.pattern(values)
 	}
+	if p.columnNorm != 0 {
+		normalizeColumns(values, p.Shape[1], p.columnNorm)
+	}
 	return values
+}
+
+// normalizeColumns scales each column of a matrix, row by row in values, to a Euclidean norm.
+func normalizeColumns(values []float32, columns int, norm float64) {
+	squares := make([]float64, columns)
+	for i, v := range values {
+		squares[i%columns] += float64(v) * float64(v)
+	}
+	for i := range values {
+		if s := squares[i%columns]; s > 0 {
+			values[i] = float32(float64(values[i]) * norm / math.Sqrt(s))
+		}
+	}
 }
 
 func size(shape []int) int {

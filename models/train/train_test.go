@@ -227,6 +227,36 @@ func TestMachinesAgree(t *testing.T) {
 	}
 }
 
+// Every neuron's input weights keep one norm and no bias, so that none of them drops out of SoLU's softmax.
+func TestNeuronsKeepTheirNorm(t *testing.T) {
+	opts := small(t, writeCorpus(t))
+	opts.Steps = 5
+	weights, err := trainUntil(t, opts, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range causalParameters(causalShape(opts)) {
+		values := weights[:size(p.Shape)]
+		weights = weights[len(values):]
+		switch {
+		case strings.HasSuffix(p.Name, "mlp.W_in"):
+			for column := range opts.DMLP {
+				var squares float64
+				for i := column; i < len(values); i += opts.DMLP {
+					squares += float64(values[i]) * float64(values[i])
+				}
+				if norm := math.Sqrt(squares); math.Abs(norm-neuronNorm) > 1e-5 {
+					t.Fatalf("%s: the weights of neuron %d have norm %g, want %g", p.Name, column, norm, float64(neuronNorm))
+				}
+			}
+		case strings.HasSuffix(p.Name, "mlp.b_in"):
+			if slices.ContainsFunc(values, func(v float32) bool { return v != 0 }) {
+				t.Fatalf("%s moved", p.Name)
+			}
+		}
+	}
+}
+
 func TestResumedTrainingEqualsUninterrupted(t *testing.T) {
 	corpus := writeCorpus(t)
 	opts := small(t, corpus)
