@@ -135,7 +135,8 @@ type matcher struct {
 
 type trieNode struct {
 	edges []trieEdge
-	value int32 // of the string that ends here; -1: none
+	table *[256]int32 // of edges, where there are many
+	value int32       // of the string that ends here; -1: none
 }
 
 type trieEdge struct {
@@ -176,12 +177,43 @@ func (m *matcher) grow() int32 {
 }
 
 func (m *matcher) child(node int32, b byte) int32 {
+	if table := m.nodes[node].table; table != nil {
+		return table[b]
+	}
 	for _, e := range m.nodes[node].edges {
 		if e.b == b {
 			return e.node
 		}
 	}
 	return 0
+}
+
+// index gives nodes of many edges a table; afterwards nothing may be inserted.
+func (m *matcher) index() {
+	const many = 8
+	for i := range m.nodes {
+		if edges := m.nodes[i].edges; len(edges) > many {
+			table := new([256]int32)
+			for _, e := range edges {
+				table[e.b] = e.node
+			}
+			m.nodes[i].table = table
+		}
+	}
+}
+
+// prefixes calls found with the length and value of every string that s begins with, shortest first.
+func (m *matcher) prefixes(s string, found func(length, value int)) {
+	node := m.first[s[0]]
+	for i := 1; node != 0; i++ {
+		if v := m.nodes[node].value; v >= 0 {
+			found(i, int(v))
+		}
+		if i == len(s) {
+			return
+		}
+		node = m.child(node, s[i])
+	}
 }
 
 // next is the first match in s at or after byte at, and its value; -1 where there is none.

@@ -183,7 +183,7 @@ func (m *bpe) symbols(word string) []symbol {
 			continue
 		}
 		if m.byteFallback {
-			if ids, ok := m.fallback(s); ok {
+			if ids, ok := byteTokens(m.vocab, s); ok {
 				for _, id := range ids {
 					out = append(out, symbol{id, 1})
 				}
@@ -199,19 +199,6 @@ func (m *bpe) symbols(word string) []symbol {
 	}
 	flush()
 	return out
-}
-
-// fallback is the entries <0x00> to <0xFF> of s's bytes.
-func (m *bpe) fallback(s string) ([]int32, bool) {
-	ids := make([]int32, 0, len(s))
-	for i := range len(s) {
-		id, ok := m.vocab[fmt.Sprintf("<0x%02X>", s[i])]
-		if !ok {
-			return nil, false
-		}
-		ids = append(ids, int32(id))
-	}
-	return ids, true
 }
 
 const noRank = math.MaxInt32

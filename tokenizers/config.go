@@ -23,6 +23,7 @@ type modelConfig struct {
 	Vocab                   json.RawMessage `json:"vocab"`
 	Merges                  json.RawMessage `json:"merges"`
 	UnkToken                *string         `json:"unk_token"`
+	UnkID                   *int            `json:"unk_id"` // of Unigram
 	ContinuingSubwordPrefix *string         `json:"continuing_subword_prefix"`
 	EndOfWordSuffix         string          `json:"end_of_word_suffix"`
 	MaxInputCharsPerWord    *int            `json:"max_input_chars_per_word"`
@@ -59,6 +60,13 @@ func parseModel(data json.RawMessage, tables *Tables) (model, map[string]int, er
 	kind, err := cfg.kind()
 	if err != nil {
 		return nil, nil, err
+	}
+	if kind == "Unigram" {
+		tokens, scores, err := pieceList(cfg, tables)
+		if err != nil {
+			return nil, nil, fmt.Errorf("model %s: %w", kind, err)
+		}
+		return asModel(newUnigram(cfg, tokens, scores))
 	}
 	vocab, err := vocabulary(cfg, tables)
 	if err != nil {
@@ -98,15 +106,21 @@ func (cfg modelConfig) kind() (string, error) {
 		}
 	}
 	switch kind {
-	case "BPE", "WordPiece":
+	case "BPE", "WordPiece", "Unigram":
 		if cfg.Vocab == nil {
 			return "", fmt.Errorf("model %s has no vocab", kind)
 		}
 		return kind, nil
-	case "Unigram":
-		return "", errors.New("the model is Unigram (SentencePiece), which is not supported: use a model with byte-level BPE or WordPiece")
 	}
-	return "", fmt.Errorf("the model's type is %q, which is not supported: only BPE and WordPiece are", kind)
+	return "", fmt.Errorf("the model's type is %q, which is not supported: BPE, WordPiece and Unigram are", kind)
+}
+
+// asModel turns a typed nil into a nil interface.
+func asModel(m *unigram, vocab map[string]int, err error) (model, map[string]int, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, vocab, nil
 }
 
 func isNull(data json.RawMessage) bool {

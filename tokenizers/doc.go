@@ -1,6 +1,6 @@
 // Package tokenizers reads tokenizer.json, the format of Hugging Face's tokenizers library, and cuts texts into tokens
-// just as that library does: byte-level BPE (GPT-2, GPT-Neo, GPT-NeoX and Pythia, Llama 3), BPE with byte fallback
-// (Llama 2), and WordPiece (BERT, DistilBERT).
+// just as that library does: byte-level BPE (GPT-2, GPT-NeoX and Pythia, Llama 3, Qwen, Tekken, DeepSeek, o200k), BPE
+// with byte fallback (Llama 2, Mistral, Gemma), Unigram (T5, ALBERT, XLM-R), and WordPiece (BERT, DistilBERT).
 //
 // [Open] reads a file or a folder:
 //
@@ -14,18 +14,20 @@
 // lies between them is normalized, cut into words by the pre-tokenizer, and each word split into vocabulary entries by
 // the model; the post-processor sets special tokens around, which only EncodeSpecial asks for. Supported are
 //
-//	normalizer      BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel
+//	normalizer      BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Nmt,
+//	                Precompiled
 //	pre_tokenizer   ByteLevel, BertPreTokenizer, Whitespace, WhitespaceSplit, Digits, Punctuation, Split,
 //	                CharDelimiterSplit, Metaspace
-//	model           BPE, WordPiece
+//	model           BPE, WordPiece, Unigram
 //	post_processor  ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing
 //	decoder         ByteLevel, WordPiece, BPEDecoder, ByteFallback, Fuse, Strip, Replace, Metaspace
 //
 // and Sequence of each but models. A file that asks for anything else is refused by name. The sections truncation and
 // padding are not obeyed: how long a prompt may be is the caller's business.
 //
-// Go's regular expressions have no look-ahead, so the published splitting patterns (GPT-2's, Llama 3's, Qwen 2's) are
-// splitters written by hand; other patterns of a Split work if Go's regexp can express them.
+// Go's regular expressions have no look-ahead and another order of alternatives, so the patterns of a Split are compiled
+// into automata of our own: whatever Oniguruma's syntax says with one character of context, in time linear in the
+// text. Only those of GPT-2 and of Llama 3 and Qwen 2 are written by hand.
 //
 // # Offsets and hostile texts
 //

@@ -2,6 +2,7 @@ package tokenizers
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,7 +12,7 @@ import (
 // normalizer rewrites a text before it is split.
 type normalizer interface{ normalize(t text) text }
 
-const normalizers = "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Sequence"
+const normalizers = "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Nmt, Precompiled, Sequence"
 
 // parseNormalizer returns nil where there is none.
 func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
@@ -28,6 +29,7 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 		Pattern       patternConfig     `json:"pattern"`
 		Content       string            `json:"content"`
 		Prepend       string            `json:"prepend"`
+		CharsMap      charsMap          `json:"precompiled_charsmap"`
 		Normalizers   []json.RawMessage `json:"normalizers"`
 	}{}
 	kind, err := component("normalizer", data, depth, &cfg)
@@ -52,6 +54,14 @@ func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
 		return normalizerFunc(func(t text) text { return prepend(t, cfg.Prepend) }), nil
 	case "ByteLevel":
 		return byteNormalizer{}, nil
+	case "Nmt":
+		return normalizerFunc(nmt), nil
+	case "Precompiled":
+		p, err := newPrecompiled(cfg.CharsMap)
+		if err != nil {
+			return nil, fmt.Errorf("normalizer Precompiled: %w", err)
+		}
+		return p, nil
 	case "Sequence":
 		var all sequenceNormalizer
 		for _, raw := range cfg.Normalizers {
@@ -194,6 +204,20 @@ func lowercase(t text) text {
 		a.add(unicode.ToLower(r), sp)
 	}
 	return a.text()
+}
+
+// nmt is what SentencePiece does for machine translation: control characters are dropped, other blanks and what is not seen
+// become spaces.
+func nmt(t text) text {
+	return t.keep(func(r rune) bool {
+		return !(0x01 <= r && r <= 0x08 || r == 0x0B || 0x0E <= r && r <= 0x1F || r == 0x7F || r == 0x8F || r == 0x9F)
+	}).mapRunes(func(r rune) rune {
+		switch r {
+		case '\t', '\n', '\f', '\r', 0x1680, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD:
+			return ' '
+		}
+		return r
+	})
 }
 
 // strip drops blanks at the ends.

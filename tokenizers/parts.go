@@ -4,8 +4,9 @@ import "fmt"
 
 // Tables are the large parts of a tokenizer, for formats that keep them elsewhere than in a tokenizer.json (GGUF).
 type Tables struct {
-	Tokens []string // the vocabulary by id, added tokens included, as tokenizer.json spells it
-	Merges []string // of BPE: two tokens with a blank between, those learned first in front
+	Tokens []string  // the vocabulary by id, added tokens included, as tokenizer.json spells it
+	Merges []string  // of BPE: two tokens with a blank between, those learned first in front
+	Scores []float64 // of Unigram, by id
 }
 
 // ParseTables is [Parse] for a tokenizer.json that lacks its model's vocab and merges, which tables holds. Its
@@ -28,6 +29,14 @@ func vocabulary(cfg modelConfig, tables *Tables) (map[string]int, error) {
 		vocab[token] = id
 	}
 	return vocab, nil
+}
+
+// pieceList is the tokens and scores of the tables, or of the model section where there are none.
+func pieceList(cfg modelConfig, tables *Tables) (tokens []string, scores []float64, err error) {
+	if tables == nil {
+		return parsePieces(cfg.Vocab)
+	}
+	return tables.Tokens, tables.Scores, nil
 }
 
 // mergeList is the merges of the tables, or of the model section where there are none.

@@ -2,7 +2,6 @@ package tokenizers
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,7 +21,7 @@ type patternConfig struct {
 	Regex  *string
 }
 
-// newPattern chooses the splitter written for a published pattern, else Go's regular expressions.
+// newPattern chooses the splitter written for a published pattern, else an automaton.
 func newPattern(cfg patternConfig) (pattern, error) {
 	if cfg.String != nil {
 		return literal(*cfg.String), nil
@@ -43,11 +42,11 @@ func newPattern(cfg patternConfig) (pattern, error) {
 	case fold + `\p{N}` + rest:
 		return splitter(func(s string, emit func(i, j int)) { splitLlama3(s, 1, emit) }), nil
 	}
-	re, err := compileUnicode(*cfg.Regex)
+	a, err := compileRegex(*cfg.Regex)
 	if err != nil {
-		return nil, fmt.Errorf("pattern %q is not supported: beside the splitting patterns of GPT-2, Llama 3 and Qwen 2, only what Go's regexp understands is (%w)", *cfg.Regex, err)
+		return nil, fmt.Errorf("pattern %q is not supported: %w", *cfg.Regex, err)
 	}
-	return expression{re}, nil
+	return a, nil
 }
 
 type literal string
@@ -66,10 +65,6 @@ func (l literal) matches(s string) []match {
 		at += i + len(l)
 	}
 }
-
-type expression struct{ re *regexp.Regexp }
-
-func (e expression) matches(s string) []match { return between(s, e.re.FindAllStringIndex(s, -1)) }
 
 // splitter is a pattern whose matches leave nothing between that is wanted.
 type splitter func(s string, emit func(i, j int))
@@ -108,78 +103,4 @@ func between(s string, found [][]int) []match {
 		out = append(out, match{at, len(s), false})
 	}
 	return out
-}
-
-// Unicode's meaning of the classes that Go's regexp takes for ASCII's, as inside of brackets.
-const (
-	spaceClass = `\t-\r\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}`
-	wordClass  = `\p{L}\p{Nl}\p{M}\p{Nd}\p{Pc}\x{24B6}-\x{24E9}\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189}\x{200C}\x{200D}`
-)
-
-// compileUnicode compiles a pattern in the syntax of Oniguruma, which the reference library uses, if it means the same
-// to Go: \s, \w and \d are Unicode's, ^ and $ match at lines.
-func compileUnicode(expr string) (*regexp.Regexp, error) {
-	var b strings.Builder
-	b.WriteString("(?m)")
-	if strings.Contains(expr, "{,") { // to Go no repetition
-		return nil, fmt.Errorf("{,n} is not")
-	}
-	inside := false
-	for i := 0; i < len(expr); i++ {
-		c := expr[i]
-		if c == '[' && inside || c == '&' && inside && strings.HasPrefix(expr[i:], "&&") {
-			return nil, fmt.Errorf("nested classes are not")
-		}
-		if !inside && strings.HasPrefix(expr[i:], "(?") && !strings.HasPrefix(expr[i:], "(?:") && !strings.HasPrefix(expr[i:], "(?i:") {
-			return nil, fmt.Errorf("group %.4q is not", expr[i:])
-		}
-		switch {
-		case c == '[':
-			inside = true
-			b.WriteByte(c)
-			// A bracket right after the opening one is a character of the class.
-			if strings.HasPrefix(expr[i+1:], "^") {
-				i++
-				b.WriteByte('^')
-			}
-			if strings.HasPrefix(expr[i+1:], "]") {
-				i++
-				b.WriteString(`\]`)
-			}
-			continue
-		case c == ']':
-			inside = false
-		case c == '\\' && i+1 < len(expr):
-			i++
-			class := ""
-			switch expr[i] {
-			case 's', 'S':
-				class = spaceClass
-			case 'w', 'W':
-				class = wordClass
-			case 'd', 'D':
-				class = `\p{Nd}`
-			case 'b', 'B', 'h', 'H', 'R', 'X', 'K', 'G', 'Z', 'z', 'A', 'Q', 'E', 'C', 'k', 'g':
-				return nil, fmt.Errorf(`\%c is not`, expr[i])
-			default:
-				b.WriteByte('\\')
-				b.WriteByte(expr[i])
-				continue
-			}
-			negated := expr[i] < 'a'
-			switch {
-			case negated && inside:
-				return nil, fmt.Errorf(`\%c in a class is not`, expr[i])
-			case negated:
-				b.WriteString("[^" + class + "]")
-			case inside:
-				b.WriteString(class)
-			default:
-				b.WriteString("[" + class + "]")
-			}
-			continue
-		}
-		b.WriteByte(c)
-	}
-	return regexp.Compile(b.String())
 }

@@ -1,18 +1,20 @@
 package tokenizers
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestPatterns checks which regular expressions are refused because Go's would mean something else, and that those
-// taken mean what Oniguruma's do.
+// TestPatterns checks which regular expressions are refused, and that those taken mean what Oniguruma's do.
 func TestPatterns(t *testing.T) {
 	for _, expr := range []string{
-		`a(?=b)`, `a(?!b)`, `(?<=a)b`, `(?>a)`, `(?m:a)`, `\bword`, `[^\S]`, `[\W_]`, `a{,3}`, `\p{L}++`, `[a[bc]]`, `[a&&b]`, `\h`, `\1`, `(`,
+		`a(?=bc)`, `a(?!b|cd)`, `(?<=ab)c`, `(?>a)`, `(?m:a)`, `(?<n>a)`, `(?:ab)++`, `a{2}?`, `a{2}+`, `a{3,2}`, `a{1,9999}`, `(a{900}){900}`,
+		`\1`, `\K`, `\R`, `\X`, `\G`, `\k<n>`, `(`, `)`, `a)`, `[`, `[a`, `[b-a]`, `[a-[b]]`, `[[:alpha:]]`, `*`, `+a`, `\`, `\p`, `\pL`, `\p{Nope}`,
+		`\x{110000}`, `\xFF`, `\u00`, `(?i:ss)`, `(?i:\p{L})`, `a*`, `(?!a)`, `a|`, `(?=a)*`, "\xff", strings.Repeat("(", 100) + strings.Repeat(")", 100),
 	} {
-		if p, err := newPattern(patternConfig{Regex: &expr}); err == nil {
-			t.Errorf("%s was taken: %v", expr, p)
+		if _, err := newPattern(patternConfig{Regex: &expr}); err == nil {
+			t.Errorf("%s was taken", expr)
 		}
 	}
 	for _, c := range []struct{ expr, text, want string }{
@@ -68,4 +70,73 @@ func TestLongLine(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLinear has expressions that a search which forgets would need quadratic time for, on long texts that tempt it.
+func TestLinear(t *testing.T) {
+	for _, expr := range []string{`a*b|a`, `(?:a|a)+b|a`, `a+b`, `[^b]*b|.`, `\s*[\r\n]+|\s`, `(?:a|aa|aaa)*c|a`, `a{1,20}b|a`} {
+		p, err := compileRegex(expr)
+		if err != nil {
+			t.Fatalf("%s: %v", expr, err)
+		}
+		for _, unit := range []string{"a", " ", "字"} {
+			text, last := strings.Repeat(unit, 1<<16/len(unit)), 0
+			p.find(text, func(i, j int) {
+				if i < last || j <= i || j > len(text) {
+					t.Fatalf("%s on %q…: a match at %d to %d behind %d", expr, unit, i, j, last)
+				}
+				last = j
+			})
+		}
+	}
+}
+
+// TestLettersAndMarks has a tokenizer whose pattern keeps marks with their letters.
+func TestLettersAndMarks(t *testing.T) {
+	tok, err := Open("testdata/letters-and-marks.tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := tok.Encode("HTTPServer says: e\u0301te\u0301  2024!\n").IDs
+	want := []int{40, 52, 52, 48, 51, 260, 341, 259, 305, 83, 26, 221, 69, 137, 224, 84, 69, 137, 224, 221, 221, 18, 16, 18, 20, 1, 199}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func FuzzRegex(f *testing.F) {
+	for _, expr := range []string{`a|b*c`, `[^\r\n\p{L}\p{N}]?[\p{Lu}&&[^\p{Han}]]+(?i:'s|'t)?`, `\s+(?!\S)|\b\w{2,3}?`, `(?<=\d)x++|[a-c[x-z]]`, `\x{41}\u0042$`} {
+		f.Add(expr, "HTTPServer's  été 12\n字a")
+	}
+	f.Fuzz(func(t *testing.T, expr, text string) {
+		a, err := compileRegex(expr)
+		if err != nil {
+			return
+		}
+		last := 0
+		a.find(ValidText(text), func(i, j int) {
+			if i < last || j <= i {
+				t.Fatalf("%q on %q: a match at %d to %d behind %d", expr, text, i, j, last)
+			}
+			last = j
+		})
+	})
+}
+
+func FuzzPrecompiled(f *testing.F) {
+	f.Add([]byte("\x08\x00\x00\x00\x00\x04\x00\x00aaaaxyz\x00"), "aé\u0301")
+	f.Fuzz(func(t *testing.T, data []byte, s string) {
+		p, err := newPrecompiled(data)
+		if err != nil {
+			return
+		}
+		s = ValidText(s)
+		out := p.normalize(text{s: s})
+		if len(out.s) > len(s)*p.growth() && len(out.s) > len(s) {
+			t.Fatalf("%d bytes became %d", len(s), len(out.s))
+		}
+		if out.align != nil && len(out.align) != len(out.s) {
+			t.Fatalf("%d bytes, %d places", len(out.s), len(out.align))
+		}
+	})
 }

@@ -186,6 +186,17 @@ func (c cutter) split(t text, emit func(word text)) {
 				f(t.s, give)
 				return
 			}
+		case *automaton:
+			done := 0
+			f.find(t.s, func(i, j int) {
+				give(done, i)
+				if c.behavior == isolated {
+					give(i, j)
+				}
+				done = j
+			})
+			give(done, len(t.s))
+			return
 		case runes:
 			done := 0
 			for i, r := range t.s {

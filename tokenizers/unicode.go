@@ -4,6 +4,9 @@ import "unicode"
 
 func isSpace(r rune) bool { return unicode.IsSpace(r) }
 
+// Letters and numbers that Go's tables lack.
+var lettersAdded, numbersAdded = later("L"), later("N")
+
 func isLetter(r rune) bool { return unicode.Is(unicode.L, r) || unicode.Is(lettersAdded, r) }
 
 func isNumeric(r rune) bool { return unicode.Is(unicode.N, r) || unicode.Is(numbersAdded, r) }

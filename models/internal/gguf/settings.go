@@ -65,6 +65,10 @@ func (s *Settings) texts(key string) ([]string, bool) {
 	return setting[[]string](s, key, "list of texts")
 }
 
+func (s *Settings) floats(key string) ([]float64, bool) {
+	return setting[[]float64](s, key, "list of numbers with fractions")
+}
+
 func (s *Settings) ints(key string) ([]int64, bool) {
 	return setting[[]int64](s, key, "list of numbers")
 }

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -18,11 +19,14 @@ const (
 	tokensKey         = "tokenizer.ggml.tokens"
 	tokenTypesKey     = "tokenizer.ggml.token_type"
 	mergesKey         = "tokenizer.ggml.merges"
+	scoresKey         = "tokenizer.ggml.scores"
+	spacePrefixKey    = "tokenizer.ggml.add_space_prefix"
 	addBOSKey         = "tokenizer.ggml.add_bos_token"
 )
 
 // Types of tokens, llama.cpp's llama_token_type.
 const (
+	unknownToken = 2
 	controlToken = 3
 	userToken    = 4
 )
@@ -53,6 +57,15 @@ func byteLevel(regex bool) section {
 var digits = section{"type": "Digits", "individual_digits": true}
 
 const (
+	contraction   = `(?i:'s|'t|'re|'ve|'m|'ll|'d)`
+	tekkenPattern = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	o200kPattern = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` + contraction +
+		`?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` + contraction +
+		`?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen35Pattern = contraction + `|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	deepseekWords = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
+		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	qwen2Pattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
@@ -71,6 +84,10 @@ var schemes = func() map[string]scheme {
 		"smollm": smollm, "starcoder": smollm, "refact": smollm, "command-r": smollm,
 		"llama3": llama3, "llama-v3": llama3, "llama-bpe": llama3,
 		"qwen2": qwen2, "deepseek-r1-qwen": qwen2,
+		"qwen35":      {normalizer: nfc, words: []section{splitAt(qwen35Pattern), byteLevel(false)}},
+		"tekken":      {words: []section{splitAt(tekkenPattern), byteLevel(false)}, ignoreMerges: true, addBOS: true},
+		"gpt-4o":      {words: []section{splitAt(o200kPattern), byteLevel(false)}},
+		"deepseek-v3": {words: []section{splitAt(`\p{N}{1,3}`), splitAt("[一-龥぀-ゟ゠-ヿ]+"), splitAt(deepseekWords), byteLevel(false)}},
 	}
 }()
 
@@ -86,42 +103,32 @@ func (f *File) Tokenizer() (tokenizers.Tokenizer, error) {
 func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	s := f.Settings()
 	model, _ := s.Text(tokenizerModelKey)
-	pre, _ := s.Text(preTokenizerKey)
 	tokens, _ := s.texts(tokensKey)
 	types, _ := s.ints(tokenTypesKey)
-	merges, hasMerges := s.texts(mergesKey)
-	addBOS, saysBOS := s.Bool(addBOSKey)
 	switch {
 	case s.err != nil:
 		return nil, s.err
 	case model == "" && tokens == nil:
 		return nil, fmt.Errorf("the file holds none: %w", fs.ErrNotExist)
-	case model != "gpt2":
-		return nil, fmt.Errorf("tokenizers of type %q are not supported, only gpt2 (byte-level BPE) is", model)
-	case !hasMerges:
-		return nil, fmt.Errorf("setting %s is missing", mergesKey)
 	case types != nil && len(types) != len(tokens):
 		return nil, fmt.Errorf("%d tokens but %d types of tokens", len(tokens), len(types))
 	}
-	words, ok := schemes[pre]
-	if !ok {
-		known := slices.DeleteFunc(slices.Sorted(maps.Keys(schemes)), func(name string) bool { return name == "" })
-		return nil, fmt.Errorf("its pre-tokenizer %q is not among those known: %s", pre, strings.Join(known, ", "))
-	}
-	if !saysBOS {
-		addBOS = words.addBOS
+	var file section
+	var tables tokenizers.Tables
+	var addBOS bool
+	switch model {
+	case "gpt2":
+		file, tables, addBOS = byteLevelBPE(s, tokens)
+	case "llama":
+		file, tables, addBOS = sentencePiece(s, tokens)
+	default:
+		return nil, fmt.Errorf("tokenizers of type %q are not supported: gpt2 (byte-level BPE) and llama (SentencePiece's BPE) are", model)
 	}
 	special := f.specialTokens(s, tokens)
-	if saysBOS {
-		special["add_bos_token"] = addBOS
+	if says, ok := s.Bool(addBOSKey); ok {
+		special["add_bos_token"], addBOS = says, says
 	}
-	file := section{
-		"added_tokens":  addedTokens(tokens, types),
-		"normalizer":    words.normalizer,
-		"pre_tokenizer": section{"type": "Sequence", "pretokenizers": words.words},
-		"decoder":       byteLevel(true),
-		"model":         section{"type": "BPE", "ignore_merges": words.ignoreMerges},
-	}
+	file["added_tokens"] = addedTokens(tokens, types)
 	if bos, ok := special["bos_token"].(string); ok && addBOS {
 		id := slices.Index(tokens, bos)
 		file["post_processor"] = section{"type": "TemplateProcessing",
@@ -140,15 +147,94 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tokenizers.ParseTables(text, config, tokenizers.Tables{Tokens: tokens, Merges: merges})
+	return tokenizers.ParseTables(text, config, tables)
+}
+
+// byteLevelBPE is GPT-2's kind. addBOS is what holds where the file does not say.
+func byteLevelBPE(s *Settings, tokens []string) (file section, tables tokenizers.Tables, addBOS bool) {
+	pre, _ := s.Text(preTokenizerKey)
+	merges, ok := s.texts(mergesKey)
+	if !ok {
+		s.Refuse("setting %s is missing", mergesKey)
+	}
+	words, ok := schemes[pre]
+	if !ok {
+		known := slices.DeleteFunc(slices.Sorted(maps.Keys(schemes)), func(name string) bool { return name == "" })
+		s.Refuse("its pre-tokenizer %q is not among those known: %s", pre, strings.Join(known, ", "))
+	}
+	return section{
+		"normalizer":    words.normalizer,
+		"pre_tokenizer": section{"type": "Sequence", "pretokenizers": words.words},
+		"decoder":       byteLevel(true),
+		"model":         section{"type": "BPE", "ignore_merges": words.ignoreMerges},
+	}, tokenizers.Tables{Tokens: tokens, Merges: merges}, words.addBOS
+}
+
+// sentencePiece is the kind of Llama 2 and Mistral: two neighbours are merged if together they are a token, that of the
+// highest score first. The file has no merges; they follow from the scores, as transformers' converter finds them.
+func sentencePiece(s *Settings, tokens []string) (file section, tables tokenizers.Tables, addBOS bool) {
+	scores, _ := s.floats(scoresKey)
+	if len(scores) != len(tokens) {
+		s.Refuse("%d tokens but %d scores", len(tokens), len(scores))
+		return section{}, tables, true
+	}
+	id := make(map[string]int, len(tokens))
+	for i, token := range tokens {
+		id[token] = i
+	}
+	type merge struct {
+		left, right string
+		whole       int
+	}
+	const longest = 64 // bytes of a token that is merged of others: each is tried at all its places
+	var merges []merge
+	for i, token := range tokens {
+		if len(token) > longest {
+			continue
+		}
+		first := len(merges)
+		for at := range token {
+			if _, ok := id[token[:at]]; ok && at > 0 {
+				if _, ok := id[token[at:]]; ok {
+					merges = append(merges, merge{token[:at], token[at:], i})
+				}
+			}
+		}
+		slices.SortFunc(merges[first:], func(a, b merge) int {
+			return cmp.Or(cmp.Compare(id[a.left], id[b.left]), cmp.Compare(id[a.right], id[b.right]))
+		})
+	}
+	slices.SortStableFunc(merges, func(a, b merge) int { return cmp.Compare(scores[b.whole], scores[a.whole]) })
+	tables.Tokens = tokens
+	for _, m := range merges {
+		if !strings.Contains(m.left, " ") && !strings.Contains(m.right, " ") {
+			tables.Merges = append(tables.Merges, m.left+" "+m.right)
+		}
+	}
+	const space = "▁"
+	normalizers := []section{{"type": "Replace", "pattern": section{"String": " "}, "content": space}}
+	decoders := []section{{"type": "Replace", "pattern": section{"String": space}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}}
+	if prefix, ok := s.Bool(spacePrefixKey); prefix || !ok {
+		normalizers = slices.Insert(normalizers, 0, section{"type": "Prepend", "prepend": space})
+		decoders = append(decoders, section{"type": "Strip", "content": " ", "start": 1, "stop": 0})
+	}
+	model := section{"type": "BPE", "fuse_unk": true, "byte_fallback": true}
+	if unknown, ok := s.Number("tokenizer.ggml.unknown_token_id"); ok && unknown >= 0 && unknown < len(tokens) {
+		model["unk_token"] = tokens[unknown]
+	}
+	return section{
+		"normalizer": section{"type": "Sequence", "normalizers": normalizers},
+		"decoder":    section{"type": "Sequence", "decoders": decoders},
+		"model":      model,
+	}, tables, true
 }
 
 // addedTokens are the entries of added_tokens: tokens that are found before a text is cut into words.
 func addedTokens(tokens []string, types []int64) []section {
 	added := []section{}
 	for id, kind := range types {
-		if kind == controlToken || kind == userToken {
-			added = append(added, section{"id": id, "content": tokens[id], "special": kind == controlToken, "normalized": false})
+		if kind == unknownToken || kind == controlToken || kind == userToken {
+			added = append(added, section{"id": id, "content": tokens[id], "special": kind != userToken, "normalized": false})
 		}
 	}
 	return added

@@ -1,6 +1,9 @@
 package gguf_test
 
 import (
+	"compress/gzip"
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +56,8 @@ func withTokenizer(change map[string]any) []byte {
 			b.put(uint32(7), v)
 		case []int32:
 			b.put(uint32(9), uint32(5), uint64(len(v)), v)
+		case []float32:
+			b.put(uint32(9), uint32(6), uint64(len(v)), v)
 		case []string:
 			b.put(uint32(9), uint32(8), uint64(len(v)))
 			for _, s := range v {
@@ -100,6 +105,97 @@ func TestTokenizer(t *testing.T) {
 	}
 }
 
+// TestTokenizerKinds writes tokenizers of every kind that package tokenizers is tested with into GGUF files, and finds the
+// Rust library's answers.
+func TestTokenizerKinds(t *testing.T) {
+	f, err := os.Open("../../../tokenizers/testdata/kinds.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Kinds []struct {
+			Name string
+			File struct {
+				Added []struct{ Content string } `json:"added_tokens"`
+				Model struct {
+					Vocab  json.RawMessage
+					Merges [][2]string
+				}
+			}
+			Cases []struct {
+				Text       string
+				IDs        []int
+				IDsSpecial []int `json:"ids_special"`
+				Decode     string
+			}
+		}
+	}
+	if err := json.NewDecoder(z).Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{"tekken": "tekken", "o200k": "gpt-4o", "qwen35": "qwen35", "deepseek": "deepseek-v3", "llama3": "llama-bpe", "llama2": ""}
+	for _, kind := range all.Kinds {
+		pre, ok := names[kind.Name]
+		if !ok {
+			continue
+		}
+		delete(names, kind.Name)
+		var vocab map[string]int
+		if err := json.Unmarshal(kind.File.Model.Vocab, &vocab); err != nil {
+			t.Fatal(err)
+		}
+		tokens, types, scores := make([]string, len(vocab)), make([]int32, len(vocab)), make([]float32, len(vocab))
+		for token, id := range vocab {
+			tokens[id], types[id], scores[id] = token, 1, float32(-id)
+		}
+		for _, added := range kind.File.Added {
+			types[vocab[added.Content]] = 3
+		}
+		var merges []string
+		for _, pair := range kind.File.Model.Merges {
+			merges = append(merges, pair[0]+" "+pair[1])
+		}
+		change := map[string]any{
+			"tokenizer.ggml.pre": pre, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types, "tokenizer.ggml.merges": merges,
+			"tokenizer.ggml.bos_token_id": nil, "tokenizer.ggml.eos_token_id": nil,
+		}
+		if pre == "" {
+			types[0] = 2
+			change["tokenizer.ggml.model"], change["tokenizer.ggml.pre"], change["tokenizer.ggml.merges"] = "llama", nil, nil
+			change["tokenizer.ggml.scores"], change["tokenizer.ggml.unknown_token_id"] = scores, uint32(0)
+			change["tokenizer.ggml.bos_token_id"] = uint32(vocab["<s>"])
+		}
+		file, err := gguf.Parse(withTokenizer(change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := file.Tokenizer()
+		if err != nil {
+			t.Errorf("%s: %v", kind.Name, err)
+			continue
+		}
+		for _, c := range kind.Cases {
+			if got := tok.Encode(c.Text).IDs; !slices.Equal(got, c.IDs) {
+				t.Errorf("%s: %q is %v, want %v", kind.Name, c.Text, got, c.IDs)
+			}
+			if got := tok.EncodeSpecial(c.Text).IDs; !slices.Equal(got, c.IDsSpecial) {
+				t.Errorf("%s: %q with special tokens is %v, want %v", kind.Name, c.Text, got, c.IDsSpecial)
+			}
+			if got := tok.Decode(c.IDsSpecial, false); got != c.Decode {
+				t.Errorf("%s: %v decoded is %q, want %q", kind.Name, c.IDsSpecial, got, c.Decode)
+			}
+		}
+	}
+	if len(names) > 0 {
+		t.Errorf("not there: %v", names)
+	}
+}
+
 func TestHostileTokenizers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -109,6 +205,7 @@ func TestHostileTokenizers(t *testing.T) {
 		{"none", map[string]any{"tokenizer.ggml.model": nil, "tokenizer.ggml.tokens": nil}, "holds none"},
 		{"another kind", map[string]any{"tokenizer.ggml.model": "rwkv"}, `"rwkv"`},
 		{"unknown pattern", map[string]any{"tokenizer.ggml.pre": "new"}, `"new"`},
+		{"no scores", map[string]any{"tokenizer.ggml.model": "llama"}, "0 scores"},
 		{"no merges", map[string]any{"tokenizer.ggml.merges": nil}, "merges"},
 		{"merges are a text", map[string]any{"tokenizer.ggml.merges": "1 2"}, "list of texts"},
 		{"odd merge", map[string]any{"tokenizer.ggml.merges": []string{"12"}}, "two parts"},
