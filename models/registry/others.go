@@ -110,26 +110,19 @@ var refusals = []struct{ prefix, reason string }{
 	{"gpt-j", "its rotary positions turn adjacent pairs, which is not supported: gpt-neo and pythia come closest"},
 	{"gptj", "its rotary positions turn adjacent pairs, which is not supported: gpt-neo and pythia come closest"},
 	{"othello-gpt", "it plays a game and has no texts"},
-	{"llama-7b", sentencePiece}, {"llama-13b", sentencePiece}, {"llama-30b", sentencePiece}, {"llama-65b", sentencePiece},
-	{"llama-2-", sentencePiece}, {"codellama", sentencePiece}, {"mistral-7b", sentencePiece}, {"mixtral", sentencePiece},
-	{"yi-6b", sentencePiece}, {"yi-34b", sentencePiece}, {"gemma", sentencePiece}, {"phi-3", sentencePiece},
+	{"mixtral", "its layers are mixtures of experts, which are not supported"}, {"gemma", gemma}, {"medgemma", gemma},
 	{"bloom", "its attention is biased by distance (ALiBi), which is not supported"},
 	{"santacoder", "its code is not part of Hugging Face's library, and its family is not supported"},
-	{"llama-3.", stretched}, {"deepseek-r1-distill-llama", stretched},
-	{"mistral-nemo", tekken}, {"mistral-small", tekken},
 	{"qwen3", "its queries and keys are normalised, which is not supported: Qwen1.5, 2 and 2.5 can be opened"},
-	{"medgemma", sentencePiece},
 	{"stablelm-2", stableLM}, {"stablelm-3b", stableLM}, {"stablelm-zephyr", stableLM}, {"stable-code", stableLM},
 	{"qwen-", "its code is not part of Hugging Face's library: Qwen1.5 and later can be opened"},
 	{"phi-1", "the Phi family is not supported"}, {"phi-2", "the Phi family is not supported"},
-	{"phi-4", "the Phi family is not supported"},
+	{"phi-3", "the Phi family is not supported"}, {"phi-4", "the Phi family is not supported"},
 	{"t5-", "it is an encoder-decoder, but the method needs a causal model"},
 }
 
 const (
-	noNeurons     = "it is attention-only: it has no MLP, hence no neurons to explain"
-	sentencePiece = "its tokenizer is a SentencePiece one, which is not supported: Qwen and Meta-Llama-3 have byte-level ones"
-	stretched     = "its rotary positions are stretched (rope_scaling), which is not supported: Meta-Llama-3 can be opened"
-	tekken        = "its tokenizer splits texts by a pattern that is not supported: Qwen and Meta-Llama-3 have others"
-	stableLM      = "the StableLM family is not supported, but its first models, stablelm-base-alpha and stablelm-tuned-alpha, are"
+	noNeurons = "it is attention-only: it has no MLP, hence no neurons to explain"
+	gemma     = "the Gemma family is not supported"
+	stableLM  = "the StableLM family is not supported, but its first models, stablelm-base-alpha and stablelm-tuned-alpha, are"
 )

@@ -132,8 +132,8 @@ func TestLookupElsewhere(t *testing.T) {
 	if m, err = registry.Lookup("solu-1l"); err != nil || m.Tokenizer == "" || m.Tokenizer == m.Repo || m.Revision != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
-	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "Llama-2-7b-chat", "mistralai/Mistral-7B-v0.1", "t5-small",
-		"attn-only-demo", "redwood_attn_2l", "meta-llama/Llama-3.2-1B", "qwen3-0.6b", "Qwen/Qwen3-8B", "mistral-nemo-base-2407", "phi-4", "stablelm-2-1.6b", "gemma-3-1b-it"} {
+	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "gemma-2b", "mistralai/Mixtral-8x7B-v0.1", "t5-small",
+		"attn-only-demo", "redwood_attn_2l", "qwen3-0.6b", "Qwen/Qwen3-8B", "phi-4", "stablelm-2-1.6b", "gemma-3-1b-it"} {
 		if m, err := registry.Lookup(ref); err != nil || m.Refused == "" {
 			t.Errorf("%s: %+v, error %v", ref, m, err)
 		}
