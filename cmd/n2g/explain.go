@@ -10,7 +10,9 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/page"
 )
@@ -26,7 +28,9 @@ type explainFlags struct {
 	index                     *string
 	preset                    *string
 	html, json, svg, png, dot *string
+	graph                     *string
 	stages, verbose           *bool
+	context                   contextFlags
 	method                    *optflag.Set
 }
 
@@ -65,8 +69,10 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		svg:       c.path(replaces, "svg", "", "`FILE` to write the graph to as SVG"),
 		png:       c.path(replaces, "png", "", "`FILE` to write the graph to as PNG"),
 		dot:       c.path(replaces, "dot", "", "`FILE` to write the graph to in Graphviz's language"),
+		graph:     c.flags.String("graph", "published", "`GRAPH` that -svg and -png draw: published or context"),
 		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the work (-stages=false: only those that predict and show)"),
 		verbose:   c.flags.Bool("v", false, verboseUsage),
+		context:   contextFlagsOf(c),
 		method:    optflag.Add[n2g.Options](c.flags),
 	}
 	c.options = f.method.Names()
@@ -104,6 +110,9 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if err != nil {
 		return err
 	}
+	if *f.graph != "published" && *f.graph != "context" {
+		return fmt.Errorf("-graph is %q: it is published or context", *f.graph)
+	}
 	draws := *f.svg != "" || *f.png != "" || *f.dot != ""
 	if draws && options.NoGraph {
 		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -file, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
@@ -140,6 +149,9 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if len(explanations) == 0 {
 		return failure
 	}
+	if err := f.addContext(ctx, a, model, explanations); err != nil {
+		return err
+	}
 	if *f.verbose {
 		var work n2g.Work
 		for _, e := range explanations {
@@ -148,6 +160,26 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		writeWork(a.stderr, len(explanations), work, time.Since(began), model, masked)
 	}
 	return errors.Join(f.output(ctx, a, explanations), failure)
+}
+
+// addContext adds context graphs where the examples come from an index.
+func (f *explainFlags) addContext(ctx context.Context, a *app, model *models.Causal, explanations []*n2g.Explanation) error {
+	embedded := *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && model.Name() == tiny.Name
+	if !f.context.wanted() || *f.index == "" && !embedded {
+		return nil
+	}
+	x, err := openIndex(*f.index)
+	if err != nil {
+		return err
+	}
+	defer x.Close() //nolint:errcheck // it is only read
+	explainer := contexttree.NewExplainer(x, model.TokenString, f.context.options())
+	for _, e := range explanations {
+		if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkMaskID says which flag is wrong, which the model's own complaint about a token cannot know.
@@ -201,10 +233,23 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 		asked = true
 		return a.write(ctx, path, content)
 	}
-	drawing := func(path string, draw func(context.Context, *n2g.Graph, graphviz.Options) ([]byte, error)) error {
+	drawing := func(path string, draw func(context.Context, *n2g.Graph, graphviz.Options) ([]byte, error), draws func(graphviz.Diagram, context.Context, graphviz.Options) ([]byte, error)) error {
 		return write(path, func(w io.Writer) error {
 			o := graphviz.OptionsFor(explanations[0].Options)
 			o.Title = name(explanations[0])
+			if *f.graph == "context" && draws != nil {
+				g := explanations[0].Context
+				if g == nil {
+					return errors.New("there is no context graph to draw: it is learned from an index (-index), unless -context-splits is 0")
+				}
+				o.Title += ": " + g.Label
+				data, err := draws(graphviz.OfContext(g, o), ctx, o)
+				if err != nil {
+					return err
+				}
+				_, err = w.Write(data)
+				return err
+			}
 			data, err := draw(ctx, explanations[0].Graph, o)
 			if err != nil {
 				return err
@@ -223,11 +268,11 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 			return nil
 		}),
 		write(*f.html, func(w io.Writer) error { return writePage(ctx, w, explanations) }),
-		drawing(*f.svg, graphviz.SVG),
-		drawing(*f.png, graphviz.PNG),
+		drawing(*f.svg, graphviz.SVG, graphviz.Diagram.SVG),
+		drawing(*f.png, graphviz.PNG, graphviz.Diagram.PNG),
 		drawing(*f.dot, func(_ context.Context, g *n2g.Graph, o graphviz.Options) ([]byte, error) {
 			return []byte(graphviz.DOT(g, o)), nil
-		}),
+		}, nil),
 	)
 	if asked || err != nil {
 		return err
@@ -250,11 +295,18 @@ func writePage(ctx context.Context, w io.Writer, explanations []*n2g.Explanation
 	entries := make([]page.Entry, len(explanations))
 	for i, e := range explanations {
 		entries[i].Explanation = e
+		o := graphviz.OptionsFor(e.Options)
+		o.Theme = graphviz.Auto // the page follows its reader's setting
+		if e.Context != nil {
+			svg, err := graphviz.OfContext(e.Context, o).SVG(ctx, o)
+			if err != nil {
+				return err
+			}
+			entries[i].Context = string(svg)
+		}
 		if e.Graph == nil {
 			continue
 		}
-		o := graphviz.OptionsFor(e.Options)
-		o.Theme = graphviz.Auto // the page follows its reader's setting
 		svg, err := graphviz.SVG(ctx, e.Graph, o)
 		if err != nil {
 			return err
@@ -262,7 +314,7 @@ func writePage(ctx context.Context, w io.Writer, explanations []*n2g.Explanation
 		entries[i].Graph = string(svg)
 	}
 	if len(entries) == 1 {
-		return page.Write(w, entries[0].Explanation, page.Options{Graph: entries[0].Graph})
+		return page.Write(w, entries[0].Explanation, page.Options{Graph: entries[0].Graph, Context: entries[0].Context})
 	}
 	return page.WriteAll(w, entries, page.Options{})
 }

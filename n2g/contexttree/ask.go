@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -17,43 +16,40 @@ import (
 type Asker struct {
 	Model n2g.LanguageModel
 	Site  n2g.Site
-	// Rows is how many tokens the model may be run on to learn of variants; 0: none.
+	// Rows is how many tokens the model may be run on before learning; 0: none.
 	Rows int
 }
 
 // Constants of asking.
 const (
-	seeds        = 16   // firing texts that are varied
-	furthestSeed = 8    // furthest distance of a varied token
-	askedContext = 64   // tokens of a text that is varied
-	tokensTried  = 4    // replacements of one token
+	seeds        = 16   // firing texts that are masked
+	askedContext = 64   // tokens of a text that is masked or varied
 	maskedTexts  = 5    // texts on which a test is confirmed
 	widenFrom    = 5    // tokens of a set whose neighbours are tried
 	widenTo      = 4    // neighbours of each
 	enough       = 0.35 // share of the original activation that a neighbour must reach
 )
 
-// Ask learns a graph as [Learner.Learn] does, then asks the model: first about variants of firing texts, within the
-// asker's rows, those of which the graph is least sure first, and learns anew from the corpus and the answers; then
-// whether the tests of the graph are causes, by masking; and whether tokens that the corpus does not show belong to its
-// sets. The last two take a few hundred rows and are not part of the budget.
+// Ask learns a graph as [Learner.Learn] does, and asks the model: before it, within the asker's rows, how much the tokens
+// before firing ones matter, so that of tests which tell firing from quiet tokens equally well the causes are taken; after
+// it, whether the graph's tests are causes, and whether tokens that the corpus does not show belong to its sets. The last
+// two take a few hundred rows and are not part of the budget.
 func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.ContextGraph, error) {
-	g, err := l.Learn(ctx, a)
-	if err != nil {
+	if err := a.check(l.corpus); err != nil {
 		return nil, err
 	}
+	l.importances = nil
+	defer func() { l.importances = nil }()
+	l.activations = a
 	q := &asking{learner: &l.learner, Asker: asker, activations: a, known: map[int][]int{}}
 	if asker.Rows > 0 {
-		if err := q.variants(ctx, g); err != nil {
+		if err := q.profile(ctx); err != nil {
 			return nil, err
 		}
-		if len(q.answers) > 0 {
-			l.answers = q.answers
-			if g, err = l.learn(ctx, a); err != nil {
-				return nil, err
-			}
-			l.answers = nil
-		}
+	}
+	g, err := q.learn(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	if err := q.causes(ctx, g); err != nil {
 		return nil, err
@@ -71,7 +67,6 @@ type asking struct {
 	Asker
 	activations *Activations
 	rows        int
-	answers     []observation
 	known       map[int][]int // alike
 }
 
@@ -154,101 +149,67 @@ func (q *asking) count(prompts, positions [][]int) int {
 	return n
 }
 
-// variant is a text in which one token is another, or whose beginning is cut off.
-type variant struct {
-	ids     []int
-	symbols []int32
-	cost    int
-	unsure  float64
-}
-
-// variants asks about texts of which the graph is least sure, by row.
-func (q *asking) variants(ctx context.Context, g *n2g.ContextGraph) error {
-	p := n2g.NewContextPredictor(g)
-	words := p.Words(q.corpus.tokens)
-	var list []variant
-	for _, seed := range q.strongest(seeds) {
-		ids := q.text(seed, askedContext)
-		symbols := q.corpus.symbols[int(seed)+1-len(ids) : seed+1]
-		list = append(list, q.vary(seed, ids, symbols)...)
+// profile measures how much each of the tokens before firing ones matters to the neuron: what part of the activation is
+// lost where it is masked, as the published method's importance. Near tokens of all seeds come first, then further ones of
+// as many seeds as the rows allow.
+func (q *asking) profile(ctx context.Context) error {
+	type trial struct {
+		seed     int32
+		distance int
+		original int
 	}
-	scratch := make([]int32, 0, askedContext)
-	var predictions []float64
-	for i := range list {
-		scratch = scratch[:0]
-		for _, symbol := range list[i].symbols {
-			scratch = append(scratch, words[symbol])
-		}
-		predictions = p.AppendPredictions(predictions[:0], scratch)
-		v := max(0, min(1, predictions[len(predictions)-1]))
-		list[i].unsure = (v*(1-v) + .02) / float64(list[i].cost) // the gain in log-loss that an answer can bring, by row
-	}
-	slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.unsure, a.unsure) })
-	spent := 0
 	var texts [][]int
-	for i, v := range list {
-		if spent += v.cost; spent > q.Rows {
-			list = list[:i]
+	var trials []trial
+	spent := 0
+	places := q.strongest(seeds)
+	originals := make([]int, len(places))
+	for i, p := range places {
+		ids := q.text(p, askedContext)
+		if spent += len(ids); spent > q.Rows {
+			places = places[:i]
 			break
 		}
-		texts = append(texts, v.ids)
+		originals[i] = len(texts)
+		texts = append(texts, ids)
+	}
+	for _, reach := range [][2]int{{0, q.options.Distance}, {q.options.Distance + 1, farthest}} {
+		for i, p := range places {
+			ids := texts[originals[i]]
+			for d := reach[0]; d <= reach[1] && d < len(ids); d++ {
+				if spent+d+1 > q.Rows {
+					break
+				}
+				spent += d + 1 // what lies before the masked token is shared
+				masked := slices.Clone(ids)
+				masked[len(ids)-1-d] = q.Model.MaskID()
+				trials = append(trials, trial{p, d, originals[i]})
+				texts = append(texts, masked)
+			}
+		}
+	}
+	if len(trials) == 0 {
+		return nil
 	}
 	values, err := q.run(ctx, texts)
 	if err != nil {
 		return err
 	}
-	for i, value := range values {
-		q.answers = append(q.answers, observation{weight: 1, value: value, fold: uint8(i % folds), asked: list[i].symbols})
+	q.importances = map[int32][]float64{}
+	for k, t := range trials {
+		list := q.importances[t.seed]
+		for len(list) <= t.distance {
+			list = append(list, math.NaN())
+		}
+		if original := values[t.original]; original > 0 {
+			list[t.distance] = max(0, min(1, 1-values[len(texts)-len(trials)+k]/original))
+		}
+		q.importances[t.seed] = list
 	}
 	return nil
 }
 
-// vary makes variants of a firing text: each near token replaced by those of like embedding and by frequent tokens of
-// the corpus, and the context cut.
-func (q *asking) vary(seed int32, ids []int, symbols []int32) []variant {
-	var list []variant
-	random := rand.New(rand.NewPCG(uint64(seed), furthestSeed))
-	last := len(ids) - 1
-	add := func(at int, symbol int32) {
-		if symbols[at] == symbol {
-			return
-		}
-		v := variant{ids: slices.Clone(ids), symbols: slices.Clone(symbols), cost: last - at + 1}
-		v.ids[at], v.symbols[at] = int(q.corpus.example[symbol]), symbol
-		list = append(list, v)
-	}
-	for d := 0; d <= furthestSeed && d <= last; d++ {
-		at := last - d
-		for _, symbol := range q.neighbours(ids[at]) {
-			add(at, symbol)
-		}
-		for range tokensTried / 2 { // drawn from the corpus, so as frequent as they are there
-			if other := random.Int32N(int32(len(q.corpus.symbols))); q.corpus.split(other) == Build {
-				add(at, q.corpus.symbols[other])
-			}
-		}
-	}
-	for _, keep := range []int{1, 2, 4, 8} {
-		if keep <= last {
-			list = append(list, variant{ids: slices.Clone(ids[last+1-keep:]), symbols: slices.Clone(symbols[last+1-keep:]), cost: keep})
-		}
-	}
-	return list
-}
-
-// neighbours are tokens of like embedding that the corpus has.
-func (q *asking) neighbours(id int) []int32 {
-	var list []int32
-	for _, other := range q.alike(id, tokensTried) {
-		if symbol, ok := q.corpus.numbers[q.Model.TokenString(other)]; ok {
-			list = append(list, symbol)
-		}
-	}
-	return list
-}
-
 // alike are the tokens of most like embedding, none where the model cannot tell.
-func (q *asking) alike(id, k int) []int {
+func (q *asking) alike(id int) []int {
 	if known, ok := q.known[id]; ok {
 		return known
 	}
@@ -258,7 +219,7 @@ func (q *asking) alike(id, k int) []int {
 	if !ok {
 		return nil
 	}
-	ids, _, err := m.Neighbours(id, k)
+	ids, _, err := m.Neighbours(id, widenTo)
 	if err != nil {
 		ids = nil // a model without embeddings at hand: the corpus alone serves
 	}
@@ -365,7 +326,7 @@ func (q *asking) widen(ctx context.Context, g *n2g.ContextGraph) error {
 			if known[t] == nil {
 				known[t] = map[string]bool{}
 			}
-			for _, other := range q.alike(ids[places[0]], widenTo) {
+			for _, other := range q.alike(ids[places[0]]) {
 				token := q.Model.TokenString(other)
 				if known[t][token] || slices.Contains(t.Tokens, token) || q.shown(token) {
 					continue

@@ -26,14 +26,17 @@ const (
 // Top examples are the ten windows of the test documents on which the neuron is strongest, all of their tokens. Hard
 // negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
 // tells firing tokens from others there is context alone.
-func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node) ([]n2g.Comparison, error) {
+//
+// Windows from which the published graph was made, which package n2g takes from all documents, may be left out: then nothing
+// is scored on them.
+func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, leaveOut ...int) ([]n2g.Comparison, error) {
 	if err := a.check(c); err != nil {
 		return nil, err
 	}
 	q := a.quiet(c)
 	table := c.tokenTable(a, q)
-	validate, test := c.truth(a, Validate), c.truth(a, Test)
-	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a))
+	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)), c.truth(a, Test).only(c.others(leaveOut, Test))
+	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var rows []n2g.Comparison
 	add := func(predictor string, threshold float64, predictions []float64) {
 		rows = append(rows,
@@ -91,10 +94,10 @@ const topWindows = 10
 
 // topExamples tells, for the test tokens in order of position, whether they stand in one of the windows on which the
 // neuron is strongest.
-func (c *Corpus) topExamples(a *Activations) []bool {
+func (c *Corpus) topExamples(a *Activations, leaveOut []int) []bool {
 	highest := map[int32]float32{}
 	for i, p := range a.Positions {
-		if w := c.window[p]; c.splits[w] == Test {
+		if w := c.window[p]; c.splits[w] == Test && !slices.Contains(leaveOut, int(w)) {
 			highest[w] = max(highest[w], a.Values[i])
 		}
 	}
@@ -108,6 +111,13 @@ func (c *Corpus) topExamples(a *Activations) []bool {
 	in := make([]bool, 0, c.Tokens(Test))
 	c.each(Test, func(p int32) { in = append(in, top[c.window[p]]) })
 	return in
+}
+
+// others tells, for the tokens of a split in order of position, whether they stand in other windows than these.
+func (c *Corpus) others(windows []int, split Split) []bool {
+	others := make([]bool, 0, c.Tokens(split))
+	c.each(split, func(p int32) { others = append(others, !slices.Contains(windows, int(c.window[p]))) })
+	return others
 }
 
 // only is the truth of some tokens.

@@ -8,9 +8,6 @@ type observation struct {
 	weight   float64
 	value    float64 // share of the maximum
 	fold     uint8
-	// asked, where not nil, is the text instead of the corpus's: the model was asked about it. Its last token is the one
-	// observed.
-	asked []int32
 }
 
 // firing is the share of the maximum from which a token fires.
@@ -77,16 +74,12 @@ func (l *learner) observe(split Split) []observation {
 			}
 		}
 	}
-	drawnEnd := len(observations)
-	for i := strong; i < drawnEnd; i++ {
+	for i := strong; i < len(observations); i++ {
 		symbol := c.symbols[observations[i].position]
 		observations[i].weight = float64(c.counts[split][symbol]-posted[symbol]) / float64(drawn[symbol])
 	}
 	for i := range observations {
 		observations[i].fold = uint8(c.documents[c.window[observations[i].position]] % folds)
-	}
-	if split == Build {
-		observations = append(observations, l.answers...)
 	}
 	l.observations = observations
 	return observations
@@ -102,10 +95,7 @@ func (l *learner) gather(e *evidence, observations []observation) {
 	e.near, e.nearEnd, e.repeated = e.near[:0], e.nearEnd[:0], e.repeated[:0]
 	start := int32(len(c.tokens))
 	for _, o := range observations {
-		text := o.asked
-		if text == nil {
-			text = c.symbols[c.starts[c.window[o.position]] : o.position+1]
-		}
+		text := c.symbols[c.starts[c.window[o.position]] : o.position+1]
 		last := len(text) - 1
 		symbol := text[last]
 		for k := range d + 1 {

@@ -71,7 +71,8 @@ type learner struct {
 	quiet       *quiet
 
 	build, validate evidence
-	answers         []observation // of the model, where it was asked
+	// importances of the tokens at distance 0, 1, … before some firing positions, where the model was asked; NaN: unknown.
+	importances map[int32][]float64
 
 	// Scratch memory, by symbol.
 	observations          []observation
@@ -117,7 +118,7 @@ func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 	if err := a.check(l.corpus); err != nil {
 		return nil, err
 	}
-	l.answers = nil
+	l.importances = nil
 	return l.learn(ctx, a)
 }
 
@@ -142,7 +143,7 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 	l.tables(leaves)
 	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build), ValidateFiring: root.validFiring}}
 	for _, o := range l.build.observations {
-		if o.asked == nil && o.value >= firing {
+		if o.value >= firing {
 			g.Support.BuildFiring++
 		}
 	}

@@ -73,19 +73,67 @@ func (l *learner) choose(x *leaf) {
 	}
 	found = append(found, l.bestWithin(x)...)
 	found = append(found, l.bestRepeated(x)...)
-	slices.SortStableFunc(found, func(a, b *question) int { return cmp.Compare(b.gain, a.gain) })
 	for _, q := range found {
-		if q.in == nil && q.set != nil {
+		if q.set != nil {
 			q.in = make([]bool, len(l.corpus.tokens)+1)
 			for _, symbol := range q.set {
 				q.in[symbol] = true
 			}
 		}
+		q.gain *= l.causal(x, q)
+	}
+	slices.SortStableFunc(found, func(a, b *question) int { return cmp.Compare(b.gain, a.gain) })
+	for _, q := range found {
 		if l.helps(x, q) {
 			x.test, x.gain = q, q.gain
 			return
 		}
 	}
+}
+
+// company is what is left of the gain of a test whose tokens the neuron does not look at.
+var company = 0.25
+
+// causal is what the gain of a test counts for, by how much the tokens that answer it matter to the firing tokens of the
+// leaf: company for tokens that only go with firing, 1 for tokens without which nothing is left, and for tests of which
+// nothing is known the same as half of that.
+func (l *learner) causal(x *leaf, q *question) float64 {
+	if l.importances == nil {
+		return 1
+	}
+	sum, n := 0.0, 0
+	for _, i := range x.build {
+		o := &l.build.observations[i]
+		list := l.importances[o.position]
+		if o.value < firing || list == nil || !q.holds(&l.build, i) {
+			continue
+		}
+		if v, known := q.importance(l.corpus, o.position, list); known {
+			sum += v
+			n++
+		}
+	}
+	if n == 0 {
+		return (1 + company) / 2
+	}
+	return company + (1-company)*sum/float64(n)
+}
+
+// importance is the highest of the tokens that answer the test before a position.
+func (q *question) importance(c *Corpus, position int32, list []float64) (highest float64, known bool) {
+	from, to := q.distance, q.distance
+	if q.kind != n2g.TestToken {
+		from = 1
+	}
+	symbol := c.symbols[position]
+	for d := from; d <= to && d < len(list); d++ {
+		before := c.symbols[position-int32(d)]
+		answers := q.kind == n2g.TestToken || q.kind == n2g.TestRepeated && before == symbol || q.kind == n2g.TestWithin && q.in[before]
+		if answers && !math.IsNaN(list[d]) {
+			highest, known = max(highest, list[d]), true
+		}
+	}
+	return highest, known
 }
 
 // basicCost is what any test costs in nats: which of the kinds of tests it is, and a value for a further leaf.

@@ -20,6 +20,7 @@ func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 		Notes: []string{"← context", "crossed out: must not be there"},
 		Legend: []Scale{
 			{"predicted activation", "0", "1", Red},
+			{"context", "goes with it", "needed", Blue},
 		},
 	}
 	if g == nil {
@@ -145,19 +146,25 @@ func activating(n *n2g.ContextNode, tokens []n2g.TokenValue, fire float64) (cont
 // contextStepOf is the node of a test's answer yes or, if absent, no.
 func contextStepOf(t *n2g.ContextTest, absent bool) contextStep {
 	s := contextStep{node: Node{Absent: absent}, order: t.Distance}
-	color := Blue
+	color, share := Blue, 0.5
+	if needed, known := t.Needed(); known {
+		share = 0.15 // it goes with firing
+		if needed {
+			share = 0.85
+		}
+	}
 	if absent {
 		color = Plain
 	}
 	for _, token := range t.Tokens {
-		s.node.Chips = append(s.node.Chips, Chip{Token: token, Color: color, Share: 0.5})
+		s.node.Chips = append(s.node.Chips, Chip{Token: token, Color: color, Share: share})
 	}
 	switch t.Kind {
 	case n2g.TestWithin:
 		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<16+t.Window
 	case n2g.TestRepeated:
 		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<17+t.Window
-		s.node.Chips = append(s.node.Chips, Chip{Token: "the same token", Words: true, Color: color, Share: 0.5})
+		s.node.Chips = append(s.node.Chips, Chip{Token: "the same token", Words: true, Color: color, Share: share})
 	default:
 		s.label = fmt.Sprintf("%d before", t.Distance)
 		if t.Start {

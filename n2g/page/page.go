@@ -18,13 +18,16 @@ type Options struct {
 	// Graph is the neuron's graph as SVG, as package graphviz draws it (its theme Auto suits a page that follows the
 	// reader's); it becomes part of the page. Empty: none.
 	Graph string
-	Theme heatmap.Theme
+	// Context is its context graph as SVG, as Graph.
+	Context string
+	Theme   heatmap.Theme
 }
 
 // Entry is one of the neurons on a page.
 type Entry struct {
 	Explanation *n2g.Explanation
 	Graph       string // as Options.Graph
+	Context     string // as Options.Context
 }
 
 //go:embed page.html
@@ -37,7 +40,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // Write writes the page of one neuron. It fails if w does, or if the graph is no SVG or holds more than a picture.
 func Write(w io.Writer, e *n2g.Explanation, o Options) error {
-	return WriteAll(w, []Entry{{e, o.Graph}}, o)
+	return WriteAll(w, []Entry{{e, o.Graph, o.Context}}, o)
 }
 
 // WriteAll writes one page of several neurons, with an index of them and their scores at its head. Of the options the

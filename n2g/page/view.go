@@ -25,6 +25,9 @@ type neuron struct {
 	ID, Name, Model, Masked, Hook string
 	Facts                         []fact
 	Graph                         template.HTML
+	Label, Support                string
+	Context                       template.HTML
+	Comparisons                   []comparison
 	Scores                        []scoreRow
 	FireThreshold                 string
 	Trains                        []train
@@ -37,6 +40,40 @@ type neuron struct {
 
 // fact is a number of the headline.
 type fact struct{ Name, Value, Title string }
+
+// comparison is how well predictors do on one text.
+type comparison struct {
+	Text string
+	Rows []scoreRow
+}
+
+// compare fills in what there is of the context graph.
+func (n *neuron) compare(e *n2g.Explanation) {
+	if e.Context == nil {
+		return
+	}
+	s := e.Context.Support
+	n.Label = text(e.Context.Label)
+	n.Support = fmt.Sprintf("%d of %d tokens fire", s.BuildFiring, s.BuildTokens)
+	if s.Asked > 0 {
+		n.Support += fmt.Sprintf(", and the model was asked on %d more", s.Asked)
+	}
+	at := map[string]int{}
+	for _, c := range e.Comparisons {
+		i, ok := at[c.Text]
+		if !ok {
+			i = len(n.Comparisons)
+			at[c.Text] = i
+			n.Comparisons = append(n.Comparisons, comparison{Text: text(c.Text)})
+		}
+		if f := c.Scores.Firing; f.Support > 0 {
+			n.Comparisons[i].Rows = append(n.Comparisons[i].Rows, scoreRow{
+				Name: text(c.Predictor), Own: c.Predictor == e.Comparisons[0].Predictor,
+				Cells: []string{number(f.Precision), number(f.Recall), number(f.F1), number(c.Scores.AveragePrecision), number(c.Scores.Pearson), strconv.Itoa(f.Support)},
+			})
+		}
+	}
+}
 
 // scoreRow is a predictor's line of the table.
 type scoreRow struct {
@@ -88,6 +125,10 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	if n.Graph, err = inline(entry.Graph); err != nil {
 		return n, fmt.Errorf("page: graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
 	}
+	if n.Context, err = inline(entry.Context); err != nil {
+		return n, fmt.Errorf("page: the context graph of %s cannot be shown: %w", n.Name, err)
+	}
+	n.compare(e)
 	n.addTrains(e)
 	n.addTests(e, *resolved.FireThreshold)
 	n.Scores = scores(e)

@@ -1,0 +1,94 @@
+package contexttree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
+)
+
+// Explainer adds context graphs to explanations, from an activation index. It is safe for concurrent use.
+type Explainer struct {
+	index    *index.Index
+	options  Options
+	corpus   func() (*Corpus, error)
+	learners sync.Pool
+}
+
+// NewExplainer reads the index's corpus when it is first needed. tokenString is the text of one id of the index's model.
+func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *Explainer {
+	return &Explainer{
+		index: x, options: o.Resolved(),
+		corpus: sync.OnceValues(func() (*Corpus, error) { return CorpusOf(x, tokenString) }),
+	}
+}
+
+// Complete learns the context graph of an explanation's neuron and compares it with the published one. With asker's model,
+// which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note instead.
+func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Asker) error {
+	err := x.complete(ctx, e, asker)
+	if errors.Is(err, ErrDead) {
+		e.Notes = append(e.Notes, "there is no context graph: the neuron is nowhere above 0 in the index's corpus")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("context graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
+	}
+	return nil
+}
+
+func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Asker) error {
+	number, err := x.index.Meta().Number(e.Site.Layer, e.Site.Hook, e.Site.Index)
+	if err != nil {
+		return err
+	}
+	a, err := ActivationsOf(x.index, number)
+	if err != nil {
+		return err
+	}
+	c, err := x.corpus()
+	if err != nil {
+		return err
+	}
+	l, ok := x.learners.Get().(*Learner)
+	if !ok {
+		l = NewLearner(c, x.options)
+	}
+	defer x.learners.Put(l)
+	if asker.Model == nil {
+		e.Context, err = l.Learn(ctx, a)
+	} else {
+		asker.Site = e.Site
+		e.Context, err = l.Ask(ctx, a, asker)
+	}
+	if err != nil {
+		return err
+	}
+	taught, err := x.taught(e, number)
+	if err != nil {
+		return err
+	}
+	e.Comparisons, err = Compare(c, a, e.Context, e.Trie, taught...)
+	return err
+}
+
+// taught are the windows that the explanation's published graph was made from.
+func (x *Explainer) taught(e *n2g.Explanation, number int) ([]int, error) {
+	if e.Trie == nil {
+		return nil, nil
+	}
+	top, err := x.index.Top(number, x.index.Meta().Examples)
+	if err != nil {
+		return nil, err
+	}
+	o := e.Options.Resolved()
+	train, _ := n2g.SplitExamples(len(top), *o.TrainProportion, *o.Seed)
+	windows := make([]int, len(train))
+	for i, k := range train {
+		windows[i] = top[k].Window.Number
+	}
+	return windows, nil
+}
