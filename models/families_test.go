@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
 // The families without golden values, and old file formats, are compared with plain loops in float64 over the same
@@ -276,7 +278,7 @@ func llamaLoops(f file, ids []int, window int, eps float64) loops {
 // compareLoops compares a model with a plain forward pass, at every hook, for a prompt and for those that share parts of it.
 func compareLoops(t *testing.T, dir string, forward func(ids []int) loops) {
 	t.Helper()
-	m, err := models.Open(dir, models.Options{Backend: "go"})
+	m, err := models.Open(dir, models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"testing/fstest"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/queue"
 	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
 )
@@ -55,10 +57,13 @@ func (r *maskedReference) tensor(t *testing.T, name string) (values []float32, w
 	return values, info.Shape[len(info.Shape)-1]
 }
 
+// testBackend is what masked models run on: pure Go, unless N2G_BACKEND names another, as make test-xla does.
+func testBackend() string { return cmp.Or(os.Getenv(backends.EnvVar), backends.Go) }
+
 func openMaskedGolden(t testing.TB, name string) (*Masked, *maskedReference) {
 	t.Helper()
 	folder := filepath.Join(goldenModels, name)
-	m, err := OpenMasked(folder, Options{Backend: "go"})
+	m, err := OpenMasked(folder, Options{Backend: testBackend()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -426,7 +431,7 @@ func TestMaskedReadsEveryNaming(t *testing.T) {
 			t.Run(name+"/"+variant, func(t *testing.T) {
 				fsys := goldenFS(t, name)
 				variants[variant](t, fsys)
-				m, err := OpenMaskedFS(fsys, name, Options{Backend: "go"})
+				m, err := OpenMaskedFS(fsys, name, Options{Backend: testBackend()})
 				if err != nil {
 					t.Fatal(err)
 				}

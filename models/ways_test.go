@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
@@ -14,6 +15,9 @@ type way struct {
 	programs bool // through compiled programs where package kernels would answer
 }
 
+// wayVar names the environment variable that leaves one way, as make test-xla does.
+const wayVar = "N2G_TEST_WAY"
+
 // ways are all there are: the last ones need a PJRT plugin.
 var ways = []way{
 	{"kernels", backends.Go, false},
@@ -25,6 +29,9 @@ var ways = []way{
 // open opens the model in a folder, and skips the test with the reason where that cannot compute this way.
 func (w way) open(t *testing.T, folder string) *models.Causal {
 	t.Helper()
+	if only := os.Getenv(wayVar); only != "" && only != w.name {
+		t.Skipf("%s asks for %s alone", wayVar, only)
+	}
 	if _, _, err := backends.Open(w.backend); err != nil {
 		t.Skip(err)
 	}

@@ -1,6 +1,7 @@
 package n2g
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
 // refExplained is a golden neuron's train prompts with every stage.
@@ -88,9 +90,12 @@ func (r refExplainRun) options() Options {
 	return o
 }
 
+// testBackend is what golden neurons run on: pure Go, unless N2G_BACKEND names another, as make test-xla does.
+func testBackend() string { return cmp.Or(os.Getenv(backends.EnvVar), backends.Go) }
+
 // goldenModels opens the small models that the golden results were made with, once a test run.
 var goldenModels = sync.OnceValues(func() (*models.Causal, error) {
-	return models.Open("../testdata/golden/models/solu", models.Options{Backend: "go"})
+	return models.Open("../testdata/golden/models/solu", models.Options{Backend: testBackend()})
 })
 
 func openGolden(t *testing.T, masked string) (*models.Causal, *models.Masked) {
@@ -99,7 +104,7 @@ func openGolden(t *testing.T, masked string) (*models.Causal, *models.Masked) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fills, err := models.OpenMasked("../testdata/golden/models/"+masked, models.Options{Backend: "go"})
+	fills, err := models.OpenMasked("../testdata/golden/models/"+masked, models.Options{Backend: testBackend()})
 	if err != nil {
 		t.Fatal(err)
 	}

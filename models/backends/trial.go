@@ -99,6 +99,11 @@ func crash(p Plugin, err error) string {
 	how := ""
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		how = " (" + exit.String() + ")"
+		// XLA ends the process itself where it does not like its flags, and says so.
+		if _, says, ok := strings.Cut(string(exit.Stderr), "] "); ok && exit.ExitCode() == 1 {
+			says, _, _ = strings.Cut(says, "\n")
+			how = ": " + says
+		}
 	}
 	var major, minor int
 	if n, _ := fmt.Sscanf(p.API, "%d.%d", &major, &minor); n == 2 && major == 0 && minor < oldestAPI {

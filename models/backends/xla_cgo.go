@@ -50,7 +50,14 @@ const linked = true
 var errNoCgo error
 
 // loadXLA loads a plugin's library and returns its table of functions and the version of the API.
-func loadXLA(path string) (api uintptr, version string, err error) {
+func loadXLA(kind, path string) (api uintptr, version string, err error) {
+	if kind == "cuda" {
+		findLibdevice(path)
+	} else {
+		// Compiling takes longer than running in most of what is asked, and LLVM's optimizer half of that; it would make
+		// programs a twelfth faster, since matrix products are library calls.
+		setFlag("xla_backend_optimization_level", "0")
+	}
 	file, entry := C.CString(path), C.CString(entryPoint)
 	defer C.free(unsafe.Pointer(file))
 	defer C.free(unsafe.Pointer(entry))
@@ -71,11 +78,8 @@ func loadXLA(path string) (api uintptr, version string, err error) {
 
 // register hands a loaded library to go-xla under a name that go-xla does not search for: its own search loads every file
 // that is named like a plugin, which ends the process where one is damaged, and downloads what it misses.
-func register(kind, path string, api uintptr) (*pjrt.Plugin, error) {
+func register(kind string, api uintptr) (*pjrt.Plugin, error) {
 	xla.EnableAutoInstall(false)
-	if kind == "cuda" {
-		findLibdevice(path)
-	}
 	if err := pjrt.RegisterPreloadedPlugin("/"+kind, api); err != nil {
 		return nil, err
 	}
@@ -97,11 +101,11 @@ func openXLA(kind string) (compute.Backend, error) {
 
 // startXLA opens a plugin that was tried before.
 func startXLA(kind, path string) (compute.Backend, error) {
-	api, _, err := loadXLA(path)
+	api, _, err := loadXLA(kind, path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := register(kind, path, api); err != nil {
+	if _, err := register(kind, api); err != nil {
 		return nil, err
 	}
 	return openXLA(kind)
@@ -110,17 +114,17 @@ func startXLA(kind, path string) (compute.Backend, error) {
 // trial loads a plugin and runs a small program on it. It tells the version as soon as it is known, since what follows may
 // crash.
 func trial(p *Plugin, say func(Plugin)) error {
-	api, version, err := loadXLA(p.Path)
+	kind := kindByName(p.Path)
+	if kind == "" {
+		kind = "cpu"
+	}
+	api, version, err := loadXLA(kind, p.Path)
 	p.API = version
 	if err != nil {
 		return err
 	}
 	say(*p)
-	kind := kindByName(p.Path)
-	if kind == "" {
-		kind = "cpu"
-	}
-	plugin, err := register(kind, p.Path, api)
+	plugin, err := register(kind, api)
 	if err != nil {
 		return err
 	}
@@ -182,13 +186,17 @@ func double(backend compute.Backend) error {
 	return nil
 }
 
-// findLibdevice tells XLA where NVIDIA's device library lies, with which it compiles, unless XLA_FLAGS says so already:
-// in the folders nvidia beside the plugin or up to two levels above it, as Python's packages install them.
-func findLibdevice(path string) {
+// setFlag adds a flag to XLA_FLAGS, which plugins read when they are loaded, unless the user has set it there.
+func setFlag(name, value string) {
 	flags := os.Getenv("XLA_FLAGS")
-	if strings.Contains(flags, "xla_gpu_cuda_data_dir") {
-		return
+	if !strings.Contains(flags, name) {
+		os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" --"+name+"="+value))
 	}
+}
+
+// findLibdevice tells XLA where NVIDIA's device library lies, with which it compiles: in the folders nvidia beside the plugin
+// or up to two levels above it, as Python's packages install them.
+func findLibdevice(path string) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -197,7 +205,7 @@ func findLibdevice(path string) {
 		for _, toolkit := range []string{"cu13", "cu12", "cuda_nvcc"} {
 			toolkit = filepath.Join(nvidia, toolkit)
 			if _, err := os.Stat(filepath.Join(toolkit, "nvvm", "libdevice")); err == nil {
-				os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" --xla_gpu_cuda_data_dir="+toolkit))
+				setFlag("xla_gpu_cuda_data_dir", toolkit)
 				return
 			}
 		}

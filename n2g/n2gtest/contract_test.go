@@ -1,9 +1,12 @@
 package n2gtest
 
 import (
+	"cmp"
+	"os"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -14,14 +17,14 @@ func TestToyModels(t *testing.T) {
 }
 
 func TestGoldenModels(t *testing.T) {
-	model, err := models.Open("../../testdata/golden/models/solu", models.Options{Backend: "go"})
+	model, err := models.Open("../../testdata/golden/models/solu", models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer model.Close()
 	TestLanguageModel(t, model, n2g.Site{Layer: 1, Index: 7})
 	for _, name := range []string{"bert", "distilbert"} {
-		masked, err := models.OpenMasked("../../testdata/golden/models/"+name, models.Options{Backend: "go"})
+		masked, err := models.OpenMasked("../../testdata/golden/models/"+name, models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
 		if err != nil {
 			t.Fatal(err)
 		}

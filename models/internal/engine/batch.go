@@ -67,20 +67,42 @@ func (g *group) path(row int) []int32 {
 	return path
 }
 
-// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for seconds.
+// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for a good part of a second.
+//
+// On the processor a batch is one group: a few hundred rows keep its cores busy, so that programs for more groups would gain
+// nothing. The shape a group runs in follows from its own size alone then, and with it, to the last bit, its results.
 type bucketing struct {
-	most int // rows of a batch, padding included
+	most int  // rows of a batch, padding included
+	host bool // whether the processor computes
 }
 
 // rows is the padded number of a group's.
-func (bucketing) rows(n int) int { return powerOfTwo(max(n, 32)) }
+func (b bucketing) rows(n int) int {
+	if b.host {
+		return powerOfTwo(max(n, 64))
+	}
+	return powerOfTwo(max(n, 32))
+}
 
 // slots is the padded number of a batch's groups.
 func (bucketing) slots(n int) int { return powerOfTwo(n) }
 
+// windows is how many windows of a length go through one program.
+func (b bucketing) windows(n, length int) (taken, slots int) {
+	if b.host { // always as many, so that there is one program for each length
+		slots = max(1, 512/length)
+		return min(n, slots), slots
+	}
+	taken = max(1, min(n, b.most/length))
+	return taken, b.slots(taken)
+}
+
 // choose picks groups of similar size, the first among them, and as many as a batch holds: all are padded to the
 // largest. Where groups wait for more than one worker it takes its share of them.
 func (b bucketing) choose(waiting []piece, shares int) []int {
+	if b.host {
+		return []int{0}
+	}
 	sizes := make([]int, len(waiting)) // padded
 	total := 0
 	for i, p := range waiting {

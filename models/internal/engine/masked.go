@@ -24,10 +24,10 @@ type Masked struct {
 
 // maskedRunner is a way to compute.
 type maskedRunner interface {
-	// padded is the length that a text of n tokens runs at, 0 where nothing is padded.
-	padded(n int) int
-	// logits are those of the rows asked of texts of one padded length, one after the other.
-	logits(ctx context.Context, sequences []Sequence, padded int) ([][]float32, error)
+	// task is that of a text of n tokens.
+	task(n int) maskedTask
+	// logits are those of the rows asked of texts of one task, one after the other.
+	logits(ctx context.Context, sequences []Sequence, t maskedTask) ([][]float32, error)
 }
 
 // NewMasked prepares a model of a shape on a backend. No weights are read yet.
@@ -85,7 +85,7 @@ func (e *Masked) Logits(ctx context.Context, sequences []Sequence) ([][][]float3
 		if len(sequence.Rows) == 0 {
 			continue
 		}
-		t := maskedTask{padded: e.runner.padded(len(sequence.IDs))}
+		t := e.runner.task(len(sequence.IDs))
 		byLength[t] = append(byLength[t], maskedPiece{sequence: sequence, logits: &result[i]})
 	}
 	// Each length is a call of its own, since a call's pieces are of one task.
@@ -115,7 +115,7 @@ func (e *Masked) run(ctx context.Context, t maskedTask, pieces []maskedPiece) er
 	for i, p := range pieces {
 		sequences[i] = p.sequence
 	}
-	logits, err := e.runner.logits(ctx, sequences, t.padded)
+	logits, err := e.runner.logits(ctx, sequences, t)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ type Sequence struct {
 // maskedTask is what texts have in common that run in one batch.
 type maskedTask struct {
 	padded int  // the length they are padded to, 0 where nothing is
+	places int  // of a batch, filled or not; 0: as many as there are texts, rounded up
 	alone  bool // a batch that its caller has filled
 }
 
@@ -27,7 +28,8 @@ type maskedPiece struct {
 // is looked at.
 const maskedBatchTokens = 2048
 
-// chooseMasked takes texts in their order, as many as a batch holds. A program's batch has a power of two of places: where the
+// chooseMasked takes texts in their order, as many as a batch holds. A program's batch has a number of places that its task
+// fixes, or a power of two: where the
 // next above would leave more than a quarter of them empty, it takes the one below, and the rest runs in a batch of its
 // own.
 func chooseMasked(t maskedTask, waiting []maskedPiece, _ int) []int {
@@ -41,6 +43,8 @@ func chooseMasked(t maskedTask, waiting []maskedPiece, _ int) []int {
 				break
 			}
 		}
+	case t.places > 0:
+		n = min(len(waiting), t.places)
 	default:
 		most := 1 << (bits.Len(uint(max(1, maskedBatchTokens/t.padded))) - 1)
 		n = min(len(waiting), most)
@@ -55,30 +59,35 @@ func chooseMasked(t maskedTask, waiting []maskedPiece, _ int) []int {
 	return chosen
 }
 
-// maskedBatch is sequences that run together, padded to seq.
+// maskedBatch is sequences that run together.
 type maskedBatch struct {
 	sequences []Sequence
-	seq       int
+	task      maskedTask
 }
 
 // size is how many sequences the batch has, padding included.
-func (b maskedBatch) size() int { return powerOfTwo(len(b.sequences)) }
+func (b maskedBatch) size() int {
+	if b.task.places > 0 {
+		return b.task.places
+	}
+	return powerOfTwo(len(b.sequences))
+}
 
-// tensors lays the batch out: ids [size, seq] padded with 0, lengths [size], and rows [n] as indices into the
+// tensors lays the batch out: ids [size, padded] padded with 0, lengths [size], and rows [n] as indices into the
 // flattened first two axes, n being a power of two. Empty sequences have length 1, so that their attention has
 // something to sum; rows nobody asked repeat the first.
 func (b maskedBatch) tensors() (ids, lengths, rows []int32) {
-	ids, lengths = make([]int32, b.size()*b.seq), make([]int32, b.size())
+	ids, lengths = make([]int32, b.size()*b.task.padded), make([]int32, b.size())
 	for i := range lengths {
 		lengths[i] = 1
 	}
 	for i, sequence := range b.sequences {
 		lengths[i] = int32(len(sequence.IDs))
 		for k, id := range sequence.IDs {
-			ids[i*b.seq+k] = int32(id)
+			ids[i*b.task.padded+k] = int32(id)
 		}
 		for _, row := range sequence.Rows {
-			rows = append(rows, int32(i*b.seq+row))
+			rows = append(rows, int32(i*b.task.padded+row))
 		}
 	}
 	const fewest = 4 // products of fewer rows are often computed by other means, and round differently

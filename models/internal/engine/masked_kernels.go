@@ -46,8 +46,8 @@ type bertHead struct {
 	decoder *kernels.Matrix
 }
 
-// padded is 0: texts lie behind each other.
-func (*maskedKernels) padded(int) int { return 0 }
+// task pads nothing: texts lie behind each other.
+func (*maskedKernels) task(int) maskedTask { return maskedTask{} }
 
 func newMaskedKernels(c transformer.BERT, w *parameters) (*maskedKernels, error) {
 	activate, err := activation(c.Activation)
@@ -179,7 +179,7 @@ type maskedPass struct {
 }
 
 // logits returns those of the rows asked of some texts, one after the other, [d_vocab] each.
-func (p *maskedKernels) logits(ctx context.Context, sequences []Sequence, _ int) ([][]float32, error) {
+func (p *maskedKernels) logits(ctx context.Context, sequences []Sequence, _ maskedTask) ([][]float32, error) {
 	r := &maskedPass{maskedKernels: p, ctx: ctx, workers: p.pool.workers()}
 	defer p.pool.putBack(r.workers)
 	var asked []int32

@@ -16,29 +16,44 @@ type maskedPrograms struct {
 	shape      transformer.BERT
 	parameters *parameters
 	cached     *programs
+	host       bool // whether the processor computes
 }
 
 func newMaskedPrograms(shape transformer.BERT, p *parameters) *maskedPrograms {
-	return &maskedPrograms{shape, p, newPrograms()}
+	return &maskedPrograms{shape, p, newPrograms(), p.backend.HasSharedBuffers()}
 }
 
-// maskedLengths are the sequence lengths that programs are compiled for. A text's own length alone decides which it is
-// padded to, so that it is computed in the same shape whatever runs beside it.
-var maskedLengths = [...]int{16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}
+// maskedLengths are the sequence lengths that programs are compiled for, and hostLengths those where the processor computes,
+// for which a program takes longer to compile than a few texts to run. A text's own length alone decides which it is padded
+// to.
+var (
+	maskedLengths = []int{16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}
+	hostLengths   = []int{32, 64, 128, 256, 512}
+)
 
-// padded rounds a sequence length up to a compiled one, at most the model's positions.
-func (r *maskedPrograms) padded(n int) int {
-	i, _ := slices.BinarySearch(maskedLengths[:], n)
-	if i == len(maskedLengths) {
-		return r.shape.Positions
+// hostTokens is how many tokens a program runs on the processor, as long as its texts are shorter: always as many, so that
+// there is one program for each length, and a text is computed in the same shape whatever runs beside it.
+const hostTokens = 128
+
+func (r *maskedPrograms) task(n int) maskedTask {
+	lengths := maskedLengths
+	if r.host {
+		lengths = hostLengths
 	}
-	return min(maskedLengths[i], r.shape.Positions)
+	padded := r.shape.Positions
+	if i, _ := slices.BinarySearch(lengths, n); i < len(lengths) {
+		padded = min(padded, lengths[i])
+	}
+	if !r.host {
+		return maskedTask{padded: padded}
+	}
+	return maskedTask{padded: padded, places: max(1, hostTokens/padded)}
 }
 
-func (r *maskedPrograms) logits(_ context.Context, sequences []Sequence, padded int) (logits [][]float32, err error) {
-	b := maskedBatch{sequences, padded}
+func (r *maskedPrograms) logits(_ context.Context, sequences []Sequence, t maskedTask) (logits [][]float32, err error) {
+	b := maskedBatch{sequences, t}
 	ids, lengths, rows := b.tensors()
-	key := programKey{kind: fmt.Sprintf("fill %d", len(rows)), groups: len(lengths), rows: b.seq}
+	key := programKey{kind: fmt.Sprintf("fill %d", len(rows)), groups: len(lengths), rows: b.task.padded}
 	err = r.run(key, r.fillGraph, b, [][]int32{ids, lengths, rows}, func(_ int, flat []float32) {
 		logits = splitRows(flat, len(rows))
 	})
@@ -65,7 +80,7 @@ func (r *maskedPrograms) fillGraph(w transformer.Weights, inputs []*graph.Node) 
 
 // run runs a program of that key on a batch's inputs, the first of which is [size, seq] and the others flat.
 func (r *maskedPrograms) run(key programKey, build buildFunc, b maskedBatch, inputs [][]int32, read func(i int, flat []float32)) error {
-	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size(), b.seq)}
+	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size(), b.task.padded)}
 	values := []any{inputs[0]}
 	for _, input := range inputs[1:] {
 		dims = append(dims, shapes.Make(dtypes.Int32, len(input)))
@@ -80,13 +95,13 @@ func (r *maskedPrograms) run(key programKey, build buildFunc, b maskedBatch, inp
 
 // cache runs a text alone.
 func (r *maskedPrograms) cache(ids []int) (*Cache, error) {
-	b := maskedBatch{[]Sequence{{IDs: ids, Rows: []int{0}}}, r.padded(len(ids))}
+	b := maskedBatch{[]Sequence{{IDs: ids, Rows: []int{0}}}, maskedTask{padded: r.task(len(ids)).padded, places: 1}}
 	padded, lengths, _ := b.tensors()
 	names := r.cacheNames()
 	cache := &Cache{Values: map[string][][]float32{}}
-	key := programKey{kind: "cache", groups: b.size(), rows: b.seq}
+	key := programKey{kind: "cache", groups: b.size(), rows: b.task.padded}
 	err := r.run(key, r.cacheGraph, b, [][]int32{padded, lengths}, func(i int, flat []float32) {
-		rows := splitRows(flat, b.size()*b.seq)[:len(ids):len(ids)]
+		rows := splitRows(flat, b.size()*b.task.padded)[:len(ids):len(ids)]
 		if i == len(names) {
 			cache.Logits = rows
 		} else {

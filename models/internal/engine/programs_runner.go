@@ -28,7 +28,7 @@ const (
 )
 
 func newProgramRunner(shape transformer.Decoder, p *parameters) *programRunner {
-	return &programRunner{shape: shape, parameters: p, cached: newPrograms(), bucketing: bucketing{deviceRows}}
+	return &programRunner{shape: shape, parameters: p, cached: newPrograms(), bucketing: bucketing{most: deviceRows, host: p.backend.HasSharedBuffers()}}
 }
 
 func (r *programRunner) limit() int    { return deviceGroup }

@@ -65,17 +65,16 @@ func (r *programRunner) scan(s *scan) []piece {
 	var batches []piece
 	for len(order) > 0 {
 		seq := min(r.bucketing.rows(len(s.windows[order[0]])), r.shape.Positions)
-		n := max(1, min(len(order), r.bucketing.most/seq))
+		n, slots := r.bucketing.windows(len(order), seq)
 		members := order[:n]
 		order = order[n:]
-		batches = append(batches, piece{alone: func(context.Context) error { return r.scanBatch(s, members, rows, seq) }})
+		batches = append(batches, piece{alone: func(context.Context) error { return r.scanBatch(s, members, rows, slots, seq) }})
 	}
 	return batches
 }
 
 // scanBatch runs some windows, whose first rows are told.
-func (r *programRunner) scanBatch(s *scan, members, rows []int, seq int) error {
-	slots := r.bucketing.slots(len(members))
+func (r *programRunner) scanBatch(s *scan, members, rows []int, slots, seq int) error {
 	ids := make([]int32, slots*seq)
 	for slot, i := range members {
 		for p, id := range s.windows[i] {
