@@ -54,12 +54,13 @@ type WordFiller interface {
 	FillWords(ctx context.Context, texts []string, offsets []int, words []string) ([]iter.Seq2[string, float64], error)
 }
 
-// Site names one neuron: the index-th unit at a hook point of a layer.
+// Site names one neuron: the index-th unit at a hook point of a layer. [Site.String] is its text form.
 type Site struct {
 	Layer int `json:"layer"`
 	Index int `json:"index"`
-	// Hook is hook_pre, hook_mid or hook_post of the layer's MLP; n2g reads hook_mid of SoLU models and hook_post
-	// of others. Empty is the model's own DefaultHook.
+	// Hook is hook_pre, hook_mid or hook_post of the layer's MLP, or another hook point of the model, such as
+	// hook_resid_post; n2g reads hook_mid of SoLU models and hook_post of others. Empty is the model's own DefaultHook.
+	// With - in front it is the negative side: activations count times -1.
 	Hook string `json:"hook"`
 }
 

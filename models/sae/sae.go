@@ -1,0 +1,224 @@
+package sae
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
+)
+
+// SAE is a sparse auto-encoder, or a transcoder. It is safe for concurrent use.
+type SAE struct {
+	// Layer and Hook are where it reads; Hook is a hook point of the layer, such as hook_resid_post.
+	Layer int
+	Hook  string
+	// Width is d_in, how many numbers it reads, and Features d_sae.
+	Width, Features int
+	// Architecture is standard, gated, jumprelu, topk, transcoder, skip_transcoder or jumprelu_transcoder.
+	Architecture string
+	// Model is what its file calls the model, for messages; empty where it says nothing.
+	Model string
+
+	config  config
+	encoder *kernels.Matrix // W_enc and b_enc, or b_gate
+	minus   []float32       // b_dec, where that is subtracted
+	// Of the architectures that have them.
+	threshold, scale, magnitudeBias, decoderNorm []float32
+	decoder                                      []float32 // W_dec [d_sae, d_out]
+	bias                                         []float32 // b_dec [d_out]
+	skip                                         []float32 // W_skip [d_out, d_in]
+}
+
+// Encode computes all features of rows of x [rows, Width] to dst [rows, Features].
+func (s *SAE) Encode(dst, x []float32, rows int) {
+	s.encoder.Mul(dst, s.input(x, rows), rows)
+	for row := range rows {
+		s.activate(dst[row*s.Features:(row+1)*s.Features], 0)
+	}
+}
+
+// Feature computes one feature of rows of x [rows, Width] to dst [rows]: the same bits as [SAE.Encode].
+func (s *SAE) Feature(dst, x []float32, rows, index int) {
+	if s.config.K > 0 { // the others decide whether it is among the highest
+		all := make([]float32, rows*s.Features)
+		s.Encode(all, x, rows)
+		for row := range rows {
+			dst[row] = all[row*s.Features+index]
+		}
+		return
+	}
+	s.encoder.Column(dst, s.input(x, rows), rows, index)
+	for row := range rows {
+		s.activate(dst[row:row+1], index)
+	}
+}
+
+// input is what the encoder multiplies.
+func (s *SAE) input(x []float32, rows int) []float32 {
+	in := slices.Clone(x[:rows*s.Width])
+	for row := range rows {
+		part := in[row*s.Width : (row+1)*s.Width]
+		shift, scale := s.normalise(part)
+		for i, v := range part {
+			part[i] = (v - shift) * scale
+			if s.minus != nil {
+				part[i] -= s.minus[i]
+			}
+		}
+	}
+	return in
+}
+
+// normalise is what a row is shifted and multiplied by before it is encoded.
+func (s *SAE) normalise(x []float32) (shift, scale float32) {
+	switch s.config.Normalise {
+	case "constant_norm_rescale":
+		squares := 0.0
+		for _, v := range x {
+			squares += float64(v) * float64(v)
+		}
+		return 0, float32(math.Sqrt(float64(len(x)) / squares))
+	case "layer_norm": // with the deviation of a sample, and 1e-5 beside it, as SAELens computes it
+		mean, squares := 0.0, 0.0
+		for _, v := range x {
+			mean += float64(v) / float64(len(x))
+		}
+		for _, v := range x {
+			squares += (float64(v) - mean) * (float64(v) - mean)
+		}
+		deviation := math.Sqrt(squares / float64(len(x)-1))
+		return float32(mean), float32(1 / (deviation + 1e-5))
+	}
+	return 0, 1
+}
+
+// activate turns what the encoder gives for the features from first on into these features.
+func (s *SAE) activate(pre []float32, first int) {
+	for i, v := range pre {
+		switch {
+		case s.scale != nil: // gated: pre has b_gate in it, the magnitude has its own bias
+			gate := v
+			magnitude := (v-s.gateBias(first+i))*s.scale[first+i] + s.magnitudeBias[first+i]
+			if pre[i] = 0; gate > 0 || gate != gate {
+				pre[i] = max(magnitude, 0)
+			}
+		case s.threshold != nil:
+			if v <= s.threshold[first+i] {
+				pre[i] = 0
+			} else {
+				pre[i] = max(v, 0)
+			}
+		case s.config.K > 0:
+			if s.decoderNorm != nil {
+				pre[i] = v * s.decoderNorm[first+i]
+			}
+		default:
+			pre[i] = max(v, 0)
+		}
+	}
+	if s.config.K > 0 {
+		keepHighest(pre, s.config.K)
+	}
+}
+
+// gateBias is the part of what the encoder gives that the magnitude does not have.
+func (s *SAE) gateBias(feature int) float32 { return s.config.gateBias[feature] }
+
+// keepHighest sets all but the k highest to 0, and what is below 0; of equals the first stay.
+func keepHighest(x []float32, k int) {
+	if k < len(x) {
+		order := make([]int32, len(x))
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(x[b], x[a]), cmp.Compare(a, b)) })
+		for _, i := range order[k:] {
+			x[i] = 0
+		}
+	}
+	for i, v := range x {
+		x[i] = max(v, 0)
+	}
+}
+
+// Decode is what the features of one row stand for, [d_out]: the row itself, approximately, or of a transcoder what the
+// layer makes of it. x is the row that was encoded, whose length or mean some auto-encoders put back.
+func (s *SAE) Decode(features, x []float32) []float32 {
+	out := len(s.bias)
+	sums := make([]float64, out)
+	for i, b := range s.bias {
+		sums[i] = float64(b)
+	}
+	for f, a := range features {
+		if a == 0 {
+			continue
+		}
+		weight := float64(a)
+		if s.decoderNorm != nil {
+			weight /= float64(s.decoderNorm[f])
+		}
+		for i, w := range s.decoder[f*out : (f+1)*out] {
+			sums[i] += weight * float64(w)
+		}
+	}
+	y := make([]float32, out)
+	shift, scale := s.normalise(x)
+	if s.config.Normalise == "layer_norm" { // which leaves out what stood beside the deviation
+		scale = 1 / (1/scale - 1e-5)
+	}
+	for i, sum := range sums {
+		if s.skip != nil {
+			for k, v := range x {
+				sum += float64(s.skip[i*s.Width+k]) * float64(v)
+			}
+		}
+		y[i] = float32(sum)/scale + shift
+	}
+	return y
+}
+
+// Quality is how well an auto-encoder keeps what it reads.
+type Quality struct {
+	// Explained is the share of the variance that the reconstruction explains: 1 - Σ|x-y|² / Σ|x-mean|².
+	Explained float64
+	// L0 is the mean number of features above 0.
+	L0 float64
+	// Rows is how many were measured.
+	Rows int
+}
+
+// Measure encodes and decodes rows of x [rows, Width]. It makes no sense of a transcoder, which does not give back what it
+// reads.
+func (s *SAE) Measure(x []float32, rows int) (Quality, error) {
+	if strings.Contains(s.Architecture, "transcoder") {
+		return Quality{}, fmt.Errorf("a transcoder is no auto-encoder: it does not give back what it reads")
+	}
+	features := make([]float32, rows*s.Features)
+	s.Encode(features, x, rows)
+	mean := make([]float64, s.Width)
+	for i, v := range x[:rows*s.Width] {
+		mean[i%s.Width] += float64(v) / float64(rows)
+	}
+	q := Quality{Rows: rows}
+	lost, total := 0.0, 0.0
+	for row := range rows {
+		active := features[row*s.Features : (row+1)*s.Features]
+		own := x[row*s.Width : (row+1)*s.Width]
+		for _, a := range active {
+			if a > 0 {
+				q.L0 += 1 / float64(rows)
+			}
+		}
+		for i, y := range s.Decode(active, own) {
+			lost += math.Pow(float64(own[i]-y), 2)
+			total += math.Pow(float64(own[i])-mean[i], 2)
+		}
+	}
+	if total > 0 {
+		q.Explained = 1 - lost/total
+	}
+	return q, nil
+}

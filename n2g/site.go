@@ -1,0 +1,91 @@
+package n2g
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// All as the Index of a parsed [Site] stands for every one of its hook point.
+const All = -1
+
+// String is the site in the one form in which it is written everywhere, and which [ParseSite] reads:
+//
+//	blocks.3.mlp.hook_mid[17]           neuron 17 of layer 3
+//	blocks.3.mlp.hook_mid[-17]          where it is lowest: its activations times -1
+//	blocks.3.hook_resid_post[5]         coordinate 5 of the residual stream
+//	blocks.3.hook_resid_post[sae:17]    feature 17 of a sparse auto-encoder that reads that
+//	blocks.3.attn[h2].prev              what head 2 pays of its attention to the token before
+//	blocks.3.mlp.hook_mid[all]          all of them
+//
+// A site without a hook is written with mlp alone.
+func (s Site) String() string {
+	hook, negative := strings.CutPrefix(s.Hook, "-")
+	index := strconv.Itoa(s.Index)
+	switch {
+	case s.Index == All:
+		index = "all"
+	case negative:
+		index = "-" + index
+	}
+	hook, feature := strings.CutSuffix(hook, featureSuffix)
+	if feature {
+		index = "sae:" + index
+	}
+	if kind, ok := strings.CutPrefix(hook, "attn."); ok && !strings.HasPrefix(kind, "hook_") {
+		return fmt.Sprintf("blocks.%d.attn[h%s].%s", s.Layer, index, kind)
+	}
+	switch hook {
+	case "":
+		hook = "mlp"
+	case "hook_pre", "hook_pre_linear", "hook_mid", "hook_post": // short for the MLP's
+		hook = "mlp." + hook
+	}
+	return fmt.Sprintf("blocks.%d.%s[%s]", s.Layer, hook, index)
+}
+
+// featureSuffix marks the Hook of a site that is a feature of a sparse auto-encoder.
+const featureSuffix = "[sae]"
+
+var (
+	sitePattern = regexp.MustCompile(`^blocks\.(\d{1,9})\.([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)\[(sae:)?(-?\d{1,9}|all)\]$`)
+	headPattern = regexp.MustCompile(`^blocks\.(\d{1,9})\.attn\[h(-?\d{1,9}|all)\]\.([a-z][a-z0-9_]*)$`)
+)
+
+// ParseSite reads what [Site.String] writes. The Hook of the result is a hook point without its layer, mlp.hook_mid; it begins
+// with "-" where the site is the negative side, and ends in [sae] where it is a feature. [all] gives the Index [All].
+func ParseSite(text string) (Site, error) {
+	var layer, hook, index string
+	if parts := sitePattern.FindStringSubmatch(text); parts != nil {
+		layer, hook, index = parts[1], parts[2], parts[4]
+		if hook == "mlp" {
+			hook = ""
+		}
+		if parts[3] != "" {
+			hook += featureSuffix
+		}
+	} else if parts := headPattern.FindStringSubmatch(text); parts != nil {
+		layer, hook, index = parts[1], "attn."+parts[3], parts[2]
+	} else {
+		return Site{}, fmt.Errorf("%q is no site: write it as blocks.3.mlp.hook_mid[17], blocks.3.hook_resid_post[5], blocks.3.hook_resid_post[sae:17] or blocks.3.attn[h2].prev", text)
+	}
+	var s Site
+	var err error
+	if s.Layer, err = strconv.Atoi(layer); err != nil {
+		return Site{}, fmt.Errorf("%q is no site: %w", text, err)
+	}
+	s.Hook = hook
+	if index == "all" {
+		s.Index = All
+		return s, nil
+	}
+	digits, negative := strings.CutPrefix(index, "-")
+	if s.Index, err = strconv.Atoi(digits); err != nil {
+		return Site{}, fmt.Errorf("%q is no site: %w", text, err)
+	}
+	if negative {
+		s.Hook = "-" + s.Hook
+	}
+	return s, nil
+}
