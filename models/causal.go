@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/internal/lfs"
-	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/engine"
+	"github.com/neuron2graph/neuron2graph/models/sae"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
@@ -22,11 +22,11 @@ type Causal struct {
 	name      string
 	fsys      fs.FS // of its files
 	config    Config
-	shape     transformer.Decoder
 	backend   backends.Info
 	tokenizer tokenizers.Tokenizer
 	engine    *engine.Causal // nil: server answers
 	server    *remote
+	sae       *sae.SAE // nil: none
 }
 
 // Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name that
@@ -45,6 +45,18 @@ type Causal struct {
 // the environment variable [ServerVar] has the address. It answers Activations and LayerActivations to the same digits;
 // what needs the weights does not go over HTTP and is an error.
 func Open(ref string, opts Options) (*Causal, error) {
+	m, err := openAny(ref, opts)
+	if err != nil || opts.SAE == "" {
+		return m, err
+	}
+	if err := m.withSAE(opts.SAE); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func openAny(ref string, opts Options) (*Causal, error) {
 	if isServer(ref) {
 		return openRemote(ref)
 	}
@@ -76,7 +88,7 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), shape: p.config.Decoder, backend: info, tokenizer: p.tokenizer}
+	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), backend: info, tokenizer: p.tokenizer}
 	if bos := m.BOS(); bos >= m.config.DVocab {
 		p.weights.Close()
 		return nil, fmt.Errorf("its tokenizer puts the token %q (%d) in front of every prompt, but the model has embeddings for %d tokens only", m.TokenString(bos), bos, m.config.DVocab)
@@ -198,30 +210,37 @@ func (m *Causal) DefaultHook() string { return m.config.DefaultHook() }
 // Activations runs prompts (ids, BOS included) and returns the activation of one neuron: result[i][k] is that on token
 // positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is one of [Causal.HookPoints]
 // (hook_mid is short for mlp.hook_mid), and index a neuron or whatever is numbered there; an empty hook is
-// [Causal.DefaultHook].
+// [Causal.DefaultHook]. A hook that ends in [sae] has the features of the model's auto-encoder, and one that begins with -
+// the negative side, all values times -1.
 //
 // Layers and positions beyond what is asked are not run, and prompts that share a prefix share its cost. A result does
 // not depend on what else is asked with it or beside it, to the last bit on the pure Go backend.
 func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
-	point, err := m.point(layer, hook)
+	r, err := m.reading(layer, hook)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkIndex(layer, point, index); err != nil {
+	if err := r.checkIndex(layer, index); err != nil {
 		return nil, err
 	}
 	requests, place, err := m.config.requests(index, prompts, positions)
 	if err != nil {
 		return nil, err
 	}
-	if m.server != nil {
-		result, err := m.server.activations(ctx, layer, point, index, prompts, positions)
-		if err != nil {
-			return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
+	var values [][]float32
+	switch {
+	case r.sae != nil:
+		values, err = m.feature(ctx, r, layer, index, requests)
+	case m.server != nil:
+		asked := make([][]int, len(requests))
+		ids := make([][]int, len(requests))
+		for k, request := range requests {
+			ids[k], asked[k] = request.IDs, request.Positions
 		}
-		return result, nil
+		values, err = m.server.activations(ctx, layer, r.point, index, ids, asked)
+	default:
+		values, err = m.engine.Activations(ctx, layer, r.point, requests)
 	}
-	values, err := m.engine.Activations(ctx, layer, point, requests)
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d neuron %d: %w", layer, index, err)
 	}
@@ -231,6 +250,7 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	}
 	for k, i := range place {
 		result[i] = values[k]
+		r.sign(values[k])
 	}
 	return result, nil
 }
@@ -282,7 +302,7 @@ func (c Config) requests(index int, prompts, positions [][]int) (requests []engi
 
 // LayerActivations is [Causal.Activations] for all numbers of a hook point and all positions: [prompt][position][width].
 func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, prompts [][]int) ([][][]float32, error) {
-	point, err := m.point(layer, hook)
+	r, err := m.reading(layer, hook)
 	if err != nil {
 		return nil, err
 	}
@@ -293,16 +313,59 @@ func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, p
 		}
 		requests[i] = engine.Request{IDs: ids}
 	}
-	if m.server != nil {
-		values, err := m.server.layerActivations(ctx, layer, point, m.config.DMLP, prompts)
-		if err != nil {
-			return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
-		}
-		return values, nil
-	}
-	values, err := m.engine.LayerActivations(ctx, layer, point, requests)
+	values, err := m.wide(ctx, r, layer, requests)
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
+	}
+	for _, rows := range values {
+		for k, row := range rows {
+			switch { // prompts that share a prefix share its rows
+			case r.sae != nil:
+				rows[k] = r.encode(row)
+			case r.negative:
+				rows[k] = slices.Clone(row)
+			}
+			r.sign(rows[k])
+		}
+	}
+	return values, nil
+}
+
+// wide computes every number of a reading's hook point at the positions asked.
+func (m *Causal) wide(ctx context.Context, r reading, layer int, requests []engine.Request) ([][][]float32, error) {
+	if m.server == nil {
+		return m.engine.LayerActivations(ctx, layer, r.point, requests)
+	}
+	prompts := make([][]int, len(requests))
+	for i, request := range requests {
+		prompts[i] = request.IDs
+	}
+	values, err := m.server.layerActivations(ctx, layer, r.point, r.shape.Width(r.point), prompts)
+	if err != nil {
+		return nil, err
+	}
+	for i, request := range requests {
+		if request.Positions != nil {
+			rows := make([][]float32, len(request.Positions))
+			for k, p := range request.Positions {
+				rows[k] = values[i][p]
+			}
+			values[i] = rows
+		}
+	}
+	return values, nil
+}
+
+// feature computes one feature of an auto-encoder.
+func (m *Causal) feature(ctx context.Context, r reading, layer, index int, requests []engine.Request) ([][]float32, error) {
+	read, err := m.wide(ctx, r, layer, requests)
+	if err != nil {
+		return nil, err
+	}
+	values := make([][]float32, len(read))
+	for i, rows := range read {
+		values[i] = make([]float32, len(rows))
+		r.sae.Feature(values[i], slices.Concat(rows...), len(rows), index)
 	}
 	return values, nil
 }
@@ -333,10 +396,10 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	if len(layers) == 0 {
 		return errors.New("no layer to scan: name at least one")
 	}
-	var point string
+	var r reading
 	var err error
 	for _, layer := range layers {
-		if point, err = m.point(layer, hook); err != nil {
+		if r, err = m.reading(layer, hook); err != nil {
 			return err
 		}
 	}
@@ -348,7 +411,18 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	if err := m.local("mining"); err != nil {
 		return err
 	}
-	if err := m.engine.Scan(ctx, layers, point, windows, visit); err != nil {
+	if r.sae != nil || r.negative {
+		plain := visit
+		visit = func(layer, first int, values []float32) {
+			values = slices.Clone(values)
+			if r.sae != nil {
+				values = r.encode(values)
+			}
+			r.sign(values)
+			plain(layer, first, values)
+		}
+	}
+	if err := m.engine.Scan(ctx, layers, r.point, windows, visit); err != nil {
 		return fmt.Errorf("scan %d windows: %w", len(windows), err)
 	}
 	return nil

@@ -25,6 +25,8 @@ type Config struct {
 	Activation string
 	// Gated says that an MLP multiplies its activation function by a second projection.
 	Gated bool
+	// Parallel says that attention and MLP both read the residual stream before the layer.
+	Parallel bool
 	// Weights is how many numbers the model's parameters have together.
 	Weights int
 }
@@ -51,7 +53,7 @@ func newConfig(c family.Config) Config {
 	}
 	return Config{
 		Family: c.Family, Layers: c.Layers, DModel: c.DModel, Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead,
-		DMLP: c.DMLP, DVocab: c.DVocab, Positions: c.Positions, Activation: c.Activation, Gated: c.Gated,
+		DMLP: c.DMLP, DVocab: c.DVocab, Positions: c.Positions, Activation: c.Activation, Gated: c.Gated, Parallel: c.ParallelResidual,
 		Weights: count,
 	}
 }
@@ -66,6 +68,14 @@ func newMaskedConfig(c family.Masked) MaskedConfig {
 // Families lists the causal families that can be opened: transformer_lens, and those that Hugging Face's config.json
 // names in model_type.
 func Families() []string { return family.Names() }
+
+// shape is what hook points and their widths depend on.
+func (c Config) shape() transformer.Decoder {
+	return transformer.Decoder{
+		Layers: c.Layers, DModel: c.DModel, Heads: c.Heads, KVHeads: c.KVHeads, DHead: c.DHead, DMLP: c.DMLP,
+		Gated: c.Gated, ParallelResidual: c.Parallel,
+	}
+}
 
 // ContextLength is the longest prompt in tokens, BOS included.
 func (c Config) ContextLength() int { return c.Positions }

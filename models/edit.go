@@ -80,7 +80,7 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 	}
 	point, err := m.point(e.Layer, e.Hook)
 	if err == nil {
-		err = m.checkIndex(e.Layer, point, e.Index)
+		err = reading{point: point, shape: m.config.shape()}.checkIndex(e.Layer, e.Index)
 	}
 	short, isMLP := strings.CutPrefix(point, "mlp.")
 	switch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
+	"github.com/neuron2graph/neuron2graph/models/sae"
 )
 
 // HookPoints lists the places of a layer that can be read, in the order in which they are computed. They are called as
@@ -18,16 +19,103 @@ import (
 //   - mlp.hook_pre, mlp.hook_pre_linear (of gated MLPs), mlp.hook_mid, mlp.hook_post: neurons, [d_mlp].
 //   - attn.bos, attn.self, attn.prev, attn.induction, which are ours: how much of its attention a head pays to the prompt's
 //     first token, to the token itself, to the one before it, and to all that followed the same token before, [heads].
-func (m *Causal) HookPoints() []string { return m.shape.HookPoints() }
+func (m *Causal) HookPoints() []string { return m.config.shape().HookPoints() }
 
-// Width is how many numbers a hook point of a layer has for each token. An empty hook is the model's own.
+// Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae], features. An empty hook is
+// the model's own.
 func (m *Causal) Width(layer int, hook string) (int, error) {
-	point, err := m.point(layer, hook)
+	r, err := m.reading(layer, hook)
 	if err != nil {
 		return 0, err
 	}
-	return m.shape.Width(point), nil
+	return r.width(), nil
 }
+
+// reading is what a hook asks for.
+type reading struct {
+	point    string
+	negative bool
+	sae      *sae.SAE // whose features are read, nil for the point itself
+	shape    transformer.Decoder
+}
+
+// reading checks a layer and a hook.
+func (m *Causal) reading(layer int, hook string) (reading, error) {
+	r := reading{shape: m.config.shape()}
+	hook, r.negative = strings.CutPrefix(hook, "-")
+	hook, feature := strings.CutSuffix(hook, "[sae]")
+	var err error
+	if r.point, err = m.point(layer, hook); err != nil || !feature {
+		return r, err
+	}
+	if m.sae == nil {
+		return r, fmt.Errorf("a feature of an auto-encoder is asked, but none is open: name its folder with -sae")
+	}
+	if own, err := m.point(m.sae.Layer, m.sae.Hook); err != nil || m.sae.Layer != layer || own != r.point {
+		return r, fmt.Errorf("the auto-encoder reads blocks.%d.%s, not blocks.%d.%s", m.sae.Layer, m.sae.Hook, layer, r.point)
+	}
+	r.sae = m.sae
+	return r, nil
+}
+
+// width is how many numbers it has for each token.
+func (r reading) width() int {
+	if r.sae != nil {
+		return r.sae.Features
+	}
+	return r.shape.Width(r.point)
+}
+
+// encode turns rows of the hook point, one behind the other, into features.
+func (r reading) encode(rows []float32) []float32 {
+	n := len(rows) / r.sae.Width
+	features := make([]float32, n*r.sae.Features)
+	r.sae.Encode(features, rows, n)
+	return features
+}
+
+// sign turns values to the negative side if that is asked.
+func (r reading) sign(values []float32) {
+	if r.negative {
+		for i, v := range values {
+			values[i] = -v
+		}
+	}
+}
+
+// checkIndex refuses an index that it does not have.
+func (r reading) checkIndex(layer, index int) error {
+	width := r.width()
+	switch {
+	case index >= 0 && index < width:
+		return nil
+	case r.sae != nil:
+		return fmt.Errorf("feature %d is out of range: the auto-encoder has features 0 to %d", index, width-1)
+	case strings.HasPrefix(r.point, "mlp."):
+		return fmt.Errorf("neuron %d is out of range: layer %d has neurons 0 to %d", index, layer, width-1)
+	}
+	return fmt.Errorf("index %d is out of range: %s of layer %d has numbers 0 to %d", index, r.point, layer, width-1)
+}
+
+// withSAE opens an auto-encoder beside the model.
+func (m *Causal) withSAE(folder string) error {
+	s, err := sae.Open(folder)
+	if err != nil {
+		return err
+	}
+	point, err := m.point(s.Layer, s.Hook)
+	if err != nil {
+		return fmt.Errorf("the auto-encoder in %s is not of this model: %w", folder, err)
+	}
+	if width := m.config.shape().Width(point); width != s.Width {
+		return fmt.Errorf("the auto-encoder in %s is not of this model: it reads %d numbers, but %s has %d", folder, s.Width, point, width)
+	}
+	m.sae = s
+	return nil
+}
+
+// SAE is the auto-encoder that the model was opened with, nil for none.
+func (m *Causal) SAE() *sae.SAE { return m.sae }
 
 // point checks a layer and a hook, which may be written hook_mid, mlp.hook_mid or blocks.3.mlp.hook_mid, and returns the
 // middle form; an empty hook is the model's own.
@@ -49,16 +137,4 @@ func (m *Causal) point(layer int, hook string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%q is no hook point of layer %d: use one of %s", hook, layer, strings.Join(points, ", "))
-}
-
-// checkIndex refuses an index that a hook point does not have.
-func (m *Causal) checkIndex(layer int, point string, index int) error {
-	width := m.shape.Width(point)
-	switch {
-	case index >= 0 && index < width:
-		return nil
-	case strings.HasPrefix(point, "mlp."):
-		return fmt.Errorf("neuron %d is out of range: layer %d has neurons 0 to %d", index, layer, width-1)
-	}
-	return fmt.Errorf("index %d is out of range: %s of layer %d has numbers 0 to %d", index, point, layer, width-1)
 }

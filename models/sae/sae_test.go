@@ -1,0 +1,307 @@
+package sae_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/models/sae"
+)
+
+// reference is an auto-encoder of testdata/make.py and what sae-lens computes with it.
+type reference struct {
+	Config   json.RawMessage  `json:"config"`
+	Tensors  map[string][]int `json:"tensors"`
+	Features []float32        `json:"features"`
+	Output   []float32        `json:"output"`
+}
+
+const rows, width = 6, 12
+
+// draw are the weights of a tensor, as make.py draws them.
+func draw(name string, n int) []float32 {
+	seed := uint64(14695981039346656037)
+	for i := range len(name) {
+		seed = (seed ^ uint64(name[i])) * 1099511628211
+	}
+	values := make([]float32, n)
+	for i := range values {
+		z := seed + uint64(i+1)*0x9E3779B97F4A7C15
+		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+		z = (z ^ z>>27) * 0x94D049BB133111EB
+		z ^= z >> 31
+		values[i] = float32(float64(z>>40)/(1<<24) - 0.5)
+	}
+	return values
+}
+
+func inputs() []float32 {
+	x := draw("x", rows*width)
+	for i := range x {
+		x[i] *= 4
+	}
+	return x
+}
+
+func references(t *testing.T) []reference {
+	t.Helper()
+	f, err := os.Open("testdata/reference.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []reference
+	if err := json.NewDecoder(unzipped).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// tensors are those of the reference's file.
+func (r reference) tensors() []safetensors.Tensor {
+	var list []safetensors.Tensor
+	for _, name := range slices.Sorted(maps.Keys(r.Tensors)) {
+		n := 1
+		for _, d := range r.Tensors[name] {
+			n *= d
+		}
+		list = append(list, safetensors.Tensor{Name: name, Shape: r.Tensors[name], Data: draw(name, n)})
+	}
+	return list
+}
+
+func packed(t *testing.T, tensors []safetensors.Tensor) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func check(t *testing.T, s *sae.SAE, wantFeatures, wantOutput []float32) {
+	t.Helper()
+	x := inputs()
+	features := make([]float32, rows*s.Features)
+	s.Encode(features, x, rows)
+	near := func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
+	for i, want := range wantFeatures {
+		if !near(features[i], want) {
+			t.Fatalf("feature %d of row %d is %g, want %g", i%s.Features, i/s.Features, features[i], want)
+		}
+	}
+	one := make([]float32, rows)
+	for index := range s.Features {
+		s.Feature(one, x, rows, index)
+		for row, got := range one {
+			if got != features[row*s.Features+index] {
+				t.Fatalf("feature %d of row %d is %g alone, %g among all", index, row, got, features[row*s.Features+index])
+			}
+		}
+	}
+	out := len(wantOutput) / rows
+	for row := range rows {
+		y := s.Decode(features[row*s.Features:(row+1)*s.Features], x[row*width:(row+1)*width])
+		for i, got := range y {
+			if want := wantOutput[row*out+i]; !near(got, want) {
+				t.Fatalf("output %d of row %d is %g, want %g", i, row, got, want)
+			}
+		}
+	}
+}
+
+// Every architecture and normalisation computes what sae-lens computes.
+func TestAgreesWithSAELens(t *testing.T) {
+	for _, r := range references(t) {
+		var named struct {
+			Architecture string `json:"architecture"`
+			Normalise    string `json:"normalize_activations"`
+		}
+		if err := json.Unmarshal(r.Config, &named); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(named.Architecture+" "+named.Normalise, func(t *testing.T) {
+			s, err := sae.OpenFS(fstest.MapFS{
+				"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: packed(t, r.tensors())},
+			}, "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Layer != 1 || s.Hook != "hook_resid_post" || s.Width != width || s.Features != 40 {
+				t.Errorf("%+v", s)
+			}
+			check(t, s, r.Features, r.Output)
+			q, err := s.Measure(inputs(), rows)
+			if strings.Contains(named.Architecture, "transcoder") != (err != nil) || err == nil && !(q.L0 > 0 && q.Explained < 1) {
+				t.Errorf("quality %+v, error %v", q, err)
+			}
+		})
+	}
+}
+
+// The same weights in the other layouts give the same features.
+func TestOtherLayouts(t *testing.T) {
+	list := references(t)
+	find := func(part ...string) reference {
+		return list[slices.IndexFunc(list, func(r reference) bool {
+			return !slices.ContainsFunc(part, func(p string) bool { return !strings.Contains(string(r.Config), p) })
+		})]
+	}
+	topk := find(`"architecture":"topk"`, `"k":5`, `"rescale_acts_by_decoder_norm":false`)
+	var tensors []safetensors.Tensor
+	for _, tensor := range topk.tensors() {
+		switch tensor.Name {
+		case "W_enc": // as PyTorch's Linear has it
+			turned := make([]float32, len(tensor.Data))
+			for i := range width {
+				for j := range 40 {
+					turned[j*width+i] = tensor.Data[i*40+j]
+				}
+			}
+			tensor = safetensors.Tensor{Name: "encoder.weight", Shape: []int{40, width}, Data: turned}
+		case "b_enc":
+			tensor.Name = "encoder.bias"
+		}
+		tensors = append(tensors, tensor)
+	}
+	s, err := sae.OpenFS(fstest.MapFS{
+		"cfg.json":        {Data: []byte(`{"expansion_factor": 32, "normalize_decoder": true, "num_latents": 40, "k": 5, "d_in": 12}`)},
+		"sae.safetensors": {Data: packed(t, tensors)},
+	}, "/models/sae-x/layers.1.mlp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Layer != 1 || s.Hook != "hook_mlp_out" {
+		t.Errorf("it reads layer %d at %s", s.Layer, s.Hook)
+	}
+	check(t, s, topk.Features, topk.Output)
+
+	jump := list[slices.IndexFunc(list, func(r reference) bool {
+		return strings.Contains(string(r.Config), `"architecture":"jumprelu"`)
+	})]
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for _, tensor := range jump.tensors() {
+		if tensor.Name == "b_dec" { // which Gemma Scope does not subtract: nothing is
+			clear(tensor.Data)
+		}
+		w, err := z.Create(tensor.Name + ".npy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(tensor.Shape), " ", ", "), "[]")
+		header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }", shape)
+		header += strings.Repeat(" ", 63-(len(header)+10)%64) + "\n"
+		w.Write(append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), byte(len(header)>>8)))
+		w.Write([]byte(header))
+		if err := binary.Write(w, binary.LittleEndian, tensor.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err = sae.OpenFS(fstest.MapFS{"params.npz": {Data: archive.Bytes()}}, "/x/gemma-scope-2b-pt-res/layer_7/width_16k/average_l0_71")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Layer != 7 || s.Hook != "hook_resid_post" || s.Features != 40 || s.Architecture != "jumprelu" {
+		t.Errorf("%+v", s)
+	}
+	// By the formula, in plain loops.
+	f := map[string][]float32{}
+	for _, tensor := range jump.tensors() {
+		f[tensor.Name] = tensor.Data
+	}
+	x, got := inputs(), make([]float32, rows*40)
+	s.Encode(got, x, rows)
+	for row := range rows {
+		for k := range 40 {
+			pre := float64(f["b_enc"][k])
+			for i := range width {
+				pre += float64(x[row*width+i]) * float64(f["W_enc"][i*40+k])
+			}
+			if pre <= float64(f["threshold"][k]) || pre < 0 {
+				pre = 0
+			}
+			if math.Abs(pre-float64(got[row*40+k])) > 1e-5 {
+				t.Fatalf("feature %d of row %d is %g, want %g", k, row, got[row*40+k], pre)
+			}
+		}
+	}
+}
+
+// What is wrong is said in one sentence.
+func TestRefuses(t *testing.T) {
+	r := references(t)[0]
+	config := string(r.Config)
+	change := func(f func(list []safetensors.Tensor) []safetensors.Tensor) []byte { return packed(t, f(r.tensors())) }
+	all := packed(t, r.tensors())
+	for want, fsys := range map[string]fstest.MapFS{
+		"none of sae_weights":    {},
+		"cfg.json":               {"sae_weights.safetensors": {Data: all}},
+		"JSON":                   {"cfg.json": {Data: []byte("{")}, "sae_weights.safetensors": {Data: all}},
+		"architecture is \"x\"":  {"cfg.json": {Data: []byte(strings.Replace(config, `"standard"`, `"x"`, 1))}, "sae_weights.safetensors": {Data: all}},
+		"no hook point":          {"cfg.json": {Data: []byte(strings.Replace(config, "blocks.1.hook_resid_post", "hook_embed", 1))}, "sae_weights.safetensors": {Data: all}},
+		"normalised by \"soft\"": {"cfg.json": {Data: []byte(strings.Replace(config, `"normalize_activations":"none"`, `"normalize_activations":"soft"`, 1))}, "sae_weights.safetensors": {Data: all}},
+		"shape [12 40], but must have [13 40]": {
+			"cfg.json": {Data: []byte(strings.Replace(config, `"d_in":12`, `"d_in":13`, 1))}, "sae_weights.safetensors": {Data: all}},
+		"no tensor b_enc": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+			return slices.DeleteFunc(list, func(t safetensors.Tensor) bool { return t.Name == "b_enc" })
+		})}},
+		"W_enc is transposed": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+			for i := range list {
+				if list[i].Name == "W_enc" {
+					list[i].Shape = []int{40, 12}
+				}
+			}
+			return list
+		})}},
+		"holds NaN": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+			list[0].Data[3] = float32(math.NaN())
+			return list
+		})}},
+		"Git LFS pointer": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: []byte("version https://git-lfs.github.com/spec/v1\nsize 3\n")}},
+	} {
+		if _, err := sae.OpenFS(fsys, "x"); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v, want one sentence with %s", err, want)
+		}
+	}
+}
+
+func FuzzNPZ(f *testing.F) {
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	w, err := z.Create("W_enc.npy")
+	if err != nil {
+		f.Fatal(err)
+	}
+	header := "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }                    \n"
+	w.Write(append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0))
+	w.Write([]byte(header + "\x00\x00\x80\x3f"))
+	if err := z.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(archive.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := sae.OpenFS(fstest.MapFS{"params.npz": {Data: data}}, "/layer_1")
+		if err == nil && (s.Width < 1 || s.Features < 1) {
+			t.Errorf("%+v", s)
+		}
+	})
+}

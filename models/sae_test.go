@@ -1,0 +1,145 @@
+package models_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/models"
+)
+
+// saeFolder writes an auto-encoder of drawn weights that reads a hook point of d_in numbers.
+func saeFolder(t *testing.T, hook string, width int) string {
+	t.Helper()
+	const features = 20
+	dir := t.TempDir()
+	config := fmt.Sprintf(`{"architecture": "topk", "k": 4, "d_in": %d, "d_sae": %d, "metadata": {"hook_name": %q}}`, width, features, hook)
+	if err := os.WriteFile(filepath.Join(dir, "cfg.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var tensors []safetensors.Tensor
+	for _, name := range []string{"W_enc", "b_enc", "W_dec", "b_dec"} {
+		shape := map[string][]int{"W_enc": {width, features}, "b_enc": {features}, "W_dec": {features, width}, "b_dec": {width}}[name]
+		n := shape[0]
+		if len(shape) == 2 {
+			n *= shape[1]
+		}
+		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: shape, Data: draw(name, n)})
+	}
+	writeWeights(t, filepath.Join(dir, "sae_weights.safetensors"), tensors)
+	return dir
+}
+
+// A feature of an auto-encoder, and the negative side of anything, is asked as a neuron is.
+func TestFeaturesAndNegativeSides(t *testing.T) {
+	m, err := models.Open(golden("gpt2"), models.Options{Backend: "go", SAE: saeFolder(t, "blocks.1.hook_resid_post", 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	prompts := [][]int{{0, 5, 6, 7, 8}, {0, 5, 9}, {0, 5, 6, 7, 8}}
+	stream, err := m.LayerActivations(t.Context(), 1, "hook_resid_post", prompts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hook := range []string{"hook_resid_post[sae]", "-hook_resid_post[sae]", "-hook_resid_post", "-hook_mid"} {
+		width, err := m.Width(1, hook)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := m.LayerActivations(t.Context(), 1, hook, prompts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		positive, err := m.LayerActivations(t.Context(), 1, strings.TrimPrefix(hook, "-"), prompts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		index := width / 2
+		column, err := m.Activations(t.Context(), 1, hook, index, prompts, [][]int{nil, {2}, {4, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, want := range [][]float32{{all[0][0][index], all[0][1][index], all[0][2][index], all[0][3][index], all[0][4][index]},
+			{all[1][2][index]}, {all[2][4][index], all[2][1][index]}} {
+			for i := range want {
+				if !near(column[k][i], want[i]) {
+					t.Errorf("%s of prompt %d: %v, want %v", hook, k, column[k], want)
+				}
+			}
+		}
+		var mu sync.Mutex
+		rows := 0
+		err = m.Scan(t.Context(), []int{1}, hook, prompts, func(_, first int, values []float32) {
+			mu.Lock()
+			defer mu.Unlock()
+			rows += len(values) / width
+			for k, got := range values {
+				prompt, row := 0, first+k/width
+				for row >= len(prompts[prompt]) {
+					row -= len(prompts[prompt])
+					prompt++
+				}
+				if !near(got, all[prompt][row][k%width]) {
+					t.Errorf("%s by a scan: %g, want %g", hook, got, all[prompt][row][k%width])
+				}
+			}
+		})
+		if err != nil || rows != 13 {
+			t.Errorf("%d rows, error %v", rows, err)
+		}
+		for i := range all {
+			for p := range all[i] {
+				for k, got := range all[i][p] {
+					want := positive[i][p][k]
+					if strings.HasPrefix(hook, "-") {
+						want = -want
+					}
+					if got != want || len(all[i][p]) != width {
+						t.Fatalf("%s: %g, want %g", hook, got, want)
+					}
+				}
+			}
+		}
+		if hook == "hook_resid_post[sae]" {
+			want := make([]float32, width)
+			m.SAE().Encode(want, stream[0][3], 1)
+			for k := range want {
+				if !near(all[0][3][k], want[k]) {
+					t.Errorf("feature %d: %g, want %g", k, all[0][3][k], want[k])
+				}
+			}
+		}
+	}
+	for hook, want := range map[string]string{
+		"hook_resid_pre[sae]": "blocks.1.hook_resid_post, not blocks.1.hook_resid_pre", "hook_x[sae]": "hook_x",
+	} {
+		if _, err := m.Width(1, hook); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", hook, err)
+		}
+	}
+	if _, err := m.Activations(t.Context(), 1, "hook_resid_post[sae]", 20, prompts, nil); err == nil || !strings.Contains(err.Error(), "feature 20") {
+		t.Errorf("a feature behind the last: %v", err)
+	}
+	for folder, want := range map[string]string{
+		saeFolder(t, "blocks.9.hook_resid_post", 64): "layer 9",
+		saeFolder(t, "blocks.1.hook_resid_post", 65): "65 numbers",
+		saeFolder(t, "blocks.1.hook_embed", 64):      "hook_embed",
+		t.TempDir():                                  "SAELens",
+	} {
+		if m, err := models.Open(golden("gpt2"), models.Options{Backend: "go", SAE: folder}); err == nil || !strings.Contains(err.Error(), want) {
+			if err == nil {
+				m.Close()
+			}
+			t.Errorf("error %v, want one with %s", err, want)
+		}
+	}
+	plain := openGolden(t, "gpt2")
+	if _, err := plain.Width(1, "hook_resid_post[sae]"); err == nil || !strings.Contains(err.Error(), "-sae") {
+		t.Errorf("no auto-encoder: %v", err)
+	}
+}
