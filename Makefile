@@ -16,7 +16,7 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ notebooks: ## execute every notebook
 
 bench: ## all benchmarks; docs/benchmarks.md has the figures
 	go test -run '^$$' -bench . -benchmem ./...
+
+load: ## the workbench under 200 clients for 20 s, on loopback; docs/benchmarks.md has the figures
+	N2G_LOAD=200 N2G_LOAD_TIME=20s go test ./n2g/serve -run '^TestLoad$$' -count 1 -v
 
 # Needs a C compiler; the program needs glibc and gzip where it runs, and the plugin with its libraries.
 gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-check.tar.gz

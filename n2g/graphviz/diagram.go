@@ -103,7 +103,7 @@ const (
 	mostChips  = 24  // of one node; the title has all
 	headHeight = 28
 	keyHeight  = 26
-	leastWidth = 520 // of a picture with a legend
+	leastWidth = 600 // of a picture with a legend
 )
 
 // gaps of the layout.

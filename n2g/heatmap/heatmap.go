@@ -20,8 +20,8 @@ type HeatMap struct {
 	// under "n tokens before" and "n tokens after". 0 is 160, negative never folds. SVG and PNG show everything.
 	FoldAfter int
 	NoLegend  bool
-	// Lean HTML of running text leaves tokens that have neither colour nor mark without a box and a title: a tenth of the
-	// size where few tokens have one.
+	// Lean HTML of running text is a tenth of the size: tokens without a mark whose values are all below a tenth of the
+	// scale are plain text, and boxes have no titles.
 	Lean bool
 	// Width of SVG and PNG in CSS pixels, at which lines break. Default 900.
 	Width float64

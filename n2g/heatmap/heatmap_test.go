@@ -317,11 +317,11 @@ func TestLean(t *testing.T) {
 	for _, form := range []heatmap.Form{heatmap.Compact, heatmap.Strips} {
 		h := heatmap.HeatMap{
 			Tokens: []string{"a", " b", "\n", "</q>", " d", " e"}, Form: form, NoLegend: true, Lean: true,
-			Rows:  []heatmap.Row{{Name: "activation", Values: []float64{0, 0, 0.001, 0, 1, 0}}},
+			Rows:  []heatmap.Row{{Name: "activation", Values: []float64{0, -0.06, 0.06, 0, 1, 0}}},
 			Marks: []heatmap.Mark{0, 0, 0, 0, 0, heatmap.Missed},
 		}
 		text := h.Body()
-		if n := strings.Count(text, " title="); n != 2 {
+		if n := strings.Count(text, "<span"); n != 2 || strings.Contains(text, "title=") {
 			t.Errorf("form %d: %d boxes, want those of a value and of a mark", form, n)
 		}
 		if !strings.Contains(text, "<q>a<u>·</u>b<u>↵</u></q><br/><q>&lt;/q&gt;</q>") {

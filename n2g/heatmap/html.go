@@ -125,11 +125,16 @@ func (w *writer) text(class string, box func(int)) {
 	fold(to, len(w.h.Tokens), "after")
 }
 
-// plain tells whether token i has neither colour nor mark.
+// faintest is the palest shade that a lean map shows.
+const faintest = scene.Levels / 10
+
+// plain tells whether token i has neither a mark nor a colour worth a box.
 func (w *writer) plain(i int) bool {
 	for k, row := range w.h.Rows {
-		if v, ok := row.value(i); ok && shadeClass(v, row.max()) != "" {
-			return false
+		if v, ok := row.value(i); ok {
+			if l := scene.Level(v, row.max()); l >= faintest || l <= -faintest || math.IsNaN(v) {
+				return false
+			}
 		}
 		if w.h.Form == Compact && k == 0 {
 			break
@@ -233,6 +238,10 @@ func (w *writer) open(i int, class string) {
 	w.WriteString(`<span`)
 	if class != "" {
 		w.WriteString(` class="` + class + `"`)
+	}
+	if w.h.Lean && w.h.Form != Figure {
+		w.WriteString(`>`)
+		return
 	}
 	w.WriteString(` title="` + html.EscapeString(w.h.tooltip(i)) + `">`)
 }

@@ -153,7 +153,8 @@ func (c *catalog) know(r *Row) {
 	dense := false
 	if known := c.o.stats(r.Layer, r.Neuron); known != nil {
 		density := known.Density()
-		r.Maximum, r.Density, dense = known.Maximum(), &density, known.Dense
+		r.Maximum, r.Density = known.Maximum(), &density
+		dense = known.Dense && c.o.Index.Meta().Dense >= denseShare // a thin index calls most neurons dense
 		if known.Dead() {
 			r.Kind, r.Density = "dead", nil
 			return

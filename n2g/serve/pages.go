@@ -375,7 +375,9 @@ func (s *Server) fill(ctx context.Context, v *view, n store.Neuron, lean bool) e
 		if err != nil {
 			return err
 		}
-		v.Alike = alike.Neurons
+		if v.Alike = alike.Neurons; lean {
+			v.Alike = v.Alike[:min(len(v.Alike), leanTexts)]
+		}
 	}
 	if m, ok := s.o.Model.(Promoter); ok && !lean {
 		up, down, err := m.Promoted(ctx, n.Layer, n.Index, 10)
@@ -443,8 +445,10 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 	v.Fire = strconv.FormatFloat(*o.FireThreshold, 'g', -1, 64)
 	v.scores(e)
 	seen := map[string]bool{}
-	for _, p := range e.Prunes {
-		if p.Measured == nil || seen[p.Text] {
+	prunes := slices.Clone(e.Prunes)
+	slices.SortStableFunc(prunes, func(a, b n2g.Prune) int { return cmp.Compare(b.InitialMax, a.InitialMax) })
+	for _, p := range prunes {
+		if p.Measured == nil || seen[p.Text] || lean && len(v.Examples) == leanTexts {
 			continue
 		}
 		seen[p.Text] = true
@@ -480,6 +484,9 @@ func measuredMap(m n2g.Measured, lean bool) template.HTML {
 
 // Of a lean map, what stays around the peak.
 const leanBefore, leanAfter = 28, 10
+
+// leanTexts of a lean page are those that excite the neuron most.
+const leanTexts = 5
 
 // around cuts a map to some tokens about one.
 func around(h heatmap.HeatMap, peak int) heatmap.HeatMap {
@@ -523,7 +530,7 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 		if lean {
 			h = around(h, at-1)
 		}
-		which := 3
+		which := 3 // of the bands
 		switch {
 		case value >= 0.9:
 			which = 0
@@ -531,6 +538,9 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 			which = 1
 		case value > 0:
 			which = 2
+		}
+		if lean && len(list[which].Examples) == 2*leanExamples {
+			continue
 		}
 		list[which].Examples = append(list[which].Examples, exampleMap{"peak " + score(value), template.HTML(h.Body())})
 	}
@@ -545,7 +555,7 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 const (
 	corpusBands  = 5
 	bandExamples = 4
-	leanExamples = 2
+	leanExamples = 1
 )
 
 // corpusBands are examples of an index by their maximum, and places where a token on which the neuron fires leaves it quiet.

@@ -56,7 +56,13 @@ func TestBrowser(t *testing.T) {
 	b.wait("the next tokens", `document.querySelectorAll(".next td").length > 1`)
 	b.shot("live")
 
-	b.do("neuron", chromedp.Navigate(address+"/neurons/1/268"))
+	b.do("a picture", chromedp.EmulateViewport(1200, 860), chromedp.Navigate(address+"/neurons/1/222"))
+	b.wait("live", `document.querySelectorAll(".live .tok").length > 1`)
+	const picture = "func sum(list []int, names map[string]uint) (bytes []byte, err error) {"
+	b.do("a picture", chromedp.Evaluate(fmt.Sprintf(`{const t = document.querySelector("textarea[name=text]"); t.value = %q; t.dispatchEvent(new Event("input"))}`, picture), nil))
+	b.wait("its tokens", `document.querySelectorAll(".live .tok").length > 12`)
+	b.shot("workbench")
+	b.do("neuron", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address+"/neurons/1/268"))
 	b.wait("live", `document.querySelectorAll(".live .tok").length > 1`)
 	b.shot("neuron")
 	b.do("next", chromedp.Evaluate(`document.activeElement.blur()`, nil), chromedp.KeyEvent("j"))
@@ -111,7 +117,7 @@ func agree(t *testing.T, b *browser, o serve.Options, layer, neuron int, text st
 
 // TestSite writes the explorer as files, and opens them from disk.
 func TestSite(t *testing.T) {
-	_, o := open(t, nil)
+	_, o := open(t, func(o *serve.Options) { o.Neurons = 24 }) // and those that are stored
 	folder := filepath.Join(t.TempDir(), "site")
 	last := 0
 	written, err := serve.WriteSite(t.Context(), o, folder, func(done, of int) { last = of - done })

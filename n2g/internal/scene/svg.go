@@ -45,7 +45,7 @@ func (s Scene) SVG(theme Theme, inline bool) string {
 
 const (
 	sansFamily = "system-ui,-apple-system,Segoe UI,Roboto,Arial,DejaVu Sans,sans-serif"
-	monoFamily = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,Liberation Mono,monospace"
+	monoFamily = "ui-monospace,Menlo,Consolas,DejaVu Sans Mono,monospace"
 )
 
 // roleClass names the roles inside the class n2g-scene.
