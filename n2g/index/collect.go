@@ -17,7 +17,9 @@ import (
 // Posting is a place at which a neuron's activation is kept.
 type Posting struct {
 	Position uint32
-	Value    float32 // of the second sign, the activation's negative
+	// Value is the activation, of the second sign its negative: exact at the peaks of top examples, elsewhere rounded down by a share of
+	// 2^-11 at most, so that what reaches half of the maximum, or a quarter, does so after rounding.
+	Value float32
 }
 
 // Collector takes the activations of a corpus, window by window, in any order. It is safe for concurrent use.

@@ -21,7 +21,7 @@
 //
 // # Postings
 //
-// A posting is a position with the neuron's activation there, exact. A neuron has postings of every token at or above its
+// A posting is a position with the neuron's activation there ([Posting] says how exactly). A neuron has postings of every token at or above its
 // keep level: [Options] says how that is chosen. What lies below is known from the histogram over all tokens, and from
 // the values on a random sample of windows, which are kept whole.
 //

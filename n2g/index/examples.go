@@ -339,7 +339,7 @@ func (x *Index) where(is func(neuron, record) bool) ([]int, error) {
 	return list, nil
 }
 
-// WindowValues are a neuron's activations on the tokens of a window: those of its postings, exact; elsewhere those of the sample, if the
+// WindowValues are a neuron's activations on the tokens of a window: those of its postings; elsewhere those of the sample, if the
 // window is in it, else 0.
 func (x *Index) WindowValues(neuron int, window Window) ([]float32, error) {
 	if window.First < 0 || window.End > x.meta.Positions || window.First >= window.End {

@@ -131,7 +131,7 @@ func (c *cursor) highest(first, end int) float32 {
 		c.skip(uint16(first))
 		behind := min(end, (c.span+1)<<16) // of this span
 		for at := c.low; at < c.high && c.span<<16+int(c.position(at)) < behind; at++ {
-			best = max(best, float32At(c.values, 4*at))
+			best = max(best, c.value(at))
 		}
 		first = behind
 	}

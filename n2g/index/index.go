@@ -295,13 +295,18 @@ func (x *Index) listRecord(list int) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	return record{
+	r := record{
 		level: float32At(b, 0), firing: binary.LittleEndian.Uint32(b[4:]),
 		postings: binary.LittleEndian.Uint64(b[8:]), count: binary.LittleEndian.Uint32(b[16:]),
 		flags: binary.LittleEndian.Uint32(b[20:]), histogram: binary.LittleEndian.Uint64(b[24:]),
 		firstBin: binary.LittleEndian.Uint16(b[32:]), bins: binary.LittleEndian.Uint16(b[34:]),
 		histogramBytes: binary.LittleEndian.Uint32(b[36:]),
-	}, nil
+	}
+	n, err := x.neuron(list / x.meta.Signs)
+	if r.highest = n.highest; list%x.meta.Signs == 1 {
+		r.highest = -n.lowest
+	}
+	return r, err
 }
 
 // histogram reads the histogram of a list.
@@ -329,8 +334,10 @@ func (x *Index) histogram(r record) (Histogram, error) {
 
 // lists is where a list's parts lie.
 type lists struct {
-	spans, values, positions []byte
-	count                    int
+	spans, values, positions, exact []byte
+	count                           int
+	short                           bool
+	grid                            grid
 }
 
 // open checks a list's place and reads it.
@@ -338,21 +345,40 @@ func (x *Index) open(r record) (lists, error) {
 	if r.count == 0 {
 		return lists{}, nil
 	}
-	spans, count := x.spans(), int(r.count)
-	if r.postings > math.MaxInt64 || count > x.meta.Positions {
+	spans, count, exact := x.spans(), int(r.count), int(r.flags>>exactAt)
+	l := lists{count: count, short: r.flags&shortBit != 0}
+	if r.postings > math.MaxInt64 || count > x.meta.Positions || l.short && !(r.highest > 0 && r.level >= 0) {
 		return lists{}, errDamaged
 	}
-	b, err := x.file.read(postingsSection, int64(r.postings), int64(listBytes(count, spans)))
+	if !l.short {
+		exact = 0
+	}
+	b, err := x.file.read(postingsSection, int64(r.postings), int64(listBytes(count, spans, l.short, exact)))
 	if err != nil {
 		return lists{}, err
 	}
-	l := lists{spans: b[:4*(spans+1)], count: count}
-	l.values = b[len(l.spans):][:4*count]
-	l.positions = b[len(l.spans)+4*count:][:2*count]
+	l.spans = b[:4*(spans+1)]
+	l.exact = b[len(b)-8*exact:]
+	l.positions = b[len(b)-8*exact-(2*count+3)&^3:][:2*count]
+	l.values = b[len(l.spans):]
+	l.grid = grid{highest: int32(math.Float32bits(r.highest)), level: r.level, shift: r.flags >> shiftAt & 31}
 	if binary.LittleEndian.Uint32(l.spans[4*spans:]) != r.count {
 		return lists{}, errDamaged
 	}
 	return l, nil
+}
+
+// value is that of a posting.
+func (l *lists) value(at int) float32 {
+	if !l.short {
+		return float32At(l.values, 4*at)
+	}
+	for e := 0; e < len(l.exact); e += 8 {
+		if int(binary.LittleEndian.Uint32(l.exact[e:])) == at {
+			return float32At(l.exact, e+4)
+		}
+	}
+	return l.grid.value(binary.LittleEndian.Uint16(l.values[2*at:]))
 }
 
 // spans is the number of stretches of 65,536 positions.
@@ -372,8 +398,21 @@ func (l lists) all() ([]Posting, error) {
 		}
 		high := uint32(span) << 16
 		for ; next < end; next++ {
-			postings[next] = Posting{high | uint32(binary.LittleEndian.Uint16(l.positions[2*next:])), float32At(l.values, 4*next)}
+			p := Posting{Position: high | uint32(binary.LittleEndian.Uint16(l.positions[2*next:]))}
+			if l.short {
+				p.Value = l.grid.value(binary.LittleEndian.Uint16(l.values[2*next:]))
+			} else {
+				p.Value = float32At(l.values, 4*next)
+			}
+			postings[next] = p
 		}
+	}
+	for e := 0; e < len(l.exact); e += 8 {
+		at := binary.LittleEndian.Uint32(l.exact[e:])
+		if int(at) >= l.count {
+			return nil, errDamaged
+		}
+		postings[at].Value = float32At(l.exact, e+4)
 	}
 	for i := 1; i < len(postings); i++ {
 		if postings[i].Position <= postings[i-1].Position {
@@ -384,7 +423,7 @@ func (l lists) all() ([]Posting, error) {
 }
 
 // at is the value at a position, 0 where there is no posting.
-func (l lists) at(position int) float32 {
+func (l *lists) at(position int) float32 {
 	if l.count == 0 {
 		return 0
 	}
@@ -398,7 +437,7 @@ func (l lists) at(position int) float32 {
 		middle := int(uint(low+high) / 2)
 		switch p := binary.LittleEndian.Uint16(l.positions[2*middle:]); {
 		case p == want:
-			return float32At(l.values, 4*middle)
+			return l.value(middle)
 		case p < want:
 			low = middle + 1
 		default:

@@ -246,7 +246,8 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 				if sign == 1 {
 					v = -v
 				}
-				if v != p.Value {
+				// 16 bits: rounded down by 2^-11 at most, unless it is next to nothing; what fires does so after rounding.
+				if p.Value < v*(1-1.0/2048) || p.Value > max(v, highest/(1<<31)) || (v >= highest/2) != (p.Value >= highest/2) {
 					t.Fatalf("neuron %d at %d: %g, not %g", n, p.Position, p.Value, v)
 				}
 			}

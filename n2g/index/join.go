@@ -101,6 +101,9 @@ const (
 	neuronSize = 32 // highest f32, lowest f32, sum i64 and u64, not finite u32, reserved u32
 	listSize   = 40 // level f32, firing u32, postings u64, count u32, flags u32, histogram u64, first bin u16, bins u16, bytes u32
 	denseBit   = 1
+	shortBit   = 2 // values take 16 bits
+	shiftAt    = 8 // in flags: 5 bits, of a short list
+	exactAt    = 16
 )
 
 // form is what a file of an index is for.
@@ -161,7 +164,7 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, as form) err
 			return err
 		}
 	}
-	if err := writeNeurons(w, corpus, sources, o, &meta); err != nil {
+	if err := writeNeurons(w, corpus, sources, o, &meta, as); err != nil {
 		return err
 	}
 	return w.close(meta)
@@ -228,7 +231,7 @@ func copyCorpus(w *writer, corpus *Index, o Options, as form) error {
 	return nil
 }
 
-func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *Meta) error {
+func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *Meta, as form) error {
 	var neurons, lists, histograms []byte
 	spans := (meta.Positions + 1<<16 - 1) >> 16
 	w.section(postingsSection)
@@ -250,7 +253,7 @@ func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *M
 				if sign == 1 {
 					highest = -all.lowest
 				}
-				record, content, bins, err := joinList(corpus, sources, o, n, sign, highest, spans)
+				record, content, bins, err := joinList(corpus, sources, o, n, sign, highest, spans, as)
 				if err != nil {
 					return err
 				}
@@ -319,6 +322,8 @@ type record struct {
 	flags               uint32
 	firstBin, bins      uint16
 	histogramBytes      uint32
+
+	highest float32 // of the list; it stands in the neuron's record
 }
 
 func (r record) append(b []byte) []byte {
@@ -334,7 +339,7 @@ func (r record) append(b []byte) []byte {
 }
 
 // joinList makes a list of those of all sources.
-func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float32, spans int) (r record, content, bins []byte, err error) {
+func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float32, spans int, as form) (r record, content, bins []byte, err error) {
 	var counts [HistogramBins]uint32
 	var postings []Posting
 	settled := false
@@ -385,7 +390,20 @@ func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float
 		bins = binary.AppendUvarint(bins, uint64(n))
 	}
 	r.histogramBytes = uint32(len(bins))
-	return r, encodeList(kept, spans), bins, nil
+	if as != whole {
+		return r, encodeList(kept, spans, nil), bins, nil
+	}
+	g := newGrid(kept, highest, r.level)
+	var exact []Posting
+	for _, p := range best(corpus.peaks(kept), o.Examples) {
+		if g.value(g.number(p.Value)) != p.Value && len(exact) < 1<<16-1 {
+			exact = append(exact, p)
+		}
+	}
+	sortPostings(exact)
+	r.flags |= shortBit | g.shift<<shiftAt | uint32(len(exact))<<exactAt
+	g.exact = exact
+	return r, encodeList(kept, spans, &g), bins, nil
 }
 
 // firing counts tokens of at least half of the maximum: exactly where postings reach down to that, else from the
@@ -407,13 +425,56 @@ func firing(postings []Posting, h Histogram, highest, level float32) uint32 {
 	return max(1, uint32(math.Round(h.Above(float64(half)))))
 }
 
+// grid is how values take 16 bits: the bits of a float32 grow with its value, and a value is kept as the number of steps of 2^shift
+// that its bits lie below those of the maximum, rounded down. So a half, a quarter of the maximum and so on are on the grid: what
+// reaches them does so after rounding.
+type grid struct {
+	highest int32 // bits
+	level   float32
+	shift   uint32
+	exact   []Posting // by position, that are not on the grid and must be exact
+}
+
+// coarsest is the largest shift: a relative error of 2^-11, that of half precision. What lies more than 2^32 times below the maximum
+// counts as that.
+const coarsest = 12
+
+// newGrid is the finest grid from the least of postings to a maximum.
+func newGrid(postings []Posting, highest, level float32) grid {
+	g := grid{highest: int32(math.Float32bits(highest)), level: level}
+	least := g.highest
+	for _, p := range postings {
+		least = min(least, int32(math.Float32bits(p.Value)))
+	}
+	for (g.highest-least)>>g.shift >= 1<<16-1 && g.shift < coarsest {
+		g.shift++
+	}
+	return g
+}
+
+// number is the place of a value on the grid.
+func (g grid) number(v float32) uint16 {
+	return uint16(min((g.highest-int32(math.Float32bits(v))+(1<<g.shift-1))>>g.shift, 1<<16-1))
+}
+
+// value is what stands at a place of the grid; no value lies below the level.
+func (g grid) value(number uint16) float32 {
+	bits := int64(g.highest) - int64(number)<<g.shift
+	return max(g.level, math.Float32frombits(uint32(max(bits, 0))))
+}
+
 // encodeList lays postings out: for each 65,536 positions the number of postings before them, and that of all; the
-// values; the lower 16 bits of the positions; bytes up to a multiple of 4. Nothing where there are none.
-func encodeList(postings []Posting, spans int) []byte {
+// values; the lower 16 bits of the positions, each of these up to a multiple of 4 bytes; the exact values of some. Nothing where there are
+// no postings. Without a grid, values take 32 bits.
+func encodeList(postings []Posting, spans int, g *grid) []byte {
 	if len(postings) == 0 {
 		return nil
 	}
-	content := make([]byte, 0, listBytes(len(postings), spans))
+	exact := 0
+	if g != nil {
+		exact = len(g.exact)
+	}
+	content := make([]byte, 0, listBytes(len(postings), spans, g != nil, exact))
 	next := 0
 	for span := range spans + 1 {
 		for next < len(postings) && int(postings[next].Position>>16) < span {
@@ -422,18 +483,37 @@ func encodeList(postings []Posting, spans int) []byte {
 		content = binary.LittleEndian.AppendUint32(content, uint32(next))
 	}
 	for _, p := range postings {
-		content = appendFloat32(content, p.Value)
+		if g != nil {
+			content = binary.LittleEndian.AppendUint16(content, g.number(p.Value))
+		} else {
+			content = appendFloat32(content, p.Value)
+		}
 	}
+	content = append(content, make([]byte, -len(content)&3)...)
 	for _, p := range postings {
 		content = binary.LittleEndian.AppendUint16(content, uint16(p.Position))
 	}
-	return content[:cap(content)]
+	content = append(content, make([]byte, -len(content)&3)...)
+	if g != nil {
+		at := 0
+		for _, p := range g.exact {
+			for postings[at].Position != p.Position {
+				at++
+			}
+			content = appendFloat32(binary.LittleEndian.AppendUint32(content, uint32(at)), p.Value)
+		}
+	}
+	return content
 }
 
 // listBytes is the size of a list in a file.
-func listBytes(count, spans int) int {
+func listBytes(count, spans int, short bool, exact int) int {
 	if count == 0 {
 		return 0
 	}
-	return 4*(spans+1) + 4*count + (2*count+3)&^3
+	size := 4 * count
+	if short {
+		size = (2*count + 3) &^ 3
+	}
+	return 4*(spans+1) + size + (2*count+3)&^3 + 8*exact
 }
