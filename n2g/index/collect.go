@@ -38,9 +38,10 @@ type Collector struct {
 	sampled int       // tokens of the sample
 	values  []uint16  // their activations, by neuron
 
-	bos  []uint64 // a bit for each position that holds BOS
-	turn atomic.Uint32
-	held atomic.Int64 // postings in memory, or a few more
+	bos   []uint64 // a bit for each position that holds BOS
+	worth int      // postings of a list from which on its level can lie above what is kept
+	turn  atomic.Uint32
+	held  atomic.Int64 // postings in memory, or a few more
 
 	mu      sync.Mutex
 	pending map[int]int // windows of which some sites, so many, are still to come
@@ -144,6 +145,7 @@ func NewCollector(corpus *Index, sites []Site, o Options) (*Collector, error) {
 		}
 		c.values = make([]uint16, n*c.sampled)
 	}
+	c.worth = max(512, int(o.Keep*float64(meta.Counted)))
 	return c, c.findBOS()
 }
 
@@ -311,7 +313,7 @@ func (c *Collector) eight(first int, r *rows, values []float32, t *tally) (added
 		} else {
 			c.wild(first+i, r, values[i:])
 		}
-		if l := &lists[i]; len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+		if l := &lists[i]; len(l.postings) >= c.worth && cap(l.postings)-len(l.postings) < len(r.places) {
 			c.thin(first + i)
 		}
 	}
@@ -354,7 +356,7 @@ func (c *Collector) column(n int, r *rows, values []float32) int {
 		c.wild(n, r, values)
 	}
 	added := len(l.postings) - before
-	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+	if len(l.postings) >= c.worth && cap(l.postings)-len(l.postings) < len(r.places) {
 		c.thin(n * c.options.Signs)
 	}
 	if c.options.Signs == 2 {
@@ -397,7 +399,7 @@ func (c *Collector) negative(n int, r *rows, values []float32) int {
 			l.postings = append(l.postings, Posting{r.positions[k], v})
 		}
 	}
-	if len(l.postings) >= 512 && cap(l.postings)-len(l.postings) < len(r.places) {
+	if len(l.postings) >= c.worth && cap(l.postings)-len(l.postings) < len(r.places) {
 		added := len(l.postings) - before
 		c.thin(2*n + 1)
 		return added
