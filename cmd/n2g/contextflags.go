@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 )
@@ -28,4 +30,9 @@ func (f contextFlags) asker(model n2g.LanguageModel, e *n2g.Explanation) context
 		return contexttree.Asker{}
 	}
 	return contexttree.Asker{Model: model, Rows: int(*f.ask * float64(e.Work.Rows))}
+}
+
+// identity tells stores whose context graphs were made otherwise apart.
+func (f contextFlags) identity() string {
+	return fmt.Sprintf(", context graphs of %d tests asked %g", *f.splits, *f.ask)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -21,6 +22,7 @@ type runFlags struct {
 	retry, mend                  *bool
 	compress, verbose            *bool
 	out                          *string
+	context                      contextFlags
 	method                       *optflag.Set
 }
 
@@ -55,6 +57,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
 		verbose:     c.flags.Bool("v", false, verboseUsage),
 		out:         c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
+		context:     contextFlagsOf(c),
 		method:      optflag.Add[n2g.Options](c.flags),
 	}
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
@@ -97,6 +100,13 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	options.Examples = source.identity
+	if source.index != nil && f.context.wanted() {
+		options.Examples += f.context.identity()
+		explainer := contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
+		options.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+			return explainer.Complete(ctx, e, f.context.asker(model, e))
+		}
+	}
 	if *f.casings != "" {
 		options.Examples += fmt.Sprintf(", casings of %d words", len(options.Method.Casings))
 	}

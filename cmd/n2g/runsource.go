@@ -28,8 +28,9 @@ func sourceFlagsOf(c *command) sourceFlags {
 type exampleSource struct {
 	examples n2grun.Source
 	has      func(store.Neuron) bool
-	hook     string // they were found at; empty: unknown
-	identity string // tells it from others
+	hook     string       // they were found at; empty: unknown
+	identity string       // tells it from others
+	index    *index.Index // where they come from one
 }
 
 func (f sourceFlags) open(a *app, model *models.Causal, ref string) (*exampleSource, error) {
@@ -68,6 +69,7 @@ func indexSource(x *index.Index, decoder corpus.Decoder) *exampleSource {
 			_, err := m.Number(n.Layer, "", n.Index)
 			return err == nil
 		},
+		index:    x,
 		hook:     m.Sites[0].Hook,
 		identity: fmt.Sprintf("of an index with SHA-256 %.16s…", x.Digest()),
 	}

@@ -28,6 +28,9 @@ type Options struct {
 	Shard store.Shard
 	// Progress, where set, hears at the start and after each neuron, from one goroutine at a time.
 	Progress func(Progress)
+	// Complete, where set, adds to an explanation before it is written, such as its context graph; it is called concurrently.
+	// What it adds belongs into Examples, if anything has influence on it.
+	Complete func(ctx context.Context, e *n2g.Explanation) error
 }
 
 // Source gives a neuron's examples. It is called concurrently.
@@ -223,7 +226,13 @@ func (r *runner) explain(ctx context.Context, site n2g.Site) (e *n2g.Explanation
 	}
 	own := *examples
 	own.Layer, own.Neuron, own.Hook = site.Layer, site.Index, site.Hook
-	return n2g.Explain(ctx, r.model, r.masked, own, r.options.Method)
+	if e, err = n2g.Explain(ctx, r.model, r.masked, own, r.options.Method); err != nil || r.options.Complete == nil {
+		return e, err
+	}
+	if err := r.options.Complete(ctx, e); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // origin is where a panic came from: the first place of its stack below the panic itself.
