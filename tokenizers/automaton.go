@@ -409,6 +409,21 @@ func (d *deadEnds) keep() {
 	d.path = d.path[:0]
 }
 
+// cut is find with what lies between.
+func (a *automaton) cut(s string, emit func(i, j int)) {
+	done := 0
+	a.find(s, func(i, j int) {
+		if done < i {
+			emit(done, i)
+		}
+		emit(i, j)
+		done = j
+	})
+	if done < len(s) {
+		emit(done, len(s))
+	}
+}
+
 func (a *automaton) matches(s string) []match {
 	var found [][]int
 	a.find(s, func(i, j int) { found = append(found, []int{i, j}) })

@@ -3,6 +3,7 @@ package tokenizers
 import (
 	"fmt"
 	"math"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -21,7 +22,7 @@ type model interface {
 // neighbours whose merge was learned first are merged until no merge is left.
 type bpe struct {
 	vocab  map[string]int
-	merges map[uint64]merge // by pair
+	merges *mergeTable
 	cache  *wordCache
 
 	unkToken     string
@@ -36,6 +37,9 @@ type bpe struct {
 	byteLevel bool
 	byteID    [256]int32
 	words     map[string]int
+
+	insideOnce sync.Once
+	inside     bytePairs
 }
 
 // merge is a learned merge: the earlier learned, the lower its rank.
@@ -46,7 +50,7 @@ func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b
 func newBPE(cfg modelConfig, vocab map[string]int, pairs [][2]string) (*bpe, error) {
 	m := &bpe{
 		vocab:        vocab,
-		merges:       make(map[uint64]merge, len(pairs)),
+		merges:       newMergeTable(len(pairs)),
 		cache:        newWordCache(),
 		unkToken:     or(cfg.UnkToken, ""),
 		unkID:        -1,
@@ -73,21 +77,23 @@ func newBPE(cfg modelConfig, vocab map[string]int, pairs [][2]string) (*bpe, err
 		if !ok {
 			return nil, fmt.Errorf("model BPE, merge %d: its result %q is not in the vocabulary", rank, pair[0]+pair[1][skip:])
 		}
-		m.merges[pairKey(int32(a), int32(b))] = merge{rank: int32(rank), id: int32(id)}
+		m.merges.set(int32(a), int32(b), merge{rank: int32(rank), id: int32(id)})
 	}
 	return m, nil
 }
 
 // made are the entries that words can be split into: bytes and what merges give.
 func (m *bpe) made() map[int]bool {
-	made := make(map[int]bool, len(m.merges))
+	made := make(map[int]bool, len(m.merges.slots)/2)
 	for _, r := range byteRune {
 		if id, ok := m.vocab[string(r)]; ok {
 			made[id] = true
 		}
 	}
-	for _, merged := range m.merges {
-		made[int(merged.id)] = true
+	for _, s := range m.merges.slots {
+		if s.key != 0 {
+			made[int(s.value.id)] = true
+		}
 	}
 	return made
 }
@@ -134,13 +140,60 @@ func (m *bpe) split(word string, dst []token) []token {
 			return append(dst, token{int32(id), 0, int32(len(word))})
 		}
 	}
+	if m.byteLevel && len(word) > longWord {
+		return m.splitLong(word, dst)
+	}
+	return m.merge(word, 0, dst)
+}
+
+// longWord is from how many bytes on a word is looked at for places that no token reaches over.
+const longWord = 256
+
+// splitLong splits a long word part by part: no token holds two bytes beside each other between which it is cut.
+func (m *bpe) splitLong(word string, dst []token) []token {
+	inside := m.pairsInside()
+	start := 0
+	for i := 1; i < len(word); i++ {
+		if pair := uint(word[i-1])<<8 | uint(word[i]); inside[pair>>6]>>(pair&63)&1 == 0 {
+			dst = m.merge(word[start:i], int32(start), dst)
+			start = i
+		}
+	}
+	return m.merge(word[start:], int32(start), dst)
+}
+
+// bytePairs is a set of two bytes each.
+type bytePairs [1 << 16 / 64]uint64
+
+// pairsInside are the bytes that stand beside each other in any entry that merges make.
+func (m *bpe) pairsInside() *bytePairs {
+	m.insideOnce.Do(func() {
+		last := make(map[int32]byte, len(m.vocab)) // byte of an entry, and its first
+		first := make(map[int32]byte, len(m.vocab))
+		for entry, id := range m.vocab {
+			if raw, ok := bytesOf(entry); ok && raw != "" {
+				first[int32(id)], last[int32(id)] = raw[0], raw[len(raw)-1]
+			}
+		}
+		for _, s := range m.merges.slots {
+			if s.key != 0 {
+				a, b := int32((s.key-1)>>32), int32(s.key-1)
+				pair := uint(last[a])<<8 | uint(first[b])
+				m.inside[pair>>6] |= 1 << (pair & 63)
+			}
+		}
+	})
+	return &m.inside
+}
+
+// merge splits a word, or a part of one that begins at byte at.
+func (m *bpe) merge(word string, at int32, dst []token) []token {
 	symbols := m.symbols(word)
 	if len(symbols) <= 32 {
 		symbols = m.mergeShort(symbols)
 	} else {
 		symbols = m.mergeLong(symbols)
 	}
-	at := int32(0)
 	for _, s := range symbols {
 		dst = append(dst, token{s.id, at, at + s.len})
 		at += s.len
@@ -203,12 +256,7 @@ func (m *bpe) symbols(word string) []symbol {
 
 const noRank = math.MaxInt32
 
-func (m *bpe) rank(a, b int32) merge {
-	if found, ok := m.merges[pairKey(a, b)]; ok {
-		return found
-	}
-	return merge{rank: noRank}
-}
+func (m *bpe) rank(a, b int32) merge { return m.merges.get(a, b) }
 
 // mergeShort looks for the best pair anew after each merge: quadratic, and fastest for words as they mostly are.
 func (m *bpe) mergeShort(symbols []symbol) []symbol {

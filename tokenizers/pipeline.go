@@ -17,15 +17,19 @@ type pipeline struct {
 	decoder []decodeStep // nil: tokens are joined by blanks
 	special Special
 
-	vocab   map[string]int
-	addedID map[string]int
-	tokens  []string        // by id, as spelled; added tokens come first
-	encoded []string        // by id, as the decoder reads it
-	known   []bool          // by id: there is such an entry
-	skipped map[string]bool // content of special tokens
-	blanks  [][2]int        // by id: blanks at either end; nil where no step of post asks
-	size    int
-	byLine  bool // no word, and nothing that a normalizer looks at, reaches over a line's end
+	vocab       map[string]int
+	addedID     map[string]int
+	tokens      []string        // by id, as spelled; added tokens come first
+	encoded     []string        // by id, as the decoder reads it
+	known       []bool          // by id: there is such an entry
+	skipped     map[string]bool // content of special tokens
+	blanks      [][2]int        // by id: blanks at either end; nil where no step of post asks
+	size        int
+	direct      words      // how steps cut a text that nothing has changed, where they give slices of it; else nil
+	prefixSpace bool       // direct is for texts that begin with a space
+	cache       *wordCache // of the model, if it has one and direct is used
+
+	byLine bool // no word, and nothing that a normalizer looks at, reaches over a line's end
 }
 
 // index fills the tables by id, and lets a byte-level model read bytes directly.
@@ -66,9 +70,10 @@ func (p *pipeline) index() {
 		}
 	}
 	if _, isBERT := p.norm.(bertNormalizer); isBERT && p.added.processed.empty() && len(p.steps) > 0 {
-		first, isCutter := p.steps[0].(cutter)
+		_, isBERT := p.steps[0].(words)
+		first, _ := p.steps[0].(cutter)
 		blank, isRunes := first.pattern.(runes)
-		p.byLine = isCutter && isRunes && !first.invert && first.behavior == removed && blank(' ') && blank('\n')
+		p.byLine = isBERT || isRunes && !first.invert && first.behavior == removed && blank(' ') && blank('\n')
 	}
 	if n := len(p.steps) - 1; n >= 0 {
 		last, isBytes := p.steps[n].(byteLevel)
@@ -77,6 +82,41 @@ func (p *pipeline) index() {
 			p.steps[n] = last
 		}
 	}
+	p.direct, p.prefixSpace = directWay(p.steps)
+	switch m := p.model.(type) {
+	case *bpe:
+		p.cache = m.cache
+	case *wordPiece:
+		p.cache = m.cache
+	}
+}
+
+// directWay is how the steps cut a text into words that are slices of it, nil where they change it or are others. With
+// prefixSpace that holds only of texts that begin with a space.
+func directWay(steps []preTokenizer) (way words, prefixSpace bool) {
+	if len(steps) == 1 {
+		switch s := steps[0].(type) {
+		case words:
+			return s, false
+		case byteLevel:
+			if s.plain && s.regex {
+				return splitGPT2, s.prefixSpace
+			}
+		}
+	}
+	if len(steps) == 2 {
+		first, isCutter := steps[0].(cutter)
+		last, isBytes := steps[1].(byteLevel)
+		if isCutter && isBytes && !first.invert && first.behavior == isolated && last.plain && !last.regex && !last.prefixSpace {
+			switch f := first.pattern.(type) {
+			case splitter:
+				return words(f), false
+			case *automaton:
+				return f.cut, false
+			}
+		}
+	}
+	return nil, false
 }
 
 // encodeAdded writes added tokens in GPT-2's alphabet, so that the decoder gives back their plain text, whatever letters
@@ -138,7 +178,26 @@ func (p *pipeline) encode(in string, special bool) Encoding {
 			if p.norm != nil {
 				piece = p.norm.normalize(piece)
 			}
-			p.added.split(&p.added.processed, piece, addedToken, func(t text) { runSteps(p.steps, t, word) })
+			p.added.split(&p.added.processed, piece, addedToken, func(t text) {
+				if p.direct == nil || p.cache == nil || t.align != nil || p.prefixSpace && t.s[0] != ' ' {
+					runSteps(p.steps, t, word)
+					return
+				}
+				p.direct(t.s, func(i, j int) {
+					e := p.cache.known(t.s[i:j])
+					if e == nil || !e.whole {
+						word(t.slice(i, j))
+						return
+					}
+					for _, k := range e.tokens[:e.n] {
+						out.IDs = append(out.IDs, int(k.id))
+						out.Offsets = append(out.Offsets, [2]int{t.base + i + int(k.start), t.base + i + int(k.end)})
+						if p.blanks != nil {
+							out.blanks = append(out.blanks, p.blanks[k.id])
+						}
+					}
+				})
+			})
 		}
 	})
 	for _, s := range p.post {

@@ -46,7 +46,7 @@ func parsePreTokenizer(data json.RawMessage, depth int) ([]preTokenizer, error) 
 			regex:       or(cfg.UseRegex, true),
 		})
 	case "BertPreTokenizer":
-		return []preTokenizer{cutter{runes(isSpace), removed, false}, cutter{runes(isPunctuation), isolated, false}}, nil
+		return one(words(splitBERT))
 	case "Whitespace":
 		return one(cutter{splitter(splitWords), isolated, false}) // blanks are not among its matches
 	case "WhitespaceSplit":
@@ -187,16 +187,10 @@ func (c cutter) split(t text, emit func(word text)) {
 				return
 			}
 		case *automaton:
-			done := 0
-			f.find(t.s, func(i, j int) {
-				give(done, i)
-				if c.behavior == isolated {
-					give(i, j)
-				}
-				done = j
-			})
-			give(done, len(t.s))
-			return
+			if c.behavior == isolated {
+				f.cut(t.s, give)
+				return
+			}
 		case runes:
 			done := 0
 			for i, r := range t.s {
@@ -297,6 +291,62 @@ func (m metaspace) split(t text, emit func(word text)) {
 		cutter{literal(m.replacement), mergedWithNext, false}.split(t, emit)
 	} else if t.s != "" {
 		emit(t)
+	}
+}
+
+// words is a way to cut a text into words, one after the other; what lies between them is dropped.
+type words func(s string, emit func(i, j int))
+
+func (w words) split(t text, emit func(word text)) {
+	w(t.s, func(i, j int) { emit(t.slice(i, j)) })
+}
+
+// bertClass tells ASCII's characters apart: blanks, punctuation and the rest.
+var bertClass = func() (table [utf8.RuneSelf]class) {
+	for b := range table {
+		table[b] = bertClassOf(rune(b))
+	}
+	return table
+}()
+
+// classPunctuation stands beside classSpace and classOther for BERT.
+const classPunctuation = classNumber
+
+func bertClassOf(r rune) class {
+	switch {
+	case isSpace(r):
+		return classSpace
+	case isPunctuation(r):
+		return classPunctuation
+	}
+	return classOther
+}
+
+// splitBERT calls emit for each stretch without blanks and punctuation, and for each character of punctuation.
+func splitBERT(s string, emit func(i, j int)) {
+	start := 0
+	for i := 0; i < len(s); {
+		c, n := classOther, 1
+		if s[i] < utf8.RuneSelf {
+			c = bertClass[s[i]]
+		} else {
+			var r rune
+			r, n = utf8.DecodeRuneInString(s[i:])
+			c = bertClassOf(r)
+		}
+		if c != classOther {
+			if start < i {
+				emit(start, i)
+			}
+			if c == classPunctuation {
+				emit(i, i+n)
+			}
+			start = i + n
+		}
+		i += n
+	}
+	if start < len(s) {
+		emit(start, len(s))
 	}
 }
 
