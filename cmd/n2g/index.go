@@ -57,8 +57,12 @@ func describeIndex(w io.Writer, name string, x *index.Index) error {
 		}
 		postings += stats.Postings
 	}
-	fmt.Fprintf(w, "%s: %d neurons of %s in %d layers, %d tokens in %d windows of %d documents, %d postings\n",
-		name, m.Neurons(), m.Model, layersOf(m), m.Counted, m.Windows, m.Documents, postings)
+	layers, plural := layersOf(m), "s"
+	if layers == 1 {
+		plural = ""
+	}
+	fmt.Fprintf(w, "%s: %d neurons of %s in %d layer%s, %d tokens in %d windows of %d documents, %d postings\n",
+		name, m.Neurons(), m.Model, layers, plural, m.Counted, m.Windows, m.Documents, postings)
 	fmt.Fprintf(w, "%d neurons are never above 0; %d are dense\n", len(dead), len(dense))
 	for _, n := range broken {
 		stats, err := x.Stats(n)

@@ -130,7 +130,8 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 			return fmt.Errorf("-window is %d: %s reads %d tokens", *f.window, model.Name(), longest)
 		}
 	}
-	unfinished := corpus.Unfinished(*f.out)
+	out := resolved(*f.out) // by whatever name it is called, one pass writes it at a time
+	unfinished := corpus.Unfinished(out)
 	if _, err := os.Stat(unfinished); err == nil && !*f.restart {
 		fmt.Fprintf(a.stderr, "n2g: going on with the pass in %s (-restart begins anew)\n", unfinished)
 	}
@@ -141,7 +142,7 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 		progress.total = windows
 		progress.update(done, fmt.Sprintf("mining, %.0f windows/s, windows", meter.at(done)))
 	}
-	err = corpus.Mine(ctx, model, layers, hooksOf(*f.hooks), source, *f.out, o)
+	err = corpus.Mine(ctx, model, layers, hooksOf(*f.hooks), source, out, o)
 	progress.end()
 	if err != nil {
 		if _, kept := os.Stat(unfinished); ctx.Err() != nil && kept == nil {

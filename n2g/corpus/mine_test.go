@@ -81,6 +81,9 @@ func TestNotFinite(t *testing.T) {
 	if err != nil || fmt.Sprint(list) != "[1 2]" {
 		t.Fatalf("not finite: %v %v", list, err)
 	}
+	if dead, err := x.Dead(); err != nil || len(dead) != 0 {
+		t.Errorf("dead: %v %v", dead, err)
+	}
 	for n := range 4 {
 		site := n2g.Site{Layer: 3, Index: n}
 		got, err := corpus.Examples(x, byteModel{}, site)

@@ -306,9 +306,9 @@ func (x *Index) HardNegatives(neuron, limit int, seed uint64) ([]Example, error)
 	return x.examples(peaks)
 }
 
-// Dead are the neurons whose activation is nowhere above 0.
+// Dead are the neurons whose activation is nowhere above 0, nor NaN or infinite anywhere.
 func (x *Index) Dead() ([]int, error) {
-	return x.where(func(n neuron, _ record) bool { return !(n.highest > 0) })
+	return x.where(func(n neuron, _ record) bool { return !(n.highest > 0) && n.notFinite == 0 })
 }
 
 // Dense are the neurons that reach a quarter of their maximum on more tokens than postings are kept for.

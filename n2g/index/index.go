@@ -234,7 +234,7 @@ func (s *Stats) Density() float64 {
 	return float64(s.Firing) / float64(s.Counted)
 }
 
-// Dead reports whether the activation is nowhere above 0.
+// Dead reports whether the activation is nowhere above 0, as far as it is a number.
 func (s *Stats) Dead() bool { return !(s.Highest > 0) }
 
 // Stats returns what is known of a neuron.

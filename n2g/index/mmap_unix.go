@@ -11,6 +11,9 @@ import (
 
 // mapFile maps a file into memory.
 func mapFile(path string) (data []byte, unmap func() error, err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is no regular file", path) // opening a pipe would wait for its writer
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -21,8 +24,6 @@ func mapFile(path string) (data []byte, unmap func() error, err error) {
 		return nil, nil, err
 	}
 	switch {
-	case !info.Mode().IsRegular():
-		return nil, nil, fmt.Errorf("%s is no file", path)
 	case info.Size() == 0:
 		return nil, func() error { return nil }, nil
 	case int64(int(info.Size())) != info.Size():

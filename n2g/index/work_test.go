@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -154,6 +155,35 @@ func TestShardsMerge(t *testing.T) {
 	}
 	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, want) {
 		t.Fatalf("%d bytes, not the %d of one run: %v", len(got), len(want), err)
+	}
+}
+
+// TestWindowsAtTheSameTime: windows that come at the same time give the bytes of those that come one by one.
+func TestWindowsAtTheSameTime(t *testing.T) {
+	o := Options{Keep: 0.02, Dense: 0.1, Examples: 4, SampleEvery: 5, Signs: 2}
+	w := newWorld(6, 80, 150)
+	want := w.whole(t, o)
+	corpus := w.build(t, o)
+	c, err := NewCollector(corpus, w.sites(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for k := range 4 {
+		wait.Go(func() {
+			for n := k; n < len(w.values); n += 4 {
+				for site, part := range [][2]int{{0, 75}, {75, 150}} {
+					if err := c.Add(site, n, flat(w.values[n], part[0], part[1])); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+	var file bytes.Buffer
+	if err := join(&file, corpus, []source{collected{c, ranges(c.covered)}}, o, whole); err != nil || !bytes.Equal(file.Bytes(), want) {
+		t.Errorf("the bytes differ, %v", err)
 	}
 }
 
