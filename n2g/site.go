@@ -36,13 +36,18 @@ func (s Site) String() string {
 	if kind, ok := strings.CutPrefix(hook, "attn."); ok && !strings.HasPrefix(kind, "hook_") {
 		return fmt.Sprintf("blocks.%d.attn[h%s].%s", s.Layer, index, kind)
 	}
-	switch hook {
-	case "":
+	switch {
+	case hook == "":
 		hook = "mlp"
-	case "hook_pre", "hook_pre_linear", "hook_mid", "hook_post": // short for the MLP's
+	case isNeuron(hook):
 		hook = "mlp." + hook
 	}
 	return fmt.Sprintf("blocks.%d.%s[%s]", s.Layer, hook, index)
+}
+
+// isNeuron says whether a hook point is the MLP's, whose names are short for those with mlp. in front.
+func isNeuron(hook string) bool {
+	return hook == "hook_pre" || hook == "hook_pre_linear" || hook == "hook_mid" || hook == "hook_post"
 }
 
 // featureSuffix marks the Hook of a site that is a feature of a sparse auto-encoder.
@@ -53,14 +58,18 @@ var (
 	headPattern = regexp.MustCompile(`^blocks\.(\d{1,9})\.attn\[h(-?\d{1,9}|all)\]\.([a-z][a-z0-9_]*)$`)
 )
 
-// ParseSite reads what [Site.String] writes. The Hook of the result is a hook point without its layer, mlp.hook_mid; it begins
-// with "-" where the site is the negative side, and ends in [sae] where it is a feature. [all] gives the Index [All].
+// ParseSite reads what [Site.String] writes. The Hook of the result is a hook point without its layer, and without mlp. where
+// that is the MLP's; it begins with "-" where the site is the negative side, and ends in [sae] where it is a feature. [all]
+// gives the Index [All].
 func ParseSite(text string) (Site, error) {
 	var layer, hook, index string
 	if parts := sitePattern.FindStringSubmatch(text); parts != nil {
 		layer, hook, index = parts[1], parts[2], parts[4]
-		if hook == "mlp" {
+		switch short := strings.TrimPrefix(hook, "mlp."); {
+		case hook == "mlp":
 			hook = ""
+		case isNeuron(short):
+			hook = short
 		}
 		if parts[3] != "" {
 			hook += featureSuffix

@@ -7,9 +7,9 @@ import (
 
 func TestSiteText(t *testing.T) {
 	for text, want := range map[string]Site{
-		"blocks.3.mlp.hook_mid[17]":         {3, 17, "mlp.hook_mid"},
-		"blocks.3.mlp.hook_mid[-17]":        {3, 17, "-mlp.hook_mid"},
-		"blocks.3.mlp.hook_mid[-0]":         {3, 0, "-mlp.hook_mid"},
+		"blocks.3.mlp.hook_mid[17]":         {3, 17, "hook_mid"},
+		"blocks.3.mlp.hook_mid[-17]":        {3, 17, "-hook_mid"},
+		"blocks.3.mlp.hook_mid[-0]":         {3, 0, "-hook_mid"},
 		"blocks.0.mlp[4]":                   {0, 4, ""},
 		"blocks.3.hook_resid_post[5]":       {3, 5, "hook_resid_post"},
 		"blocks.3.hook_resid_post[sae:17]":  {3, 17, "hook_resid_post[sae]"},
@@ -17,7 +17,7 @@ func TestSiteText(t *testing.T) {
 		"blocks.12.attn.hook_z[700]":        {12, 700, "attn.hook_z"},
 		"blocks.3.attn[h2].prev":            {3, 2, "attn.prev"},
 		"blocks.3.attn[hall].induction":     {3, All, "attn.induction"},
-		"blocks.3.mlp.hook_mid[all]":        {3, All, "mlp.hook_mid"},
+		"blocks.3.mlp.hook_mid[all]":        {3, All, "hook_mid"},
 		"blocks.3.hook_resid_post[sae:all]": {3, All, "hook_resid_post[sae]"},
 		"blocks.3.ln2.hook_normalized[1]":   {3, 1, "ln2.hook_normalized"},
 	} {
@@ -29,8 +29,7 @@ func TestSiteText(t *testing.T) {
 			t.Errorf("%+v is written %s, want %s", want, back, text)
 		}
 	}
-	// The short names of old stores are the MLP's.
-	if got := (Site{1, 3, "hook_mid"}).String(); got != "blocks.1.mlp.hook_mid[3]" {
+	if got := (Site{1, 3, "mlp.hook_mid"}).String(); got != "blocks.1.mlp.hook_mid[3]" {
 		t.Error(got)
 	}
 	for _, text := range []string{

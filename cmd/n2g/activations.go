@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +20,37 @@ import (
 
 // activationsOutput is what -json prints.
 type activationsOutput struct {
-	IDs         []int       `json:"ids"`
-	Tokens      []string    `json:"tokens,omitempty"` // absent for a model without a tokenizer
-	Activations [][]float32 `json:"activations"`      // [token][neuron]; of one neuron: [token][1]
+	IDs         []int     `json:"ids"`
+	Tokens      []string  `json:"tokens,omitempty"` // absent for a model without a tokenizer
+	Activations []numbers `json:"activations"`      // [token][neuron]; of one neuron: [token][1]
+}
+
+// numbers are JSON numbers, or null for what JSON has no number for: NaN and the infinities.
+type numbers []float32
+
+func (n numbers) MarshalJSON() ([]byte, error) {
+	list := make([]*float32, len(n))
+	for i, v := range n {
+		if v-v == 0 {
+			list[i] = &n[i]
+		}
+	}
+	return json.Marshal(list)
+}
+
+// finite is an error that names the first neuron whose activation is NaN or infinite.
+func (o *activationsOutput) finite(model string, layer, index int) error {
+	for i, row := range o.Activations {
+		for n, v := range row {
+			if v-v != 0 {
+				if index >= 0 {
+					n = index
+				}
+				return fmt.Errorf("layer %d neuron %d of %s has the activation %g at position %d: check the model's weights", layer, n, model, v, i)
+			}
+		}
+	}
+	return nil
 }
 
 func (a *app) activations() *command {
@@ -33,12 +62,15 @@ a tokenizer.`
 		`-layer 2 -neuron 414 -file main.go`,
 		`-model gpt2 -layer 3 -neuron all -hook hook_post -ids '[50256,464,3807]' -json`,
 		`-layer 2 -neuron 414 -file main.go -html activations.html`,
+		`-site 'blocks.1.hook_resid_post[5]' -file main.go`,
 	}
 	ref := modelFlag(c)
 	backend := backendFlag(c)
 	layer := c.flags.Int("layer", -1, "`NUMBER` the layer, from 0")
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
-	hook := c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)")
+	hook := c.flags.String("hook", "", hookUsage)
+	site := siteFlag(c)
+	a.saeFlag(c)
 	source := textFlagsOf(c, "the text")
 	maxLength := c.flags.Int("max-length", math.MaxInt, "`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's context is refused)")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
@@ -46,6 +78,9 @@ a tokenizer.`
 	page := c.path(replaces, "html", "", "`FILE` to write a page with the text's heat map to")
 	highest := c.flags.Float64("max", 0, "`NUMBER` activation that full colour stands for in the heat map (default: the neuron's highest, known for tiny, else the text's)")
 	c.run = func(ctx context.Context) error {
+		if err := applySite(c.flags, *site, layer, neuron, hook); err != nil {
+			return err
+		}
 		index, err := neuronNumber(*neuron)
 		switch {
 		case err != nil:
@@ -102,9 +137,11 @@ a tokenizer.`
 			}
 		}
 		if *asJSON {
-			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+			err = buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+		} else {
+			err = a.print(out.table)
 		}
-		return a.print(out.table)
+		return errors.Join(err, out.finite(model.Name(), *layer, index))
 	}
 	return c
 }
@@ -134,7 +171,9 @@ func measure(ctx context.Context, model *models.Causal, layer int, hook string, 
 		if err != nil {
 			return nil, err
 		}
-		out.Activations = all[0]
+		for _, row := range all[0] {
+			out.Activations = append(out.Activations, row)
+		}
 		return out, nil
 	}
 	one, err := model.Activations(ctx, layer, hook, index, [][]int{ids}, nil)
@@ -142,7 +181,7 @@ func measure(ctx context.Context, model *models.Causal, layer int, hook string, 
 		return nil, err
 	}
 	for _, value := range one[0] {
-		out.Activations = append(out.Activations, []float32{value})
+		out.Activations = append(out.Activations, numbers{value})
 	}
 	return out, nil
 }
@@ -252,7 +291,11 @@ func modelFlag(c *command) *string {
 
 // openModel opens a causal model and says what it runs on.
 func (a *app) openModel(ref, backend string) (*models.Causal, error) {
-	model, err := models.Open(ref, models.Options{Backend: backend})
+	opts := models.Options{Backend: backend}
+	for _, folder := range a.saes { // of the commands, one runs
+		opts.SAE += *folder
+	}
+	model, err := models.Open(ref, opts)
 	if err != nil {
 		return nil, err
 	}

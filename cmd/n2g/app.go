@@ -42,6 +42,7 @@ type app struct {
 	stderr   io.Writer // likewise
 	screen   io.Writer // standard error as it is, for a bar
 	terminal bool      // stderr is one
+	saes     []*string // each command's folder of an auto-encoder to open models with, empty for none
 }
 
 // command is one subcommand, or several under one name. Its flags are defined by the function that makes it.

@@ -23,6 +23,7 @@ type explainFlags struct {
 	model, masked, backend    *string
 	layer, neuron             *int
 	hook, casings, stopwords  *string
+	site                      *string
 	text                      textFlags
 	examples, corpus, field   *string
 	index                     *string
@@ -48,6 +49,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		`-layer 2 -neuron 414 -corpus ~/src -html neuron.html`,
 		`-layer 2 -neuron 414 -index tiny.n2g -html neuron.html`,
 		`-layer 2 -neuron 414 -file prompt.txt`,
+		`-site 'blocks.7.hook_resid_post[sae:17]' -sae sae-folder -model smollm2 -corpus books`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
@@ -55,7 +57,8 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		command: c, model: modelFlag(c), masked: c.path(reads, "masked", "", varyingUsage), backend: backendFlag(c),
 		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
 		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
-		hook:      c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: hook_mid of SoLU models, else hook_post)"),
+		hook:      c.flags.String("hook", "", hookUsage),
+		site:      siteFlag(c),
 		text:      textFlagsOf(c, "one text to explain the neuron on"),
 		examples:  c.path(reads, "examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
 		index:     c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neuron's examples from"),
@@ -75,9 +78,15 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		context:   contextFlagsOf(c),
 		method:    optflag.Add[n2g.Options](c.flags),
 	}
+	a.saeFlag(c)
 	c.options = f.method.Names()
 	c.renamed = map[string]string{"mined": "index"}
-	c.run = func(ctx context.Context) error { return a.runExplain(ctx, f) }
+	c.run = func(ctx context.Context) error {
+		if err := applySite(c.flags, *f.site, f.layer, f.neuron, f.hook); err != nil {
+			return err
+		}
+		return a.runExplain(ctx, f)
+	}
 	return c
 }
 
@@ -175,6 +184,9 @@ func (f *explainFlags) addContext(ctx context.Context, a *app, model *models.Cau
 	defer x.Close() //nolint:errcheck // it is only read
 	explainer := contexttree.NewExplainer(x, model.TokenString, f.context.options())
 	for _, e := range explanations {
+		if _, err := x.Meta().Number(e.Site.Layer, e.Site.Hook, e.Site.Index); err != nil && embedded {
+			continue // the examples were found in the sample
+		}
 		if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
 			return err
 		}

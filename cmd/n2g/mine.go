@@ -47,7 +47,7 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 		corpus:     c.path(reads, "corpus", sampleCorpus, corpusUsage),
 		field:      c.flags.String("field", "text", fieldUsage),
 		layers:     c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
-		hooks:      c.flags.String("hook", "", "`LIST` where to read: hook_pre, hook_mid or hook_post, or several (default: hook_mid of SoLU models, else hook_post)"),
+		hooks:      c.flags.String("hook", "", "`LIST` where to read: hook_pre, hook_mid or hook_post of the MLP, or other hook points, such as hook_resid_post; or several (default: hook_mid of SoLU models, else hook_post)"),
 		examples:   c.flags.Int("examples", 20, "`NUMBER` of top examples that are certain for every neuron"),
 		window:     c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
 		batch:      c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
@@ -60,6 +60,7 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 		out:        c.path(replaces, "o", "", "`FILE` to write the index to"),
 		restart:    c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
+	a.saeFlag(c)
 	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
 	return c
 }

@@ -44,7 +44,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 	f := &runFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
 		masked:      c.path(reads, "masked", "", varyingUsage),
-		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
+		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or another hook point (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
 		casings:     c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords:   c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
 		layers:      c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)"),
@@ -60,6 +60,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		context:     contextFlagsOf(c),
 		method:      optflag.Add[n2g.Options](c.flags),
 	}
+	a.saeFlag(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
 	c.options = f.method.Names()
 	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }
@@ -129,7 +130,15 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if hook == "" {
 		hook = source.hook
 	}
-	sites, leftOut, err := selection.Among(model.Config().Layers, model.Config().DMLP, hook, source.has)
+	first := 0
+	if s := model.SAE(); s != nil { // whose features are those of one layer
+		first = s.Layer
+	}
+	width, err := model.Width(first, hook)
+	if err != nil {
+		return err
+	}
+	sites, leftOut, err := selection.Among(model.Config().Layers, width, hook, source.has)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// hookUsage is that of -hook.
+const hookUsage = "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or another hook point, such as hook_resid_post (default: hook_mid of SoLU models, else hook_post)"
+
+// saeFlag adds -sae, which every model that the command opens gets.
+func (a *app) saeFlag(c *command) {
+	a.saes = append(a.saes, c.path(reads, "sae", "", "`FOLDER` a sparse auto-encoder or transcoder of SAELens, sparsify or Gemma Scope, whose features are read at its hook point: -hook 'hook_resid_post[sae]'"))
+}
+
+// siteFlag adds -site, which says in one word what -layer, -neuron and -hook say.
+func siteFlag(c *command) *string {
+	return c.flags.String("site", "", "`SITE` what to read, instead of -layer, -neuron and -hook: blocks.3.mlp.hook_mid[17], [-17] for the negative side, blocks.3.hook_resid_post[5], blocks.3.hook_resid_post[sae:17], blocks.3.attn[h2].prev")
+}
+
+// applySite sets layer, neuron and hook to those of a site. neuron may be all where it is text.
+func applySite(flags *flag.FlagSet, site string, layer *int, neuron any, hook *string) error {
+	if site == "" {
+		return nil
+	}
+	for _, other := range []string{"layer", "neuron", "hook"} {
+		if given(flags, other) {
+			return fmt.Errorf("-site says what -%s says: give one of them", other)
+		}
+	}
+	s, err := n2g.ParseSite(site)
+	if err != nil {
+		return fmt.Errorf("-site: %w", err)
+	}
+	*layer, *hook = s.Layer, s.Hook
+	switch neuron := neuron.(type) {
+	case *int:
+		if s.Index == n2g.All {
+			return errors.New("-site names all numbers of a hook point, and one can be explained: give its number")
+		}
+		*neuron = s.Index
+	case *string:
+		if *neuron = strconv.Itoa(s.Index); s.Index == n2g.All {
+			*neuron = "all"
+		}
+	}
+	return nil
+}
