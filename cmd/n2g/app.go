@@ -57,6 +57,7 @@ type command struct {
 	options      []string          // names of the flags that are listed last, under their own heading
 	operands     string            // what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
 	operandsRead bool              // operands are stores that are read
+	rest         bool              // what follows the first operand is another command, read by its own flags
 	commands     []*command        // where there are some, the next word names one; run is used, if it is there, without a next word
 	run          func(ctx context.Context) error
 }
@@ -99,7 +100,8 @@ func (a *app) commands() []*command {
 	return []*command{
 		a.explain(), a.mine(), a.index(), a.examples(), a.fires(), a.findText(), a.importPages(),
 		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
-		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(), a.train(), a.models(), a.backend(), a.version(),
+		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(), a.train(),
+		a.submit(), a.status(), a.task(), a.models(), a.backend(), a.version(),
 	}
 }
 
@@ -144,7 +146,12 @@ func find(commands []*command, prefix string, args []string) (*command, []string
 }
 
 func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
-	err := parse(c.flags, a.modern(c, args))
+	var err error
+	if args = a.modern(c, args); c.rest {
+		err = c.flags.Parse(args)
+	} else {
+		err = parse(c.flags, args)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(a.text, c.help())

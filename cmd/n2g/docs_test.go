@@ -91,7 +91,7 @@ func TestDocumentedFlags(t *testing.T) {
 	for _, c := range allCommands() {
 		for _, example := range c.examples {
 			for _, f := range name.FindAllStringSubmatch(regexp.MustCompile(`'[^']*'`).ReplaceAllString(example, ""), -1) {
-				if c.flags.Lookup(f[1]) == nil {
+				if !c.has(f[1]) {
 					t.Errorf("an example of n2g %s gives -%s", c.name, f[1])
 				}
 			}
@@ -99,9 +99,10 @@ func TestDocumentedFlags(t *testing.T) {
 	}
 }
 
-// has tells whether the command, or one below it, has a flag.
+// has tells whether the command, or one below it or that it is followed by, has a flag.
 func (c *command) has(name string) bool {
-	if c.flags.Lookup(name) != nil {
+	a := &app{}
+	if c.flags.Lookup(name) != nil || c.rest && (a.mine().has(name) || a.runNeurons().has(name)) {
 		return true
 	}
 	return slices.ContainsFunc(c.commands, func(below *command) bool { return below.has(name) })

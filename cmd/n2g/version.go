@@ -10,7 +10,10 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
-// versionText is the module's version, or the commit it was built from.
+// release is what this source is, or will be.
+const release = "v0.1.0"
+
+// versionText is the module's version, or the release to come with the commit it was built from.
 func versionText() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -32,7 +35,7 @@ func versionText() string {
 			dirty = " with changes"
 		}
 	}
-	return version + commit + dirty
+	return release + " " + version + commit + dirty
 }
 
 func (a *app) version() *command {

@@ -291,3 +291,18 @@ func (s *Store) change(ctx context.Context, doing string, do func(*sql.Tx) error
 
 // Beside are the endings of the names of files that lie beside a store while it is written.
 func Beside() []string { return []string{"-wal", "-shm", ".lock"} }
+
+// Snapshot makes the file to a store with what the store from holds at this moment, also while another process, or this one,
+// writes it. It appears whole.
+func Snapshot(ctx context.Context, from, to string) (err error) {
+	s, err := Open(from, Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	half := to + "-" + rand.Text()[:8]
+	if _, err := s.db.ExecContext(ctx, "VACUUM INTO ?", half); err != nil {
+		return errors.Join(s.explained("copying", err), os.RemoveAll(half))
+	}
+	return os.Rename(half, to)
+}
