@@ -10,6 +10,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
@@ -79,6 +80,17 @@ func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanatio
 		o = options[0]
 	}
 	return Must(n2g.Explain(context.Background(), l.Model, l.Masked, l.Examples(layer, neuron), o))
+}
+
+// Context is Explain with the context graph of the embedded index beside the published graph, and both scored on its test
+// documents. The model is asked on as many tokens as the published graph has cost.
+func (l *Lab) Context(layer, neuron int) *n2g.Explanation {
+	e := l.Explain(layer, neuron)
+	explainer := contexttree.NewExplainer(l.Index(), l.Model.TokenString, contexttree.Options{})
+	if err := explainer.Complete(context.Background(), e, contexttree.Asker{Model: l.Model, Rows: e.Work.Rows}); err != nil {
+		Must(e, err)
+	}
+	return e
 }
 
 // Activations are heat maps of a neuron on texts, one each, on a common scale: full colour is amax, or the highest

@@ -69,6 +69,8 @@ func outputs(value any) []output {
 		return outputs(heatmap.FromTest(v, *n2g.Options{}.Resolved().FireThreshold))
 	case *n2g.Graph:
 		return []output{graph(v, graphviz.Options{})}
+	case *n2g.ContextGraph:
+		return []output{contextGraph(v)}
 	case *n2g.Explanation:
 		return explanation(v)
 	case Picture:
@@ -121,6 +123,18 @@ func graph(g *n2g.Graph, o graphviz.Options) output {
 	}
 }
 
+func contextGraph(g *n2g.ContextGraph) output {
+	d := graphviz.OfContext(g, graphviz.Options{})
+	return output{
+		html: func() (string, error) {
+			svg, err := d.SVG(context.Background(), graphviz.Options{})
+			return `<div style="overflow-x:auto">` + string(svg) + `</div>`, err
+		},
+		png:   func() ([]byte, error) { return d.PNG(context.Background(), graphviz.Options{}) },
+		plain: "context graph: " + g.Label,
+	}
+}
+
 func prune(p n2g.Prune) []output {
 	if p.Measured == nil {
 		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", Code(p.Text), p.InitialMax, p.TruncatedMax)}}
@@ -158,6 +172,12 @@ func explanation(e *n2g.Explanation) []output {
 	if e.Scores != nil {
 		all = append(all, output{markdown: scores(e)})
 	}
+	if e.Context != nil {
+		all = append(all, output{markdown: "context graph: " + Code(e.Context.Label)}, contextGraph(e.Context))
+		if len(e.Comparisons) > 0 {
+			all = append(all, output{markdown: comparisons(e.Comparisons)})
+		}
+	}
 	return all
 }
 
@@ -174,6 +194,17 @@ func scores(e *n2g.Explanation) string {
 		row("n-gram", e.Baselines.NGram.Scores)
 	}
 	fmt.Fprintf(&b, "\n%d of %d test tokens fire.", e.Scores.Firing.Support, e.Scores.Firing.Support+e.Scores.NonFiring.Support)
+	return b.String()
+}
+
+// comparisons is the table of both graphs' scores beside the baselines'.
+func comparisons(list []n2g.Comparison) string {
+	var b strings.Builder
+	b.WriteString("| on | predictor | precision | recall | F1 | average precision | Pearson | firing tokens |\n|---|---|---|---|---|---|---|---|\n")
+	for _, c := range list {
+		f := c.Scores.Firing
+		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %d |\n", c.Text, c.Predictor, f.Precision, f.Recall, f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, f.Support)
+	}
 	return b.String()
 }
 
