@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -22,6 +25,7 @@ import (
 type serveFlags struct {
 	model, masked, backend *string
 	source                 sourceFlags
+	context                contextFlags
 	store                  *string
 	address                *string
 	write                  *bool
@@ -29,7 +33,7 @@ type serveFlags struct {
 
 func serveFlagsOf(c *command, kind pathKind) *serveFlags {
 	return &serveFlags{
-		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
+		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c), context: contextFlagsOf(c),
 		masked: c.path(reads, "masked", "", varyingUsage),
 		store:  c.path(kind, "store", "", "`FILE` the store that n2g run made (default: for tiny, one in the user's cache, made on first use)"),
 	}
@@ -105,7 +109,7 @@ func (a *app) openWorkbench(ctx context.Context, f *serveFlags, readOnly bool) (
 		if *f.model != tiny.Name {
 			return nil, fmt.Errorf("say where the neurons of %s are: -store FILE, which n2g run -model %[1]s makes", *f.model)
 		}
-		if path, err = tinyStore(); err != nil {
+		if path, err = tinyStore(f.context); err != nil {
 			return nil, err
 		}
 		_, missing := os.Stat(path)
@@ -180,16 +184,20 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 	if err != nil {
 		return err
 	}
-	o.Examples, o.ExamplesName = source.examples, source.identity
-	if *f.source.examples != "" {
+	o.Examples, o.ExamplesName, o.Index = source.examples, source.identity, source.index
+	if o.Index == nil || !f.context.wanted() {
 		return nil
 	}
-	o.Index, err = openIndex(*f.source.index)
-	return err
+	o.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
+	explainer := contexttree.NewExplainer(o.Index, model.TokenString, f.context.options())
+	o.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+		return explainer.Complete(ctx, e, f.context.asker(model, e))
+	}
+	return nil
 }
 
 // tinyStore is where the embedded model's neurons are kept once they are explained.
-func tinyStore() (string, error) {
+func tinyStore(c contextFlags) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("there is no folder to keep tiny's neurons in: give -store FILE: %w", err)
@@ -207,7 +215,12 @@ func tinyStore() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(folder, "tiny-"+print[:8]+".db"), nil
+	x, err := openIndex("")
+	if err != nil {
+		return "", err
+	}
+	made := sha256.Sum256([]byte(print + x.Digest() + c.identity())) // stores made otherwise are others
+	return filepath.Join(folder, fmt.Sprintf("tiny-%x.db", made[:4])), nil
 }
 
 func (a *app) runServe(ctx context.Context, f *serveFlags) (err error) {

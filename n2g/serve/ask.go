@@ -778,7 +778,13 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 		}
 	}
 	e, err := n2g.Explain(ctx, m, s.o.Masked, *examples, in.Options)
-	return e, asked(ctx, err)
+	if err == nil && s.o.Complete != nil {
+		err = s.o.Complete(ctx, e)
+	}
+	if err != nil {
+		return nil, asked(ctx, err)
+	}
+	return e, nil
 }
 
 // EffectsRequest asks what a neuron does to what comes next.

@@ -43,6 +43,8 @@ type Options struct {
 	// Examples gives a neuron's top texts, to explain it; nil: callers bring their own. ExamplesName tells them from others.
 	Examples     run.Source
 	ExamplesName string
+	// Complete, where set, adds to an explanation that was made, such as its context graph.
+	Complete func(ctx context.Context, e *n2g.Explanation) error
 	// Index is what a pass over a corpus found; nil: none. TokenString is the text of its ids, the model's if it is nil.
 	Index       *index.Index
 	TokenString func(id int) string

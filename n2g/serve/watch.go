@@ -117,7 +117,7 @@ func (r *runner) start(selection run.Selection, known *explanations) error {
 func (r *runner) run(ctx context.Context, sites []n2g.Site, known *explanations, ended chan struct{}) {
 	defer close(ended)
 	_, err := run.Run(ctx, r.o.Model, r.o.Masked, r.o.Examples, sites, r.o.Store, run.Options{
-		Examples: r.o.ExamplesName,
+		Examples: r.o.ExamplesName, Complete: r.o.Complete,
 		Progress: func(p run.Progress) {
 			r.catalog.stir()
 			r.set(func(s *RunStatus) { s.take(p) })
