@@ -20,6 +20,7 @@
 // Where the backend is the processor itself (go), the engine runs kernels, in the same steps as GoMLX's graphs: no shape is
 // padded, attention walks a row's own path, and of the site's layer only the rows asked run past the keys and values. A
 // result is equal to the last bit whatever is asked with it. Other backends run compiled programs, their rows padded to a
-// few shapes, with attention under a mask of ancestors. The graphs are also what training differentiates, and what tests
+// few shapes, with attention under a mask of ancestors; there the order of sums depends on what runs beside a prompt, and
+// values differ by up to some millionths of a token's highest (TestProgramsAmongOthers). The graphs are also what training differentiates, and what tests
 // compare the kernels with at every hook of every family.
 package models

@@ -40,22 +40,6 @@ func (h Heads) Attend(z, q, keys, values []float32, stride int, path []int32, sc
 	return scratch
 }
 
-// Compare writes x·row to dst for every row of a table [len(dst), len(x)].
-func Compare(dst, x, table []float32) {
-	const atOnce = 64
-	var found [atOnce]float32
-	var rows [atOnce]int32
-	for i := range rows {
-		rows[i] = int32(i)
-	}
-	for len(dst) > 0 {
-		n := min(atOnce, len(dst))
-		scores(found[:], x, table, len(x), rows[:n])
-		copy(dst, found[:n])
-		dst, table = dst[n:], table[n*len(x):]
-	}
-}
-
 // scoresPlain writes q·k to dst for the keys of the rows on the path.
 func scoresPlain(dst, q, keys []float32, stride int, path []int32) {
 	for j, row := range path {
