@@ -86,7 +86,10 @@ func newCorpusBuilder(corpus Corpus, o Options, spools map[string]io.ReadWriter)
 	o = o.resolved()
 	b := &CorpusBuilder{
 		options: o, spools: spools, seen: map[[2]uint64]struct{}{}, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		meta: Meta{Format: Format, Corpus: corpus, Keep: o.Keep, Dense: o.Dense, Examples: o.Examples, SampleEvery: o.SampleEvery, Signs: o.Signs, NoSuffixes: o.NoSuffixes},
+		meta: Meta{
+			Format: Format, Corpus: corpus, Keep: o.Keep, Dense: o.Dense, Examples: o.Examples, SampleEvery: o.SampleEvery,
+			Signs: o.Signs, NoSuffixes: o.NoSuffixes,
+		},
 	}
 	b.idBytes = idBytes(corpus.Vocabulary)
 	return b

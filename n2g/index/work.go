@@ -37,9 +37,6 @@ const (
 	unfinished = ".tmp" // what a file is called while it is written
 )
 
-// LockedError says that another process writes the index.
-type LockedError = lock.HeldError
-
 // OpenWork takes up the work in a folder, or begins it. build gives the corpus, which is read anew each time: where the folder holds
 // another, or was begun with other neurons or options, that is refused, unless restart throws away what it holds. Nobody else can
 // write to out, or have the folder, until Close.
@@ -166,7 +163,8 @@ func (w *Work) takeUp() error {
 			}
 			if !slices.Equal(p.meta.Sites, w.sites) {
 				p.Close() //nolint:errcheck // it is only read
-				return fmt.Errorf("index: %s holds a pass that began otherwise (%s, not %s): go on as it began, or remove it and begin anew", w.folder, p.meta.sites(), (&Meta{Sites: w.sites}).sites())
+				return fmt.Errorf("index: %s holds a pass that began otherwise (%s, not %s): go on as it began, or remove it and begin anew",
+					w.folder, p.meta.sites(), (&Meta{Sites: w.sites}).sites())
 			}
 			if difference := differences(w.corpus.meta, p.meta); difference != "" {
 				return fmt.Errorf("index: %s holds parts of another pass (%s): remove it and begin anew", w.folder, difference)

@@ -88,11 +88,22 @@ func (e *pedia) write(ctx context.Context, neurons []int) error {
 	m, o := e.x.Meta(), e.options
 	creator := map[string]any{"creatorId": o.CreatorID, "createdAt": e.created}
 	for name, row := range map[string]map[string]any{
-		"release": {"name": o.Release, "description": o.Release, "descriptionShort": o.Release, "creatorName": o.CreatorName, "creatorNameShort": o.CreatorName, "urls": []string{}, "visibility": "PUBLIC", "isNewUi": false, "featured": false},
-		"model": {"id": o.Model, "instruct": false, "displayName": o.Model, "displayNameShort": o.Model, "visibility": "PUBLIC", "inferenceEnabled": false, "layers": e.layers(), "neuronsPerLayer": e.site.First + e.site.Neurons,
-			"owner": "", "updatedAt": e.created},
-		"sourceset": {"modelId": o.Model, "name": e.set, "description": "MLP neurons at " + e.site.Hook, "type": "neuron", "creatorName": o.CreatorName, "releaseName": o.Release, "visibility": "PUBLIC", "hasDashboards": true, "urls": []string{}},
-		"source":    {"id": e.source, "modelId": o.Model, "setName": e.set, "visibility": "PUBLIC", "hasDashboards": true, "inferenceEnabled": false, "dataset": m.Name, "num_prompts": m.Windows, "num_tokens_in_prompt": m.Window},
+		"release": {
+			"name": o.Release, "description": o.Release, "descriptionShort": o.Release, "creatorName": o.CreatorName,
+			"creatorNameShort": o.CreatorName, "urls": []string{}, "visibility": "PUBLIC", "isNewUi": false, "featured": false,
+		},
+		"model": {
+			"id": o.Model, "instruct": false, "displayName": o.Model, "displayNameShort": o.Model, "visibility": "PUBLIC",
+			"inferenceEnabled": false, "layers": e.layers(), "neuronsPerLayer": e.site.First + e.site.Neurons, "owner": "", "updatedAt": e.created,
+		},
+		"sourceset": {
+			"modelId": o.Model, "name": e.set, "description": "MLP neurons at " + e.site.Hook, "type": "neuron", "creatorName": o.CreatorName,
+			"releaseName": o.Release, "visibility": "PUBLIC", "hasDashboards": true, "urls": []string{},
+		},
+		"source": {
+			"id": e.source, "modelId": o.Model, "setName": e.set, "visibility": "PUBLIC", "hasDashboards": true, "inferenceEnabled": false,
+			"dataset": m.Name, "num_prompts": m.Windows, "num_tokens_in_prompt": m.Window,
+		},
 	} {
 		for key, value := range creator {
 			row[key] = value
