@@ -146,15 +146,20 @@ func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merge
 	return m, tx.Commit()
 }
 
+// inBoth joins the neurons that source and store have.
+const inBoth = " FROM source.neurons s JOIN main.neurons m ON m.layer = s.layer AND m.neuron = s.neuron"
+
 // repair removes neurons that are damaged here and sound in the source, which are then taken from there.
 func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error {
 	common := map[Neuron]bool{}
 	var n Neuron
 	err := each(ctx, tx, []any{&n.Layer, &n.Index}, func() error {
-		common[n] = theirs.sound[n] != nil
+		if theirs.sound[n] != nil {
+			common[n] = true
+		}
 		return nil
-	}, "SELECT layer, neuron FROM main.neurons")
-	if err != nil {
+	}, "SELECT m.layer, m.neuron"+inBoth)
+	if err != nil || len(common) == 0 { // as in merges of shards, whose cost is then that of what is added
 		return err
 	}
 	ours, err := verifyRows(ctx, tx, func(n Neuron) bool { return common[n] })
@@ -180,7 +185,7 @@ func (m *Merged) compare(ctx context.Context, tx *sql.Tx, theirs *verdict) error
 			m.Different = append(m.Different, n)
 		}
 		return nil
-	}, "SELECT layer, neuron, digest FROM main.neurons")
+	}, "SELECT m.layer, m.neuron, m.digest"+inBoth)
 	slices.SortFunc(m.Different, Neuron.Compare)
 	return err
 }
