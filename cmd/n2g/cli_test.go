@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -14,6 +15,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models/tiny"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 const (
@@ -231,11 +235,19 @@ func TestActivationsHTML(t *testing.T) {
 
 // TestActivationsScale: full colour is the neuron's own maximum where that is known, or what the user says.
 func TestActivationsScale(t *testing.T) {
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := x.Stats(1*512 + 268)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		want string
 	}{
-		{nil, `</i> 0.00352 <small>the neuron&#39;s highest in the sample</small>`},
+		{nil, fmt.Sprintf("</i> %.3g <small>the neuron&#39;s highest in the sample</small>", stats.Maximum())},
 		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s strongest</small>`},
 		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
 	} {

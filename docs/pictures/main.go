@@ -83,7 +83,7 @@ func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, option
 
 // walkthrough draws the neuron that notebooks/choose ranks first for the demo: one text pruned, and what matters in it.
 func (a *artist) walkthrough(ctx context.Context, name string) error {
-	const layer, neuron = 2, 414
+	const layer, neuron = 2, 124
 	e, err := a.explain(ctx, layer, neuron, 1, n2g.Walkthrough())
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ type CausalOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"FOLDER of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"BACKEND what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny" help:"NAME of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"800" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"5000" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, and the model's context length"`
 	Layers       int     `json:"layers" flag:"layers" default:"3" help:"blocks"`

@@ -167,7 +167,7 @@ func TestSite(t *testing.T) {
 	b.wait("histograms", `document.querySelectorAll(".bars rect").length > 100`)
 	b.do("sort", chromedp.Click(`a[data-sort=f1]`))
 	b.wait("the best first", `document.querySelector("#neurons tbody tr[data-at] .f1").textContent.trim() !== ""`)
-	b.do("a filter", chromedp.SendKeys("#token", "err"))
+	b.do("a filter", chromedp.SendKeys("#token", "if"))
 	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
 	b.shot("site")
 	b.do("neuron", chromedp.Click("#neurons tbody tr[data-at] a"), chromedp.WaitReady("article.neuron"))

@@ -306,12 +306,12 @@ func TestTable(t *testing.T) {
 	if want := count(func(r serve.Row) bool { return r.Layer == 1 && r.Maximum > 0 }); sum != want {
 		t.Errorf("the histogram counts %d maxima, want %d", sum, want)
 	}
-	found := get[serve.Found](t, server, "GET", "/search?token=err", "")
-	hits, err := o.Store.Search(t.Context(), store.Term{Token: "err", Kind: n2g.AnyKind})
+	found := get[serve.Found](t, server, "GET", "/search?token=if", "")
+	hits, err := o.Store.Search(t.Context(), store.Term{Token: "if", Kind: n2g.AnyKind})
 	if err != nil || len(found.Hits) != len(hits) || len(hits) == 0 {
 		t.Errorf("%d hits, want %d (%v)", len(found.Hits), len(hits), err)
 	}
-	if matched := get[serve.Page](t, server, "GET", "/neurons?token=err", "").Matched; matched != len(hits) {
+	if matched := get[serve.Page](t, server, "GET", "/neurons?token=if", "").Matched; matched != len(hits) {
 		t.Errorf("%d rows with the token, want %d", matched, len(hits))
 	}
 }

@@ -15,14 +15,14 @@ import (
 func Example_readme() {
 	ctx := context.Background()
 	texts := []string{
-		"\nimport \"unsafe\"\n", "import (\n\t\"fmt\"\n\t\"os\"\n)\n", "import (\n\t\"errors\"\n\t\"syscall\"\n)\n", "import (\n\t\"sync\"\n\t\"testing\"\n)\n",
+		"func f() {\n\tswitch {\n\tcase a:\n", "\t\tswitch {\n\t\tcase x > 0:\n", "for {\n\tswitch {\n", "\tif a {\n\t\tswitch {\n",
 	}
 	model, _ := models.Open("tiny", models.Options{})
 	masked, _ := models.OpenMasked("tiny", models.Options{})
-	examples := n2g.Examples{Layer: 2, Neuron: 414, Prompts: texts}
+	examples := n2g.Examples{Layer: 2, Neuron: 124, Prompts: texts}
 	explanation, err := n2g.Explain(ctx, model, masked, examples, n2g.Options{})
-	predicted := explanation.Predict([]string{"\n", "\"", "syscall", "\"", "\n"}) // no model needed from here on
-	fmt.Println(err, predicted[3] > 0.5, predicted[2])
+	predicted := explanation.Predict([]string{"\n\t", "switch", " {", "\n\t"}) // no model needed from here on
+	fmt.Println(err, predicted[2] > 0.5, predicted[1])
 	// Output: <nil> true 0
 }
 
