@@ -88,7 +88,7 @@ func TestOpenByName(t *testing.T) {
 		"nobody/nothing":    {"no folder", "nobody/nothing", "n2g models get nobody/nothing"},
 		"gtp2-small":        {"did you mean gpt2-small"},
 		"attn-only-1l":      {"attention-only"},
-		"mistral-7b":        {"SentencePiece"},
+		"mistral-7b":        {"there is no model"},
 		"./nothing":         {"./nothing", "folder", "n2g models"},
 		"/no/such/model":    {"/no/such/model", "folder"},
 		"":                  {"folder"},
