@@ -120,3 +120,20 @@ $(BIN)/staticcheck: tools/go.mod tools/go.sum
 
 clean: ## remove what was built
 	rm -rf build .bin .jupyter
+
+.PHONY: english real
+# What is taken is text that Debian may distribute; nothing of it is part of this repository.
+ENGLISH := fortunes fortunes-min jargon-text dict-devil anarchism
+english: build/english.jsonl.gz ## make a corpus of English, 16 MB, out of Debian packages (needs apt-get)
+
+build/english.jsonl.gz: notebooks/english/main.go
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { echo "english: apt-get and dpkg-deb are needed: the texts come from Debian packages" >&2; exit 1; }
+	mkdir -p $(CACHE)/english build
+	cd $(CACHE)/english && apt-get download -q $(ENGLISH) && for package in *.deb; do dpkg-deb -x $$package $${package%%_*} || exit 1; done
+	go run ./notebooks/english -o $@ $(CACHE)/english
+
+real: smollm2 english build/real.n2g ## all that notebooks/Real.ipynb needs: SmolLM2, English texts, what its layer 10 fires on
+
+build/real.n2g: build/english.jsonl.gz
+	go run ./notebooks/english -n 1500 -o build/english-1500.jsonl.gz $(CACHE)/english
+	go run ./cmd/n2g mine -model smollm2 -corpus build/english-1500.jsonl.gz -layers 10 -o $@

@@ -16,35 +16,25 @@ func (m *Causal) Neighbours(id, k int) (ids []int, cosines []float64, err error)
 	if err := m.local("neighbours of tokens"); err != nil {
 		return nil, nil, err
 	}
-	table, err := m.engine.TokenEmbeddings()
+	all, err := m.engine.Cosines(id)
 	if err != nil {
 		return nil, nil, fmt.Errorf("neighbours of token %d: %w", id, err)
 	}
-	d := m.config.DModel
-	own := table[id*d : (id+1)*d]
-	length := norm(own)
-	cosine := make([]float64, len(table)/d)
-	for other := range cosine {
-		row := table[other*d : (other+1)*d]
-		if scale := length * norm(row); other != id && scale > 0 {
-			cosine[other] = dot(own, row) / scale
+	if k = min(k, len(all)-1); k < 1 {
+		return nil, nil, nil
+	}
+	all[id] = float32(math.Inf(-1))
+	sorted := slices.Clone(all)
+	slices.Sort(sorted)
+	for other, cosine := range all { // so that few are put in order
+		if cosine >= sorted[len(sorted)-k] {
 			ids = append(ids, other)
 		}
 	}
-	slices.SortFunc(ids, func(a, b int) int { return cmp.Or(cmp.Compare(cosine[b], cosine[a]), cmp.Compare(a, b)) })
-	ids = slices.Clone(ids[:min(max(k, 0), len(ids))])
+	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(all[b], all[a]) })
+	ids = ids[:k]
 	for _, other := range ids {
-		cosines = append(cosines, cosine[other])
+		cosines = append(cosines, float64(all[other]))
 	}
 	return ids, cosines, nil
 }
-
-func dot(a, b []float32) float64 {
-	sum := float32(0)
-	for i, v := range a {
-		sum += v * b[i]
-	}
-	return float64(sum)
-}
-
-func norm(a []float32) float64 { return math.Sqrt(dot(a, a)) }

@@ -28,8 +28,9 @@ import (
 
 func main() {
 	out := flag.String("o", "english.jsonl.gz", "`FILE` to write")
+	most := flag.Int("n", 0, "`NUMBER` of documents, the first of all; 0 is all")
 	flag.Parse()
-	if err := run(flag.Arg(0), *out); err != nil {
+	if err := run(flag.Arg(0), *out, *most); err != nil {
 		fmt.Fprintln(os.Stderr, "english:", err)
 		os.Exit(1)
 	}
@@ -54,10 +55,10 @@ var sources = []source{
 	{"usr/share/games/fortunes/*", fortunes},
 	{"usr/share/doc/jargon-text/jargon.txt.gz", func(s string) []string { return grouped(paragraphs(s, 200), documentBytes) }},
 	{"usr/share/dictd/devil.dict.dz", func(s string) []string { return paragraphs(s, 40) }},
-	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string { return grouped(paragraphs(marks.ReplaceAllString(s, ""), 60), documentBytes) }},
+	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string { return grouped(paragraphs(marks.ReplaceAllString(links.ReplaceAllString(s, "$1"), ""), 60), documentBytes) }},
 }
 
-func run(folder, out string) error {
+func run(folder, out string, most int) error {
 	if folder == "" {
 		return errors.New("name the folder that the packages were unpacked to")
 	}
@@ -92,7 +93,7 @@ func run(folder, out string) error {
 	if len(all) == 0 {
 		return fmt.Errorf("there is no text in %s: unpack the packages there with dpkg-deb -x", folder)
 	}
-	return write(out, all)
+	return write(out, all, most)
 }
 
 // read returns a file's text, unpacked; nothing for indexes and drawings among the fortunes, and for links to other files.
@@ -131,8 +132,11 @@ func fortunes(content string) []string {
 	return texts
 }
 
-// marks are Markdown's for headings, emphasis and line ends.
-var marks = regexp.MustCompile(`(?m)\*\*|_(?:\b|\B)|^#+ | {2,}$`)
+// links are Markdown's, of which the text stays.
+var links = regexp.MustCompile(`\[([^\[\]]*)\]\([^()]*\)`)
+
+// marks are Markdown's for headings, quotations, emphasis and line ends.
+var marks = regexp.MustCompile(`(?m)\*\*|_(?:\b|\B)|^#+ |^ *> ?| {2,}$`)
 
 // paragraphs are those of at least so many bytes, each on one line unless it is a poem or a list.
 func paragraphs(content string, least int) []string {
@@ -169,8 +173,8 @@ func grouped(paragraphs []string, size int) []string {
 	return texts
 }
 
-// write writes documents in the order of their hashes, each text once.
-func write(name string, all []document) error {
+// write writes documents in the order of their hashes, each text once, and no more than most of them unless that is 0.
+func write(name string, all []document, most int) error {
 	type hashed struct {
 		hash [sha256.Size]byte
 		document
@@ -183,6 +187,9 @@ func write(name string, all []document) error {
 		return cmp.Or(bytes.Compare(a.hash[:], b.hash[:]), strings.Compare(a.Source, b.Source))
 	})
 	order = slices.CompactFunc(order, func(a, b hashed) bool { return a.hash == b.hash })
+	if most > 0 {
+		order = order[:min(most, len(order))]
+	}
 	file, err := os.Create(name)
 	if err != nil {
 		return err

@@ -108,9 +108,6 @@ func (e *Causal) Neurons(layer int) (n Neurons, err error) {
 	return n, err
 }
 
-// TokenEmbeddings are those of the vocabulary, [d_vocab, d_model], not to be changed.
-func (e *Causal) TokenEmbeddings() ([]float32, error) { return e.embeddings() }
-
 // hostEmbeddings reads them where the backend keeps its buffers elsewhere.
 func (w *parameters) hostEmbeddings() ([]float32, error) {
 	if w.backend.HasSharedBuffers() {

@@ -22,7 +22,7 @@ type Causal struct {
 	parameters *parameters
 	runner     runner
 	queue      *queue.Queue[task, piece]
-	embeddings func() ([]float32, error)
+	embeddings func() (*embeddingTable, error)
 }
 
 // runner is a way to compute.
@@ -56,7 +56,8 @@ func New(shape transformer.Decoder, backend compute.Backend, info backends.Info,
 	if err := p.check(shape.Parameters()); err != nil {
 		return nil, err
 	}
-	e := &Causal{shape: shape, parameters: p, runner: newProgramRunner(shape, p), embeddings: sync.OnceValues(p.hostEmbeddings)}
+	e := &Causal{shape: shape, parameters: p, runner: newProgramRunner(shape, p)}
+	e.embeddings = sync.OnceValues(e.readEmbeddings)
 	if info.Name == backends.Go {
 		kernels, err := newKernelRunner(shape, p)
 		if err != nil {
