@@ -152,13 +152,13 @@ const (
 	varyByNeighbours = "neighbours"
 )
 
-const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), self (the explained model itself), neighbours (its like embeddings), or none for no variants (default: tiny for the model tiny, else self)"
+const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), neighbours (words of like embeddings in the explained model), self (what that model expects there), or none for no variants (default: tiny for the model tiny, else neighbours)"
 
 // openVarying opens what varies words of texts that excite a model; nil where -masked is none. done closes it.
 func openVarying(ref, backend string, model *models.Causal) (masked n2g.MaskedModel, done func() error, err error) {
 	nothing := func() error { return nil }
 	if ref == "" {
-		if ref = varyBySelf; model.Name() == tiny.Name {
+		if ref = varyByNeighbours; model.Name() == tiny.Name {
 			ref = tiny.Name
 		}
 	}

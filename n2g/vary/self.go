@@ -31,15 +31,15 @@ type NextTokenModel interface {
 
 // SelfOptions are how far [Self] looks. Zero values are the defaults.
 type SelfOptions struct {
-	Candidates int // words that are weighed by how the text goes on: 0 is 10
-	Rest       int // tokens behind the word that they are weighed by: 0 is 3, negative none
+	Candidates int // words that are weighed by how the text goes on: 0 is 16
+	Rest       int // tokens behind the word that they are weighed by: 0 is 4, negative none
 }
 
 // Self is a masked model made of a causal one. The probability of a word w in place of the mask is p(w | left)·p(right | left, w),
 // made to add up to 1 over the candidates: the words most probable after what stands left of the mask. Candidates are
 // words of one token. A word at the very beginning has no left context but BOS, or a line end where the model has none.
 func Self(model NextTokenModel, o SelfOptions) n2g.MaskedModel {
-	o.Candidates, o.Rest = cmp.Or(o.Candidates, 10), cmp.Or(o.Rest, 3)
+	o.Candidates, o.Rest = cmp.Or(o.Candidates, 16), cmp.Or(o.Rest, 4)
 	return &self{model: model, options: o}
 }
 

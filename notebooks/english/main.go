@@ -55,7 +55,9 @@ var sources = []source{
 	{"usr/share/games/fortunes/*", fortunes},
 	{"usr/share/doc/jargon-text/jargon.txt.gz", func(s string) []string { return grouped(paragraphs(s, 200), documentBytes) }},
 	{"usr/share/dictd/devil.dict.dz", func(s string) []string { return paragraphs(s, 40) }},
-	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string { return grouped(paragraphs(marks.ReplaceAllString(links.ReplaceAllString(s, "$1"), ""), 60), documentBytes) }},
+	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string {
+		return grouped(paragraphs(marks.ReplaceAllString(links.ReplaceAllString(s, "$1"), ""), 60), documentBytes)
+	}},
 }
 
 func run(folder, out string, most int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,22 +16,54 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/vary"
 )
 
 // Lab is what a notebook works with.
 type Lab struct {
 	Model  *models.Causal
-	Masked *models.Masked
+	Masked n2g.MaskedModel
 	Corpus corpus.Source // of the N2G_CORPUS folder, else the embedded sample
 
 	embeddedCorpus bool
+	found          *index.Index // of a real model
+}
+
+// OpenReal opens a model that make real installs under a name, with the index of what it fires on; words are varied by
+// neighbours in its embedding. Where either is missing, it says so and ends the cell, which is no error.
+func OpenReal(name string) *Lab {
+	missing := func(what string, err error) {
+		Show(fmt.Sprintf("**%s is not here, so this cell was not run.** `make real`, in the repository, "+
+			"makes all that this notebook needs. (%s)", what, err))
+		os.Exit(0)
+	}
+	model, err := models.Open(name, models.Options{})
+	if err != nil {
+		missing("The model "+name, err)
+	}
+	found, err := index.Open(realIndex())
+	if err != nil {
+		missing("The index of what "+name+" fires on", err)
+	}
+	return &Lab{Model: model, Masked: vary.Neighbours(model), found: found}
+}
+
+// realIndex is where make real puts the index, as seen from the repository or its folder of notebooks.
+func realIndex() string {
+	const file = "build/real.n2g"
+	if _, err := os.Stat(file); err != nil {
+		return filepath.Join("..", file)
+	}
+	return file
 }
 
 // Open opens the models and the corpus that the environment names, by default those of the library.
 func Open() *Lab {
-	l := &Lab{
-		Model:  Must(models.Open(setting("N2G_MODEL", "tiny"), models.Options{})),
-		Masked: Must(models.OpenMasked(setting("N2G_MASKED", "tiny"), models.Options{})),
+	l := &Lab{Model: Must(models.Open(setting("N2G_MODEL", "tiny"), models.Options{}))}
+	if masked := os.Getenv("N2G_MASKED"); masked != "" || l.Model.Name() == tiny.Name {
+		l.Masked = Must(models.OpenMasked(setting("N2G_MASKED", "tiny"), models.Options{}))
+	} else {
+		l.Masked = vary.Neighbours(l.Model)
 	}
 	if folder := os.Getenv("N2G_CORPUS"); folder != "" {
 		l.Corpus = Must(files.Open(folder, files.Options{}))
@@ -64,6 +97,9 @@ func (l *Lab) Site(layer, neuron int) n2g.Site {
 // Examples returns the texts of the corpus that excite a neuron most. For the embedded model and sample they were found
 // beforehand; otherwise the corpus is searched now.
 func (l *Lab) Examples(layer, neuron int) n2g.Examples {
+	if l.found != nil {
+		return *Must(corpus.Examples(l.found, l.Model, l.Site(layer, neuron)))
+	}
 	if l.embeddedCorpus && l.Model.Name() == tiny.Name {
 		return *Must(corpus.Examples(l.Index(), l.Model, l.Site(layer, neuron)))
 	}
