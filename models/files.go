@@ -117,10 +117,20 @@ func (f oneFile) Open(name string) (fs.File, error) {
 	if name != f.name && name != "." {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return f.FS.Open(name)
+	file, err := f.FS.Open(name)
+	if dir, ok := file.(fs.ReadDirFile); ok && name == "." {
+		return oneEntry{dir, f.name}, err
+	}
+	return file, err
 }
 
-func (f oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(f.FS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() != f.name }), err
+// oneEntry is a folder that shows one of its files, also to those who do not ask the file system but the folder itself.
+type oneEntry struct {
+	fs.ReadDirFile
+	name string
+}
+
+func (d oneEntry) ReadDir(n int) ([]fs.DirEntry, error) {
+	entries, err := d.ReadDirFile.ReadDir(n)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() != d.name }), err
 }
