@@ -16,7 +16,7 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo daulet notebook test vet staticcheck unit race notebooks bench load gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo daulet notebook test vet staticcheck unit race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,15 @@ bench: ## all benchmarks; docs/benchmarks.md has the figures
 
 load: ## the workbench under 200 clients for 20 s, on loopback; docs/benchmarks.md has the figures
 	N2G_LOAD=200 N2G_LOAD_TIME=20s go test ./n2g/serve -run '^TestLoad$$' -count 1 -v
+
+# PEERS_PYTHON is a Python that has torch. Ours and theirs in turn, so that a busy minute hits both.
+PEERS_PYTHON ?= python3
+
+bench-peers: ## side by side with PyTorch, where Python has it: forward passes and training steps
+	@$(PEERS_PYTHON) -c 'import torch' 2>/dev/null || { echo "bench-peers: $(PEERS_PYTHON) has no torch (python3 -m venv V && V/bin/pip install torch, then make bench-peers PEERS_PYTHON=V/bin/python)" >&2; exit 1; }
+	@for i in 1 2 3; do set -e; \
+	  go test -run '^$$' -bench 'SoLU6' -benchtime 10x ./models | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/solu.py forward; \
+	  go test -run '^$$' -bench 'Step/go' -benchtime 20x ./models/train | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/solu.py train; done
 
 # Needs a C compiler; the program needs glibc and gzip where it runs, and the plugin with its libraries.
 gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-check.tar.gz
