@@ -102,7 +102,8 @@ func describe(shelf local.Shelf, name string) Local {
 		if err == nil {
 			var config family.Masked
 			if config, err = family.ParseMasked(text); err == nil {
-				added.Masked = new(newMaskedConfig(config))
+				masked := newMaskedConfig(config)
+				added.Masked = &masked
 			}
 		}
 		added.Err = err
@@ -110,7 +111,8 @@ func describe(shelf local.Shelf, name string) Local {
 	}
 	config, err := readConfig(fsys)
 	if added.Err = err; err == nil {
-		added.Causal = new(newConfig(config))
+		causal := newConfig(config)
+		added.Causal = &causal
 	}
 	return added
 }

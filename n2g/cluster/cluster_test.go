@@ -118,9 +118,9 @@ func TestStages(t *testing.T) {
 // TestTroubles: a task that fails once is tried again; one that fails twice leaves the reason, and what the others did is
 // joined and waits for it.
 func TestTroubles(t *testing.T) {
-	f, j := testJob(t, 3)
+	_, j := testJob(t, 3)
 	j.Mine = nil
-	f = Folder(t.TempDir())
+	f := Folder(t.TempDir())
 	if err := f.Create(j); err != nil {
 		t.Fatal(err)
 	}

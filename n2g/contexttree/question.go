@@ -14,7 +14,6 @@ type question struct {
 	distance int     // or window
 	set      []int32 // highest mean first
 	in       []bool  // by symbol, the last standing for a place before the text
-	cost     float64 // description length in nats
 	gain     float64
 }
 

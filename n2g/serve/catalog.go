@@ -36,11 +36,10 @@ const denseShare = 0.02
 
 // snapshot is the table at a moment, with what its orders need.
 type snapshot struct {
-	rows    []Row // by layer and index
-	byID    map[store.Neuron]int
-	made    time.Time
-	version int // of the store's contents
-	tokens  *store.Tokens
+	rows   []Row // by layer and index
+	byID   map[store.Neuron]int
+	made   time.Time
+	tokens *store.Tokens
 
 	mu     sync.Mutex
 	orders map[string][]int32 // row numbers, ascending by a column
@@ -392,11 +391,4 @@ func (x *explanations) get(ctx context.Context, n store.Neuron) (*explained, err
 	}
 	x.kept[n] = e
 	return e, nil
-}
-
-func (x *explanations) forget(n store.Neuron) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.kept, n)
-	x.order = slices.DeleteFunc(x.order, func(m store.Neuron) bool { return m == n })
 }

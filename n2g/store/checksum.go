@@ -40,9 +40,6 @@ func checksum(values ...any) int64 {
 	return int64(binary.LittleEndian.Uint32(sum[:4]))
 }
 
-// unsound is the checksum of a row that is known not to be what was written; no row has it rightly.
-const unsound = -1
-
 func baselineChecksum(n Neuron, name string, s *n2g.Scores) int64 {
 	return checksum(append([]any{n.Layer, n.Index, name}, scoreValues(s)...)...)
 }

@@ -128,7 +128,6 @@ type programKey struct {
 	layer  int
 	hook   string
 	layers string // of a scan
-	first  int    // of a scan
 	groups int
 	rows   int
 }
