@@ -49,8 +49,6 @@ func describeIndex(w io.Writer, name string, x *index.Index) error {
 	if err != nil {
 		return err
 	}
-	// Below this share of tokens an index keeps no postings that a neuron could be too dense for.
-	const thinnest = 1e-6
 	postings := 0
 	for n := range m.Neurons() {
 		stats, err := x.Stats(n)
@@ -65,11 +63,8 @@ func describeIndex(w io.Writer, name string, x *index.Index) error {
 	}
 	fmt.Fprintf(w, "%s: %d neurons of %s in %d layer%s, %d tokens in %d windows of %d documents, %d postings\n",
 		name, m.Neurons(), m.Model, layers, plural, m.Counted, m.Windows, m.Documents, postings)
-	if m.Dense < thinnest {
-		fmt.Fprintf(w, "%d neurons are never above 0; postings are kept of top examples only\n", len(dead))
-	} else {
-		fmt.Fprintf(w, "%d neurons are never above 0; %d are dense\n", len(dead), len(dense))
-	}
+	fmt.Fprintf(w, "%d neurons are never above 0; %d are dense: they reach a quarter of their maximum on more than %.2g %% of tokens\n",
+		len(dead), len(dense), 100*m.Dense)
 	for _, n := range broken {
 		stats, err := x.Stats(n)
 		if err != nil {

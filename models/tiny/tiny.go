@@ -61,5 +61,6 @@ func ReadSample(archive []byte) (fs.FS, error) {
 }
 
 // Index is the activation index of the causal model on [Sample]: what index.Read of package n2g/index opens. It holds the
-// sample as token ids, every neuron's statistics over all of it, and the postings of its top examples.
+// sample as token ids, every neuron's statistics over all of it, and the postings of its top examples; of neurons that
+// reach a quarter of their maximum on no more than 0.2 % of tokens, all such postings.
 func Index() []byte { return activationIndex }

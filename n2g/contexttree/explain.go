@@ -27,11 +27,16 @@ func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *E
 }
 
 // Complete learns the context graph of an explanation's neuron and compares it with the published one. With asker's model,
-// which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note instead.
+// which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note instead, and so
+// does one on which the index keeps less than all firing tokens and no sample to tell what it left out.
 func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Asker) error {
 	err := x.complete(ctx, e, asker)
 	if errors.Is(err, ErrDead) {
 		e.Notes = append(e.Notes, "there is no context graph: the neuron is nowhere above 0 in the index's corpus")
+		return nil
+	}
+	if errors.Is(err, errThin) {
+		e.Notes = append(e.Notes, "there is no context graph: this index keeps only the strongest of the tokens that the neuron fires on; mine the corpus, and name that index")
 		return nil
 	}
 	if err != nil {
@@ -39,6 +44,9 @@ func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	}
 	return nil
 }
+
+// errThin is of a neuron whose quiet tokens cannot be told from those that fire and were left out.
+var errThin = errors.New("firing tokens are missing from the index")
 
 func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Asker) error {
 	number, err := x.index.Meta().Number(e.Site.Layer, e.Site.Hook, e.Site.Index)
@@ -48,6 +56,9 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	a, err := ActivationsOf(x.index, number)
 	if err != nil {
 		return err
+	}
+	if a.Maximum > 0 && a.Level > index.FireShare*a.Maximum && x.index.Meta().SampleEvery < 0 {
+		return errThin
 	}
 	c, err := x.corpus()
 	if err != nil {

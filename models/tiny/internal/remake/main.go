@@ -59,7 +59,11 @@ func remake(ctx context.Context, folder, backend string, onlyIndex bool) error {
 	return writeIndex(ctx, folder, causal, backend)
 }
 
-// writeIndex mines the sample, and keeps what is known of all tokens and the postings of top examples.
+// dense is the share of tokens up to which a quarter of a neuron's maximum is kept: what context graphs are learned from.
+// Neurons that reach it on more keep the postings of their top examples.
+const dense = 0.002
+
+// writeIndex mines the sample, and keeps what is known of all tokens and the postings of neurons that are not dense.
 func writeIndex(ctx context.Context, folder, causal, backend string) error {
 	model, err := models.OpenFS(os.DirFS(causal), tiny.Name, models.Options{Backend: backend})
 	if err != nil {
@@ -91,7 +95,7 @@ func writeIndex(ctx context.Context, folder, causal, backend string) error {
 	if err != nil {
 		return err
 	}
-	small, err := index.Thin(x, index.Options{Keep: 1e-9, Dense: 1e-9, SampleEvery: -1, NoSuffixes: true})
+	small, err := index.Thin(x, index.Options{Keep: 1e-9, Dense: dense, SampleEvery: -1, NoSuffixes: true})
 	if err := errors.Join(err, x.Close(), os.Remove(whole)); err != nil {
 		return err
 	}
