@@ -81,7 +81,7 @@ func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, option
 	return n2g.Explain(ctx, a.model, a.masked, *examples, options)
 }
 
-// walkthrough draws the neuron that notebooks/choose ranks first for the demo: one text pruned, and what matters in it.
+// walkthrough draws the neuron of the demo notebook: one text pruned, and what matters in it.
 func (a *artist) walkthrough(ctx context.Context, name string) error {
 	const layer, neuron = 2, 124
 	e, err := a.explain(ctx, layer, neuron, 1, n2g.Walkthrough())
@@ -93,7 +93,7 @@ func (a *artist) walkthrough(ctx context.Context, name string) error {
 	return a.text(ctx, name, figure)
 }
 
-// contextGraph draws the graph of the neuron that notebooks/choose ranks first as a context neuron.
+// contextGraph draws the graph of the same neuron.
 func (a *artist) contextGraph(ctx context.Context, name string) error {
 	const layer, neuron = 2, 124
 	e, err := a.explain(ctx, layer, neuron, 0, n2g.Options{})
