@@ -14,14 +14,14 @@ import (
 // tableFlags are the flags of n2g summary.
 type tableFlags struct {
 	store, format, out, svg, png *string
-	failures                     *bool
+	failures, context            *bool
 }
 
 func (a *app) table() *command {
 	c := newCommand("summary", "tell how well graphs predict the neurons of each layer, beside the baselines")
 	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
 firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
-	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`, `-failures`}
+	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`, `-context`, `-failures`}
 	f := &tableFlags{
 		store:    storeFlag(c),
 		format:   c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
@@ -29,6 +29,7 @@ firing test token or a firing prediction, with the average precision, for graphs
 		svg:      c.path(replaces, "svg", "", "`FILE` to draw F1 by layer to as SVG"),
 		png:      c.path(replaces, "png", "", "`FILE` to draw F1 by layer to as PNG"),
 		failures: c.flags.Bool("failures", false, "list the neurons that could not be explained, and why, in place of the table"),
+		context:  c.flags.Bool("context", false, "tell how well context graphs predict, on each kind of text, beside published graphs and tables, in place of the table"),
 	}
 	c.run = func(ctx context.Context) error {
 		return withStore(*f.store, func(s *store.Store) error { return a.runTable(ctx, s, f) })
@@ -48,6 +49,9 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	}
 	if *f.failures {
 		return a.writeFailures(ctx, *f.out, failures)
+	}
+	if *f.context {
+		return a.writeContextTable(ctx, *f.out, s)
 	}
 	rows, err := s.Summary(ctx)
 	if err != nil {
