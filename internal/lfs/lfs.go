@@ -4,6 +4,7 @@ package lfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,12 +27,15 @@ func Check(begin []byte) error {
 	return fmt.Errorf("a Git LFS pointer, not the file%s that it stands for: run `git lfs pull` in the repository, or download the file itself", size)
 }
 
-// FS is a file system in which opening a pointer is an error.
+// FS is a file system in which opening a pointer is an error, and so is opening a pipe or a device, which could block for ever.
 func FS(fsys fs.FS) fs.FS { return files{fsys} }
 
 type files struct{ fs.FS }
 
 func (f files) Open(name string) (fs.File, error) {
+	if info, err := fs.Stat(f.FS, name); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("a pipe or device, where a file is needed")}
+	}
 	file, err := f.FS.Open(name)
 	if err != nil {
 		return nil, err
