@@ -60,7 +60,7 @@ func remedyFor(table string) string {
 
 // damaged says that a part of a neuron is not what was written.
 func damaged(n Neuron, part string) error {
-	return fmt.Errorf("%w: %s of layer %d neuron %d not what was written: %s", ErrDamaged, part, n.Layer, n.Index, remedy)
+	return fmt.Errorf("%w: layer %d neuron %d: %s not what was written: %s", ErrDamaged, n.Layer, n.Index, part, remedy)
 }
 
 // tally counts the rows that are read of a table, to compare them with what its row in totals says.
