@@ -120,9 +120,13 @@ func (c *Client) link(listing Listing, file File) error {
 	if present, err := os.Readlink(path); err == nil && present == target {
 		return nil
 	}
-	// The new link is made beside the old and takes its place at once.
-	fresh := path + ".new"
-	os.Remove(fresh)
+	// The new link is made beside the old, under a name that no other process takes, and replaces it at once.
+	folder, err := os.MkdirTemp(filepath.Dir(path), ".link-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(folder)
+	fresh := filepath.Join(folder, filepath.Base(path))
 	if err := os.Symlink(target, fresh); err != nil {
 		if err := os.Link(blob, fresh); err != nil { // where users may not make symbolic links, as on Windows
 			return err
