@@ -255,6 +255,8 @@ func (s *Store) Path() string { return s.path }
 // Close ends the work with the store and lets other processes write to it. One that Open made, and that nothing was written
 // to, is removed.
 func (s *Store) Close() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	err := s.db.Close()
 	if err != nil {
 		err = fmt.Errorf("closing %s: %w", s.path, err)
