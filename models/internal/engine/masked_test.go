@@ -7,34 +7,42 @@ import (
 	"os"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/backends"
 	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/internal/family"
+	"github.com/neuron2graph/neuron2graph/models/internal/weights"
 )
 
 const goldenModels = "../../../testdata/golden/models/"
 
-// openGolden opens a causal golden model on the processor.
-func openGolden(t *testing.T, name string) *Causal {
+// golden is what a golden model is opened from on the processor. parse reads its config.json.
+func golden[C interface {
+	Layout(safetensors.Weights) (weights.Layout, error)
+}](t *testing.T, name string, parse func([]byte) (C, error)) (config C, files safetensors.Weights, layout weights.Layout) {
 	t.Helper()
 	text, err := os.ReadFile(goldenModels + name + "/config.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := family.Parse(text)
-	if err != nil {
+	if config, err = parse(text); err != nil {
 		t.Fatal(err)
 	}
+	if files, err = checkpoint.OpenFolder(os.DirFS(goldenModels + name)); err != nil {
+		t.Fatal(err)
+	}
+	if layout, err = config.Layout(files); err != nil {
+		t.Fatal(err)
+	}
+	return config, files, layout
+}
+
+// openGolden opens a causal golden model.
+func openGolden(t *testing.T, name string) *Causal {
+	t.Helper()
+	config, files, layout := golden(t, name, family.Parse)
 	backend, info, err := backends.Open(backends.Go)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := checkpoint.OpenFolder(os.DirFS(goldenModels + name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	layout, err := config.Layout(files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,26 +54,11 @@ func openGolden(t *testing.T, name string) *Causal {
 	return m
 }
 
-// openMaskedGolden opens a masked golden model on the processor.
+// openMaskedGolden opens a masked golden model.
 func openMaskedGolden(t *testing.T, name string) *Masked {
 	t.Helper()
-	text, err := os.ReadFile(goldenModels + name + "/config.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := family.ParseMasked(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	config, files, layout := golden(t, name, family.ParseMasked)
 	backend, info, err := backends.Open(backends.Go)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := checkpoint.OpenFolder(os.DirFS(goldenModels + name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	layout, err := config.Layout(files)
 	if err != nil {
 		t.Fatal(err)
 	}
