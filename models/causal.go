@@ -29,10 +29,10 @@ type Causal struct {
 	sae       *sae.SAE // nil: none
 }
 
-// Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name that
-// the user gave a model with [AddLocal]; else one of TransformerLens's names (gpt2-small, solu-8l-old; package registry) or a
-// repository of the Hugging Face hub, which must have been downloaded (package hub). A folder of such a name is opened as
-// ./tiny.
+// Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name
+// that the user gave a model with [AddLocal]; else one of TransformerLens's names (gpt2-small, solu-8l-old; package
+// registry) or a repository of the Hugging Face hub, which must have been downloaded (package hub). A folder of such a
+// name is opened as ./tiny.
 //
 // A folder holds config.json, weights (model.safetensors, pytorch_model.bin, the shards of either, or one .pth file)
 // and tokenizer.json, in the layout of TransformerLens's own models or of Hugging Face's; or one GGUF file, llama.cpp's
@@ -41,9 +41,9 @@ type Causal struct {
 //
 // Without a tokenizer.json a model can be asked about token ids, but not about texts.
 //
-// An address such as http://127.0.0.1:7711 is the model that n2g serve keeps warm there, and so is the name of that model where
-// the environment variable [ServerVar] has the address. It answers Activations and LayerActivations to the same digits;
-// what needs the weights does not go over HTTP and is an error.
+// An address such as http://127.0.0.1:7711 is the model that n2g serve keeps warm there, and so is the name of that
+// model where the environment variable [ServerVar] has the address. It answers Activations and LayerActivations to the
+// same digits; what needs the weights does not go over HTTP and is an error.
 func Open(ref string, opts Options) (*Causal, error) {
 	m, err := openAny(ref, opts)
 	if err != nil || opts.SAE == "" {
@@ -91,7 +91,9 @@ func openCausal(fsys fs.FS, name string, opts Options) (*Causal, error) {
 	m := &Causal{name: name, fsys: fsys, config: newConfig(p.config), backend: info, tokenizer: p.tokenizer}
 	if bos := m.BOS(); bos >= m.config.DVocab {
 		p.weights.Close()
-		return nil, fmt.Errorf("its tokenizer puts the token %q (%d) in front of every prompt, but the model has embeddings for %d tokens only", m.TokenString(bos), bos, m.config.DVocab)
+		return nil,
+			fmt.Errorf("its tokenizer puts the token %q (%d) in front of every prompt, but the model has embeddings for %d "+
+				"tokens only", m.TokenString(bos), bos, m.config.DVocab)
 	}
 	if m.engine, err = engine.New(p.config.Decoder, backend, info, p.weights, p.layout); err != nil {
 		p.weights.Close()
@@ -127,25 +129,28 @@ func (m *Causal) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }
 // Tokenize returns the token ids of text, without BOS.
 func (m *Causal) Tokenize(text string) ([]int, error) {
 	if m.tokenizer == nil {
-		return nil, fmt.Errorf("model %s has no tokenizer.json, so it cannot read a text: give token ids, or put the file into its folder", m.name)
+		return nil,
+			fmt.Errorf("model %s has no tokenizer.json, so it cannot read a text: give token ids, or put the file into its "+
+				"folder", m.name)
 	}
 	ids := m.tokenizer.Encode(text).IDs
 	return ids, m.checkTokens(ids)
 }
 
-// checkTokens refuses tokens that the model has no embedding for, as tokenizers have that were given tokens after the model
-// was trained.
+// checkTokens refuses tokens that the model has no embedding for, as tokenizers have that were given tokens after the
+// model was trained.
 func (m *Causal) checkTokens(ids []int) error {
 	for _, id := range ids {
 		if id >= m.config.DVocab {
-			return fmt.Errorf("the text holds the token %q (%d), but the model has embeddings for %d tokens only, 0 to %d: it never learned that token, take it out of the text", m.TokenString(id), id, m.config.DVocab, m.config.DVocab-1)
+			return fmt.Errorf("the text holds the token %q (%d), but the model has embeddings for %d tokens only, 0 to %d: it "+
+				"never learned that token, take it out of the text", m.TokenString(id), id, m.config.DVocab, m.config.DVocab-1)
 		}
 	}
 	return nil
 }
 
-// TokenizeOffsets is [Causal.Tokenize] with, for each token, its bytes [start, end) of the text; a token that is part of a
-// character has the whole character's.
+// TokenizeOffsets is [Causal.Tokenize] with, for each token, its bytes [start, end) of the text; a token that is part
+// of a character has the whole character's.
 func (m *Causal) TokenizeOffsets(text string) (ids []int, offsets [][2]int, err error) {
 	if m.tokenizer == nil {
 		_, err := m.Tokenize(text) // says what is missing
@@ -155,8 +160,8 @@ func (m *Causal) TokenizeOffsets(text string) (ids []int, offsets [][2]int, err 
 	return encoding.IDs, encoding.Offsets, m.checkTokens(encoding.IDs)
 }
 
-// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD. Without a tokenizer it
-// is the number.
+// TokenString is the text of one id alone, its leading space kept; part of a character is U+FFFD. Without a tokenizer
+// it is the number.
 func (m *Causal) TokenString(id int) string {
 	if m.tokenizer == nil {
 		return fmt.Sprintf("#%d", id)
@@ -208,14 +213,15 @@ func (m *Causal) ContextLength() int { return m.config.Positions }
 func (m *Causal) DefaultHook() string { return m.config.DefaultHook() }
 
 // Activations runs prompts (ids, BOS included) and returns the activation of one neuron: result[i][k] is that on token
-// positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is one of [Causal.HookPoints]
-// (hook_mid is short for mlp.hook_mid), and index a neuron or whatever is numbered there; an empty hook is
-// [Causal.DefaultHook]. A hook that ends in [sae] has the features of the model's auto-encoder, and one that begins with -
-// the negative side, all values times -1.
+// positions[i][k] of prompts[i]. A nil positions, or a nil entry, asks every position. hook is one of
+// [Causal.HookPoints] (hook_mid is short for mlp.hook_mid), and index a neuron or whatever is numbered there; an empty
+// hook is [Causal.DefaultHook]. A hook that ends in [sae] has the features of the model's auto-encoder, and one that
+// begins with - the negative side, all values times -1.
 //
 // Layers and positions beyond what is asked are not run, and prompts that share a prefix share its cost. A result does
 // not depend on what else is asked with it or beside it, to the last bit on the pure Go backend.
-func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	r, err := m.reading(layer, hook)
 	if err != nil {
 		return nil, err
@@ -276,7 +282,8 @@ func (m *Causal) Rows(prompts, positions [][]int) int {
 // requests are the prompts of which anything is asked, checked, and place[k] the prompt that requests[k] is for.
 func (c Config) requests(index int, prompts, positions [][]int) (requests []engine.Request, place []int, err error) {
 	if positions != nil && len(positions) != len(prompts) {
-		return nil, nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all", len(prompts), len(positions))
+		return nil, nil, fmt.Errorf("%d prompts but %d lists of positions: give one list a prompt, or none at all",
+			len(prompts), len(positions))
 	}
 	for i, ids := range prompts {
 		if err := c.checkPrompt(ids); err != nil {
@@ -300,7 +307,8 @@ func (c Config) requests(index int, prompts, positions [][]int) (requests []engi
 	return requests, place, nil
 }
 
-// LayerActivations is [Causal.Activations] for all numbers of a hook point and all positions: [prompt][position][width].
+// LayerActivations is [Causal.Activations] for all numbers of a hook point and all positions:
+// [prompt][position][width].
 func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, prompts [][]int) ([][][]float32, error) {
 	r, err := m.reading(layer, hook)
 	if err != nil {
@@ -357,7 +365,8 @@ func (m *Causal) wide(ctx context.Context, r reading, layer int, requests []engi
 }
 
 // feature computes one feature of an auto-encoder.
-func (m *Causal) feature(ctx context.Context, r reading, layer, index int, requests []engine.Request) ([][]float32, error) {
+func (m *Causal) feature(ctx context.Context, r reading, layer, index int, requests []engine.Request) ([][]float32,
+	error) {
 	read, err := m.wide(ctx, r, layer, requests)
 	if err != nil {
 		return nil, err
@@ -376,7 +385,8 @@ func (c Config) checkPrompt(ids []int) error {
 		return errors.New("the prompt is empty: give at least the BOS token")
 	}
 	if len(ids) > c.Positions {
-		return fmt.Errorf("the prompt has %d tokens with BOS, but the model's context is %d: shorten it", len(ids), c.Positions)
+		return fmt.Errorf("the prompt has %d tokens with BOS, but the model's context is %d: shorten it", len(ids),
+			c.Positions)
 	}
 	for i, id := range ids {
 		if id < 0 || id >= c.DVocab {
@@ -386,13 +396,15 @@ func (c Config) checkPrompt(ids []int) error {
 	return nil
 }
 
-// Scan computes every neuron of some layers on every token of some windows, for mining a corpus: windows are ids with BOS in
-// front where the model has one. One pass serves all layers and stops at the last.
+// Scan computes every neuron of some layers on every token of some windows, for mining a corpus: windows are ids with
+// BOS in front where the model has one. One pass serves all layers and stops at the last.
 //
 // visit is told of some rows at a time: values[k*width+n] is neuron n of layers[layer] on row first+k, rows being the
-// tokens of all windows, BOS among them, one window after the other; width is [Causal.Width]. Each layer's rows come once, in
-// any order, and several at the same time. values belong to the engine and are overwritten after visit returns.
-func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+// tokens of all windows, BOS among them, one window after the other; width is [Causal.Width]. Each layer's rows come
+// once, in any order, and several at the same time. values belong to the engine and are overwritten after visit
+// returns.
+func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	if len(layers) == 0 {
 		return errors.New("no layer to scan: name at least one")
 	}

@@ -28,7 +28,8 @@ func TestConcurrentNeurons(t *testing.T) {
 	}
 	questions := make([]question, 24)
 	for i := range questions {
-		q := question{layer: rng.IntN(3), index: rng.IntN(m.config.DMLP), hook: []string{"hook_pre", "hook_mid", "hook_post"}[rng.IntN(3)]}
+		q := question{layer: rng.IntN(3), index: rng.IntN(m.config.DMLP),
+			hook: []string{"hook_pre", "hook_mid", "hook_post"}[rng.IntN(3)]}
 		for range 1 + rng.IntN(30) {
 			var ids []int
 			for range 1 + rng.IntN(6) {

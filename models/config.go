@@ -53,8 +53,9 @@ func newConfig(c family.Config) Config {
 	}
 	return Config{
 		Family: c.Family, Layers: c.Layers, DModel: c.DModel, Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead,
-		DMLP: c.DMLP, DVocab: c.DVocab, Positions: c.Positions, Activation: c.Activation, Gated: c.Gated, Parallel: c.ParallelResidual,
-		Weights: count,
+		DMLP: c.DMLP, DVocab: c.DVocab, Positions: c.Positions, Activation: c.Activation, Gated: c.Gated,
+		Parallel: c.ParallelResidual,
+		Weights:  count,
 	}
 }
 

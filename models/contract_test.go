@@ -67,7 +67,8 @@ func readableModels(t *testing.T) map[string]string {
 	larger := strings.NewReplacer(`"vocab_size": 50`, fmt.Sprintf(`"vocab_size": %d`, vocabulary),
 		`"max_position_embeddings": 30`, fmt.Sprintf(`"max_position_embeddings": %d`, positions))
 	llama := func(family string, window, biases bool) string {
-		return writeModel(t, larger.Replace(fmt.Sprintf(smallLlama, family, window)), randomTensors(grow(llamaTensors(biases)), 6))
+		return writeModel(t, larger.Replace(fmt.Sprintf(smallLlama, family, window)),
+			randomTensors(grow(llamaTensors(biases)), 6))
 	}
 	folders := map[string]string{
 		"opt":     writeModel(t, larger.Replace(smallOPT), randomTensors(grow(optTensors()), 7)),
@@ -75,7 +76,8 @@ func readableModels(t *testing.T) map[string]string {
 		"mistral": llama("mistral", true, false),
 		"qwen2":   llama("qwen2", true, true),
 		"olmo": writeModel(t, larger.Replace(fmt.Sprintf(smallLlama, "olmo", false)),
-			randomTensors(slices.DeleteFunc(grow(llamaTensors(false)), func(p transformer.Param) bool { return strings.Contains(p.Name, "norm") }), 8)),
+			randomTensors(slices.DeleteFunc(grow(llamaTensors(false)),
+				func(p transformer.Param) bool { return strings.Contains(p.Name, "norm") }), 8)),
 	}
 	for _, dir := range folders {
 		for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
@@ -134,17 +136,24 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"no config", "solu", map[string]string{"config.json": ""}, []string{"config.json"}},
 		{"config that is no JSON", "solu", map[string]string{"config.json": "{"}, []string{"config.json", "JSON"}},
-		{"unknown family", "gpt2", replaced(t, "gpt2", "config.json", `"model_type": "gpt2"`, `"model_type": "t5"`), []string{"t5", "gpt_neox"}},
+		{"unknown family", "gpt2", replaced(t, "gpt2", "config.json", `"model_type": "gpt2"`, `"model_type": "t5"`),
+			[]string{"t5", "gpt_neox"}},
 		{"masked model", "bert", nil, []string{"masked"}},
 		{"no weights", "solu", map[string]string{"model.safetensors": ""}, []string{"model.safetensors"}},
 		{"truncated weights", "solu", map[string]string{"model.safetensors": "12345678"}, []string{"model.safetensors"}},
-		{"more layers than weights", "solu", replaced(t, "solu", "config.json", `"n_layers": 3`, `"n_layers": 4`), []string{"blocks.3."}},
-		{"another width", "gptneo", replaced(t, "gptneo", "config.json", `"hidden_size": 64`, `"hidden_size": 32`), []string{"[4096 64]", "[4096 32]"}},
-		{"attention-only", "solu", replaced(t, "solu", "config.json", `"eps"`, `"attn_only": true, "eps"`), []string{"attention-only"}},
-		{"unknown activation", "pythia", replaced(t, "pythia", "config.json", `"hidden_act": "gelu"`, `"hidden_act": "sine"`), []string{"sine", "relu"}},
-		{"stretched rotary positions", "pythia", replaced(t, "pythia", "config.json", `"rope_type": "default"`, `"rope_type": "longrope"`), []string{"longrope"}},
+		{"more layers than weights", "solu", replaced(t, "solu", "config.json", `"n_layers": 3`, `"n_layers": 4`),
+			[]string{"blocks.3."}},
+		{"another width", "gptneo", replaced(t, "gptneo", "config.json", `"hidden_size": 64`, `"hidden_size": 32`),
+			[]string{"[4096 64]", "[4096 32]"}},
+		{"attention-only", "solu", replaced(t, "solu", "config.json", `"eps"`, `"attn_only": true, "eps"`),
+			[]string{"attention-only"}},
+		{"unknown activation", "pythia", replaced(t, "pythia", "config.json", `"hidden_act": "gelu"`, `"hidden_act": "sine"`),
+			[]string{"sine", "relu"}},
+		{"stretched rotary positions", "pythia",
+			replaced(t, "pythia", "config.json", `"rope_type": "default"`, `"rope_type": "longrope"`), []string{"longrope"}},
 		{"uneven heads", "gpt2", replaced(t, "gpt2", "config.json", `"n_head": 4`, `"n_head": 5`), []string{"d_head"}},
-		{"absurd size", "gpt2", replaced(t, "gpt2", "config.json", `"n_layer": 2`, `"n_layer": 2000000000`), []string{"layers"}},
+		{"absurd size", "gpt2", replaced(t, "gpt2", "config.json", `"n_layer": 2`, `"n_layer": 2000000000`),
+			[]string{"layers"}},
 		{"broken tokenizer", "solu", map[string]string{"tokenizer.json": "{"}, []string{"tokenizer"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -167,17 +176,20 @@ func TestOpenRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Errorf("a missing folder: %v", err)
 	}
-	if _, err := models.Open(golden("solu")+"/config.json", models.Options{}); err == nil || !strings.Contains(err.Error(), "folder") {
+	if _, err := models.Open(golden("solu")+"/config.json", models.Options{}); err == nil ||
+		!strings.Contains(err.Error(), "folder") {
 		t.Errorf("a file: %v", err)
 	}
-	if _, err := models.Open(golden("solu"), models.Options{Backend: "abacus"}); err == nil || !strings.Contains(err.Error(), "abacus") {
+	if _, err := models.Open(golden("solu"), models.Options{Backend: "abacus"}); err == nil ||
+		!strings.Contains(err.Error(), "abacus") {
 		t.Errorf("an unknown backend: %v", err)
 	}
 }
 
 // A model without a tokenizer runs on ids alone.
 func TestNoTokenizer(t *testing.T) {
-	m, err := models.Open(folder(t, "pythia", map[string]string{"tokenizer.json": "", "tokenizer_config.json": ""}), models.Options{Backend: "go"})
+	m, err := models.Open(folder(t, "pythia", map[string]string{"tokenizer.json": "", "tokenizer_config.json": ""}),
+		models.Options{Backend: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,8 +206,8 @@ func TestNoTokenizer(t *testing.T) {
 }
 
 // Opening reads the files' headers alone, and neurons of layer 0 read the embeddings and what stands before the MLP's
-// activation in layer 0: of every format and type, since half-precision tensors are widened as they are read. No byte is
-// read a second time but those of W_out that SoLU's last norm is folded into: its bias needs them before.
+// activation in layer 0: of every format and type, since half-precision tensors are widened as they are read. No byte
+// is read a second time but those of W_out that SoLU's last norm is folded into: its bias needs them before.
 func TestReadsOnlyWhatIsNeeded(t *testing.T) {
 	embeddings := []string{"embed.W_E", "pos_embed.W_pos"}
 	first := []string{"attn.W_Q", "attn.b_Q", "attn.W_K", "attn.b_K", "attn.W_V", "attn.b_V", "attn.W_O", "attn.b_O",
@@ -295,7 +307,8 @@ func (f *watchedFile) ReadAt(p []byte, offset int64) (int, error) {
 	return f.File.(io.ReaderAt).ReadAt(p, offset)
 }
 
-// tensors lists the tensors of which bytes were read, and complains of tensors but twice of which bytes were read again.
+// tensors lists the tensors of which bytes were read, and complains of tensors but twice of which bytes were read
+// again.
 func (w *watchedFS) tensors(t *testing.T, weights safetensors.Weights, twice []string) []string {
 	t.Helper()
 	w.mu.Lock()

@@ -20,11 +20,12 @@ const (
 	Add   Op = "add"   // a + v; steering
 )
 
-// Edit changes one neuron in the middle of a forward pass: all that the model computes from the neuron, it computes from
-// the new value. Several edits are made in their order.
+// Edit changes one neuron in the middle of a forward pass: all that the model computes from the neuron, it computes
+// from the new value. Several edits are made in their order.
 type Edit struct {
 	Layer int
-	// Hook is hook_pre, hook_pre_linear (of a gated MLP), hook_mid or hook_post; empty is hook_post, what W_out multiplies.
+	// Hook is hook_pre, hook_pre_linear (of a gated MLP), hook_mid or hook_post; empty is hook_post, what W_out
+	// multiplies.
 	Hook  string
 	Index int
 	Op    Op
@@ -33,13 +34,13 @@ type Edit struct {
 	Positions []int
 }
 
-// EachLogits runs prompts (ids, BOS included) under several variants of the model, each a set of edits (nil is the model as
-// it is), and shows visit the logits of the next token at each position asked: logits[v] are those of variants[v],
-// [d_vocab]. A nil positions, or a nil entry, asks every position.
+// EachLogits runs prompts (ids, BOS included) under several variants of the model, each a set of edits (nil is the
+// model as it is), and shows visit the logits of the next token at each position asked: logits[v] are those of
+// variants[v], [d_vocab]. A nil positions, or a nil entry, asks every position.
 //
-// visit is called once for each prompt and position, by several goroutines at once and in no order; the slices are valid
-// until it returns. What variants and prompts have in common before the first changed position is computed once, so that
-// the model with and without an ablation at one position costs little more than either.
+// visit is called once for each prompt and position, by several goroutines at once and in no order; the slices are
+// valid until it returns. What variants and prompts have in common before the first changed position is computed once,
+// so that the model with and without an ablation at one position costs little more than either.
 func (m *Causal) EachLogits(
 	ctx context.Context, prompts, positions [][]int, variants [][]Edit, visit func(prompt, at int, logits [][]float32),
 ) error {
@@ -89,7 +90,8 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 	case !isMLP:
 		return engine.Edit{}, fmt.Errorf("a neuron is edited at a hook point of an MLP, not at %q", e.Hook)
 	case !slices.Contains([]Op{Set, Scale, Add}, e.Op):
-		return engine.Edit{}, fmt.Errorf("a neuron cannot be edited by %q: %s, %s and %s are the operations", e.Op, Set, Scale, Add)
+		return engine.Edit{}, fmt.Errorf("a neuron cannot be edited by %q: %s, %s and %s are the operations", e.Op, Set,
+			Scale, Add)
 	case math.IsNaN(e.Value) || math.Abs(e.Value) > math.MaxFloat32:
 		return engine.Edit{}, fmt.Errorf("a neuron cannot be edited with the value %g", e.Value)
 	}
@@ -103,7 +105,8 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 	}, nil
 }
 
-// Logits are those of the next token after each position of a prompt, under edits if there are any: [position][d_vocab].
+// Logits are those of the next token after each position of a prompt, under edits if there are any:
+// [position][d_vocab].
 func (m *Causal) Logits(ctx context.Context, ids []int, edits ...Edit) ([][]float32, error) {
 	result := make([][]float32, len(ids))
 	err := m.EachLogits(ctx, [][]int{ids}, nil, [][]Edit{edits}, func(_, position int, logits [][]float32) {
@@ -115,13 +118,14 @@ func (m *Causal) Logits(ctx context.Context, ids []int, edits ...Edit) ([][]floa
 	return result, nil
 }
 
-// NextLogProbs runs prompts (ids, BOS included) through the whole model and shows visit the logarithms of the next token's
-// probabilities, [d_vocab], after each position asked: after positions[i][at] of prompts[i]. A nil positions, or a nil entry,
-// asks every position. Prompts that share a prefix share its cost.
+// NextLogProbs runs prompts (ids, BOS included) through the whole model and shows visit the logarithms of the next
+// token's probabilities, [d_vocab], after each position asked: after positions[i][at] of prompts[i]. A nil positions,
+// or a nil entry, asks every position. Prompts that share a prefix share its cost.
 //
-// visit is called in any order, and for several positions at the same time; what it is shown is valid only until it returns,
-// and not to be changed.
-func (m *Causal) NextLogProbs(ctx context.Context, prompts, positions [][]int, visit func(prompt, at int, logProbs []float32)) error {
+// visit is called in any order, and for several positions at the same time; what it is shown is valid only until it
+// returns, and not to be changed.
+func (m *Causal) NextLogProbs(ctx context.Context, prompts, positions [][]int,
+	visit func(prompt, at int, logProbs []float32)) error {
 	return m.EachLogits(ctx, prompts, positions, [][]Edit{nil}, func(prompt, at int, logits [][]float32) {
 		shift := float32(logSumExp(logits[0]))
 		logProbs := make([]float32, len(logits[0]))
@@ -133,8 +137,8 @@ func (m *Causal) NextLogProbs(ctx context.Context, prompts, positions [][]int, v
 }
 
 // TokenLogProbs are the log-probabilities of the prompts' own tokens under several variants of the model:
-// result[i][v][p] is that of prompts[i][p+1] after the tokens up to p, with the edits variants[v]. The loss of a variant on
-// a prompt is minus their mean.
+// result[i][v][p] is that of prompts[i][p+1] after the tokens up to p, with the edits variants[v]. The loss of a
+// variant on a prompt is minus their mean.
 func (m *Causal) TokenLogProbs(ctx context.Context, prompts [][]int, variants [][]Edit) ([][][]float64, error) {
 	result := make([][][]float64, len(prompts))
 	positions := make([][]int, len(prompts))

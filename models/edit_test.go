@@ -20,7 +20,8 @@ func (c transformersCase) variants() [][]models.Edit {
 	for _, list := range c.Edits {
 		var edits []models.Edit
 		for _, e := range list.Edits {
-			edits = append(edits, models.Edit{Layer: e.Layer, Index: e.Index, Op: models.Op(e.Op), Value: e.Value, Positions: e.Positions})
+			edits = append(edits, models.Edit{Layer: e.Layer, Index: e.Index, Op: models.Op(e.Op), Value: e.Value,
+				Positions: e.Positions})
 		}
 		variants = append(variants, edits)
 	}
@@ -38,24 +39,25 @@ func TestEditsAgreeWithTransformers(t *testing.T) {
 				m := way.open(t, c.folder(t, c.tensors("")))
 				var mu sync.Mutex
 				seen := 0
-				err := m.EachLogits(t.Context(), [][]int{c.IDs}, [][]int{{5, 29}}, c.variants(), func(_, at int, logits [][]float32) {
-					position := []int{5, 29}[at]
-					mu.Lock()
-					defer mu.Unlock()
-					seen++
-					want := [][]float32{c.Values["logits"][slices.Index(c.Positions, position)]}
-					for _, e := range c.Edits {
-						want = append(want, e.Logits[map[int]int{5: 0, 29: 1}[position]])
-					}
-					for v := range want {
-						for id, w := range want[v] {
-							if !near(logits[v][id], w) {
-								t.Errorf("variant %d, position %d, token %d: %g, want %g", v, position, id, logits[v][id], w)
-								return
+				err := m.EachLogits(t.Context(), [][]int{c.IDs}, [][]int{{5, 29}}, c.variants(),
+					func(_, at int, logits [][]float32) {
+						position := []int{5, 29}[at]
+						mu.Lock()
+						defer mu.Unlock()
+						seen++
+						want := [][]float32{c.Values["logits"][slices.Index(c.Positions, position)]}
+						for _, e := range c.Edits {
+							want = append(want, e.Logits[map[int]int{5: 0, 29: 1}[position]])
+						}
+						for v := range want {
+							for id, w := range want[v] {
+								if !near(logits[v][id], w) {
+									t.Errorf("variant %d, position %d, token %d: %g, want %g", v, position, id, logits[v][id], w)
+									return
+								}
 							}
 						}
-					}
-				})
+					})
 				if err != nil || seen != 2 {
 					t.Errorf("%d positions, error %v", seen, err)
 				}
@@ -93,7 +95,8 @@ func TestEditsDoNotDependOnTheBatch(t *testing.T) {
 					sum += math.Exp(float64(l) - top)
 				}
 				alone := float64(logits[p][prompts[i][p+1]]) - top - math.Log(sum)
-				if got := together[i][v][p]; math.Abs(got-alone) > 1e-5*(1+math.Abs(alone)) || m.Exact() && math.Abs(got-alone) > 1e-9 {
+				if got := together[i][v][p]; math.Abs(got-alone) > 1e-5*(1+math.Abs(alone)) || m.Exact() &&
+					math.Abs(got-alone) > 1e-9 {
 					t.Fatalf("prompt %d, variant %d, position %d: %g among others, %g alone", i, v, p, got, alone)
 				}
 			}
@@ -145,12 +148,14 @@ func TestProjectToLogits(t *testing.T) {
 				unembed = "model.embed_tokens.weight"
 			}
 		case c.Name == "gpt_neox":
-			unembed, norm, out = "embed_out.weight", "gpt_neox.final_layer_norm.weight", "gpt_neox.layers.1.mlp.dense_4h_to_h.weight"
+			unembed, norm, out = "embed_out.weight", "gpt_neox.final_layer_norm.weight",
+				"gpt_neox.layers.1.mlp.dense_4h_to_h.weight"
 			if c.Tensors[unembed] == nil {
 				unembed = "lm_head.weight"
 			}
 		case c.Name == "opt":
-			unembed, norm, out = "model.decoder.embed_tokens.weight", "model.decoder.final_layer_norm.weight", "model.decoder.layers.1.fc2.weight"
+			unembed, norm, out = "model.decoder.embed_tokens.weight", "model.decoder.final_layer_norm.weight",
+				"model.decoder.layers.1.fc2.weight"
 		default:
 			continue
 		}
@@ -270,7 +275,8 @@ func TestSmolLM2Effects(t *testing.T) {
 			t.Fatal(err)
 		}
 		if math.Abs(loss[0]-a.Before) > 1e-4*a.Before || math.Abs(loss[1]-a.After) > 1e-4*a.After {
-			t.Errorf("layer %d neuron %d input %d: loss %g to %g, want %g to %g", a.Layer, a.Neuron, a.Input, loss[0], loss[1], a.Before, a.After)
+			t.Errorf("layer %d neuron %d input %d: loss %g to %g, want %g to %g", a.Layer, a.Neuron, a.Input, loss[0], loss[1],
+				a.Before, a.After)
 		}
 		for p, want := range a.KL { // which was computed in float32
 			if math.Abs(kl[p]-want) > 1e-5+1e-2*math.Abs(want) {

@@ -47,7 +47,8 @@ func smallModels(t *testing.T) map[string]string {
 	llama := func(family string, window, biases bool) string {
 		return writeModel(t, fmt.Sprintf(smallLlama, family, window), randomTensors(llamaTensors(biases), 6))
 	}
-	plain := slices.DeleteFunc(llamaTensors(false), func(p transformer.Param) bool { return strings.Contains(p.Name, "norm") })
+	plain := slices.DeleteFunc(llamaTensors(false),
+		func(p transformer.Param) bool { return strings.Contains(p.Name, "norm") })
 	return map[string]string{
 		"opt":     writeModel(t, smallOPT, randomTensors(optTensors(), 7)),
 		"llama":   llama("llama", false, false),
@@ -101,7 +102,8 @@ func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
 }
 
 // checkActivations compares a call for all prompts with calls for one, and with a program for the whole model.
-func checkActivations(t *testing.T, m, programs *models.Causal, rng *rand.Rand, layer int, hook string, prompts [][]int) {
+func checkActivations(t *testing.T, m, programs *models.Causal, rng *rand.Rand, layer int, hook string,
+	prompts [][]int) {
 	t.Helper()
 	same := func(a, b float32) bool { return a == b }
 	if !m.Exact() {
@@ -118,7 +120,8 @@ func checkActivations(t *testing.T, m, programs *models.Causal, rng *rand.Rand, 
 			t.Fatal(err)
 		}
 		if !slices.EqualFunc(alone[0], together[i], same) {
-			t.Fatalf("%s of layer %d: a prompt of %d tokens gives\n%v alone,\n%v among others", hook, layer, len(prompts[i]), alone[0], together[i])
+			t.Fatalf("%s of layer %d: a prompt of %d tokens gives\n%v alone,\n%v among others", hook, layer, len(prompts[i]),
+				alone[0], together[i])
 		}
 		positions := [][]int{{rng.IntN(len(prompts[i])), rng.IntN(len(prompts[i]))}}
 		some, err := m.Activations(t.Context(), layer, hook, index, prompts[i:i+1], positions)
@@ -127,7 +130,8 @@ func checkActivations(t *testing.T, m, programs *models.Causal, rng *rand.Rand, 
 		}
 		for k, p := range positions[0] {
 			if !same(some[0][k], together[i][p]) {
-				t.Fatalf("%s of layer %d: %g at position %d of %d asked alone, %g among all", hook, layer, some[0][k], p, len(prompts[i]), together[i][p])
+				t.Fatalf("%s of layer %d: %g at position %d of %d asked alone, %g among all", hook, layer, some[0][k], p,
+					len(prompts[i]), together[i][p])
 			}
 		}
 	}

@@ -36,14 +36,18 @@ func optTensors() []transformer.Param {
 	for l := range 2 {
 		at := fmt.Sprintf("model.decoder.layers.%d.", l)
 		for _, name := range []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"} {
-			list = append(list, transformer.Param{Name: at + name + ".weight", Shape: []int{16, 16}}, transformer.Param{Name: at + name + ".bias", Shape: []int{16}})
+			list = append(list, transformer.Param{Name: at + name + ".weight", Shape: []int{16, 16}},
+				transformer.Param{Name: at + name + ".bias", Shape: []int{16}})
 		}
 		for _, name := range []string{"self_attn_layer_norm", "final_layer_norm"} {
-			list = append(list, transformer.Param{Name: at + name + ".weight", Shape: []int{16}}, transformer.Param{Name: at + name + ".bias", Shape: []int{16}})
+			list = append(list, transformer.Param{Name: at + name + ".weight", Shape: []int{16}},
+				transformer.Param{Name: at + name + ".bias", Shape: []int{16}})
 		}
 		list = append(list,
-			transformer.Param{Name: at + "fc1.weight", Shape: []int{40, 16}}, transformer.Param{Name: at + "fc1.bias", Shape: []int{40}},
-			transformer.Param{Name: at + "fc2.weight", Shape: []int{16, 40}}, transformer.Param{Name: at + "fc2.bias", Shape: []int{16}})
+			transformer.Param{Name: at + "fc1.weight", Shape: []int{40, 16}},
+			transformer.Param{Name: at + "fc1.bias", Shape: []int{40}},
+			transformer.Param{Name: at + "fc2.weight", Shape: []int{16, 40}},
+			transformer.Param{Name: at + "fc2.bias", Shape: []int{16}})
 	}
 	return list
 }
@@ -210,7 +214,8 @@ func optLoops(f file, ids []int) loops {
 	var out loops
 	x := make([][]float64, len(ids))
 	for p, id := range ids {
-		x[p] = add(f["model.decoder.embed_tokens.weight"][id*d:(id+1)*d], f["model.decoder.embed_positions.weight"][(p+2)*d:(p+3)*d])
+		x[p] = add(f["model.decoder.embed_tokens.weight"][id*d:(id+1)*d],
+			f["model.decoder.embed_positions.weight"][(p+2)*d:(p+3)*d])
 	}
 	for l := range layers {
 		at := fmt.Sprintf("model.decoder.layers.%d.", l)
@@ -275,7 +280,8 @@ func llamaLoops(f file, ids []int, window int, eps float64) loops {
 	return out
 }
 
-// compareLoops compares a model with a plain forward pass, at every hook, for a prompt and for those that share parts of it.
+// compareLoops compares a model with a plain forward pass, at every hook, for a prompt and for those that share parts
+// of it.
 func compareLoops(t *testing.T, dir string, forward func(ids []int) loops) {
 	t.Helper()
 	m, err := models.Open(dir, models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
@@ -451,7 +457,8 @@ func TestOtherFilesOfTheSameModel(t *testing.T) {
 	}
 }
 
-// older is a tensor as the first SoLU models were saved: norms under another name, weights with the last axes exchanged.
+// older is a tensor as the first SoLU models were saved: norms under another name, weights with the last axes
+// exchanged.
 func older(t safetensors.Tensor) safetensors.Tensor {
 	t.Name = strings.Replace(strings.Replace(t.Name, "ln_final.", "norm.", 1), ".ln", ".norm", 1)
 	if !strings.Contains(t.Name, "W_") {
@@ -483,7 +490,8 @@ func FuzzConfig(f *testing.F) {
 	f.Add(fmt.Appendf(nil, smallLlama, "mistral", true))
 	f.Add([]byte(`{"model_type": "gpt_neo", "num_layers": 3, "attention_types": [[["global", "local"], 1e9]]}`))
 	dir := f.TempDir()
-	writeWeights(f, filepath.Join(dir, "model.safetensors"), []safetensors.Tensor{{Name: "x", Shape: []int{1}, Data: []float32{1}}})
+	writeWeights(f, filepath.Join(dir, "model.safetensors"),
+		[]safetensors.Tensor{{Name: "x", Shape: []int{1}, Data: []float32{1}}})
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), text, 0o600); err != nil {
 			t.Fatal(err)

@@ -25,8 +25,8 @@ type parts struct {
 	layout    weights.Layout
 }
 
-// readParts reads the files at the root of a file system: config.json, weights and tokenizer.json, or one GGUF file that
-// holds all three.
+// readParts reads the files at the root of a file system: config.json, weights and tokenizer.json, or one GGUF file
+// that holds all three.
 func readParts(fsys fs.FS) (parts, error) {
 	single, err := ggufName(fsys)
 	if err != nil {

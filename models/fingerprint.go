@@ -19,10 +19,10 @@ const (
 	sampleBytes = 4 << 10
 )
 
-// Fingerprint tells the model from others, of its name too: 32 hexadecimal digits of a SHA-256 of its configuration, its
-// tokenizer, and the size, beginning and samples of its weights, so that it costs a few megabytes of reading whatever the
-// model's size. Training changes every tensor, so models that differ are told apart; one number changed by hand between
-// two samples is not seen. The same weights in another file format have another fingerprint.
+// Fingerprint tells the model from others, of its name too: 32 hexadecimal digits of a SHA-256 of its configuration,
+// its tokenizer, and the size, beginning and samples of its weights, so that it costs a few megabytes of reading
+// whatever the model's size. Training changes every tensor, so models that differ are told apart; one number changed by
+// hand between two samples is not seen. The same weights in another file format have another fingerprint.
 func (m *Causal) Fingerprint() (string, error) { return fingerprint(m.name, m.fsys) }
 
 // Fingerprint is that of [Causal.Fingerprint].
@@ -52,7 +52,8 @@ func fingerprint(name string, fsys fs.FS) (string, error) {
 
 // weightFiles are the files that weights are read from, in lexical order: the first kind that is there.
 func weightFiles(fsys fs.FS) ([]string, error) {
-	for _, pattern := range []string{"model.safetensors", "*.safetensors", "pytorch_model.bin", "*.bin", "*.pth", "*.pt", "*.gguf", "*.GGUF"} {
+	for _, pattern := range []string{"model.safetensors", "*.safetensors", "pytorch_model.bin", "*.bin", "*.pth", "*.pt",
+		"*.gguf", "*.GGUF"} {
 		if names, err := fs.Glob(fsys, pattern); err != nil || len(names) > 0 {
 			return names, err
 		}

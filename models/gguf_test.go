@@ -19,7 +19,8 @@ import (
 
 // toGGUF writes the model of a folder as llama.cpp's convert_hf_to_gguf.py does, and returns the file. change edits
 // settings and tensors before they are written.
-func toGGUF(t *testing.T, dir string, change func(settings map[string]any, tensors map[string]safetensors.Tensor)) string {
+func toGGUF(t *testing.T, dir string, change func(settings map[string]any,
+	tensors map[string]safetensors.Tensor)) string {
 	t.Helper()
 	var config struct {
 		Type      string  `json:"model_type"`
@@ -49,7 +50,8 @@ func toGGUF(t *testing.T, dir string, change func(settings map[string]any, tenso
 	if err := json.Unmarshal(data, &config); err != nil {
 		t.Fatal(err)
 	}
-	layers, width, heads := max(config.Layers, config.Layers2), max(config.Width, config.Width2), max(config.Heads, config.Heads2)
+	layers, width, heads := max(config.Layers, config.Layers2), max(config.Width, config.Width2),
+		max(config.Heads, config.Heads2)
 	arch := strings.ReplaceAll(config.Type, "gpt_neox", "gptneox")
 	inner := config.Inner
 	if inner == 0 {
@@ -57,7 +59,8 @@ func toGGUF(t *testing.T, dir string, change func(settings map[string]any, tenso
 	}
 	settings := map[string]any{
 		"general.architecture": arch, arch + ".block_count": layers, arch + ".embedding_length": width,
-		arch + ".feed_forward_length": inner, arch + ".attention.head_count": heads, arch + ".context_length": max(config.Context, config.Context2),
+		arch + ".feed_forward_length": inner, arch + ".attention.head_count": heads,
+		arch + ".context_length": max(config.Context, config.Context2),
 	}
 	if config.KVHeads > 0 {
 		settings[arch+".attention.head_count_kv"] = config.KVHeads
@@ -167,11 +170,14 @@ func ggufName(name string) string {
 	}
 	ours, ok := map[string]string{
 		"wte": "token_embd", "embed_in": "token_embd", "embed_tokens": "token_embd", "wpe": "position_embd",
-		"ln_f": "output_norm", "final_layer_norm": "output_norm", "norm": "output_norm", "lm_head": "output", "embed_out": "output",
-		"ln_1": "attn_norm", "input_layernorm": "attn_norm", "ln_2": "ffn_norm", "post_attention_layernorm": "ffn_norm",
-		"attn.c_attn": "attn_qkv", "attention.query_key_value": "attn_qkv", "attn.c_proj": "attn_output", "attention.dense": "attn_output",
-		"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
-		"mlp.c_fc": "ffn_up", "mlp.dense_h_to_4h": "ffn_up", "mlp.up_proj": "ffn_up", "mlp.gate_proj": "ffn_gate",
+		"ln_f": "output_norm", "final_layer_norm": "output_norm", "norm": "output_norm", "lm_head": "output",
+		"embed_out": "output",
+		"ln_1":      "attn_norm", "input_layernorm": "attn_norm", "ln_2": "ffn_norm", "post_attention_layernorm": "ffn_norm",
+		"attn.c_attn": "attn_qkv", "attention.query_key_value": "attn_qkv", "attn.c_proj": "attn_output",
+		"attention.dense":  "attn_output",
+		"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+		"self_attn.o_proj": "attn_output",
+		"mlp.c_fc":         "ffn_up", "mlp.dense_h_to_4h": "ffn_up", "mlp.up_proj": "ffn_up", "mlp.gate_proj": "ffn_gate",
 		"mlp.c_proj": "ffn_down", "mlp.dense_4h_to_h": "ffn_down", "mlp.down_proj": "ffn_down",
 	}[name]
 	if !ok {
@@ -217,8 +223,8 @@ func permute(x safetensors.Tensor, heads int) safetensors.Tensor {
 	return y
 }
 
-// TestGGUFFamilies opens every architecture from a GGUF file and from the folder that it was made of: the weights are the
-// same, so the values are.
+// TestGGUFFamilies opens every architecture from a GGUF file and from the folder that it was made of: the weights are
+// the same, so the values are.
 func TestGGUFFamilies(t *testing.T) {
 	folders := map[string]string{"gpt2": golden("gpt2"), "gptneox": golden("pythia")}
 	for _, family := range []string{"llama", "qwen2", "olmo"} {
@@ -231,7 +237,8 @@ func TestGGUFFamilies(t *testing.T) {
 	stretched := strings.Replace(fmt.Sprintf(smallLlama, "llama", false), "{",
 		`{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 16},`, 1)
 	folders["llama3"] = writeModel(t, stretched, randomTensors(llamaTensors(false), 9))
-	biased := strings.Replace(fmt.Sprintf(smallLlama, "llama", false), "{", `{"attention_bias": true, "mlp_bias": true,`, 1)
+	biased := strings.Replace(fmt.Sprintf(smallLlama, "llama", false), "{", `{"attention_bias": true, "mlp_bias": true,`,
+		1)
 	list := llamaTensors(false)
 	for _, p := range list {
 		if strings.Contains(p.Name, "_proj") {

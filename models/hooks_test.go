@@ -41,8 +41,8 @@ func TestHookPointsAgreeWithTransformers(t *testing.T) {
 	}
 }
 
-// Each number of every hook point, asked alone, among masked variants and by a scan, is that of a run that keeps everything;
-// summaries of attention are compared with the pattern by its definition.
+// Each number of every hook point, asked alone, among masked variants and by a scan, is that of a run that keeps
+// everything; summaries of attention are compared with the pattern by its definition.
 func TestEveryHookPoint(t *testing.T) {
 	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
 		rng := rand.New(rand.NewPCG(21, 22))
@@ -77,11 +77,13 @@ func TestEveryHookPoint(t *testing.T) {
 						t.Fatalf("%s has %d numbers, want %d", hook, len(all[i][p]), width)
 					}
 					if !near(column[i][p], all[i][p][index]) {
-						t.Fatalf("%s of layer %d, position %d, number %d: %g alone, %g among all", hook, layer, p, index, column[i][p], all[i][p][index])
+						t.Fatalf("%s of layer %d, position %d, number %d: %g alone, %g among all", hook, layer, p, index, column[i][p],
+							all[i][p][index])
 					}
 					for k, got := range all[i][p] {
 						if kept != nil && !near(got, kept[p][k]) {
-							t.Fatalf("%s of layer %d, position %d, number %d: %g, in a run with cache %g", hook, layer, p, k, got, kept[p][k])
+							t.Fatalf("%s of layer %d, position %d, number %d: %g, in a run with cache %g", hook, layer, p, k, got,
+								kept[p][k])
 						}
 						if !near(got, other[i][p][k]) {
 							t.Fatalf("%s of layer %d, position %d, number %d: %g, by programs %g", hook, layer, p, k, got, other[i][p][k])
@@ -99,9 +101,10 @@ func TestEveryHookPoint(t *testing.T) {
 	})
 }
 
-// checkPattern compares a summary with softmax(q·k) of a run that keeps queries and keys, of models without rotary positions
-// and windows, where these are what attention multiplies.
-func checkPattern(t *testing.T, m *models.Causal, cache *models.Cache, ids []int, layer int, hook string, got [][]float32) {
+// checkPattern compares a summary with softmax(q·k) of a run that keeps queries and keys, of models without rotary
+// positions and windows, where these are what attention multiplies.
+func checkPattern(t *testing.T, m *models.Causal, cache *models.Cache, ids []int, layer int, hook string,
+	got [][]float32) {
 	t.Helper()
 	c := m.Config()
 	if c.Family != "gpt2" && c.Family != "opt" && c.Family != "transformer_lens" {
@@ -142,7 +145,8 @@ func TestHookPointsRefused(t *testing.T) {
 		"hook_embed":                 "hook_resid_pre",
 		"blocks.0.attn.hook_z.extra": "attn.hook_z",
 	} {
-		if _, err := m.Activations(t.Context(), 0, hook, 0, [][]int{{0, 5}}, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Activations(t.Context(), 0, hook, 0, [][]int{{0, 5}}, nil); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %s", hook, err, want)
 		}
 	}

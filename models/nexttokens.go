@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Neighbours are the k tokens whose embeddings (rows of W_E) point most nearly where a token's does, nearest first, equals by
-// id, the token itself left out; and the cosines between theirs and its.
+// Neighbours are the k tokens whose embeddings (rows of W_E) point most nearly where a token's does, nearest first,
+// equals by id, the token itself left out; and the cosines between theirs and its.
 func (m *Causal) Neighbours(id, k int) (ids []int, cosines []float64, err error) {
 	if err := m.config.checkPrompt([]int{id}); err != nil {
 		return nil, nil, err

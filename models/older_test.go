@@ -25,8 +25,10 @@ func exchanged(t safetensors.Tensor) safetensors.Tensor {
 func TestOldSoLUByLayers(t *testing.T) {
 	for _, layers := range []int{1, 6, 7, 8, 9} {
 		t.Run(fmt.Sprint(layers, " layers"), func(t *testing.T) {
-			c := transformer.Decoder{Layers: layers, DModel: 12, Heads: 2, DHead: 6, DMLP: 20, DVocab: 30, Positions: 16, Activation: "solu_ln"}
-			config := fmt.Sprintf(`{"n_layers": %d, "d_model": 12, "n_ctx": 16, "d_head": 6, "n_heads": 2, "d_mlp": 20, "d_vocab": 30,
+			c := transformer.Decoder{Layers: layers, DModel: 12, Heads: 2, DHead: 6, DMLP: 20, DVocab: 30, Positions: 16,
+				Activation: "solu_ln"}
+			config := fmt.Sprintf(
+				`{"n_layers": %d, "d_model": 12, "n_ctx": 16, "d_head": 6, "n_heads": 2, "d_mlp": 20, "d_vocab": 30,
 				"act_fn": "solu_ln", "eps": 1e-5, "normalization": "LN"}`, layers)
 			tensors := randomTensors(c.Parameters(), 9)
 			old := slices.Clone(tensors)
@@ -103,7 +105,8 @@ func TestGELUOfTransformerLens(t *testing.T) {
 			put(at(ours+".b"), []int{d}, from(theirs+".bias"))
 		}
 	}
-	config := fmt.Sprintf(`{"n_layers": %d, "d_model": %d, "n_ctx": %d, "d_head": %d, "n_heads": %d, "d_mlp": %d, "d_vocab": %d,
+	config := fmt.Sprintf(
+		`{"n_layers": %d, "d_model": %d, "n_ctx": %d, "d_head": %d, "n_heads": %d, "d_mlp": %d, "d_vocab": %d,
 		"act_fn": "gelu_new", "eps": 1e-5, "normalization": "LN"}`, c.Layers, d, c.Positions, e, h, c.DMLP, c.DVocab)
 	m, err := models.Open(writeModel(t, config, list), models.Options{Backend: "go"})
 	if err != nil {

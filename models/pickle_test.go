@@ -75,7 +75,8 @@ func TestOldSoLUByName(t *testing.T) {
 		tensors[i] = older(tensors[i])
 	}
 	c := openGolden(t, "solu").Config()
-	config := fmt.Sprintf(`{"n_layers": %d, "d_model": %d, "d_mlp": %d, "d_head": %d, "n_heads": %d, "n_ctx": %d, "d_vocab": %d,
+	config := fmt.Sprintf(
+		`{"n_layers": %d, "d_model": %d, "d_mlp": %d, "d_head": %d, "n_heads": %d, "n_ctx": %d, "d_vocab": %d,
 		"act_fn": "solu_ln", "attn_only": false, "normalization": "LN", "tokenizer_name": "EleutherAI/gpt-neox-20b"}`,
 		c.Layers, c.DModel, c.DMLP, c.DHead, c.Heads, c.Positions, c.DVocab)
 	for name, data := range map[string]string{"config.json": config, "SoLU_4L_v11_000.pth": "an earlier checkpoint"} {

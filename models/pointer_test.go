@@ -37,7 +37,9 @@ func TestTokensBeyondTheEmbedding(t *testing.T) {
 	if err := json.Unmarshal(file["added_tokens"], &added); err != nil {
 		t.Fatal(err)
 	}
-	added = append(added, json.RawMessage(`{"id": 4096, "content": "<|new|>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}`))
+	added = append(added,
+		json.RawMessage(
+			`{"id": 4096, "content": "<|new|>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}`))
 	if file["added_tokens"], err = json.Marshal(added); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,8 @@ func TestTokensBeyondTheEmbedding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := models.Open(folder(t, "gpt2", map[string]string{"tokenizer.json": string(changed)}), models.Options{Backend: "go"})
+	m, err := models.Open(folder(t, "gpt2", map[string]string{"tokenizer.json": string(changed)}),
+		models.Options{Backend: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}

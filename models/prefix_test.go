@@ -9,8 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
-// Libraries that wrap, compile or adapt a model put something in front of its parameters' names, and base models lack the
-// usual part.
+// Libraries that wrap, compile or adapt a model put something in front of its parameters' names, and base models lack
+// the usual part.
 func TestPrefixes(t *testing.T) {
 	tried := map[string]bool{}
 	for _, c := range readTransformersCases(t) {
@@ -109,7 +109,8 @@ func TestRefusedKeys(t *testing.T) {
 		{"opt", "word_embed_proj_dim", `8`},
 	} {
 		c := cases[slices.IndexFunc(cases, func(c transformersCase) bool { return c.Family == test.family })]
-		c.Config = []byte(strings.TrimSuffix(strings.TrimSpace(string(c.Config)), "}") + `, "` + test.key + `": ` + test.value + "}")
+		c.Config = []byte(strings.TrimSuffix(strings.TrimSpace(string(c.Config)), "}") + `, "` + test.key + `": ` +
+			test.value + "}")
 		m, err := models.Open(c.folder(t, c.tensors("")), models.Options{Backend: "go"})
 		if err == nil {
 			m.Close()

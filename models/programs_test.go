@@ -29,8 +29,8 @@ func TestFewPrograms(t *testing.T) {
 	}
 }
 
-// On compiled programs the sums of a prompt are taken in an order that depends on what runs beside it: values differ in their
-// last digits, and in no more.
+// On compiled programs the sums of a prompt are taken in an order that depends on what runs beside it: values differ in
+// their last digits, and in no more.
 func TestProgramsAmongOthers(t *testing.T) {
 	m := way{"programs", "go", true}.open(t, golden("solu"))
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -19,8 +19,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
-// ServerVar names the environment variable that holds the address of a server, which then answers for the models that it
-// serves: http://127.0.0.1:7711, as n2g serve prints it.
+// ServerVar names the environment variable that holds the address of a server, which then answers for the models that
+// it serves: http://127.0.0.1:7711, as n2g serve prints it.
 const ServerVar = "N2G_SERVER"
 
 // isServer tells an address from other references to a model.
@@ -41,8 +41,8 @@ func named(ref string) *Causal {
 	return m
 }
 
-// remote is a model that a server keeps warm (package n2g/serve): it answers over HTTP what costs, and the rest is answered
-// here from its configuration and tokenizer, so that a program starts at once.
+// remote is a model that a server keeps warm (package n2g/serve): it answers over HTTP what costs, and the rest is
+// answered here from its configuration and tokenizer, so that a program starts at once.
 type remote struct {
 	base   string // ends in /api/v1
 	token  string
@@ -215,7 +215,8 @@ func floats(list []activation) []float32 {
 // promptsAtOnce is how many prompts one question has; longer calls ask several.
 const promptsAtOnce = 1024
 
-func (r *remote) activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (r *remote) activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	result := make([][]float32, 0, len(prompts))
 	for from := 0; from < len(prompts); from += promptsAtOnce {
 		to := min(len(prompts), from+promptsAtOnce)
@@ -240,7 +241,8 @@ func (r *remote) activations(ctx context.Context, layer int, hook string, index 
 // layerValues is about how many numbers one answer about a layer has.
 const layerValues = 1 << 20
 
-func (r *remote) layerActivations(ctx context.Context, layer int, hook string, width int, prompts [][]int) ([][][]float32, error) {
+func (r *remote) layerActivations(ctx context.Context, layer int, hook string, width int,
+	prompts [][]int) ([][][]float32, error) {
 	var result [][][]float32
 	for from := 0; from < len(prompts); {
 		to, rows := from, 0

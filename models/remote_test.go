@@ -26,7 +26,8 @@ func served(t *testing.T, m *models.Causal, change func(*serve.Options)) string 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	o := serve.Options{Model: m, Layers: m.Config().Layers, Neurons: m.Config().DMLP, Files: m.Files(), Shape: m.Config(), Store: s}
+	o := serve.Options{Model: m, Layers: m.Config().Layers, Neurons: m.Config().DMLP, Files: m.Files(), Shape: m.Config(),
+		Store: s}
 	if change != nil {
 		change(&o)
 	}
@@ -51,7 +52,8 @@ func TestRemote(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer far.Close()
-	if far.Name() != m.Name() || far.Config() != m.Config() || far.BOS() != m.BOS() || far.MaskID() != m.MaskID() || far.DefaultHook() != m.DefaultHook() {
+	if far.Name() != m.Name() || far.Config() != m.Config() || far.BOS() != m.BOS() || far.MaskID() != m.MaskID() ||
+		far.DefaultHook() != m.DefaultHook() {
 		t.Errorf("%s %+v, want %s %+v", far.Name(), far.Config(), m.Name(), m.Config())
 	}
 	n2gtest.TestLanguageModel(t, far, n2g.Site{Layer: 1, Index: 17}, texts...)

@@ -14,9 +14,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 )
 
-// resolve finds the folder of files that a reference means, and what the model is called then: tiny, the embedded model;
-// a local folder or GGUF file; a model that the user added (package local); else a name of package registry, or a repository of the hub, in the cache of package hub. Nothing is
-// downloaded.
+// resolve finds the folder of files that a reference means, and what the model is called then: tiny, the embedded
+// model; a local folder or GGUF file; a model that the user added (package local); else a name of package registry, or
+// a repository of the hub, in the cache of package hub. Nothing is downloaded.
 func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err error) {
 	if ref == tiny.Name {
 		return embedded(), tiny.Name, nil
@@ -50,7 +50,9 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 	case !isPath(ref):
 		return nil, "", unknown
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, a GGUF file, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
+		return nil, "",
+			fmt.Errorf("no model at %q: name a folder that holds config.json, model.safetensors and tokenizer.json, a GGUF "+
+				"file, one of the models that `n2g models` lists, or tiny for the one inside the program", ref)
 	}
 	return nil, "", fmt.Errorf("open model: %w", err)
 }
@@ -58,7 +60,8 @@ func resolve(ref string, embedded func() fs.FS) (fsys fs.FS, name string, err er
 // isPath says whether a reference can only be a path.
 func isPath(ref string) bool {
 	return ref == "" || strings.HasPrefix(ref, ".") || strings.HasPrefix(ref, "~") || filepath.IsAbs(ref) ||
-		strings.Contains(ref, "\\") || strings.HasSuffix(ref, "/") || strings.Count(ref, "/") > 1 && !strings.Contains(ref, "@")
+		strings.Contains(ref, "\\") || strings.HasSuffix(ref, "/") || strings.Count(ref, "/") > 1 &&
+		!strings.Contains(ref, "@")
 }
 
 // holdsModel says whether a folder has what every model has.
@@ -80,9 +83,13 @@ func cached(m registry.Model) (fs.FS, string, error) {
 	fsys, err := client.Open(m)
 	switch {
 	case errors.Is(err, hub.ErrNotCached) && m.Family == "":
-		return nil, "", fmt.Errorf("there is no folder %q, and a repository of that name is not on this machine: `n2g models get %[1]s` downloads it if there is one", name)
+		return nil, "",
+			fmt.Errorf("there is no folder %q, and a repository of that name is not on this machine: `n2g models get %[1]s` "+
+				"downloads it if there is one", name)
 	case errors.Is(err, hub.ErrNotCached):
-		return nil, "", fmt.Errorf("model %s is not on this machine, and is not downloaded unasked: `n2g models get %[1]s` downloads it", name)
+		return nil, "",
+			fmt.Errorf("model %s is not on this machine, and is not downloaded unasked: `n2g models get %[1]s` downloads it",
+				name)
 	case err != nil:
 		return nil, "", err
 	}

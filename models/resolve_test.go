@@ -45,7 +45,8 @@ func TestOpenByName(t *testing.T) {
 	cacheModel(t, cache, "distilbert-base-uncased", "distilbert", all...)
 	t.Chdir(t.TempDir())
 	for ref, want := range map[string]string{
-		"gpt2-small": "gpt2-small", "GPT2": "gpt2-small", "openai-community/gpt2": "gpt2-small", "someone/solu": "someone/solu",
+		"gpt2-small": "gpt2-small", "GPT2": "gpt2-small", "openai-community/gpt2": "gpt2-small",
+		"someone/solu": "someone/solu",
 		"someone/solu@0123456789abcdef0123456789abcdef01234567": "someone/solu@0123456789abcdef0123456789abcdef01234567",
 	} {
 		m, err := models.Open(ref, models.Options{Backend: "go"})

@@ -17,13 +17,15 @@ func saeFolder(t *testing.T, hook string, width int) string {
 	t.Helper()
 	const features = 20
 	dir := t.TempDir()
-	config := fmt.Sprintf(`{"architecture": "topk", "k": 4, "d_in": %d, "d_sae": %d, "metadata": {"hook_name": %q}}`, width, features, hook)
+	config := fmt.Sprintf(`{"architecture": "topk", "k": 4, "d_in": %d, "d_sae": %d, "metadata": {"hook_name": %q}}`,
+		width, features, hook)
 	if err := os.WriteFile(filepath.Join(dir, "cfg.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var tensors []safetensors.Tensor
 	for _, name := range []string{"W_enc", "b_enc", "W_dec", "b_dec"} {
-		shape := map[string][]int{"W_enc": {width, features}, "b_enc": {features}, "W_dec": {features, width}, "b_dec": {width}}[name]
+		shape := map[string][]int{"W_enc": {width, features}, "b_enc": {features}, "W_dec": {features, width},
+			"b_dec": {width}}[name]
 		n := shape[0]
 		if len(shape) == 2 {
 			n *= shape[1]
@@ -122,7 +124,8 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 			t.Errorf("%s: %v", hook, err)
 		}
 	}
-	if _, err := m.Activations(t.Context(), 1, "hook_resid_post[sae]", 20, prompts, nil); err == nil || !strings.Contains(err.Error(), "feature 20") {
+	if _, err := m.Activations(t.Context(), 1, "hook_resid_post[sae]", 20, prompts, nil); err == nil ||
+		!strings.Contains(err.Error(), "feature 20") {
 		t.Errorf("a feature behind the last: %v", err)
 	}
 	for folder, want := range map[string]string{
@@ -131,7 +134,8 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 		saeFolder(t, "blocks.1.hook_embed", 64):      "hook_embed",
 		t.TempDir():                                  "SAELens",
 	} {
-		if m, err := models.Open(golden("gpt2"), models.Options{Backend: "go", SAE: folder}); err == nil || !strings.Contains(err.Error(), want) {
+		if m, err := models.Open(golden("gpt2"), models.Options{Backend: "go", SAE: folder}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			if err == nil {
 				m.Close()
 			}

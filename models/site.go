@@ -21,8 +21,8 @@ import (
 //     first token, to the token itself, to the one before it, and to all that followed the same token before, [heads].
 func (m *Causal) HookPoints() []string { return m.config.shape().HookPoints() }
 
-// Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae], features. An empty hook is
-// the model's own.
+// Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae], features. An empty
+// hook is the model's own.
 func (m *Causal) Width(layer int, hook string) (int, error) {
 	r, err := m.reading(layer, hook)
 	if err != nil {
@@ -108,7 +108,8 @@ func (m *Causal) withSAE(folder string) error {
 		return fmt.Errorf("the auto-encoder in %s is not of this model: %w", folder, err)
 	}
 	if width := m.config.shape().Width(point); width != s.Width {
-		return fmt.Errorf("the auto-encoder in %s is not of this model: it reads %d numbers, but %s has %d", folder, s.Width, point, width)
+		return fmt.Errorf("the auto-encoder in %s is not of this model: it reads %d numbers, but %s has %d", folder, s.Width,
+			point, width)
 	}
 	m.sae = s
 	return nil
@@ -117,8 +118,8 @@ func (m *Causal) withSAE(folder string) error {
 // SAE is the auto-encoder that the model was opened with, nil for none.
 func (m *Causal) SAE() *sae.SAE { return m.sae }
 
-// point checks a layer and a hook, which may be written hook_mid, mlp.hook_mid or blocks.3.mlp.hook_mid, and returns the
-// middle form; an empty hook is the model's own.
+// point checks a layer and a hook, which may be written hook_mid, mlp.hook_mid or blocks.3.mlp.hook_mid, and returns
+// the middle form; an empty hook is the model's own.
 func (m *Causal) point(layer int, hook string) (string, error) {
 	if layer < 0 || layer >= m.config.Layers {
 		return "", fmt.Errorf("layer %d is out of range: the model has layers 0 to %d", layer, m.config.Layers-1)

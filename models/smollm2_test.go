@@ -105,7 +105,8 @@ func TestSmolLM2(t *testing.T) {
 				last := cache.Logits[len(in.IDs)-1]
 				for i, top := range cache.TopTokens(len(in.IDs)-1, len(in.TopIDs)) {
 					if top.ID != in.TopIDs[i] || math.Abs(float64(last[top.ID])-in.TopLogits[i]) > 1e-2 {
-						t.Errorf("input %d: token %d comes with logit %g, want %d with %g", k, top.ID, last[top.ID], in.TopIDs[i], in.TopLogits[i])
+						t.Errorf("input %d: token %d comes with logit %g, want %d with %g", k, top.ID, last[top.ID], in.TopIDs[i],
+							in.TopLogits[i])
 					}
 				}
 				for p, want := range in.LogProbs {

@@ -12,8 +12,8 @@ type NeuronWeights struct {
 	// Out are the rows of W_out: what each neuron adds to the residual stream, per unit of its hook_post. With solu_ln the
 	// weight of mlp.ln is part of it.
 	Out [][]float32
-	// In are the columns of W_in, what a neuron reads of the normalised residual stream; of a gated MLP what its gated part
-	// (hook_pre_linear) reads, and Gate what its gate (hook_pre) reads. Gate is nil where there is none.
+	// In are the columns of W_in, what a neuron reads of the normalised residual stream; of a gated MLP what its gated
+	// part (hook_pre_linear) reads, and Gate what its gate (hook_pre) reads. Gate is nil where there is none.
 	In, Gate [][]float32
 	// Norm is the weight of the norm before the MLP, [d_model], nil where it has none: Norm ⊙ In is what a neuron reads of
 	// the residual stream itself, but for the division by its length.
@@ -39,15 +39,16 @@ func (m *Causal) NeuronWeights(layer int) (*NeuronWeights, error) {
 	return &NeuronWeights{Out: n.Out, In: n.In, Gate: n.Gate, Norm: norm}, nil
 }
 
-// ProjectToLogits shows visit what directions of the residual stream, [d_model] each, add to the logits: W_U·(w ⊙ d) with w
-// the final norm's weight, one number for each of the d_vocab tokens. Nothing is centred, nothing divided by the norm's
-// length, and the unembedding's bias does not count. For a neuron's row of W_out this is direct logit attribution: the
-// tokens that it promotes and suppresses. Rows beyond the tokenizer's vocabulary, which some models have for padding, are
-// among the numbers.
+// ProjectToLogits shows visit what directions of the residual stream, [d_model] each, add to the logits: W_U·(w ⊙ d)
+// with w the final norm's weight, one number for each of the d_vocab tokens. Nothing is centred, nothing divided by the
+// norm's length, and the unembedding's bias does not count. For a neuron's row of W_out this is direct logit
+// attribution: the tokens that it promotes and suppresses. Rows beyond the tokenizer's vocabulary, which some models
+// have for padding, are among the numbers.
 //
 // visit is called once for each direction, by several goroutines at once and in no order; logits are valid until it
 // returns. Directions run in blocks, so that a whole layer's need no more memory than one block's.
-func (m *Causal) ProjectToLogits(ctx context.Context, directions [][]float32, visit func(i int, logits []float32)) error {
+func (m *Causal) ProjectToLogits(ctx context.Context, directions [][]float32,
+	visit func(i int, logits []float32)) error {
 	for i, d := range directions {
 		if len(d) != m.config.DModel {
 			return fmt.Errorf("direction %d has %d numbers, but the residual stream has %d", i+1, len(d), m.config.DModel)

@@ -15,7 +15,8 @@ import (
 // itself comes first, then the positive variants, then the negative ones, each in the order of its making. The prune
 // must have been measured: its Measured tells which words to replace. A masked model of nil makes no variants. A
 // variant that is longer than the model's context is left out.
-func Augment(ctx context.Context, model LanguageModel, masked MaskedModel, site Site, prune Prune, opts Options) ([]Variant, error) {
+func Augment(ctx context.Context, model LanguageModel, masked MaskedModel, site Site, prune Prune,
+	opts Options) ([]Variant, error) {
 	if prune.Measured == nil {
 		return nil, errors.New("the prune has no importances yet: call MeasureImportance first and set Measured")
 	}
@@ -158,7 +159,8 @@ func (n *neuron) substitute(ctx context.Context, masked MaskedModel, sources []s
 		return made, nil
 	}
 	if masked.MaskToken() == "" {
-		return nil, fmt.Errorf("the masked model %s has no mask token: give one that fills masks, as BERT does", masked.Name())
+		return nil, fmt.Errorf("the masked model %s has no mask token: give one that fills masks, as BERT does",
+			masked.Name())
 	}
 	f := filler{masked: masked, opts: &n.opts, work: n.work}
 	if n.opts.Mode == ModeDefault {
@@ -384,7 +386,8 @@ func (f filler) fill(ctx context.Context, blanks []blank) ([]iter.Seq2[string, f
 	}
 	f.work.fill(len(texts))
 	if len(answers) != len(texts) {
-		return nil, fmt.Errorf("%s answered %d texts of %d: its Fill must answer each", f.masked.Name(), len(answers), len(texts))
+		return nil, fmt.Errorf("%s answered %d texts of %d: its Fill must answer each", f.masked.Name(), len(answers),
+			len(texts))
 	}
 	filled := make([]iter.Seq2[string, float64], len(blanks))
 	for i, at := range asked {

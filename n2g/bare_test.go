@@ -26,7 +26,8 @@ func (m bare) TokenString(id int) string {
 	return m.Model.TokenString(id)
 }
 
-func (m bare) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m bare) Activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	for i, ids := range prompts {
 		if len(ids) == 0 || slices.Min(ids) < 0 || positions != nil && slices.Min(positions[i]) < 0 {
 			m.t.Errorf("prompt %v is sent, of which %v is asked", ids, positions)
@@ -35,7 +36,8 @@ func (m bare) Activations(ctx context.Context, layer int, hook string, index int
 	return m.Model.Activations(ctx, layer, hook, index, prompts, positions)
 }
 
-// A model without BOS is explained as one with it that does not listen to it; the place of BOS is there, without a text.
+// A model without BOS is explained as one with it that does not listen to it; the place of BOS is there, without a
+// text.
 func TestWithoutBOS(t *testing.T) {
 	rule := n2gtest.Rule{Token: " lock", Context: " the", Full: 4, Alone: 1}
 	texts := []string{

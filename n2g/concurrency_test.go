@@ -68,7 +68,8 @@ func TestExplanationsDoNotDependOnConcurrency(t *testing.T) {
 			case err != nil:
 				t.Error(err)
 			case !bytes.Equal(got, want[i]):
-				t.Errorf("layer %d neuron %d differs when %d are explained at a time", neurons[i].Layer, neurons[i].Neuron, inFlight)
+				t.Errorf("layer %d neuron %d differs when %d are explained at a time", neurons[i].Layer, neurons[i].Neuron,
+					inFlight)
 			}
 		})
 	}

@@ -22,9 +22,11 @@ func opensBlock() *ContextGraph {
 				Yes:  &ContextNode{Value: .5},
 				No:   &ContextNode{Value: .9, Table: []TokenValue{{"{", .7}}},
 			},
-			No: &ContextNode{Test: &ContextTest{Kind: TestToken, Distance: 2, Start: true}, Yes: &ContextNode{Value: .2}, No: &ContextNode{Value: .1}},
+			No: &ContextNode{Test: &ContextTest{Kind: TestToken, Distance: 2, Start: true}, Yes: &ContextNode{Value: .2},
+				No: &ContextNode{Value: .1}},
 		},
-		No: &ContextNode{Test: &ContextTest{Kind: TestRepeated, Window: 3}, Yes: &ContextNode{Value: .05}, No: &ContextNode{}},
+		No: &ContextNode{Test: &ContextTest{Kind: TestRepeated, Window: 3}, Yes: &ContextNode{Value: .05},
+			No: &ContextNode{}},
 	}}
 }
 
@@ -52,7 +54,8 @@ func TestContextPredict(t *testing.T) {
 				t.Errorf("%q: %v, want %v", tokens, got, test.want)
 			}
 			for i := range tokens {
-				if path := opensBlock().Path(tokens[:i+1]); len(path[len(path)-1].Table) == 0 && path[len(path)-1].Value != test.want[i] {
+				if path := opensBlock().Path(tokens[:i+1]); len(path[len(path)-1].Table) == 0 &&
+					path[len(path)-1].Value != test.want[i] {
 					t.Errorf("the path of token %d leads to %g", i, path[len(path)-1].Value)
 				}
 			}
@@ -75,7 +78,8 @@ func TestContextJSON(t *testing.T) {
 	moves := .4
 	g := opensBlock()
 	g.Root.Test.Moves = &moves
-	e := Explanation{Model: "m", Context: g, Comparisons: []Comparison{{Text: "test documents", Predictor: "context graph", FireThreshold: .4}}}
+	e := Explanation{Model: "m", Context: g,
+		Comparisons: []Comparison{{Text: "test documents", Predictor: "context graph", FireThreshold: .4}}}
 	data, err := json.Marshal(e)
 	if err != nil {
 		t.Fatal(err)
@@ -99,9 +103,12 @@ func TestContextJSONRefused(t *testing.T) {
 		"branch without test": {`{"root":{"yes":` + leaf + `}}`, "without a test"},
 		"test without branch": {`{"root":{"test":{"kind":"token"},"yes":` + leaf + `}}`, "lacks a branch"},
 		"unknown kind":        {`{"root":{"test":{"kind":"moon"},"yes":` + leaf + `,"no":` + leaf + `}}`, `"moon"`},
-		"behind":              {`{"root":{"test":{"kind":"token","distance":-1},"yes":` + leaf + `,"no":` + leaf + `}}`, "-1 tokens back"},
-		"endless":             {`{"root":{"test":{"kind":"within","window":1000000000},"yes":` + leaf + `,"no":` + leaf + `}}`, "window of 1000000000"},
-		"widened":             {`{"root":{"test":{"kind":"token","tokens":["a"],"widened":2},"yes":` + leaf + `,"no":` + leaf + `}}`, "widened"},
+		"behind": {`{"root":{"test":{"kind":"token","distance":-1},"yes":` + leaf + `,"no":` + leaf + `}}`,
+			"-1 tokens back"},
+		"endless": {`{"root":{"test":{"kind":"within","window":1000000000},"yes":` + leaf + `,"no":` + leaf +
+			`}}`, "window of 1000000000"},
+		"widened": {`{"root":{"test":{"kind":"token","tokens":["a"],"widened":2},"yes":` + leaf + `,"no":` +
+			leaf + `}}`, "widened"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ReadExplanation(strings.NewReader(`{"format":"n2g-explanation/2","context":` + test.graph + `}`))

@@ -1,15 +1,15 @@
 // Package n2g finds out what a single neuron of a language model responds to, and says it as a graph that can be drawn,
 // read, and tested: the Neuron to Graph method of Foote, Nanda, Kran, Konstas, Cohen and Barez ("N2G: A Scalable
-// Approach for Quantifying Interpretable Neuron Representations in Large Language Models", arXiv 2304.12918, and "Neuron
-// to Graph: Interpreting Language Model Neurons at Scale", arXiv 2305.19911).
+// Approach for Quantifying Interpretable Neuron Representations in Large Language Models", arXiv 2304.12918, and
+// "Neuron to Graph: Interpreting Language Model Neurons at Scale", arXiv 2305.19911).
 //
 // # What a neuron is
 //
-// Each layer of a transformer has a few thousand numbers in the middle of its MLP that are computed anew for every token
-// of a text. One such number is a neuron; its value on a token is its activation there. Many neurons are near 0 on
-// nearly all tokens and high on a few, and what those have in common tells what the neuron has learnt to detect: a word,
-// a word in a certain context, the end of a quotation. Looking at texts that excite a neuron invites guesses. The method
-// makes a guess that can be checked: it predicts activations on texts it has not seen.
+// Each layer of a transformer has a few thousand numbers in the middle of its MLP that are computed anew for every
+// token of a text. One such number is a neuron; its value on a token is its activation there. Many neurons are near 0
+// on nearly all tokens and high on a few, and what those have in common tells what the neuron has learnt to detect: a
+// word, a word in a certain context, the end of a quotation. Looking at texts that excite a neuron invites guesses. The
+// method makes a guess that can be checked: it predicts activations on texts it has not seen.
 //
 // # The method
 //
@@ -35,11 +35,11 @@
 // # What it needs
 //
 // A [LanguageModel] answers activations and a [MaskedModel] substitutes. Package models has both for transformers, but
-// the interfaces use only Go's own types, so that whatever has tokens and numbers on them can be explained: a feature of
-// a sparse auto-encoder, a process on another machine, a function written by hand (see the example). Package n2gtest
+// the interfaces use only Go's own types, so that whatever has tokens and numbers on them can be explained: a feature
+// of a sparse auto-encoder, a process on another machine, a function written by hand (see the example). Package n2gtest
 // tests implementations.
 //
 // [Options] hold every constant of the method; the zero value is the published program's. Where that program has a
-// defect this package does otherwise, and comments say so by the number of the remedy: "section 10.2" and the like refer
-// to the list in docs/algorithm.md, as do the sections named elsewhere.
+// defect this package does otherwise, and comments say so by the number of the remedy: "section 10.2" and the like
+// refer to the list in docs/algorithm.md, as do the sections named elsewhere.
 package n2g

@@ -28,7 +28,8 @@ func TestScore(t *testing.T) {
 		},
 		{
 			"nothing predicted", []float64{1, 0, 0, 0}, []float64{0, 0, 0, 0},
-			Scores{Firing: ClassScores{0, 0, 0, 1}, NonFiring: ClassScores{0.75, 1, 6.0 / 7, 3}, R2: 1 - 0.25/0.1875, AveragePrecision: 0.25},
+			Scores{Firing: ClassScores{0, 0, 0, 1}, NonFiring: ClassScores{0.75, 1, 6.0 / 7, 3}, R2: 1 - 0.25/0.1875,
+				AveragePrecision: 0.25},
 		},
 		{
 			"constant truth", []float64{0.1, 0.1, 0.1}, []float64{0, 1, 0},
@@ -50,8 +51,10 @@ func TestScore(t *testing.T) {
 		got := Score(c.truth, c.predicted, 0.5)
 		ok := got.Firing.Support == c.want.Firing.Support && got.NonFiring.Support == c.want.NonFiring.Support
 		for _, pair := range [][2]float64{
-			{got.Firing.Precision, c.want.Firing.Precision}, {got.Firing.Recall, c.want.Firing.Recall}, {got.Firing.F1, c.want.Firing.F1},
-			{got.NonFiring.Precision, c.want.NonFiring.Precision}, {got.NonFiring.Recall, c.want.NonFiring.Recall}, {got.NonFiring.F1, c.want.NonFiring.F1},
+			{got.Firing.Precision, c.want.Firing.Precision}, {got.Firing.Recall, c.want.Firing.Recall},
+			{got.Firing.F1, c.want.Firing.F1},
+			{got.NonFiring.Precision, c.want.NonFiring.Precision}, {got.NonFiring.Recall, c.want.NonFiring.Recall},
+			{got.NonFiring.F1, c.want.NonFiring.F1},
 			{got.R2, c.want.R2}, {got.AveragePrecision, c.want.AveragePrecision},
 		} {
 			ok = ok && near(pair[0], pair[1])
@@ -118,7 +121,8 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("%d of %d neurons count, want 4 of 5", zero.Counted, zero.Neurons)
 	}
 	// Precisions 1, .5, 1, 0: mean .625, variance (.140625 + .015625 + .140625 + .390625)/4.
-	if got, want := zero.Firing.Precision, (MeanStd{0.625, math.Sqrt(0.6875 / 4)}); math.Abs(got.Mean-want.Mean) > 1e-12 || math.Abs(got.Std-want.Std) > 1e-12 {
+	if got, want := zero.Firing.Precision, (MeanStd{0.625, math.Sqrt(0.6875 / 4)}); math.Abs(got.Mean-want.Mean) > 1e-12 ||
+		math.Abs(got.Std-want.Std) > 1e-12 {
 		t.Errorf("precision %+v, want %+v", got, want)
 	}
 	if got := zero.Firing.Recall.Mean; got != 0.375 {

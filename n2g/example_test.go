@@ -15,13 +15,15 @@ type bankModel struct{ *n2gtest.Model }
 
 func (m bankModel) Name() string { return "bank" }
 
-func (m bankModel) Activations(_ context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m bankModel) Activations(_ context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	result := make([][]float32, len(prompts))
 	for i, prompt := range prompts {
 		for _, position := range positions[i] {
 			var activation float32
 			before := m.Decode(prompt[:position])
-			if m.TokenString(prompt[position]) == " bank" && (strings.Contains(before, " river") || strings.Contains(before, " lake")) {
+			if m.TokenString(prompt[position]) == " bank" &&
+				(strings.Contains(before, " river") || strings.Contains(before, " lake")) {
 				activation = 1
 			}
 			result[i] = append(result[i], activation)
@@ -72,7 +74,8 @@ func Example() {
 
 func ExamplePruneText() {
 	model := n2gtest.NewModel(n2gtest.Rule{Token: " bank", Context: " river", Full: 1})
-	prunes, err := n2g.PruneText(context.Background(), model, n2g.Site{}, "In the evening we sat by the river near its bank.", n2g.Walkthrough())
+	prunes, err := n2g.PruneText(context.Background(), model, n2g.Site{},
+		"In the evening we sat by the river near its bank.", n2g.Walkthrough())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -13,7 +13,8 @@ import (
 // A train prompt on which the neuron never fires is left out with a note; if that leaves none, the error is
 // [ErrNeverFires]. Without a masked model there are no variants but the pruned texts themselves. The models are asked
 // in few large calls, whatever the number of prompts, and nothing is asked twice.
-func Explain(ctx context.Context, model LanguageModel, masked MaskedModel, examples Examples, opts Options) (*Explanation, error) {
+func Explain(ctx context.Context, model LanguageModel, masked MaskedModel, examples Examples,
+	opts Options) (*Explanation, error) {
 	n, err := newNeuron(model, Site{Layer: examples.Layer, Index: examples.Neuron, Hook: examples.Hook}, opts)
 	if err != nil {
 		return nil, err
@@ -138,7 +139,8 @@ func (x *explainer) explain(ctx context.Context) (*Explanation, error) {
 func (x *explainer) run(ctx context.Context) (trains, tests []example, err error) {
 	prompts := x.examples.Prompts
 	if len(prompts) == 0 {
-		return nil, nil, errors.New("there are no example prompts: give some that excite the neuron, twenty make a good graph")
+		return nil, nil,
+			errors.New("there are no example prompts: give some that excite the neuron, twenty make a good graph")
 	}
 	var train, test []int
 	if x.opts.NoGraph {
@@ -218,7 +220,8 @@ func (x *explainer) prunings(ctx context.Context, trains []example) (pruned []*p
 		pruned = append(pruned, strong...)
 	}
 	if len(pruned) == 0 {
-		return nil, nil, fmt.Errorf("%w on any of the %d prompts it is explained from: choose texts that excite it", ErrNeverFires, len(trains))
+		return nil, nil, fmt.Errorf("%w on any of the %d prompts it is explained from: choose texts that excite it",
+			ErrNeverFires, len(trains))
 	}
 	pruned, err = x.prune(ctx, pruned)
 	return pruned, notes, err
@@ -243,7 +246,8 @@ func (x *explainer) importances(ctx context.Context, pruned []*pruning) ([]*Meas
 
 // measurement asks for the importances of a pruned text or a variant of it that somebody reads.
 func (x *explainer) measurement(p Prune, ids []int, activations []float64) measurement {
-	m := measurement{ids: ids, activations: activations, scale: p.Scale(), amax: x.amax, sparesBOS: !x.opts.Stages && !x.opts.NoGraph}
+	m := measurement{ids: ids, activations: activations, scale: p.Scale(), amax: x.amax, sparesBOS: !x.opts.Stages &&
+		!x.opts.NoGraph}
 	if !x.opts.Stages {
 		peak := x.peak(ids, activations)
 		for j := range ids {
@@ -257,7 +261,8 @@ func (x *explainer) measurement(p Prune, ids []int, activations []float64) measu
 
 // makesLine says whether token j of a text activates, so that the graph has a line for it.
 func (x *explainer) makesLine(m measurement, j int) bool {
-	return !x.opts.NoGraph && m.ids[j] != x.bos && normalised(m.activations[j], m.scale, m.amax) > x.opts.ActivationThreshold
+	return !x.opts.NoGraph && m.ids[j] != x.bos &&
+		normalised(m.activations[j], m.scale, m.amax) > x.opts.ActivationThreshold
 }
 
 // variants makes the variants of every pruned text and runs them, each with one call of the model asked.
@@ -360,7 +365,8 @@ func (x *explainer) trains(examples []example, amax float64) []Train {
 func (x *explainer) tests(examples []example, amax float64) []Test {
 	tests := make([]Test, len(examples))
 	for i, one := range examples {
-		tests[i] = Test{PromptIndex: one.prompt, Tokens: tokenStrings(x.model, one.ids), Activations: divided(one.activations, amax)}
+		tests[i] = Test{PromptIndex: one.prompt, Tokens: tokenStrings(x.model, one.ids),
+			Activations: divided(one.activations, amax)}
 	}
 	return tests
 }

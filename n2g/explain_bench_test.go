@@ -40,7 +40,8 @@ func BenchmarkExplain(b *testing.B) {
 	}
 }
 
-// goldenNeurons are the examples of the golden neurons, and how many tokens the published program ran for one, on average.
+// goldenNeurons are the examples of the golden neurons, and how many tokens the published program ran for one, on
+// average.
 func goldenNeurons(b *testing.B) (neurons []Examples, tokens float64) {
 	b.Helper()
 	files, _ := filepath.Glob("../testdata/golden/neurons/neuron_*")
@@ -50,7 +51,8 @@ func goldenNeurons(b *testing.B) (neurons []Examples, tokens float64) {
 	for _, file := range files {
 		name := "neurons/" + filepath.Base(file)
 		ref := readGoldenGraph[refNeuron](b, name)
-		neurons = append(neurons, Examples{Layer: ref.Layer, Neuron: ref.Neuron, MaxActivation: ref.MaxAct, Prompts: ref.Prompts})
+		neurons = append(neurons, Examples{Layer: ref.Layer, Neuron: ref.Neuron, MaxActivation: ref.MaxAct,
+			Prompts: ref.Prompts})
 		cost := readGoldenGraph[struct {
 			Work struct {
 				Tokens float64 `json:"tokens"`
@@ -61,7 +63,8 @@ func goldenNeurons(b *testing.B) (neurons []Examples, tokens float64) {
 	return neurons, tokens
 }
 
-// benchmarkExplain explains all neurons, so many at a time, and reports how fast that is. It returns the sum of their work.
+// benchmarkExplain explains all neurons, so many at a time, and reports how fast that is. It returns the sum of their
+// work.
 func benchmarkExplain(b *testing.B, model LanguageModel, masked MaskedModel, neurons []Examples, inFlight int) Work {
 	explain := func(examples Examples) *Explanation {
 		e, err := Explain(context.Background(), model, masked, examples, Options{})
@@ -113,7 +116,8 @@ func byStage(w Work, neurons int) string {
 		float64(w.Calls)/n, float64(w.Prompts)/n, float64(w.MaskedCalls)/n, float64(w.MaskedTexts)/n)
 	fmt.Fprintf(&text, "%-12s %6s %8s %9s\n", "stage", "calls", "rows", "ms")
 	for _, s := range w.Stages {
-		fmt.Fprintf(&text, "%-12s %6.2f %8.1f %9.1f\n", s.Stage, float64(s.Calls)/n, float64(s.Rows)/n, float64(s.Time)/n/float64(time.Millisecond))
+		fmt.Fprintf(&text, "%-12s %6.2f %8.1f %9.1f\n", s.Stage, float64(s.Calls)/n, float64(s.Rows)/n,
+			float64(s.Time)/n/float64(time.Millisecond))
 	}
 	return text.String()
 }

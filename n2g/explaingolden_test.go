@@ -140,7 +140,8 @@ func sameVariants(got, want []Variant) error {
 	for i := range got {
 		g, w := got[i], want[i]
 		if !near(g.Activation, w.Activation, 1e-3) || !near(g.Change, w.Change, 1e-3) || g.Positive != w.Positive {
-			errs = append(errs, fmt.Errorf("variant %q: %g %g %v, want %g %g %v", g.Text, g.Activation, g.Change, g.Positive, w.Activation, w.Change, w.Positive))
+			errs = append(errs, fmt.Errorf("variant %q: %g %g %v, want %g %g %v", g.Text, g.Activation, g.Change, g.Positive,
+				w.Activation, w.Change, w.Positive))
 		}
 	}
 	return errors.Join(errs...)
@@ -286,7 +287,8 @@ func checkExplained(t *testing.T, model LanguageModel, masked MaskedModel, path 
 		}
 		for k := range want.Tokens {
 			if !near(got.Activations[k], want.Activations[k], 1e-4) || !near(got.Predictions[k], want.Predicted[k], 1.001e-3) {
-				t.Errorf("test %d, token %d: %g predicted %g, want %g and %g", i, k, got.Activations[k], got.Predictions[k], want.Activations[k], want.Predicted[k])
+				t.Errorf("test %d, token %d: %g predicted %g, want %g and %g", i, k, got.Activations[k], got.Predictions[k],
+					want.Activations[k], want.Predicted[k])
 			}
 		}
 	}

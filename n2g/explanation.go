@@ -18,7 +18,8 @@ type Explanation struct {
 	Density       *float64 `json:"density,omitempty"` // share of tokens above the fire threshold, where the examples tell
 	Options       Options  `json:"options"`           // resolved
 
-	Prunes    []Prune    `json:"prunes"`              // train prompts in order, each with its strong positions in ascending order
+	// train prompts in order, each with its strong positions in ascending order
+	Prunes    []Prune    `json:"prunes"`
 	Trie      *Node      `json:"trie,omitempty"`      // root of the merged trie, which predicts
 	Graph     *Graph     `json:"graph,omitempty"`     // what is drawn
 	Tests     []Test     `json:"tests,omitempty"`     // test prompts
@@ -36,14 +37,15 @@ type Explanation struct {
 
 // Prune is one strong position of a train prompt: what is left of the prompt, which tokens matter, how variants fare.
 type Prune struct {
-	PromptIndex     int       `json:"prompt_index"` // in Examples.Prompts
-	Position        int       `json:"position"`     // of the strong token in the prompt, BOS being 0
-	Text            string    `json:"text"`
-	InitialMax      float64   `json:"initial_max"`      // activation at Position
-	TruncatedMax    float64   `json:"truncated_max"`    // maximum over the chosen candidate, without post-context
-	ImportantTokens []string  `json:"important_tokens"` // in order of position
-	Variants        []Variant `json:"variants"`         // the pruned text itself first, with change 1; then the positives as found, then the negatives
-	Measured        *Measured `json:"measured,omitempty"`
+	PromptIndex     int      `json:"prompt_index"` // in Examples.Prompts
+	Position        int      `json:"position"`     // of the strong token in the prompt, BOS being 0
+	Text            string   `json:"text"`
+	InitialMax      float64  `json:"initial_max"`      // activation at Position
+	TruncatedMax    float64  `json:"truncated_max"`    // maximum over the chosen candidate, without post-context
+	ImportantTokens []string `json:"important_tokens"` // in order of position
+	// the pruned text itself first, with change 1; then the positives as found, then the negatives
+	Variants []Variant `json:"variants"`
+	Measured *Measured `json:"measured,omitempty"`
 }
 
 // Scale is what activations of the pruned text are multiplied by to stand for those of the whole prompt.
@@ -56,11 +58,12 @@ func (p Prune) Scale() float64 {
 
 // Variant is a text that the masked model made of a pruned one.
 type Variant struct {
-	Text       string    `json:"text"`
-	Activation float64   `json:"activation"` // its maximum
-	Change     float64   `json:"change"`     // (Activation - that of the pruned text) / that of the pruned text
-	Positive   bool      `json:"positive"`
-	Measured   *Measured `json:"measured,omitempty"` // where it adds to the graph or stages are kept; not of the first, which has the Prune's
+	Text       string  `json:"text"`
+	Activation float64 `json:"activation"` // its maximum
+	Change     float64 `json:"change"`     // (Activation - that of the pruned text) / that of the pruned text
+	Positive   bool    `json:"positive"`
+	// where it adds to the graph or stages are kept; not of the first, which has the Prune's
+	Measured *Measured `json:"measured,omitempty"`
 }
 
 // Measured is a text's tokens with what masking them showed.
@@ -104,7 +107,8 @@ type GraphNode struct {
 	End        bool    `json:"end"`
 }
 
-// Test is a test prompt with what the neuron does and what the trie predicts, both normalised by the maximum activation.
+// Test is a test prompt with what the neuron does and what the trie predicts, both normalised by the maximum
+// activation.
 type Test struct {
 	PromptIndex int       `json:"prompt_index"`
 	Tokens      []string  `json:"tokens"` // BOS first

@@ -29,7 +29,8 @@ func TestGraph(t *testing.T) {
 	})
 	want := &Graph{
 		Nodes: []GraphNode{
-			{"a", 0, 0.9, 1, true, false}, {"b", 0, 0.8, 1, true, false}, {"c", 0, 0.6, 1, true, true}, {"d", 0, 0.5, 1, true, false},
+			{"a", 0, 0.9, 1, true, false}, {"b", 0, 0.8, 1, true, false}, {"c", 0, 0.6, 1, true, true},
+			{"d", 0, 0.5, 1, true, false},
 			{"x", 1, 0.9, 1, false, false}, {"y", 1, 0.5, 1, false, false},
 			{"y", 2, 0.9, 1, false, true}, {"z", 2, 0.8, 1, false, true},
 		},
@@ -91,14 +92,16 @@ func TestComponents(t *testing.T) {
 func TestTokenSets(t *testing.T) {
 	trie := BuildTrie([]Line{
 		line(1, "b", "a"), line(1, "a", IgnoreToken, "c"), line(1, "a"),
-		{Elements: []Element{{Token: "d", Activator: true}, {Token: "e", Important: true, Activator: true}, {Token: "f"}}, End: 1},
+		{Elements: []Element{{Token: "d", Activator: true}, {Token: "e", Important: true, Activator: true}, {Token: "f"}},
+			End: 1},
 	})
 	trie.MergeIgnores()
 	want := TokenSets{Activating: []string{"a", "b", "d", "e"}, Important: []string{"a", "c"}}
 	if got := NewTokenSets(trie); !reflect.DeepEqual(got, want) {
 		t.Errorf("token sets are %+v, want %+v", got, want)
 	}
-	if got := NewTokenSets(nil); got.Activating == nil || got.Important == nil || len(got.Activating)+len(got.Important) != 0 {
+	if got := NewTokenSets(nil); got.Activating == nil || got.Important == nil ||
+		len(got.Activating)+len(got.Important) != 0 {
 		t.Errorf("no trie has token sets %+v", got)
 	}
 }

@@ -85,8 +85,10 @@ func sameTrie(got, want *Node, tolerance float64, lineEnds bool) error {
 			got.Important, got.Activator, got.Ignore, want.Important, want.Activator, want.Ignore)
 	case lineEnds && got.LineEnd != want.LineEnd:
 		return at("line end is %v", got.LineEnd)
-	case math.Abs(got.Activation-want.Activation) > tolerance || math.Abs(got.Importance-want.Importance) > tolerance*max(1, math.Abs(want.Importance)):
-		return at("activation, importance are %g %g, want %g %g", got.Activation, got.Importance, want.Activation, want.Importance)
+	case math.Abs(got.Activation-want.Activation) > tolerance ||
+		math.Abs(got.Importance-want.Importance) > tolerance*max(1, math.Abs(want.Importance)):
+		return at("activation, importance are %g %g, want %g %g", got.Activation, got.Importance, want.Activation,
+			want.Importance)
 	case !lineEnds && (got.End == nil) != (want.End == nil):
 		return at("end is %v, want %v", got.End, want.End)
 	case !lineEnds && got.End != nil && math.Abs(*got.End-*want.End) > tolerance:
@@ -103,7 +105,8 @@ func sameTrie(got, want *Node, tolerance float64, lineEnds bool) error {
 }
 
 var (
-	dotNode = regexp.MustCompile(`^(\d+) \[label=(.*) fillcolor="#([0-9a-f]{6})" fontcolor=\w+ fontsize=25 penwidth=(\d+) shape=box`)
+	dotNode = regexp.MustCompile(
+		`^(\d+) \[label=(.*) fillcolor="#([0-9a-f]{6})" fontcolor=\w+ fontsize=25 penwidth=(\d+) shape=box`)
 	dotEdge = regexp.MustCompile(`^(\d+) -> (\d+) `)
 )
 
@@ -145,7 +148,8 @@ func sameDOT(g *Graph, dot string, activation, importance float64) error {
 		if n.End {
 			width = 7
 		}
-		if got := fmt.Sprintf("%s %d %s %d", dotLabel(n.Token), n.Depth, nodeColor(n, activation, importance), width); got != nodes[i] {
+		if got := fmt.Sprintf("%s %d %s %d", dotLabel(n.Token), n.Depth, nodeColor(n, activation, importance),
+			width); got != nodes[i] {
 			return fmt.Errorf("node %d is %q, want %q", i, got, nodes[i])
 		}
 	}
@@ -250,7 +254,8 @@ func TestGraphGoldenUnits(t *testing.T) {
 				var texts []*Measured
 				want := 0
 				for _, d := range prompt {
-					texts = append(texts, &Measured{Tokens: d.Tokens, Activations: d.Activations, Matrix: d.Importance, Peak: d.MaxIndex})
+					texts = append(texts, &Measured{Tokens: d.Tokens, Activations: d.Activations, Matrix: d.Importance,
+						Peak: d.MaxIndex})
 				}
 				got := Lines(texts[0], texts[1:], opts)
 				for range prompt {
@@ -287,7 +292,8 @@ func TestGraphGoldenUnits(t *testing.T) {
 			if err := sameDOT(NewGraph(lines), c.DOT, c.Params.Activation, c.Params.Importance); err != nil {
 				t.Errorf("drawing: %v", err)
 			}
-			if got, want := NewTokenSets(trie), c.Store.sets("1_2"); !slices.Equal(got.Activating, want.Activating) || !slices.Equal(got.Important, want.Important) {
+			if got, want := NewTokenSets(trie), c.Store.sets("1_2"); !slices.Equal(got.Activating, want.Activating) ||
+				!slices.Equal(got.Important, want.Important) {
 				t.Errorf("token sets are %q, want %q", got, want)
 			}
 			predictor := NewPredictor(trie)
@@ -377,7 +383,8 @@ type refStats map[string]any
 func (s refStats) scores() Scores {
 	class := func(name string) (c ClassScores) {
 		if m, ok := s[name].(map[string]any); ok {
-			c = ClassScores{m["precision"].(float64), m["recall"].(float64), m["f1-score"].(float64), int(m["support"].(float64))}
+			c = ClassScores{m["precision"].(float64), m["recall"].(float64), m["f1-score"].(float64),
+				int(m["support"].(float64))}
 		}
 		return c
 	}
@@ -396,9 +403,12 @@ type refRun struct {
 
 func sameScores(got, want Scores) error {
 	for _, pair := range [][2]float64{
-		{got.Firing.Precision, want.Firing.Precision}, {got.Firing.Recall, want.Firing.Recall}, {got.Firing.F1, want.Firing.F1},
-		{got.NonFiring.Precision, want.NonFiring.Precision}, {got.NonFiring.Recall, want.NonFiring.Recall}, {got.NonFiring.F1, want.NonFiring.F1},
-		{float64(got.Firing.Support), float64(want.Firing.Support)}, {float64(got.NonFiring.Support), float64(want.NonFiring.Support)},
+		{got.Firing.Precision, want.Firing.Precision}, {got.Firing.Recall, want.Firing.Recall},
+		{got.Firing.F1, want.Firing.F1},
+		{got.NonFiring.Precision, want.NonFiring.Precision}, {got.NonFiring.Recall, want.NonFiring.Recall},
+		{got.NonFiring.F1, want.NonFiring.F1},
+		{float64(got.Firing.Support), float64(want.Firing.Support)},
+		{float64(got.NonFiring.Support), float64(want.NonFiring.Support)},
 		{got.R2, want.R2},
 	} {
 		if math.Abs(pair[0]-pair[1]) > 1e-6 {
@@ -440,7 +450,8 @@ func TestGraphGoldenNeurons(t *testing.T) {
 				if err := sameDOT(graphOf(n.GraphTrie.trie()), n.DOT, run.Params.Activation, run.Params.Importance); err != nil {
 					t.Errorf("drawing: %v", err)
 				}
-				if got, want := NewTokenSets(trie), run.Store.sets(name); !slices.Equal(got.Activating, want.Activating) || !slices.Equal(got.Important, want.Important) {
+				if got, want := NewTokenSets(trie), run.Store.sets(name); !slices.Equal(got.Activating, want.Activating) ||
+					!slices.Equal(got.Important, want.Important) {
 					t.Errorf("token sets are %q, want %q", got, want)
 				}
 

@@ -10,7 +10,8 @@ import (
 // before it (or itself) is masked, for every pair of tokens (section 3 of the method; "saliency" in section 3.2 of
 // arXiv 2304.12918). The text and its variants, one for each token, are asked with one call. Activations are
 // normalised as round(a·scale/amax, 3); amax 0 stands for the text's own maximum and the scale 1.
-func MeasureImportance(ctx context.Context, model LanguageModel, site Site, text string, opts Options, scale, amax float64) (*Measured, error) {
+func MeasureImportance(ctx context.Context, model LanguageModel, site Site, text string, opts Options, scale,
+	amax float64) (*Measured, error) {
 	n, err := newNeuron(model, site, opts)
 	if err != nil {
 		return nil, err

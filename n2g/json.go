@@ -19,9 +19,11 @@ func CheckSize(data []byte) error {
 	const maxObjects, maxValues = 1 << 20, 8 << 20
 	switch {
 	case len(data) > MaxExplanationBytes:
-		return fmt.Errorf("the explanation is longer than %d MiB of JSON, the most that is read: explain with fewer or shorter examples", MaxExplanationBytes>>20)
+		return fmt.Errorf("the explanation is longer than %d MiB of JSON, the most that is read: explain with fewer or "+
+			"shorter examples", MaxExplanationBytes>>20)
 	case bytes.Count(data, []byte("{")) > maxObjects || bytes.Count(data, []byte(",")) > maxValues:
-		return fmt.Errorf("the explanation has more than %d objects or %d values, the most that are read: explain with fewer or shorter examples", maxObjects, maxValues)
+		return fmt.Errorf("the explanation has more than %d objects or %d values, the most that are read: explain with "+
+			"fewer or shorter examples", maxObjects, maxValues)
 	}
 	return nil
 }
@@ -48,7 +50,8 @@ func (e Explanation) MarshalJSON() ([]byte, error) {
 	}
 	data, err := json.Marshal(p)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write the explanation of layer %d neuron %d as JSON: %w", e.Site.Layer, e.Site.Index, err)
+		return nil, fmt.Errorf("cannot write the explanation of layer %d neuron %d as JSON: %w", e.Site.Layer, e.Site.Index,
+			err)
 	}
 	return data, nil
 }
@@ -100,7 +103,8 @@ func (e *Explanation) UnmarshalJSON(data []byte) error {
 	case head.Format == nil:
 		return fmt.Errorf("not an explanation: the field format is missing; it should be %q", Format)
 	case *head.Format != Format && *head.Format != formatBefore:
-		return fmt.Errorf("the explanation's format is %q; this program reads %q: use the version that wrote it", *head.Format, Format)
+		return fmt.Errorf("the explanation's format is %q; this program reads %q: use the version that wrote it",
+			*head.Format, Format)
 	}
 	var p plainExplanation
 	if err := json.Unmarshal(data, &p); err != nil {
@@ -109,7 +113,8 @@ func (e *Explanation) UnmarshalJSON(data []byte) error {
 	read := Explanation(p)
 	read.Format = Format
 	if err := read.check(); err != nil {
-		return fmt.Errorf("the explanation of layer %d neuron %d is damaged: %w; make it anew", read.Site.Layer, read.Site.Index, err)
+		return fmt.Errorf("the explanation of layer %d neuron %d is damaged: %w; make it anew", read.Site.Layer,
+			read.Site.Index, err)
 	}
 	read.Options = read.Options.Resolved()
 	*e = read
@@ -143,7 +148,8 @@ func (e *Explanation) check() error {
 	}
 	for i, t := range e.Tests {
 		if len(t.Activations) != len(t.Tokens) || len(t.Predictions) != len(t.Tokens) {
-			return fmt.Errorf("test %d has %d tokens, %d activations and %d predictions", i, len(t.Tokens), len(t.Activations), len(t.Predictions))
+			return fmt.Errorf("test %d has %d tokens, %d activations and %d predictions", i, len(t.Tokens), len(t.Activations),
+				len(t.Predictions))
 		}
 	}
 	for i, p := range e.Prunes {

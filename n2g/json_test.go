@@ -21,19 +21,23 @@ func sampleExplanation(random *rand.Rand) *Explanation {
 		Tokens: []string{"<s>", " \"</script>", "\u2028é\n"}, Activations: []float64{0, 0.125, 1}, Peak: 2,
 		Importances: []float64{0, -3.5, 1}, Matrix: [][]float64{{0, 0, 0}, {0, 1, 0.5}, {0, 0, 1}},
 	}
-	tests := []Test{{PromptIndex: 3, Tokens: []string{"<s>", "a"}, Activations: []float64{0, 0.7}, Predictions: []float64{0, 1}}}
+	tests := []Test{{PromptIndex: 3, Tokens: []string{"<s>", "a"}, Activations: []float64{0, 0.7},
+		Predictions: []float64{0, 1}}}
 	scores := Evaluate(tests, Options{})
 	return &Explanation{
 		Format: Format, Model: "model", MaskedModel: "masked", Site: Site{Layer: 1, Index: 7, Hook: "hook_mid"},
 		MaxActivation: random.ExpFloat64(), Density: &density, Options: Options{MaskID: new(1), Stages: true}.Resolved(),
 		Prunes: []Prune{{
 			PromptIndex: 2, Position: 5, Text: " text", InitialMax: 1.5, TruncatedMax: 1.25, ImportantTokens: []string{" a"},
-			Variants: []Variant{{Text: " text", Activation: 1.25, Change: 1, Positive: true, Measured: measured}}, Measured: measured,
+			Variants: []Variant{{Text: " text", Activation: 1.25, Change: 1, Positive: true, Measured: measured}},
+			Measured: measured,
 		}},
-		Trie: trie, Graph: NewGraph(lines), Tests: tests, Scores: &scores, Baselines: &Baselines{TokenLookup: Baseline{Scores: scores}},
-		Work: &Work{Calls: 5, Prompts: 40, Rows: 300, PlainRows: 900, MaskedCalls: 1, MaskedTexts: 4},
+		Trie: trie, Graph: NewGraph(lines), Tests: tests, Scores: &scores,
+		Baselines: &Baselines{TokenLookup: Baseline{Scores: scores}},
+		Work:      &Work{Calls: 5, Prompts: 40, Rows: 300, PlainRows: 900, MaskedCalls: 1, MaskedTexts: 4},
 		Stages: &Stages{
-			Trains: []Train{{PromptIndex: 1, Tokens: []string{"<s>"}, Activations: []float64{0}}}, Lines: [][]Line{lines}, TrieBeforeMerge: before,
+			Trains: []Train{{PromptIndex: 1, Tokens: []string{"<s>"}, Activations: []float64{0}}}, Lines: [][]Line{lines},
+			TrieBeforeMerge: before,
 		},
 	}
 }
@@ -58,7 +62,8 @@ func TestExplanationRoundTrip(t *testing.T) {
 
 // The fields that other programs rely on are there, by name, in an Explanation of nothing too.
 func TestExplanationSchema(t *testing.T) {
-	data, err := json.Marshal(Explanation{Prunes: []Prune{{}}, Trie: &Node{Token: RootToken, Children: []*Node{{Token: "a"}}}})
+	data,
+		err := json.Marshal(Explanation{Prunes: []Prune{{}}, Trie: &Node{Token: RootToken, Children: []*Node{{Token: "a"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +80,8 @@ func TestExplanationSchema(t *testing.T) {
 		}
 	}
 	for _, present := range []string{
-		`"site":{"layer":0,"index":0,"hook":""}`, `"max_activation":0`, `"options":{`, `"important_tokens":[]`, `"variants":[]`,
+		`"site":{"layer":0,"index":0,"hook":""}`, `"max_activation":0`, `"options":{`, `"important_tokens":[]`,
+		`"variants":[]`,
 		`{"token":"a","activation":0,"importance":0,"important":false,"activator":false,"end":null,"children":[]}`,
 	} {
 		if !bytes.Contains(data, []byte(present)) {
@@ -99,20 +105,23 @@ func TestExplanationNotFinite(t *testing.T) {
 func TestReadExplanationRefuses(t *testing.T) {
 	deep := strings.Repeat(`{"children":[`, 100_000)
 	for name, c := range map[string][2]string{
-		"nothing":           {``, "it is empty"},
-		"no JSON":           {`<html>`, "invalid character"},
-		"null":              {`null`, "field format is missing"},
-		"a list":            {`[]`, "not an explanation"},
-		"no format":         {`{}`, "field format is missing"},
-		"later format":      {`{"format":"n2g-explanation/3"}`, `this program reads "n2g-explanation/2"`},
-		"cut off":           {`{"format":"n2g-explanation/1"`, "unexpected EOF"},
-		"two":               {`{"format":"n2g-explanation/1"} {"format":"n2g-explanation/1"}`, "more than one"},
-		"null child":        {`{"format":"n2g-explanation/1","trie":{"children":[{"token":"a","children":[null]}]}}`, `node "a" is null`},
-		"too deep":          {`{"format":"n2g-explanation/1","trie":` + deep, "max depth"},
-		"number too large":  {`{"format":"n2g-explanation/1","max_activation":1e999}`, "1e999"},
-		"edge to nowhere":   {`{"format":"n2g-explanation/1","graph":{"nodes":[],"edges":[[0,1]]}}`, "an edge leads to node 0 of 0"},
-		"test of two sizes": {`{"format":"n2g-explanation/1","tests":[{"tokens":["a"],"activations":[]}]}`, "test 0 has 1 tokens"},
-		"peak outside":      {`{"format":"n2g-explanation/1","prunes":[{"measured":{"tokens":["a"],"activations":[1],"importances":[1],"peak":1}}]}`, "prune 0: its maximum"},
+		"nothing":      {``, "it is empty"},
+		"no JSON":      {`<html>`, "invalid character"},
+		"null":         {`null`, "field format is missing"},
+		"a list":       {`[]`, "not an explanation"},
+		"no format":    {`{}`, "field format is missing"},
+		"later format": {`{"format":"n2g-explanation/3"}`, `this program reads "n2g-explanation/2"`},
+		"cut off":      {`{"format":"n2g-explanation/1"`, "unexpected EOF"},
+		"two":          {`{"format":"n2g-explanation/1"} {"format":"n2g-explanation/1"}`, "more than one"},
+		"null child": {`{"format":"n2g-explanation/1","trie":{"children":[{"token":"a","children":[null]}]}}`,
+			`node "a" is null`},
+		"too deep":         {`{"format":"n2g-explanation/1","trie":` + deep, "max depth"},
+		"number too large": {`{"format":"n2g-explanation/1","max_activation":1e999}`, "1e999"},
+		"edge to nowhere": {`{"format":"n2g-explanation/1","graph":{"nodes":[],"edges":[[0,1]]}}`,
+			"an edge leads to node 0 of 0"},
+		"test of two sizes": {`{"format":"n2g-explanation/1","tests":[{"tokens":["a"],"activations":[]}]}`,
+			"test 0 has 1 tokens"},
+		"peak outside": {`{"format":"n2g-explanation/1","prunes":[{"measured":{"tokens":["a"],"activations":[1],"importances":[1],"peak":1}}]}`, "prune 0: its maximum"},
 		"wide matrix": {
 			`{"format":"n2g-explanation/1","prunes":[{"variants":[{"measured":{"tokens":["a"],"activations":[1],"importances":[1],"matrix":[[1,2]]}}]}]}`,
 			"prune 0, variant 0: a row",
@@ -156,7 +165,9 @@ func FuzzExplanationJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(sample)
-	f.Add([]byte(`{"format":"n2g-explanation/1","trie":{"children":[{"token":"a","activator":true,"end":1,"children":[{"ignore":true}]}]}}`))
+	f.Add(
+		[]byte(
+			`{"format":"n2g-explanation/1","trie":{"children":[{"token":"a","activator":true,"end":1,"children":[{"ignore":true}]}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := ReadExplanation(bytes.NewReader(data))
 		if err != nil {

@@ -47,7 +47,8 @@ func TestLines(t *testing.T) {
 	pruned := &Measured{
 		Tokens:      []string{"<s>", " The", "cat", " Sat", "on"},
 		Activations: []float64{0.9, 0.1, 0.6, 0.8, 0.5},
-		Matrix:      matrix(5, [3]float64{0, 3, 1}, [3]float64{1, 3, 0.8}, [3]float64{2, 3, 0.75}, [3]float64{1, 2, 0.7}, [3]float64{2, 2, 0.9}),
+		Matrix: matrix(5, [3]float64{0, 3, 1}, [3]float64{1, 3, 0.8}, [3]float64{2, 3, 0.75}, [3]float64{1, 2, 0.7},
+			[3]float64{2, 2, 0.9}),
 	}
 	for _, c := range []struct {
 		name     string
@@ -59,13 +60,15 @@ func TestLines(t *testing.T) {
 		{"pruned again", []*Measured{pruned}, []string{"cat*! 0.6", "sat! _! the* 0.8", "cat*! 0.6", "sat! _! the* 0.8"}},
 		{
 			"a variant inherits by position",
-			[]*Measured{{Tokens: []string{"<s>", "a", "b", "c", "d"}, Activations: []float64{0, 0, 0, 0.7, 0.9}, Matrix: matrix(5, [3]float64{3, 3, 1})}},
+			[]*Measured{{Tokens: []string{"<s>", "a", "b", "c", "d"}, Activations: []float64{0, 0, 0, 0.7, 0.9},
+				Matrix: matrix(5, [3]float64{3, 3, 1})}},
 			// Token 4 of the pruned prompt does not activate: nothing to inherit.
 			[]string{"cat*! 0.6", "sat! _! the* 0.8", "c*! _ a* 0.7", "d! 0.9"},
 		},
 		{
 			"BOS within a variant",
-			[]*Measured{{Tokens: []string{"<s>", "a", "<s>", "c"}, Activations: []float64{0, 0, 1, 0.7}, Matrix: matrix(4, [3]float64{2, 3, 1})}},
+			[]*Measured{{Tokens: []string{"<s>", "a", "<s>", "c"}, Activations: []float64{0, 0, 1, 0.7},
+				Matrix: matrix(4, [3]float64{2, 3, 1})}},
 			[]string{"cat*! 0.6", "sat! _! the* 0.8", "c! a* 0.7"},
 		},
 		{
@@ -80,9 +83,12 @@ func TestLines(t *testing.T) {
 	}
 
 	// A variant longer than its pruned prompt inherits there what the pruned prompt's last token found.
-	short := &Measured{Tokens: []string{"<s>", "a", "b"}, Activations: []float64{0, 0, 1}, Matrix: matrix(3, [3]float64{1, 2, 1})}
-	long := &Measured{Tokens: []string{"<s>", "p", "q", "r", "s"}, Activations: []float64{0, 0, 0, 0, 1}, Matrix: matrix(5)}
-	if got, want := show(Lines(short, []*Measured{long}, opts)), []string{"b! a* 1", "s! _ _ p* 1"}; !slices.Equal(got, want) {
+	short := &Measured{Tokens: []string{"<s>", "a", "b"}, Activations: []float64{0, 0, 1},
+		Matrix: matrix(3, [3]float64{1, 2, 1})}
+	long := &Measured{Tokens: []string{"<s>", "p", "q", "r", "s"}, Activations: []float64{0, 0, 0, 0, 1},
+		Matrix: matrix(5)}
+	if got, want := show(Lines(short, []*Measured{long}, opts)),
+		[]string{"b! a* 1", "s! _ _ p* 1"}; !slices.Equal(got, want) {
 		t.Errorf("longer variant: %q, want %q", got, want)
 	}
 	if got := Lines(nil, nil, opts); len(got) != 0 {

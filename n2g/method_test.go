@@ -92,7 +92,8 @@ func TestPruneText(t *testing.T) {
 		},
 		"several strong positions": {
 			"a bank, a bank", 1, n2g.Options{SkipInterval: new(1), PostContext: new(0)},
-			[]n2g.Prune{{Position: 2, Text: " bank", InitialMax: 1, TruncatedMax: 1}, {Position: 5, Text: " bank", InitialMax: 1, TruncatedMax: 1}},
+			[]n2g.Prune{{Position: 2, Text: " bank", InitialMax: 1, TruncatedMax: 1},
+				{Position: 5, Text: " bank", InitialMax: 1, TruncatedMax: 1}},
 		},
 		"max length": {
 			"a bank, a bank", 1, n2g.Options{SkipInterval: new(1), PostContext: new(0), MaxLength: new(4)},
@@ -128,7 +129,8 @@ func TestPruneTextInRounds(t *testing.T) {
 }
 
 func TestNeverFires(t *testing.T) {
-	if _, err := n2g.PruneText(ctx, bank(), n2g.Site{Index: 3}, "a bank", n2g.Options{}); !errors.Is(err, n2g.ErrNeverFires) {
+	if _, err := n2g.PruneText(ctx, bank(), n2g.Site{Index: 3}, "a bank", n2g.Options{}); !errors.Is(err,
+		n2g.ErrNeverFires) {
 		t.Errorf("PruneText: %v", err)
 	}
 	examples := n2g.Examples{Neuron: 1, Prompts: []string{"nothing here", "a bank", "a cat"}}
@@ -136,11 +138,13 @@ func TestNeverFires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Prunes) != 1 || e.Prunes[0].PromptIndex != 1 || len(e.Notes) != 3 || !strings.HasPrefix(e.Notes[0], "prompt 3 of 3 is left out: the neuron never fires on the prompt") {
+	if len(e.Prunes) != 1 || e.Prunes[0].PromptIndex != 1 || len(e.Notes) != 3 ||
+		!strings.HasPrefix(e.Notes[0], "prompt 3 of 3 is left out: the neuron never fires on the prompt") {
 		t.Errorf("prunes are %+v, notes %q", e.Prunes, e.Notes)
 	}
 	examples.Neuron = 3
-	for prompts, want := range map[int]string{1: "fires on the prompt: its highest activation there is -1;", 3: "fires on any of the 3 prompts"} {
+	for prompts, want := range map[int]string{1: "fires on the prompt: its highest activation there is -1;",
+		3: "fires on any of the 3 prompts"} {
 		examples.Prompts = examples.Prompts[:prompts]
 		_, err := n2g.Explain(ctx, bank(), nil, examples, n2g.Options{NoGraph: true})
 		examples.Prompts = examples.Prompts[:3]
@@ -296,7 +300,8 @@ func TestAugmentApostrophe(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Tokens[1] = "can't" // as a tokenizer with that token would have it
-	variants, err := n2g.Augment(ctx, model, n2gtest.NewMasked("will"), n2g.Site{}, n2g.Prune{Text: "can't", Measured: m}, n2g.Options{})
+	variants, err := n2g.Augment(ctx, model, n2gtest.NewMasked("will"), n2g.Site{}, n2g.Prune{Text: "can't", Measured: m},
+		n2g.Options{})
 	if err != nil || !slices.Equal(texts(variants), []string{"can't", "will"}) {
 		t.Errorf("variants are %q, %v", texts(variants), err)
 	}
@@ -340,7 +345,8 @@ func TestExplain(t *testing.T) {
 	if model.Calls() > 6 {
 		t.Errorf("the model was called %d times", model.Calls())
 	}
-	if want := "activations 0/6,prune 1/6,importance 2/6,augment 3/6,variants 4/6,graph 5/6,done 6/6"; strings.Join(heard, ",") != want {
+	if want := "activations 0/6,prune 1/6,importance 2/6,augment 3/6,variants 4/6,graph 5/6,done 6/6"; strings.Join(heard,
+		",") != want {
 		t.Errorf("observed %q, want %q", heard, want)
 	}
 	if e.MaxActivation != 2 || e.Site.Hook != "hook_mid" || e.Model != "toy" || e.MaskedModel != "toy-masked" {
@@ -379,10 +385,12 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(staged.Trie, e.Trie) || !reflect.DeepEqual(staged.Graph, e.Graph) || !reflect.DeepEqual(staged.Tests, e.Tests) {
+	if !reflect.DeepEqual(staged.Trie, e.Trie) || !reflect.DeepEqual(staged.Graph, e.Graph) ||
+		!reflect.DeepEqual(staged.Tests, e.Tests) {
 		t.Error("with stages the graph differs")
 	}
-	if len(staged.Stages.Trains) != 3 || len(staged.Stages.Lines) != len(e.Prunes) || staged.Stages.TrieBeforeMerge == nil {
+	if len(staged.Stages.Trains) != 3 || len(staged.Stages.Lines) != len(e.Prunes) ||
+		staged.Stages.TrieBeforeMerge == nil {
 		t.Errorf("stages are %+v", staged.Stages)
 	}
 	for _, p := range staged.Prunes {
@@ -396,7 +404,9 @@ func TestExplain(t *testing.T) {
 
 // BOS is context only, however high its activation.
 func TestBOSIsContextOnly(t *testing.T) {
-	e, err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Neuron: 2, Prompts: []string{"<|endoftext|>a bank", "the bank<|endoftext|> bank"}}, n2g.Options{})
+	e,
+		err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Neuron: 2,
+		Prompts: []string{"<|endoftext|>a bank", "the bank<|endoftext|> bank"}}, n2g.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +449,10 @@ func TestExplainRefuses(t *testing.T) {
 		"prompt 2 of 2: the prompt is b": func() error {
 			return explain(ctx, n2g.Examples{Prompts: []string{"a", " "}}, n2g.Options{NoGraph: true})
 		},
-		"has no layer 4":          func() error { return explain(ctx, n2g.Examples{Layer: 4, Prompts: good.Prompts}, n2g.Options{}) },
+		"has no layer 4": func() error {
+			return explain(ctx, n2g.Examples{Layer: 4, Prompts: good.Prompts},
+				n2g.Options{})
+		},
 		"option mode":             func() error { return explain(ctx, good, n2g.Options{Mode: new("none")}) },
 		"option cutoff":           func() error { return explain(ctx, good, n2g.Options{Cutoff: new(-1)}) },
 		"option strong_threshold": func() error { return explain(ctx, good, n2g.Options{StrongThreshold: new(0.0)}) },
@@ -471,7 +484,8 @@ func FuzzExplain(f *testing.F) {
 	f.Add("Don't bank\n bank!<|endoftext|> bank", "##s")
 	f.Add("été bank 日本 bank", "É")
 	f.Fuzz(func(t *testing.T, text, word string) {
-		e, err := n2g.Explain(ctx, bank(), n2gtest.NewMasked(word, "sea"), n2g.Examples{Neuron: 1, Prompts: []string{text, "a bank"}},
+		e, err := n2g.Explain(ctx, bank(), n2gtest.NewMasked(word, "sea"),
+			n2g.Examples{Neuron: 1, Prompts: []string{text, "a bank"}},
 			n2g.Options{SkipInterval: new(2), StrongThreshold: new(0.5), Stages: true, TrainProportion: new(1.0)})
 		if err != nil {
 			return

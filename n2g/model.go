@@ -46,8 +46,8 @@ type MaskedModel interface {
 	Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error)
 }
 
-// WordFiller is a [MaskedModel] that looks at the masked word itself rather than at the text around it. The augmenter asks
-// FillWords of one that has it, in place of Fill.
+// WordFiller is a [MaskedModel] that looks at the masked word itself rather than at the text around it. The augmenter
+// asks FillWords of one that has it, in place of Fill.
 type WordFiller interface {
 	MaskedModel
 	// FillWords is Fill where the mask token at byte offsets[i] of texts[i] stands for words[i].
@@ -67,10 +67,11 @@ type Site struct {
 // Examples are the texts that excite a neuron most, in descending order of their maximum (Neuroscope's and
 // Lexoscope's convention), with the highest activation seen on any token of the data set they come from.
 type Examples struct {
-	Layer         int      `json:"layer"`
-	Neuron        int      `json:"neuron"`
-	Hook          string   `json:"hook,omitempty"`    // empty: the model's own
-	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts; see Options.NoGraph
-	Density       *float64 `json:"density,omitempty"` // share of the data set's tokens on which the neuron fires, where known
-	Prompts       []string `json:"prompts"`
+	Layer         int     `json:"layer"`
+	Neuron        int     `json:"neuron"`
+	Hook          string  `json:"hook,omitempty"` // empty: the model's own
+	MaxActivation float64 `json:"max_activation"` // 0: the highest over Prompts; see Options.NoGraph
+	// share of the data set's tokens on which the neuron fires, where known
+	Density *float64 `json:"density,omitempty"`
+	Prompts []string `json:"prompts"`
 }

@@ -22,7 +22,8 @@ func newNeuron(model LanguageModel, site Site, opts Options) (*neuron, error) {
 	if err := set.check(); err != nil {
 		return nil, err
 	}
-	n := &neuron{model: model, site: site, opts: set, bos: max(model.BOS(), noToken), maskID: model.MaskID(), known: newPrefixes(), work: &worklog{}}
+	n := &neuron{model: model, site: site, opts: set, bos: max(model.BOS(), noToken), maskID: model.MaskID(),
+		known: newPrefixes(), work: &worklog{}}
 	if set.MaskID != nil {
 		n.maskID = *set.MaskID
 	}
@@ -39,9 +40,9 @@ type request struct {
 	ahead     bool  // asked with others because it may be wanted next: no part of the method's plain work yet
 }
 
-// ask answers all requests with one call of the model at most. What is known is not asked, nor is anything twice, and of a
-// prompt no more is sent than up to the last position that is asked. Nothing should be asked about BOS: its activation
-// counts as 0 everywhere (section 10.2).
+// ask answers all requests with one call of the model at most. What is known is not asked, nor is anything twice, and
+// of a prompt no more is sent than up to the last position that is asked. Nothing should be asked about BOS: its
+// activation counts as 0 everywhere (section 10.2).
 func (n *neuron) ask(ctx context.Context, requests []request) ([][]float64, error) {
 	var prompts, positions [][]int
 	var nodes [][]int // of the positions
@@ -103,16 +104,19 @@ func withoutFirst(prompts, positions [][]int) {
 // remember keeps a model's answer, which it checks: every implementation of the interface passes here.
 func (n *neuron) remember(raw [][]float32, nodes [][]int) error {
 	if len(raw) != len(nodes) {
-		return fmt.Errorf("%s answered %d prompts of %d: its Activations must answer each", n.model.Name(), len(raw), len(nodes))
+		return fmt.Errorf("%s answered %d prompts of %d: its Activations must answer each", n.model.Name(), len(raw),
+			len(nodes))
 	}
 	for i, values := range raw {
 		if len(values) != len(nodes[i]) {
-			return fmt.Errorf("%s answered %d positions of %d: its Activations must answer each", n.model.Name(), len(values), len(nodes[i]))
+			return fmt.Errorf("%s answered %d positions of %d: its Activations must answer each", n.model.Name(), len(values),
+				len(nodes[i]))
 		}
 		for k, v := range values {
 			a := float64(v)
 			if math.IsNaN(a) || math.IsInf(a, 0) {
-				return fmt.Errorf("layer %d neuron %d of %s has the activation %g: check the model's weights", n.site.Layer, n.site.Index, n.model.Name(), v)
+				return fmt.Errorf("layer %d neuron %d of %s has the activation %g: check the model's weights", n.site.Layer,
+					n.site.Index, n.model.Name(), v)
 			}
 			n.known.values[nodes[i][k]] = a
 		}

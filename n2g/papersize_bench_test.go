@@ -13,14 +13,14 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
-// paperNeurons are neurons of the random model of the paper's size, chosen for plain work near that of the neurons which the
-// published program was measured on: 23,476 tokens in layer 0, 51,146 in layer 3 and 10,995 in layer 5.
+// paperNeurons are neurons of the random model of the paper's size, chosen for plain work near that of the neurons
+// which the published program was measured on: 23,476 tokens in layer 0, 51,146 in layer 3 and 10,995 in layer 5.
 var paperNeurons = []struct{ layer, neuron int }{{0, 15}, {3, 4}, {5, 2}}
 
 // BenchmarkExplainPaperSize explains neurons of a random model of the short paper's size, with a random masked model of
-// DistilBERT's size; several in flight are one neuron with different examples. What a neuron costs depends on its layer, and
-// on how many tokens its prompts need, so that plain-rows/s says more than neurons/s. The models take 735 MB of a temporary
-// folder.
+// DistilBERT's size; several in flight are one neuron with different examples. What a neuron costs depends on its
+// layer, and on how many tokens its prompts need, so that plain-rows/s says more than neurons/s. The models take 735 MB
+// of a temporary folder.
 func BenchmarkExplainPaperSize(b *testing.B) {
 	model, masked := paperModels(b)
 	for _, site := range paperNeurons {

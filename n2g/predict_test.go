@@ -33,7 +33,8 @@ func TestPredictFiresOnPrunedTexts(t *testing.T) {
 					for j, predicted := range predictor.Predict(m.Tokens) {
 						fires := j > 0 && m.Activations[j] > run.Params.Activation
 						if fires && predicted <= run.Params.Activation || predicted < 0 || predicted > highest {
-							t.Errorf("%s/%s: %q predicts %g at token %d, activation %g", folder, name, m.Tokens, predicted, j, m.Activations[j])
+							t.Errorf("%s/%s: %q predicts %g at token %d, activation %g", folder, name, m.Tokens, predicted, j,
+								m.Activations[j])
 						}
 					}
 				}

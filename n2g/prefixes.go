@@ -1,7 +1,8 @@
 package n2g
 
-// prefixes remembers a neuron's activations. A causal model's activation on a token depends on that token and those before
-// it, so they are kept in a trie of token ids: whatever begins alike is known for all prompts once it is for one.
+// prefixes remembers a neuron's activations. A causal model's activation on a token depends on that token and those
+// before it, so they are kept in a trie of token ids: whatever begins alike is known for all prompts once it is for
+// one.
 type prefixes struct {
 	after  map[step]int // node after a token, by the node before it
 	asked  []bool       // by node; the root stands for no token

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Prompt returns the token ids of text, with BOS in front where the model has one. A text that begins with the text of BOS has it dropped, since
-// the model would see it twice (section 10.2). A text that is no valid UTF-8, that is blank, or that is longer than the
-// model's context is an error.
+// Prompt returns the token ids of text, with BOS in front where the model has one. A text that begins with the text of
+// BOS has it dropped, since the model would see it twice (section 10.2). A text that is no valid UTF-8, that is blank,
+// or that is longer than the model's context is an error.
 func Prompt(model LanguageModel, text string) ([]int, error) {
 	return CutPrompt(model, text, math.MaxInt)
 }
@@ -21,8 +21,8 @@ func CutPrompt(model LanguageModel, text string, maxLength int) ([]int, error) {
 	return tokensOf(ids), err
 }
 
-// noToken stands in front of a prompt where the model has no BOS. Within the package every prompt has a first place that
-// holds no text, which counts as context only; models are sent what follows.
+// noToken stands in front of a prompt where the model has no BOS. Within the package every prompt has a first place
+// that holds no text, which counts as context only; models are sent what follows.
 const noToken = -1
 
 // tokensOf is what a model is sent of a prompt.
@@ -40,7 +40,9 @@ func cutPrompt(model LanguageModel, text string, maxLength int) ([]int, error) {
 		return nil, err
 	}
 	if n := model.ContextLength(); min(len(tokensOf(ids)), maxLength) > n {
-		return nil, fmt.Errorf("the prompt has %d tokens with BOS, but the context of %s is %d: shorten it, or have it cut with the option max_length (-max-length) of %d", len(ids), model.Name(), n, n)
+		return nil,
+			fmt.Errorf("the prompt has %d tokens with BOS, but the context of %s is %d: shorten it, or have it cut with the "+
+				"option max_length (-max-length) of %d", len(ids), model.Name(), n, n)
 	}
 	most := max(maxLength, 0)
 	if ids[0] == noToken && most < len(ids) {
@@ -52,7 +54,8 @@ func cutPrompt(model LanguageModel, text string, maxLength int) ([]int, error) {
 // checkLength refuses a text that the method made if it is longer than the model's context.
 func checkLength(model LanguageModel, ids []int) error {
 	if n := model.ContextLength(); len(tokensOf(ids)) > n {
-		return fmt.Errorf("the text has %d tokens with BOS, but the context of %s is %d: shorten the prompt", len(ids), model.Name(), n)
+		return fmt.Errorf("the text has %d tokens with BOS, but the context of %s is %d: shorten the prompt", len(ids),
+			model.Name(), n)
 	}
 	return nil
 }

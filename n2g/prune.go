@@ -61,14 +61,17 @@ type pruning struct {
 }
 
 func (p *pruning) prune() Prune {
-	return Prune{PromptIndex: p.prompt, Position: p.position, Text: p.text, InitialMax: p.initial, TruncatedMax: p.truncated}
+	return Prune{PromptIndex: p.prompt, Position: p.position, Text: p.text, InitialMax: p.initial,
+		TruncatedMax: p.truncated}
 }
 
 // strong finds the positions of a prompt to prune.
 func (n *neuron) strong(ids []int, activations []float64) ([]*pruning, error) {
 	highest := activations[n.peak(ids, activations)]
 	if highest <= 0 {
-		return nil, fmt.Errorf("%w on the prompt: its highest activation there is %.3g; choose a text that excites layer %d neuron %d", ErrNeverFires, highest, n.site.Layer, n.site.Index)
+		return nil,
+			fmt.Errorf("%w on the prompt: its highest activation there is %.3g; choose a text that excites layer %d neuron %d",
+				ErrNeverFires, highest, n.site.Layer, n.site.Index)
 	}
 	var found []*pruning
 	for i, a := range activations {
@@ -102,8 +105,8 @@ func (n *neuron) candidateStarts(p int) []int {
 	return starts
 }
 
-// candidateBudget is how many tokens of candidates are asked of each position in a first round; later rounds take
-// twice as many. Most positions need no long candidate, and each round is one call for all: with the default options the
+// candidateBudget is how many tokens of candidates are asked of each position in a first round; later rounds take twice
+// as many. Most positions need no long candidate, and each round is one call for all: with the default options the
 // candidates of 5 and 10 tokens are tried first, then those of 15 and 20, then those of 25 and 30.
 const candidateBudget = 24
 
@@ -183,8 +186,8 @@ func (n *neuron) candidate(p *pruning, start int) candidate {
 	return candidate{of: p, after: end - p.position - 1, ids: ids, text: text, whole: whole}
 }
 
-// run finds the maximum of every candidate with one call. It asks about the texts with their post-context too, which the
-// next stage needs of a candidate that passes: a few rows now, but all of the text and one more call then.
+// run finds the maximum of every candidate with one call. It asks about the texts with their post-context too, which
+// the next stage needs of a candidate that passes: a few rows now, but all of the text and one more call then.
 func (n *neuron) run(ctx context.Context, candidates []candidate) error {
 	var requests, ahead []request
 	for _, c := range candidates {
@@ -213,8 +216,8 @@ func (n *neuron) run(ctx context.Context, candidates []candidate) error {
 	return nil
 }
 
-// passes says whether the candidate still has its maximum at the strong token, counted from the right since the left end
-// may be cut into other tokens now, and high enough.
+// passes says whether the candidate still has its maximum at the strong token, counted from the right since the left
+// end may be cut into other tokens now, and high enough.
 func (n *neuron) passes(c candidate) bool {
 	if c.peak != len(c.ids)-1-c.after {
 		return false

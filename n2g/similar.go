@@ -77,9 +77,9 @@ func (x *TokenIndex) Search(queries ...TokenQuery) []string {
 }
 
 // Similar returns the pairs of neurons whose sets A and B of the kind are alike, |A∩B| / max(|A|, |B|) being at least
-// the threshold (above 0; 0.9 in the published program), and of the others those where one all but holds the
-// other, |A∩B| / min(|A|, |B|) being so. AnyKind asks it of both kinds, and a neuron that lacks one of them is like
-// none. Pairs are sorted; within a pair names are in order, but for the subsets of one kind the larger set stands first.
+// the threshold (above 0; 0.9 in the published program), and of the others those where one all but holds the other,
+// |A∩B| / min(|A|, |B|) being so. AnyKind asks it of both kinds, and a neuron that lacks one of them is like none.
+// Pairs are sorted; within a pair names are in order, but for the subsets of one kind the larger set stands first.
 func (x *TokenIndex) Similar(kind TokenKind, threshold float64) (similar, subset [][2]string) {
 	similar, subset = [][2]string{}, [][2]string{}
 	kinds := []int{0, 1}

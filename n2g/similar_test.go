@@ -31,7 +31,8 @@ func TestSimilarGolden(t *testing.T) {
 				}
 				similar, subset := index.Similar(kind, threshold)
 				if !samePairs(similar, want.Similar) || !samePairs(subset, want.Subset) {
-					t.Errorf("case %d, %s: similar %v, subset %v, want %v, %v", number, key, similar, subset, want.Similar, want.Subset)
+					t.Errorf("case %d, %s: similar %v, subset %v, want %v, %v", number, key, similar, subset, want.Similar,
+						want.Subset)
 				}
 			}
 		}

@@ -54,13 +54,14 @@ func isNeuron(hook string) bool {
 const featureSuffix = "[sae]"
 
 var (
-	sitePattern = regexp.MustCompile(`^blocks\.(\d{1,9})\.([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)\[(sae:)?(-?\d{1,9}|all)\]$`)
+	sitePattern = regexp.MustCompile(
+		`^blocks\.(\d{1,9})\.([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)\[(sae:)?(-?\d{1,9}|all)\]$`)
 	headPattern = regexp.MustCompile(`^blocks\.(\d{1,9})\.attn\[h(-?\d{1,9}|all)\]\.([a-z][a-z0-9_]*)$`)
 )
 
-// ParseSite reads what [Site.String] writes. The Hook of the result is a hook point without its layer, and without mlp. where
-// that is the MLP's; it begins with "-" where the site is the negative side, and ends in [sae] where it is a feature. [all]
-// gives the Index [All].
+// ParseSite reads what [Site.String] writes. The Hook of the result is a hook point without its layer, and without mlp.
+// where that is the MLP's; it begins with "-" where the site is the negative side, and ends in [sae] where it is a
+// feature. [all] gives the Index [All].
 func ParseSite(text string) (Site, error) {
 	var layer, hook, index string
 	if parts := sitePattern.FindStringSubmatch(text); parts != nil {
@@ -77,7 +78,9 @@ func ParseSite(text string) (Site, error) {
 	} else if parts := headPattern.FindStringSubmatch(text); parts != nil {
 		layer, hook, index = parts[1], "attn."+parts[3], parts[2]
 	} else {
-		return Site{}, fmt.Errorf("%q is no site: write it as blocks.3.mlp.hook_mid[17], blocks.3.hook_resid_post[5], blocks.3.hook_resid_post[sae:17] or blocks.3.attn[h2].prev", text)
+		return Site{},
+			fmt.Errorf("%q is no site: write it as blocks.3.mlp.hook_mid[17], blocks.3.hook_resid_post[5], "+
+				"blocks.3.hook_resid_post[sae:17] or blocks.3.attn[h2].prev", text)
 	}
 	var s Site
 	var err error

@@ -33,9 +33,11 @@ func TestSiteText(t *testing.T) {
 		t.Error(got)
 	}
 	for _, text := range []string{
-		"", "blocks.3", "blocks.3.mlp.hook_mid", "blocks.-3.mlp.hook_mid[1]", "blocks.3.mlp.hook_mid[1", "blocks.3.mlp.hook_mid[x]",
+		"", "blocks.3", "blocks.3.mlp.hook_mid", "blocks.-3.mlp.hook_mid[1]", "blocks.3.mlp.hook_mid[1",
+		"blocks.3.mlp.hook_mid[x]",
 		"blocks.3..hook_mid[1]", "blocks.3.mlp.hook_mid[1] ", "mlp.hook_mid[1]", "blocks.3.attn[2].prev", "blocks.3.attn[h2]",
-		"blocks.99999999999.mlp.hook_mid[1]", "blocks.3.mlp.hook_mid[99999999999]", "blocks.3.mlp.hook_mid[tc:1]", "blocks.3.MLP[1]",
+		"blocks.99999999999.mlp.hook_mid[1]", "blocks.3.mlp.hook_mid[99999999999]", "blocks.3.mlp.hook_mid[tc:1]",
+		"blocks.3.MLP[1]",
 	} {
 		if _, err := ParseSite(text); err == nil || !strings.Contains(err.Error(), "blocks.3.mlp.hook_mid[17]") {
 			t.Errorf("%q: error %v", text, err)

@@ -88,7 +88,8 @@ func TestTrieRepeatedLines(t *testing.T) {
 		want = paths(BuildTrie(lines), false)
 		random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 		if got := paths(BuildTrie(lines), false); !slices.Equal(got, want) {
-			t.Fatalf("the order of lines changes the trie's shape:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Fatalf("the order of lines changes the trie's shape:\n%s\nwant\n%s", strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 		}
 	}
 }

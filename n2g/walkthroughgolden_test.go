@@ -87,7 +87,8 @@ func TestWalkthroughGolden(t *testing.T) {
 					continue
 				}
 				// The whole method in one call gives the same.
-				e, err := Explain(ctx, model, masked, Examples{Layer: ref.Layer, Neuron: ref.Neuron, Prompts: []string{ref.Prompt}}, o)
+				e, err := Explain(ctx, model, masked, Examples{Layer: ref.Layer, Neuron: ref.Neuron, Prompts: []string{ref.Prompt}},
+					o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -98,7 +99,8 @@ func TestWalkthroughGolden(t *testing.T) {
 						return slices.EqualFunc(a, b, func(x, y float64) bool { return near(x, y, 1e-5) })
 					}
 				}
-				if one.Text != prune.Text || !equal(one.Measured.Importances, m.Importances) || !equal(one.Measured.Activations, m.Activations) {
+				if one.Text != prune.Text || !equal(one.Measured.Importances, m.Importances) ||
+					!equal(one.Measured.Activations, m.Activations) {
 					t.Errorf("%s: Explain gives %q %+v, want %q %+v", mode, one.Text, one.Measured, prune.Text, m)
 				}
 				if err := sameVariants(one.Variants, got); err != nil {

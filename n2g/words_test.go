@@ -47,7 +47,8 @@ func TestNormalizeWord(t *testing.T) {
 }
 
 func TestTitleWord(t *testing.T) {
-	for in, want := range map[string]string{"paris": "Paris", "PARIS": "Paris", "o'neil": "O'Neil", "éa": "Éa", "ǆ": "ǅ", "": ""} {
+	for in, want := range map[string]string{"paris": "Paris", "PARIS": "Paris", "o'neil": "O'Neil", "éa": "Éa", "ǆ": "ǅ",
+		"": ""} {
 		if got := titleWord(in); got != want {
 			t.Errorf("titleWord(%q) = %q, want %q", in, got, want)
 		}
@@ -96,7 +97,8 @@ func TestCasings(t *testing.T) {
 }
 
 func TestLoadCasingsRefuses(t *testing.T) {
-	for _, text := range []string{``, `[]`, `{"a":["A",1]}`, `{"a":[["A"]]}`, `{"a":[["A",-1]]}`, `{"a":[["",1]]}`, `{"a":[]}`, `{"a":[["A",1.5]]}`} {
+	for _, text := range []string{``, `[]`, `{"a":["A",1]}`, `{"a":[["A"]]}`, `{"a":[["A",-1]]}`, `{"a":[["",1]]}`,
+		`{"a":[]}`, `{"a":[["A",1.5]]}`} {
 		if _, err := LoadCasings(strings.NewReader(text)); err == nil {
 			t.Errorf("LoadCasings(%s) gave no error", text)
 		}
@@ -138,8 +140,11 @@ func TestOptionsDefaults(t *testing.T) {
 	}
 	for name, bad := range map[string]Options{
 		"fire_threshold": {FireThreshold: new(math.Inf(1))}, "activation_threshold": {ActivationThreshold: new(math.NaN())},
-		"absolute_threshold": {AbsoluteThreshold: new(math.Inf(1))}, "min_probability": {MinProbability: new(-1.0)}, "importance_threshold": {ImportanceThreshold: new(math.Inf(-1))},
-		"ngram": {NGram: new(-1)}, "skip_threshold": {SkipThreshold: new(-1)}, "max_length": {MaxLength: new(1)}, "mode": {Mode: new("all")}, "train_proportion": {TrainProportion: new(math.NaN())},
+		"absolute_threshold": {AbsoluteThreshold: new(math.Inf(1))}, "min_probability": {MinProbability: new(-1.0)},
+		"importance_threshold": {ImportanceThreshold: new(math.Inf(-1))},
+		"ngram":                {NGram: new(-1)}, "skip_threshold": {SkipThreshold: new(-1)},
+		"max_length": {MaxLength: new(1)},
+		"mode":       {Mode: new("all")}, "train_proportion": {TrainProportion: new(math.NaN())},
 	} {
 		set := bad.settings()
 		if err := set.check(); err == nil || !strings.Contains(err.Error(), name) {
@@ -149,7 +154,8 @@ func TestOptionsDefaults(t *testing.T) {
 	if *o.Cutoff != 30 || *o.ProportionThreshold != -0.5 || *o.Mode != ModeDefault || *o.MinProbability != 1e-5 {
 		t.Errorf("defaults are %+v", o)
 	}
-	if w := Walkthrough().Resolved(); *w.Cutoff != 0 || *w.SkipInterval != 1 || *w.ProportionThreshold != -0.6 || *w.PostContext != -1 {
+	if w := Walkthrough().Resolved(); *w.Cutoff != 0 || *w.SkipInterval != 1 || *w.ProportionThreshold != -0.6 ||
+		*w.PostContext != -1 {
 		t.Errorf("the walkthrough's are %+v", w)
 	}
 }

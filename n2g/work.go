@@ -74,7 +74,8 @@ func (w Work) Time() time.Duration {
 
 // String is the counts as a line of a log.
 func (w Work) String() string {
-	return fmt.Sprintf("%d model calls with %d prompts, %d rows (%.0f %% of %d plain ones), %d masked-model calls with %d texts",
+	return fmt.Sprintf("%d model calls with %d prompts, %d rows (%.0f %% of %d plain ones), %d masked-model calls with "+
+		"%d texts",
 		w.Calls, w.Prompts, w.Rows, 100*w.Share(), w.PlainRows, w.MaskedCalls, w.MaskedTexts)
 }
 

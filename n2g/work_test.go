@@ -22,7 +22,8 @@ type strict struct {
 	tokens         int // that it was sent
 }
 
-func (m *strict) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m *strict) Activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	m.calls++
 	m.prompts += len(prompts)
 	for i, ids := range prompts {
@@ -52,11 +53,12 @@ func (m halving) Rows(prompts, positions [][]int) int {
 	return tokens / 2
 }
 
-// The model is asked nothing twice in an explanation, nothing about BOS, and no token behind the last position asked; and
-// what it was asked is counted.
+// The model is asked nothing twice in an explanation, nothing about BOS, and no token behind the last position asked;
+// and what it was asked is counted.
 func TestWork(t *testing.T) {
 	for name, opts := range map[string]n2g.Options{
-		"published": {}, "every length": {SkipInterval: new(1), StrongThreshold: new(0.2)}, "stages": {Stages: true}, "walkthrough": n2g.Walkthrough(),
+		"published": {}, "every length": {SkipInterval: new(1), StrongThreshold: new(0.2)}, "stages": {Stages: true},
+		"walkthrough": n2g.Walkthrough(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			model := &strict{Model: bank(), t: t, asked: map[string]bool{}}
@@ -101,10 +103,11 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// One prompt by hand: "a river bank" of four tokens with BOS is asked whole. Its one prune candidate is all of it, which is
-// known. Masking each of its tokens but BOS sends the prompt up to the maximum three times.
+// One prompt by hand: "a river bank" of four tokens with BOS is asked whole. Its one prune candidate is all of it,
+// which is known. Masking each of its tokens but BOS sends the prompt up to the maximum three times.
 func TestWorkByHand(t *testing.T) {
-	e, err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Prompts: []string{"a river bank"}}, n2g.Options{TrainProportion: new(1.0)})
+	e, err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Prompts: []string{"a river bank"}},
+		n2g.Options{TrainProportion: new(1.0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,16 +169,19 @@ func TestWorkAdd(t *testing.T) {
 	sum.Add(nil)
 	sum.Add(&one)
 	before := sum
-	sum.Add(&n2g.Work{Rows: 1, Stages: []n2g.StageWork{{Stage: "graph", Time: time.Second}, {Stage: "prune", Calls: 1, Rows: 1, Time: time.Minute}}})
+	sum.Add(&n2g.Work{Rows: 1, Stages: []n2g.StageWork{{Stage: "graph", Time: time.Second},
+		{Stage: "prune", Calls: 1, Rows: 1, Time: time.Minute}}})
 	want := n2g.Work{Calls: 1, Prompts: 2, Rows: 4, PlainRows: 12, MaskedCalls: 5, MaskedTexts: 6,
-		Stages: []n2g.StageWork{{Stage: "prune", Calls: 2, Rows: 4, Time: time.Minute + time.Second}, {Stage: "graph", Time: time.Second}}}
+		Stages: []n2g.StageWork{{Stage: "prune", Calls: 2, Rows: 4, Time: time.Minute + time.Second},
+			{Stage: "graph", Time: time.Second}}}
 	if !reflect.DeepEqual(sum, want) {
 		t.Errorf("sum is %+v, want %+v", sum, want)
 	}
 	if !reflect.DeepEqual(before, one) {
 		t.Errorf("adding changed an earlier sum: %+v", before)
 	}
-	if got := sum.String(); got != "1 model calls with 2 prompts, 4 rows (33 % of 12 plain ones), 5 masked-model calls with 6 texts" {
+	if got := sum.String(); got != "1 model calls with 2 prompts, 4 rows (33 % of 12 plain ones), 5 masked-model calls "+
+		"with 6 texts" {
 		t.Error(got)
 	}
 	if got := sum.Times(); got != "prune 1m1s, graph 1s" {

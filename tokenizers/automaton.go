@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// automaton finds the matches of a regular expression as a backtracking engine would, the first alternative that leads to
-// a match before the others, but in time linear in the text. It is a table: its states are the ordered lists of places in
-// the expression that are still in the running (Cox 2010, "Regular Expression Matching in the Wild"), and it knows
-// characters by classes that the expression cannot tell apart. A condition on the next character is decided when that is
-// read, one on the character before is part of the state.
+// automaton finds the matches of a regular expression as a backtracking engine would, the first alternative that leads
+// to a match before the others, but in time linear in the text. It is a table: its states are the ordered lists of
+// places in the expression that are still in the running (Cox 2010, "Regular Expression Matching in the Wild"), and it
+// knows characters by classes that the expression cannot tell apart. A condition on the next character is decided when
+// that is read, one on the character before is part of the state.
 type automaton struct {
 	ascii   [utf8.RuneSelf]uint8
 	pages   [(utf8.MaxRune + 1) >> 8]*[256]uint8
@@ -21,7 +21,8 @@ type automaton struct {
 	starts  []uint32 // by class of the character before, or none
 }
 
-// step is the next state plus one, 0 where nothing is left, shifted by one, and whether a match ends before the character.
+// step is the next state plus one, 0 where nothing is left, shifted by one, and whether a match ends before the
+// character.
 const (
 	stepMatched = 1
 	stepShift   = 1
@@ -370,8 +371,8 @@ func (a *automaton) find(s string, emit func(i, j int)) {
 // freeReach is how far a search may look beyond a match in vain before that is remembered.
 const freeReach = 32
 
-// deadEnds remembers from which states no match ends at any later place of the text, so that no two searches go the same
-// way in vain: all of them together are linear (Reps 1998, "Maximal-Munch Tokenization in Linear Time").
+// deadEnds remembers from which states no match ends at any later place of the text, so that no two searches go the
+// same way in vain: all of them together are linear (Reps 1998, "Maximal-Munch Tokenization in Linear Time").
 type deadEnds struct {
 	all  map[deadEnd]struct{}
 	path []deadEnd // since the last end of a match

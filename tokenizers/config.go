@@ -44,8 +44,8 @@ func or[T any](p *T, otherwise T) T {
 // maxSpare bounds token ids: n entries may have ids below 16n + maxSpare, since tables are as long as the highest.
 const maxSpare = 1 << 16
 
-// parseModel reads the model section, whose type may be missing in files of old, and the tables, where they lie elsewhere.
-// It also returns the vocabulary.
+// parseModel reads the model section, whose type may be missing in files of old, and the tables, where they lie
+// elsewhere. It also returns the vocabulary.
 func parseModel(data json.RawMessage, tables *Tables) (model, map[string]int, error) {
 	if isNull(data) {
 		return nil, nil, errors.New("there is no model section, so this is no tokenizer.json")
@@ -75,7 +75,8 @@ func parseModel(data json.RawMessage, tables *Tables) (model, map[string]int, er
 	limit := 16*len(vocab) + maxSpare
 	for entry, id := range vocab {
 		if id < 0 || id >= limit {
-			return nil, nil, fmt.Errorf("model %s: token %q has id %d, outside [0, %d) where the ids of %d entries may lie", kind, entry, id, limit, len(vocab))
+			return nil, nil, fmt.Errorf("model %s: token %q has id %d, outside [0, %d) where the ids of %d entries may lie",
+				kind, entry, id, limit, len(vocab))
 		}
 	}
 	if kind == "WordPiece" {
@@ -102,7 +103,9 @@ func (cfg modelConfig) kind() (string, error) {
 		case cfg.MaxInputCharsPerWord != nil || cfg.ContinuingSubwordPrefix != nil:
 			kind = "WordPiece"
 		default:
-			return "", errors.New("the model has no type and its fields do not tell one (merges would be BPE's, max_input_chars_per_word WordPiece's)")
+			return "",
+				errors.New("the model has no type and its fields do not tell one (merges would be BPE's, " +
+					"max_input_chars_per_word WordPiece's)")
 		}
 	}
 	switch kind {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestDauletAgrees compares the Rust library, by way of its Go binding, with our own tokenizers on the texts of every kind;
-// those with NUL, at which the binding cuts, are left out and counted.
+// TestDauletAgrees compares the Rust library, by way of its Go binding, with our own tokenizers on the texts of every
+// kind; those with NUL, at which the binding cuts, are left out and counted.
 func TestDauletAgrees(t *testing.T) {
 	for _, k := range readKinds(t).Kinds {
 		t.Run(k.Name, func(t *testing.T) {
@@ -36,7 +36,8 @@ func TestDauletAgrees(t *testing.T) {
 				if a, b := ours.Encode(c.Text).IDs, rust.Encode(c.Text).IDs; !slices.Equal(a, b) {
 					t.Errorf("%q: %v, the Rust library %v", c.Text, a, b)
 				}
-				if a, b := ours.Decode(c.IDsSpecial, true), rust.Decode(c.IDsSpecial, true); a != b && !strings.Contains(a, "\x00") {
+				if a, b := ours.Decode(c.IDsSpecial, true), rust.Decode(c.IDsSpecial, true); a != b &&
+					!strings.Contains(a, "\x00") {
 					t.Errorf("%v decoded: %q, the Rust library %q", c.IDsSpecial, a, b)
 				}
 			}

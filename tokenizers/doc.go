@@ -25,15 +25,15 @@
 // and Sequence of each but models. A file that asks for anything else is refused by name. The sections truncation and
 // padding are not obeyed: how long a prompt may be is the caller's business.
 //
-// Go's regular expressions have no look-ahead and another order of alternatives, so the patterns of a Split are compiled
-// into automata of our own: whatever Oniguruma's syntax says with one character of context, in time linear in the
-// text. Only those of GPT-2 and of Llama 3 and Qwen 2 are written by hand.
+// Go's regular expressions have no look-ahead and another order of alternatives, so the patterns of a Split are
+// compiled into automata of our own: whatever Oniguruma's syntax says with one character of context, in time linear in
+// the text. Only those of GPT-2 and of Llama 3 and Qwen 2 are written by hand.
 //
 // # Offsets and hostile texts
 //
 // Offsets count bytes of the original text, whatever the normalizer did to it, and lie at borders of characters. In a
-// text that is not UTF-8 each maximal invalid subpart is read as one U+FFFD; offsets then refer to the text so repaired,
-// [ValidText].
+// text that is not UTF-8 each maximal invalid subpart is read as one U+FFFD; offsets then refer to the text so
+// repaired, [ValidText].
 //
 // Characters are classified as the reference library does, which takes its tables from several versions of Unicode.
 //

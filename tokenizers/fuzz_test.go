@@ -35,7 +35,8 @@ func checkEncoding(t *testing.T, tok Tokenizer, text string, enc Encoding) {
 
 func addTexts(f *testing.F) {
 	for _, text := range []string{
-		"", " ", "func main() {\n\treturn\n}\n", "don't 'LL", "字 가é\u0301İ", "a\xffb\xe5\xad", "<|endoftext|> [MASK] <|pad", "\u3000\r\n \t",
+		"", " ", "func main() {\n\treturn\n}\n", "don't 'LL", "字 가é\u0301İ", "a\xffb\xe5\xad", "<|endoftext|> [MASK] <|pad",
+		"\u3000\r\n \t",
 		"👩\u200d👩\u200d👧", "\x00", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	} {
 		f.Add(text)

@@ -12,7 +12,8 @@ import (
 // normalizer rewrites a text before it is split.
 type normalizer interface{ normalize(t text) text }
 
-const normalizers = "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Nmt, Precompiled, Sequence"
+const normalizers = "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, " +
+	"ByteLevel, Nmt, Precompiled, Sequence"
 
 // parseNormalizer returns nil where there is none.
 func parseNormalizer(data json.RawMessage, depth int) (normalizer, error) {
@@ -130,8 +131,8 @@ func (b bertNormalizer) normalize(t text) text {
 	return t
 }
 
-// ascii is normalize for a text of ASCII of which nothing is dropped, as most of them are: characters keep their places,
-// so one pass does.
+// ascii is normalize for a text of ASCII of which nothing is dropped, as most of them are: characters keep their
+// places, so one pass does.
 func (b bertNormalizer) ascii(t text) (text, bool) {
 	var out []byte // nil as long as nothing changed
 	for i := range len(t.s) {
@@ -206,8 +207,8 @@ func lowercase(t text) text {
 	return a.text()
 }
 
-// nmt is what SentencePiece does for machine translation: control characters are dropped, other blanks and what is not seen
-// become spaces.
+// nmt is what SentencePiece does for machine translation: control characters are dropped, other blanks and what is not
+// seen become spaces.
 func nmt(t text) text {
 	return t.keep(func(r rune) bool {
 		return !(0x01 <= r && r <= 0x08 || r == 0x0B || 0x0E <= r && r <= 0x1F || r == 0x7F || r == 0x8F || r == 0x9F)

@@ -2,7 +2,8 @@ package tokenizers
 
 import "math/bits"
 
-// mergeTable finds the merge of a pair of entries: an open table with room to spare, since nothing is looked up more often.
+// mergeTable finds the merge of a pair of entries: an open table with room to spare, since nothing is looked up more
+// often.
 type mergeTable struct {
 	slots []mergeSlot
 	shift int

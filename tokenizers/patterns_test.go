@@ -9,9 +9,12 @@ import (
 // TestPatterns checks which regular expressions are refused, and that those taken mean what Oniguruma's do.
 func TestPatterns(t *testing.T) {
 	for _, expr := range []string{
-		`a(?=bc)`, `a(?!b|cd)`, `(?<=ab)c`, `(?>a)`, `(?m:a)`, `(?<n>a)`, `(?:ab)++`, `a{2}?`, `a{2}+`, `a{3,2}`, `a{1,9999}`, `(a{900}){900}`,
-		`\1`, `\K`, `\R`, `\X`, `\G`, `\k<n>`, `(`, `)`, `a)`, `[`, `[a`, `[b-a]`, `[a-[b]]`, `[[:alpha:]]`, `*`, `+a`, `\`, `\p`, `\pL`, `\p{Nope}`,
-		`\x{110000}`, `\xFF`, `\u00`, `(?i:ss)`, `(?i:\p{L})`, `a*`, `(?!a)`, `a|`, `(?=a)*`, "\xff", strings.Repeat("(", 100) + strings.Repeat(")", 100),
+		`a(?=bc)`, `a(?!b|cd)`, `(?<=ab)c`, `(?>a)`, `(?m:a)`, `(?<n>a)`, `(?:ab)++`, `a{2}?`, `a{2}+`, `a{3,2}`, `a{1,9999}`,
+		`(a{900}){900}`,
+		`\1`, `\K`, `\R`, `\X`, `\G`, `\k<n>`, `(`, `)`, `a)`, `[`, `[a`, `[b-a]`, `[a-[b]]`, `[[:alpha:]]`, `*`, `+a`, `\`,
+		`\p`, `\pL`, `\p{Nope}`,
+		`\x{110000}`, `\xFF`, `\u00`, `(?i:ss)`, `(?i:\p{L})`, `a*`, `(?!a)`, `a|`, `(?=a)*`, "\xff",
+		strings.Repeat("(", 100) + strings.Repeat(")", 100),
 	} {
 		if _, err := newPattern(patternConfig{Regex: &expr}); err == nil {
 			t.Errorf("%s was taken", expr)
@@ -54,7 +57,8 @@ func TestLongLine(t *testing.T) {
 		}
 		toks[v.Name] = tok
 	}
-	for _, unit := range []string{"abcdefghijklmnopqrstuvwxyz", " ", "\t \n", "字", "\u0323\u0307", "\u0307\u0323", "'", "<|", "12"} {
+	for _, unit := range []string{"abcdefghijklmnopqrstuvwxyz", " ", "\t \n", "字", "\u0323\u0307", "\u0307\u0323", "'",
+		"<|", "12"} {
 		for name, tok := range toks {
 			size := 1 << 16
 			if name == "solu" && unit[0] == 'a' {
@@ -74,7 +78,8 @@ func TestLongLine(t *testing.T) {
 
 // TestLinear has expressions that a search which forgets would need quadratic time for, on long texts that tempt it.
 func TestLinear(t *testing.T) {
-	for _, expr := range []string{`a*b|a`, `(?:a|a)+b|a`, `a+b`, `[^b]*b|.`, `\s*[\r\n]+|\s`, `(?:a|aa|aaa)*c|a`, `a{1,20}b|a`} {
+	for _, expr := range []string{`a*b|a`, `(?:a|a)+b|a`, `a+b`, `[^b]*b|.`, `\s*[\r\n]+|\s`, `(?:a|aa|aaa)*c|a`,
+		`a{1,20}b|a`} {
 		p, err := compileRegex(expr)
 		if err != nil {
 			t.Fatalf("%s: %v", expr, err)
@@ -98,14 +103,16 @@ func TestLettersAndMarks(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := tok.Encode("HTTPServer says: e\u0301te\u0301  2024!\n").IDs
-	want := []int{40, 52, 52, 48, 51, 260, 341, 259, 305, 83, 26, 221, 69, 137, 224, 84, 69, 137, 224, 221, 221, 18, 16, 18, 20, 1, 199}
+	want := []int{40, 52, 52, 48, 51, 260, 341, 259, 305, 83, 26, 221, 69, 137, 224, 84, 69, 137, 224, 221, 221, 18, 16,
+		18, 20, 1, 199}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
 func FuzzRegex(f *testing.F) {
-	for _, expr := range []string{`a|b*c`, `[^\r\n\p{L}\p{N}]?[\p{Lu}&&[^\p{Han}]]+(?i:'s|'t)?`, `\s+(?!\S)|\b\w{2,3}?`, `(?<=\d)x++|[a-c[x-z]]`, `\x{41}\u0042$`} {
+	for _, expr := range []string{`a|b*c`, `[^\r\n\p{L}\p{N}]?[\p{Lu}&&[^\p{Han}]]+(?i:'s|'t)?`, `\s+(?!\S)|\b\w{2,3}?`,
+		`(?<=\d)x++|[a-c[x-z]]`, `\x{41}\u0042$`} {
 		f.Add(expr, "HTTPServer's  été 12\n字a")
 	}
 	f.Fuzz(func(t *testing.T, expr, text string) {

@@ -107,7 +107,8 @@ func directWay(steps []preTokenizer) (way words, prefixSpace bool) {
 	if len(steps) == 2 {
 		first, isCutter := steps[0].(cutter)
 		last, isBytes := steps[1].(byteLevel)
-		if isCutter && isBytes && !first.invert && first.behavior == isolated && last.plain && !last.regex && !last.prefixSpace {
+		if isCutter && isBytes && !first.invert && first.behavior == isolated && last.plain && !last.regex &&
+			!last.prefixSpace {
 			switch f := first.pattern.(type) {
 			case splitter:
 				return words(f), false
@@ -119,9 +120,9 @@ func directWay(steps []preTokenizer) (way words, prefixSpace bool) {
 	return nil, false
 }
 
-// encodeAdded writes added tokens in GPT-2's alphabet, so that the decoder gives back their plain text, whatever letters
-// it has. One that the model makes too, of the bytes that its letters stand for, is the model's. (The reference library
-// reads them all as bytes.)
+// encodeAdded writes added tokens in GPT-2's alphabet, so that the decoder gives back their plain text, whatever
+// letters it has. One that the model makes too, of the bytes that its letters stand for, is the model's. (The reference
+// library reads them all as bytes.)
 func (p *pipeline) encodeAdded() {
 	p.encoded = slices.Clone(p.tokens)
 	m, _ := p.model.(*bpe)

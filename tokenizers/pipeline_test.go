@@ -41,7 +41,8 @@ func TestASCII(t *testing.T) {
 			every.WriteByte(c)
 		}
 	}
-	for _, b := range []bertNormalizer{{true, true, true, true}, {true, true, false, false}, {false, true, true, true}, {}} {
+	for _, b := range []bertNormalizer{{true, true, true, true}, {true, true, false, false}, {false, true, true, true},
+		{}} {
 		got, ok := b.ascii(text{s: every.String(), base: 3})
 		want := text{s: every.String(), base: 3}
 		if b.clean {

@@ -152,7 +152,8 @@ func (t template) apply(out *output, special bool) {
 	}
 }
 
-// trimOffsets takes blanks out of offsets. With prefixSpace a lone blank at the start of the text was added and is kept.
+// trimOffsets takes blanks out of offsets. With prefixSpace a lone blank at the start of the text was added and is
+// kept.
 type trimOffsets struct{ prefixSpace bool }
 
 func (t trimOffsets) apply(out *output, _ bool) {

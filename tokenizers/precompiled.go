@@ -12,8 +12,8 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// precompiled is the normalizer that SentencePiece compiles from a list of rules: a trie of what is replaced, as a double
-// array (darts-clone), whose values are where replacements begin in a block of texts that end with 0.
+// precompiled is the normalizer that SentencePiece compiles from a list of rules: a trie of what is replaced, as a
+// double array (darts-clone), whose values are where replacements begin in a block of texts that end with 0.
 type precompiled struct {
 	units   []uint32
 	texts   []byte
@@ -42,7 +42,8 @@ func newPrecompiled(data []byte) (*precompiled, error) {
 	for texts := p.texts; len(texts) > 0; {
 		text, rest, _ := bytes.Cut(texts, []byte{0})
 		if len(text) > maxReplacement {
-			return nil, fmt.Errorf("precompiled_charsmap replaces by %d bytes, more than the limit of %d", len(text), maxReplacement)
+			return nil, fmt.Errorf("precompiled_charsmap replaces by %d bytes, more than the limit of %d", len(text),
+				maxReplacement)
 		}
 		p.longest = max(p.longest, len(text))
 		texts = rest
@@ -102,8 +103,8 @@ func (p *precompiled) replacement(s string) (text string, ok bool) {
 // clusterBytes is from which length on a cluster of characters is not looked up as a whole.
 const clusterBytes = 6
 
-// normalize looks up what readers see as one character (UAX #29) if it is short, and else the characters one by one. (Of a
-// cluster that begins with what the trie holds the rest is dropped, as the reference library does.)
+// normalize looks up what readers see as one character (UAX #29) if it is short, and else the characters one by one.
+// (Of a cluster that begins with what the trie holds the rest is dropped, as the reference library does.)
 func (p *precompiled) normalize(t text) text {
 	edits := make([]edit, 0, len(t.s))
 	modified := false
@@ -151,7 +152,8 @@ func clusterLen(s string) int {
 	if r, _ := utf8.DecodeRuneInString(s[end:]); !unicode.Is(marksAdded, r) {
 		return end
 	}
-	// A mark that uniseg's version of Unicode lacks belongs to the cluster, and marks behind it, if a mark may follow there.
+	// A mark that uniseg's version of Unicode lacks belongs to the cluster, and marks behind it, if a mark may follow
+	// there.
 	const anyMark = "\u0300"
 	if joined, _, _, _ := uniseg.FirstGraphemeClusterInString(cluster+anyMark, -1); len(joined) == end {
 		return end
@@ -169,8 +171,8 @@ func clusterLen(s string) int {
 // marksAdded are those that came after Unicode 15.
 var marksAdded = later("M")
 
-// replaceEdits appends the edits that make old into new: characters beyond old's are insertions, and what old has more is
-// removed behind the last character before.
+// replaceEdits appends the edits that make old into new: characters beyond old's are insertions, and what old has more
+// is removed behind the last character before.
 func replaceEdits(edits []edit, old, new string) []edit {
 	first := len(edits)
 	for _, r := range new {

@@ -14,7 +14,8 @@ type preTokenizer interface {
 	split(t text, emit func(word text))
 }
 
-const preTokenizers = "ByteLevel, BertPreTokenizer, Whitespace, WhitespaceSplit, Digits, Punctuation, Split, CharDelimiterSplit, Metaspace, Sequence"
+const preTokenizers = "ByteLevel, BertPreTokenizer, Whitespace, WhitespaceSplit, Digits, Punctuation, Split, " +
+	"CharDelimiterSplit, Metaspace, Sequence"
 
 // parsePreTokenizer returns the steps, none where there is no pre-tokenizer.
 func parsePreTokenizer(data json.RawMessage, depth int) ([]preTokenizer, error) {

@@ -423,7 +423,8 @@ func (p *regexParser) code(kind rune) (rune, error) {
 	return rune(n), nil
 }
 
-// class is what follows an opening bracket: characters, ranges, shorthands, classes within, && for what both sides have.
+// class is what follows an opening bracket: characters, ranges, shorthands, classes within, && for what both sides
+// have.
 func (p *regexParser) class() (runeSet, error) {
 	if p.depth++; p.depth > maxRegexDepth {
 		return nil, fmt.Errorf("classes nest deeper than %d", maxRegexDepth)

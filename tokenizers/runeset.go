@@ -85,7 +85,8 @@ func (s runeSet) stride(lo, hi, step rune) runeSet {
 func property(name string) (runeSet, error) {
 	if t, ok := unicode.Categories[name]; ok && len(name) <= 2 {
 		if name == "C" || name == "Cn" { // also what no version has assigned
-			assigned := tableSet(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs)
+			assigned := tableSet(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cc, unicode.Cf,
+				unicode.Co, unicode.Cs)
 			for _, later := range assignedLater {
 				assigned = append(assigned, runeRange{later.lo, later.hi})
 			}
@@ -118,8 +119,8 @@ func wordSet() runeSet {
 	return tableSet(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc, wordsAdded)
 }
 
-// loneWordSet is \w outside of a class, and what \b looks at: Oniguruma takes Latin-1's other numbers for word characters
-// there.
+// loneWordSet is \w outside of a class, and what \b looks at: Oniguruma takes Latin-1's other numbers for word
+// characters there.
 func loneWordSet() runeSet { return wordSet().or(setOf('²', '³', '¹', '¼', '½', '¾')) }
 
 // folded adds the other cases of a set's characters.

@@ -104,8 +104,8 @@ func (a *aligned) copy(t text, i, j int) {
 
 func (a *aligned) text() text { return text{s: string(a.out), base: a.base, align: a.align} }
 
-// edit is a character of a changed text and how it uses up those of the old one: 0 replaces the next one, 1 is inserted,
-// -n replaces the next one and removes the n that follow it.
+// edit is a character of a changed text and how it uses up those of the old one: 0 replaces the next one, 1 is
+// inserted, -n replaces the next one and removes the n that follow it.
 type edit struct {
 	r     rune
 	delta int

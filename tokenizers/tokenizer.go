@@ -106,7 +106,8 @@ func parse(data []byte, tables *Tables) (*pipeline, error) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("not valid JSON at byte %d of %d (%w): the file is damaged or no tokenizer.json", syntax.Offset, len(data), err)
+			return nil, fmt.Errorf("not valid JSON at byte %d of %d (%w): the file is damaged or no tokenizer.json",
+				syntax.Offset, len(data), err)
 		}
 		return nil, fmt.Errorf("no tokenizer.json: %w", err)
 	}
@@ -134,8 +135,8 @@ func parse(data []byte, tables *Tables) (*pipeline, error) {
 	return p, nil
 }
 
-// findSpecial takes special tokens from a tokenizer_config.json and, where that is silent, by their usual names. Where it
-// says null there is none, and where add_bos_token is false nothing stands in front of a prompt.
+// findSpecial takes special tokens from a tokenizer_config.json and, where that is silent, by their usual names. Where
+// it says null there is none, and where add_bos_token is false nothing stands in front of a prompt.
 func findSpecial(t Tokenizer, unknown string, config []byte) (Special, error) {
 	var names struct {
 		BOS     specialName `json:"bos_token"`
@@ -177,8 +178,8 @@ func findSpecial(t Tokenizer, unknown string, config []byte) (Special, error) {
 	}, nil
 }
 
-// specialName is a token's spelling, given as a string or as an object with it as content, or null; other things count as
-// not given.
+// specialName is a token's spelling, given as a string or as an object with it as content, or null; other things count
+// as not given.
 type specialName struct {
 	content string
 	none    bool // null

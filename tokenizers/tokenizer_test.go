@@ -46,11 +46,15 @@ func TestSpecial(t *testing.T) {
 // TestConfig checks the spellings of special tokens that tokenizer_config.json has.
 func TestConfig(t *testing.T) {
 	file := []byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"<|endoftext|>":2},"merges":[]}}`)
-	tok, err := Parse(file, []byte(`{"bos_token":{"content":"b","lstrip":false},"eos_token":"a","pad_token":null,"mask_token":"absent","cls_token":7}`))
+	tok,
+		err := Parse(file,
+		[]byte(
+			`{"bos_token":{"content":"b","lstrip":false},"eos_token":"a","pad_token":null,"mask_token":"absent","cls_token":7}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := tok.Special(), (Special{BOS: 1, EOS: 0, Pad: -1, Mask: -1, Unknown: -1, CLS: -1, Sep: -1}); got != want {
+	if got, want := tok.Special(),
+		(Special{BOS: 1, EOS: 0, Pad: -1, Mask: -1, Unknown: -1, CLS: -1, Sep: -1}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -80,8 +84,8 @@ func TestNoBOS(t *testing.T) {
 	}
 }
 
-// TestAddedText checks that an added token comes out as it is written, also where its letters stand for bytes in GPT-2's
-// alphabet, and that one which is a byte's own letter is that byte.
+// TestAddedText checks that an added token comes out as it is written, also where its letters stand for bytes in
+// GPT-2's alphabet, and that one which is a byte's own letter is that byte.
 func TestAddedText(t *testing.T) {
 	vocab := map[string]int{}
 	for b, r := range byteRune {
@@ -90,7 +94,8 @@ func TestAddedText(t *testing.T) {
 	vocab["Éd"] = 256 // of the bytes C9 64
 	vocab["đem"] = 257
 	file, err := json.Marshal(map[string]any{
-		"added_tokens":  []map[string]any{{"content": "đem"}, {"content": "Ğü"}, {"content": "É"}, {"content": "字Ġ"}, {"content": "Éd"}},
+		"added_tokens": []map[string]any{{"content": "đem"}, {"content": "Ğü"}, {"content": "É"}, {"content": "字Ġ"},
+			{"content": "Éd"}},
 		"pre_tokenizer": map[string]any{"type": "ByteLevel", "add_prefix_space": false},
 		"decoder":       map[string]any{"type": "Sequence", "decoders": []map[string]any{{"type": "ByteLevel"}}},
 		"model":         map[string]any{"type": "BPE", "vocab": vocab, "merges": []string{"É d"}},
@@ -167,12 +172,14 @@ func TestTables(t *testing.T) {
 	}
 	for _, c := range readGolden(t, "bpe_gpt2")[:500] {
 		a, b := got.Encode(c.Text), want.Encode(c.Text)
-		if !slices.Equal(a.IDs, b.IDs) || !slices.Equal(a.Offsets, b.Offsets) || got.Decode(a.IDs, false) != want.Decode(b.IDs, false) {
+		if !slices.Equal(a.IDs, b.IDs) || !slices.Equal(a.Offsets, b.Offsets) ||
+			got.Decode(a.IDs, false) != want.Decode(b.IDs, false) {
 			t.Fatalf("%q: %v, want %v", c.Text, a, b)
 		}
 	}
 	for _, wrong := range []Tables{
-		{Tokens: []string{"a", "a"}}, {Tokens: []string{"a", "b"}, Merges: []string{"a b"}}, {Tokens: []string{"a"}, Merges: []string{"a"}},
+		{Tokens: []string{"a", "a"}}, {Tokens: []string{"a", "b"}, Merges: []string{"a b"}},
+		{Tokens: []string{"a"}, Merges: []string{"a"}},
 	} {
 		if _, err := ParseTables(small, nil, wrong); err == nil {
 			t.Errorf("%v was taken", wrong)
@@ -261,8 +268,11 @@ func TestBadInput(t *testing.T) {
 		{"score.json", `{"model":{"type":"Unigram","vocab":[["a","b"]]}}`, "is no number"},
 		{"triple.json", `{"model":{"type":"Unigram","vocab":[["a",1,2]]}}`, "is no number"},
 		{"unknown.json", `{"model":{"vocab":[["a",0.5]],"unk_id":1}}`, "unk_id is 1"},
-		{"map.json", `{"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAA"},"model":{"vocab":[["a",0.5]]}}`, "Precompiled"},
-		{"trie.json", `{"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAAAAA="},"model":{"vocab":[["a",0.5]]}}`, "a trie of 8 bytes"},
+		{"map.json", `{"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAA"},"model":{"vocab":[["a",0.5]]}}`,
+			"Precompiled"},
+		{"trie.json",
+			`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAAAAA="},"model":{"vocab":[["a",0.5]]}}`,
+			"a trie of 8 bytes"},
 		{"unclear.json", `{"model":{"vocab":{"a":1}}}`, "no type"},
 		{"wordlevel.json", `{"model":{"type":"WordLevel","vocab":{"a":1},"unk_token":"a"}}`, `"WordLevel"`},
 		{"novocab.json", `{"model":{"type":"BPE","merges":[]}}`, "no vocab"},
@@ -272,7 +282,8 @@ func TestBadInput(t *testing.T) {
 		{"large.json", `{"model":{"type":"BPE","vocab":{"a":99999999999},"merges":[]}}`, `the id of "a" is no number`},
 		{"far.json", `{"model":{"type":"BPE","vocab":{"a":70000},"merges":[]}}`, `"a" has id 70000`},
 		{"merge.json", `{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}`, `"a" and "b"`},
-		{"result.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}}`, `"ab" is not in the vocabulary`},
+		{"result.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}}`,
+			`"ab" is not in the vocabulary`},
 		{"parts.json", `{"model":{"type":"BPE","vocab":{"a":0},"merges":[["a"]]}}`, "1 parts"},
 		{"blank.json", `{"model":{"type":"BPE","vocab":{"a":0},"merges":["a"]}}`, "two parts"},
 		{"dropout.json", `{"model":{"type":"BPE","dropout":0.1,"vocab":{"a":0},"merges":[]}}`, "dropout"},
@@ -283,17 +294,27 @@ func TestBadInput(t *testing.T) {
 		{"pre.json", bpe(`"pre_tokenizer":{"type":"UnicodeScripts"},`), `"UnicodeScripts"`},
 		{"post.json", bpe(`"post_processor":{"type":"Postal"},`), `"Postal"`},
 		{"dec.json", bpe(`"decoder":{"type":"CTC"},`), `"CTC"`},
-		{"ahead.json", bpe(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a(?=bc)"},"behavior":"Isolated"},`), `more than one character`},
-		{"backref.json", bpe(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a)\\1"},"behavior":"Isolated"},`), `is not supported`},
+		{"ahead.json", bpe(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a(?=bc)"},"behavior":"Isolated"},`),
+			`more than one character`},
+		{"backref.json", bpe(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a)\\1"},"behavior":"Isolated"},`),
+			`is not supported`},
 		{"behavior.json", bpe(`"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Odd"},`), `"Odd"`},
 		{"nopattern.json", bpe(`"pre_tokenizer":{"type":"Split","behavior":"Isolated"},`), "pattern"},
 		{"cls.json", bpe(`"post_processor":{"type":"BertProcessing","cls":["a",0]},`), "cls and sep"},
-		{"template.json", bpe(`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},`), `"x"`},
-		{"blowup.json", bpe(`"normalizer":{"type":"Sequence","normalizers":[` + strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"NFC"}]},`), "lengthen"},
-		{"bytes.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + strings.Repeat(`{"type":"ByteLevel"},`, 40) + `{"type":"Whitespace"}]},`), "lengthen"},
-		{"decoder.json", bpe(`"decoder":{"type":"Sequence","decoders":[` + strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"Fuse"}]},`), "lengthen"},
-		{"steps.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + strings.Repeat(`{"type":"Whitespace"},`, 300) + `{"type":"Whitespace"}]},`), "301 steps"},
-		{"deep.json", bpe(`"normalizer":` + strings.Repeat(`{"type":"Sequence","normalizers":[`, 50) + strings.Repeat(`]}`, 50) + `,`), "deeper"},
+		{"template.json", bpe(`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x"}}]},`),
+			`"x"`},
+		{"blowup.json", bpe(`"normalizer":{"type":"Sequence","normalizers":[` +
+			strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"NFC"}]},`),
+			"lengthen"},
+		{"bytes.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` +
+			strings.Repeat(`{"type":"ByteLevel"},`, 40) + `{"type":"Whitespace"}]},`), "lengthen"},
+		{"decoder.json", bpe(`"decoder":{"type":"Sequence","decoders":[` +
+			strings.Repeat(`{"type":"Replace","pattern":{"String":"a"},"content":"aa"},`, 40) + `{"type":"Fuse"}]},`),
+			"lengthen"},
+		{"steps.json", bpe(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[` +
+			strings.Repeat(`{"type":"Whitespace"},`, 300) + `{"type":"Whitespace"}]},`), "301 steps"},
+		{"deep.json", bpe(`"normalizer":` + strings.Repeat(`{"type":"Sequence","normalizers":[`, 50) +
+			strings.Repeat(`]}`, 50) + `,`), "deeper"},
 	} {
 		path := filepath.Join(dir, c.name)
 		if c.content != "" {
@@ -304,7 +325,8 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: opened, %d entries", c.name, tok.VocabSize())
 			continue
 		}
-		if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) || strings.Contains(err.Error(), "\n") {
+		if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %q, want one line with the path and %q", c.name, err, c.want)
 		}
 	}

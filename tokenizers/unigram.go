@@ -79,7 +79,8 @@ func newUnigram(cfg modelConfig, tokens []string, scores []float64) (*unigram, m
 	}
 	for token, id := range m.vocab {
 		if len(token) > maxAdded || len(m.pieces.nodes) > maxNodes {
-			return nil, nil, fmt.Errorf("model Unigram: its tokens are longer than the limit of %d bytes, or of %d together", maxAdded, maxNodes)
+			return nil, nil, fmt.Errorf("model Unigram: its tokens are longer than the limit of %d bytes, or of %d together",
+				maxAdded, maxNodes)
 		}
 		m.pieces.insert(token, id)
 	}

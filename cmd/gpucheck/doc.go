@@ -1,6 +1,6 @@
 // Command gpucheck checks on a machine with a GPU what cannot be checked elsewhere: that models give there the values
-// that they should, and how fast. It needs nothing but a PJRT plugin, the golden models of testdata and this binary; the
-// script gpu-check.sh beside it puts the three together, and `make gpu-check` builds what has to be carried there.
+// that they should, and how fast. It needs nothing but a PJRT plugin, the golden models of testdata and this binary;
+// the script gpu-check.sh beside it puts the three together, and `make gpu-check` builds what has to be carried there.
 //
 // It runs parts, each as a process of its own, so that one that fails or takes the plugin down with it costs no other:
 //
@@ -12,5 +12,6 @@
 //     sizes, with the memory of the device; then the same on the pure Go backend;
 //   - explain: whole explanations of neurons of that SoLU model, on both.
 //
-// After each part it rewrites a report in Markdown, made for docs/benchmarks.md. With -backend go the same runs anywhere.
+// After each part it rewrites a report in Markdown, made for docs/benchmarks.md. With -backend go the same runs
+// anywhere.
 package main

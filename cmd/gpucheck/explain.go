@@ -21,7 +21,8 @@ import (
 type explained struct {
 	Model, Backend string // an empty backend is the one that is checked
 	Neurons        int
-	First, Later   float64 // seconds for so many neurons: the first, for which programs are compiled, and the next; 0 if left out
+	// seconds for so many neurons: the first, for which programs are compiled, and the next; 0 if left out
+	First, Later float64
 }
 
 // neuronsAtOnce are explained side by side, as a run does; if the first took longer than patience, no more are.
@@ -30,8 +31,8 @@ const (
 	patience      = 45 * time.Second
 )
 
-// measureExplain is the part that explains neurons of a model of random weights, spread over its layers. Its examples are
-// pieces of the embedded texts; a small golden model varies them.
+// measureExplain is the part that explains neurons of a model of random weights, spread over its layers. Its examples
+// are pieces of the embedded texts; a small golden model varies them.
 func measureExplain(sm speedModel, backend string) func(context.Context, settings, func(finding) error) error {
 	return func(ctx context.Context, s settings, found func(finding) error) (err error) {
 		folder, err := os.MkdirTemp("", "gpucheck")
@@ -88,7 +89,8 @@ func measureExplain(sm speedModel, backend string) func(context.Context, setting
 }
 
 // explainSome explains neurons side by side.
-func explainSome(ctx context.Context, model *models.Causal, masked *models.Masked, texts []string, first, count int) error {
+func explainSome(ctx context.Context, model *models.Causal, masked *models.Masked, texts []string, first,
+	count int) error {
 	failures := make([]error, count)
 	var wg sync.WaitGroup
 	for i := range count {

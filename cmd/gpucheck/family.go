@@ -33,7 +33,8 @@ var smallFamilies = []family{
 }
 
 // smallShape is the size of their models; KVHeads is for those that share keys and values.
-var smallShape = transformer.Decoder{Layers: 2, DModel: 64, Heads: 4, KVHeads: 2, DHead: 16, DMLP: 160, DVocab: 300, Positions: 64, Epsilon: 1e-5}
+var smallShape = transformer.Decoder{Layers: 2, DModel: 64, Heads: 4, KVHeads: 2, DHead: 16, DMLP: 160, DVocab: 300,
+	Positions: 64, Epsilon: 1e-5}
 
 // checkFamily is the part that compares a family on the backend with the pure Go one.
 func checkFamily(f family) func(context.Context, settings, func(finding) error) error {

@@ -51,7 +51,8 @@ func (r *reference) tensor(name string) (values []float32, width int, err error)
 }
 
 // checkGolden is the part that compares one golden model.
-func checkGolden(name string, compare func(context.Context, settings, string, *reference, *tally) error) func(context.Context, settings, func(finding) error) error {
+func checkGolden(name string, compare func(context.Context, settings, string, *reference,
+	*tally) error) func(context.Context, settings, func(finding) error) error {
 	return func(ctx context.Context, s settings, found func(finding) error) error {
 		folder := filepath.Join(s.golden, name)
 		r, err := openReference(folder)
@@ -128,7 +129,8 @@ func (r *reference) site(input, layer int, hook string) (site, error) {
 }
 
 // wholeLayer compares all neurons of a layer at one hook point.
-func wholeLayer(ctx context.Context, m *models.Causal, r *reference, t *tally, layer int, hook string, prompts [][]int) error {
+func wholeLayer(ctx context.Context, m *models.Causal, r *reference, t *tally, layer int, hook string,
+	prompts [][]int) error {
 	if want, err := r.site(0, layer, hook); want.values == nil {
 		return err // the model has no such point
 	}
@@ -181,7 +183,10 @@ func scanned(ctx context.Context, m *models.Causal, r *reference, t *tally, prom
 	for l := range got {
 		got[l] = make([]float32, rows*width)
 	}
-	err := m.Scan(ctx, layers, "", prompts, func(layer, first int, values []float32) { copy(got[layer][first*width:], values) })
+	err := m.Scan(ctx, layers, "", prompts, func(layer, first int,
+		values []float32) {
+		copy(got[layer][first*width:], values)
+	})
 	if err != nil {
 		return err
 	}

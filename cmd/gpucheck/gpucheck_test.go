@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withCrash lists the parts, with one in front that finds something and then takes its process down, and one that hangs.
+// withCrash lists the parts, with one in front that finds something and then takes its process down, and one that
+// hangs.
 func withCrash() []part {
 	crash := part{"crash", time.Minute, func(_ context.Context, _ settings, found func(finding) error) error {
 		err := found(finding{Check: &check{What: "before the crash", Values: 1, Within: tolerance}})
@@ -49,7 +50,8 @@ func runCheck(t *testing.T, parts []part, args ...string) (status int, report, s
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.md")
 	var out bytes.Buffer
-	status = run(t.Context(), append([]string{"-backend", "go", "-golden", golden, "-quick", "-o", file}, args...), parts, &out, &out)
+	status = run(t.Context(), append([]string{"-backend", "go", "-golden", golden, "-quick", "-o", file}, args...), parts,
+		&out, &out)
 	text, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
@@ -63,7 +65,8 @@ func TestEverythingOnGo(t *testing.T) {
 	if status != 0 {
 		t.Errorf("status %d: %s", status, said)
 	}
-	for _, want := range []string{"golden solu | PyTorch", "golden bert | PyTorch", "random olmo | backend go", "training", "| solu-6l-768 | 8 × 32 |",
+	for _, want := range []string{"golden solu | PyTorch", "golden bert | PyTorch", "random olmo | backend go", "training",
+		"| solu-6l-768 | 8 × 32 |",
 		"| gpt2-small | 1 × 32 |", "MiB", "| whole explanations |", "TF32 is off", "Measured on 20"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is not in the report:\n%s", want, report)
@@ -93,7 +96,8 @@ func TestPartsThatFail(t *testing.T) {
 	if status != 1 {
 		t.Errorf("status %d: %s", status, said)
 	}
-	for _, want := range []string{"| crash | | | | failed: exit status 2: panic: the plugin is gone", "before the crash", "| hang | | | | failed: it took longer than 500ms",
+	for _, want := range []string{"| crash | | | | failed: exit status 2: panic: the plugin is gone", "before the crash",
+		"| hang | | | | failed: it took longer than 500ms",
 		"golden gpt2 | PyTorch", "random opt | backend go"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is not in the report:\n%s", want, report)
@@ -104,7 +108,8 @@ func TestPartsThatFail(t *testing.T) {
 // What begins after the time is over is left out, and said to be.
 func TestTimeIsOver(t *testing.T) {
 	status, report, _ := runCheck(t, withCrash(), "-only", "hang,golden bert", "-limit", "300ms")
-	if status != 1 || !strings.Contains(report, "| golden bert | | | | not run: no time was left") || !strings.Contains(report, "the time was over") {
+	if status != 1 || !strings.Contains(report, "| golden bert | | | | not run: no time was left") ||
+		!strings.Contains(report, "the time was over") {
 		t.Errorf("status %d, report:\n%s", status, report)
 	}
 }
@@ -176,7 +181,8 @@ func script(t *testing.T, name string, args ...string) (status int, output strin
 		t.Skip("there is no bash")
 	}
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "nvidia-smi"), []byte("#!/bin/sh\necho NVIDIA-SMI, 1 MiB\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, "nvidia-smi"), []byte("#!/bin/sh\necho NVIDIA-SMI, 1 MiB\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -196,7 +202,8 @@ func pluginFolder(t *testing.T) string {
 	t.Helper()
 	site := t.TempDir()
 	folder := filepath.Join(site, "jax_plugins", "xla_cuda13")
-	for _, dir := range []string{folder, filepath.Join(site, "nvidia", "cu13", "lib"), filepath.Join(site, "nvidia", "cu13", "nvvm", "libdevice"), filepath.Join(site, "nvidia", "cudnn", "lib")} {
+	for _, dir := range []string{folder, filepath.Join(site, "nvidia", "cu13", "lib"),
+		filepath.Join(site, "nvidia", "cu13", "nvvm", "libdevice"), filepath.Join(site, "nvidia", "cudnn", "lib")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +238,8 @@ func TestWithPlugin(t *testing.T) {
 		links := lines[6]
 		nvidia := filepath.Join(site, "nvidia")
 		libraries, others, _ := strings.Cut(lines[4], filepath.Join(nvidia, "cudnn", "lib"))
-		if lines[0] != filepath.Join(folder, "xla_cuda_plugin.so") || lines[1] != nvidia || lines[2] != nvidia || lines[3] != filepath.Join(links, "libother.so") ||
+		if lines[0] != filepath.Join(folder, "xla_cuda_plugin.so") || lines[1] != nvidia || lines[2] != nvidia ||
+			lines[3] != filepath.Join(links, "libother.so") ||
 			libraries != folder+":"+filepath.Join(nvidia, "cu13", "lib")+":" || !strings.HasSuffix(others, ":/before") ||
 			lines[5] != "--xla_gpu_cuda_data_dir="+filepath.Join(nvidia, "cu13")+" 1" {
 			t.Errorf("it says %q", output)
@@ -252,7 +260,8 @@ func TestWithPluginNames(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte("no library"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		status, output := script(t, "./with-plugin.sh", folder, "sh", "-c", `readlink "$PJRT_PLUGIN_LIBRARY_PATH/pjrt_c_api_cpu_plugin.so"`)
+		status, output := script(t, "./with-plugin.sh", folder, "sh", "-c",
+			`readlink "$PJRT_PLUGIN_LIBRARY_PATH/pjrt_c_api_cpu_plugin.so"`)
 		if status != 0 || strings.TrimSpace(output) != filepath.Join(folder, name) {
 			t.Errorf("%s: status %d: %s", name, status, output)
 		}
@@ -263,7 +272,8 @@ func TestWithPluginNames(t *testing.T) {
 func TestWithoutPlugin(t *testing.T) {
 	for _, folder := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent")} {
 		status, output := script(t, "./with-plugin.sh", folder, "true")
-		if status != 1 || strings.Count(output, "\n") != 1 || !strings.Contains(output, folder) || !strings.Contains(output, "xla_cuda13") {
+		if status != 1 || strings.Count(output, "\n") != 1 || !strings.Contains(output, folder) ||
+			!strings.Contains(output, "xla_cuda13") {
 			t.Errorf("status %d: %s", status, output)
 		}
 	}
@@ -280,10 +290,12 @@ func TestBrokenPlugin(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.md")
 	status, output := script(t, "./with-plugin.sh", folder, self, "-golden", golden, "-o", report)
 	lines := strings.Split(strings.TrimSpace(output), "\n")
-	if last := lines[len(lines)-1]; status != 1 || !strings.Contains(last, "open backend xla:cuda") || strings.Contains(output, "goroutine") || strings.Contains(output, "nil pointer") {
+	if last := lines[len(lines)-1]; status != 1 || !strings.Contains(last, "open backend xla:cuda") ||
+		strings.Contains(output, "goroutine") || strings.Contains(output, "nil pointer") {
 		t.Errorf("status %d: %s", status, output)
 	}
-	status, output = script(t, "./with-plugin.sh", folder, self, "-golden", golden, "-o", report, "-backend", "auto", "-part", backendPart)
+	status, output = script(t, "./with-plugin.sh", folder, self, "-golden", golden, "-o", report, "-backend", "auto",
+		"-part", backendPart)
 	if status != 0 || !strings.Contains(output, "Go Portable") {
 		t.Errorf("auto: status %d: %s", status, output)
 	}

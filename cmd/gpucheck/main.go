@@ -39,8 +39,10 @@ func run(ctx context.Context, args []string, parts []part, stdout, stderr io.Wri
 	flags.StringVar(&s.backend, "backend", backends.XLACUDA, "`BACKEND` to check: xla:cuda, xla:cpu or go")
 	flags.StringVar(&s.golden, "golden", defaultGolden(), "`FOLDER` of the golden models")
 	flags.BoolVar(&s.quick, "quick", false, "measure speed with tiny models, to try this command")
-	report := flags.String("o", "gpu-check.md", "`FILE` that gets the report; what processes say goes into a .log beside it")
-	limit := flags.Duration("limit", 9*time.Minute+30*time.Second, "`TIME` for everything; what has not begun by then is left out")
+	report := flags.String("o", "gpu-check.md",
+		"`FILE` that gets the report; what processes say goes into a .log beside it")
+	limit := flags.Duration("limit", 9*time.Minute+30*time.Second,
+		"`TIME` for everything; what has not begun by then is left out")
 	only := flags.String("only", "", "comma-separated `PREFIXES` of the parts to run: golden,speed")
 	name := flags.String("part", "", "run this `PART` alone in this process, and print what it finds as JSON")
 	if err := flags.Parse(args); err != nil {
@@ -55,7 +57,8 @@ func run(ctx context.Context, args []string, parts []part, stdout, stderr io.Wri
 	}
 	if *only != "" {
 		parts = slices.DeleteFunc(parts, func(p part) bool {
-			return p.name != backendPart && !slices.ContainsFunc(strings.Split(*only, ","), func(prefix string) bool { return strings.HasPrefix(p.name, prefix) })
+			return p.name != backendPart && !slices.ContainsFunc(strings.Split(*only, ","),
+				func(prefix string) bool { return strings.HasPrefix(p.name, prefix) })
 		})
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)

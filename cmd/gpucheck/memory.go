@@ -100,7 +100,8 @@ func residentPeak() int {
 
 // gpus describes the GPUs, one a line; empty where nvidia-smi tells nothing.
 func gpus() string {
-	out, err := exec.Command("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader").Output()
+	out, err := exec.Command("nvidia-smi", "--query-gpu=name,memory.total,driver_version",
+		"--format=csv,noheader").Output()
 	if err != nil {
 		return ""
 	}

@@ -54,7 +54,8 @@ func isNorm(name string) bool {
 
 // lensModel is a model of TransformerLens's own format.
 func lensModel(c transformer.Decoder) (config string, shapes []transformer.Param) {
-	return fmt.Sprintf(`{"format": "transformer_lens", "n_layers": %d, "d_model": %d, "n_ctx": %d, "d_head": %d, "n_heads": %d,
+	return fmt.Sprintf(
+		`{"format": "transformer_lens", "n_layers": %d, "d_model": %d, "n_ctx": %d, "d_head": %d, "n_heads": %d,
 		"d_mlp": %d, "d_vocab": %d, "act_fn": %q, "eps": 1e-5}`,
 		c.Layers, c.DModel, c.Positions, c.DHead, c.Heads, c.DMLP, c.DVocab, c.Activation), c.Parameters()
 }
@@ -81,7 +82,8 @@ func gpt2Model(c transformer.Decoder) (config string, shapes []transformer.Param
 	}
 	add("ln_f.weight", d)
 	add("ln_f.bias", d)
-	return fmt.Sprintf(`{"model_type": "gpt2", "n_layer": %d, "n_embd": %d, "n_head": %d, "n_inner": %d, "n_positions": %d, "n_ctx": %[5]d,
+	return fmt.Sprintf(
+		`{"model_type": "gpt2", "n_layer": %d, "n_embd": %d, "n_head": %d, "n_inner": %d, "n_positions": %d, "n_ctx": %[5]d,
 		"vocab_size": %d, "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5}`,
 		c.Layers, d, c.Heads, c.DMLP, c.Positions, c.DVocab), shapes
 }
@@ -114,7 +116,8 @@ func optModel(c transformer.Decoder) (config string, shapes []transformer.Param)
 		linear(at+"fc2", c.DMLP, d)
 	}
 	norm("final_layer_norm")
-	return fmt.Sprintf(`{"model_type": "opt", "num_hidden_layers": %d, "hidden_size": %d, "num_attention_heads": %d, "ffn_dim": %d,
+	return fmt.Sprintf(
+		`{"model_type": "opt", "num_hidden_layers": %d, "hidden_size": %d, "num_attention_heads": %d, "ffn_dim": %d,
 		"max_position_embeddings": %d, "vocab_size": %d, "activation_function": "relu"}`,
 		c.Layers, d, c.Heads, c.DMLP, c.Positions, c.DVocab), shapes
 }

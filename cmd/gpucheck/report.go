@@ -43,11 +43,13 @@ func (r *report) markdown() string {
 	if r.settings.quick {
 		b.WriteString(" with -quick, whose figures of speed mean nothing")
 	}
-	fmt.Fprintf(&b, ".\n\n| %s | against | values | largest difference | verdict | with opening and compiling |\n|---|---|---|---|---|---|\n", r.settings.backend)
+	fmt.Fprintf(&b, ".\n\n| %s | against | values | largest difference | verdict | with opening and compiling "+
+		"|\n|---|---|---|---|---|---|\n", r.settings.backend)
 	for _, o := range r.outcomes {
 		for _, f := range o.findings {
 			if c := f.Check; c != nil {
-				fmt.Fprintf(&b, "| %s | %s | %d | %.1e | %s | %.1f s |\n", c.What, c.Against, c.Values, c.Largest, cell(c.verdict()), c.Seconds)
+				fmt.Fprintf(&b, "| %s | %s | %d | %.1e | %s | %.1f s |\n", c.What, c.Against, c.Values, c.Largest,
+					cell(c.verdict()), c.Seconds)
 			}
 		}
 		if o.failure != "" {
@@ -94,7 +96,8 @@ func (r *report) speeds() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n| model | prompts × tokens | %s, tokens/s | go, tokens/s | times | first call more than later ones, %[1]s |\n|---|---|---|---|---|---|\n", r.settings.backend)
+	fmt.Fprintf(&b, "\n| model | prompts × tokens | %s, tokens/s | go, tokens/s | times | first call more than later "+
+		"ones, %[1]s |\n|---|---|---|---|---|---|\n", r.settings.backend)
 	for _, v := range own {
 		other, times := "not run", "-"
 		if g := onGo[key{v.Model, v.Prompts}]; g != nil {
@@ -104,13 +107,16 @@ func (r *report) speeds() string {
 		if v.FirstWithWeights {
 			what = "reading weights, compiling"
 		}
-		fmt.Fprintf(&b, "| %s | %d × %d | %s | %s | %s | %.2f s, %s |\n", v.Model, v.Prompts, v.Tokens, v.rate(), other, times, max(0, v.First-v.Median), what)
+		fmt.Fprintf(&b, "| %s | %d × %d | %s | %s | %s | %.2f s, %s |\n", v.Model, v.Prompts, v.Tokens, v.rate(), other,
+			times, max(0, v.First-v.Median), what)
 	}
 	if len(used) > 0 {
-		b.WriteString("\n| model | backend | most memory of the GPU | most resident memory of the process |\n|---|---|---|---|\n")
+		b.WriteString("\n| model | backend | most memory of the GPU | most resident memory of the process " +
+			"|\n|---|---|---|---|\n")
 	}
 	for _, m := range used {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Model, cmp.Or(m.Backend, r.settings.backend), mebibytes(m.Device), mebibytes(m.Host))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Model, cmp.Or(m.Backend, r.settings.backend), mebibytes(m.Device),
+			mebibytes(m.Host))
 	}
 	return b.String()
 }
@@ -124,13 +130,15 @@ func (r *report) explanations() string {
 			continue
 		}
 		if b.Len() == 0 {
-			fmt.Fprintf(&b, "\n| whole explanations | backend | first %d neurons, programs compiled | the next %[1]d | neurons/s |\n|---|---|---|---|---|\n", e.Neurons)
+			fmt.Fprintf(&b, "\n| whole explanations | backend | first %d neurons, programs compiled | the next %[1]d | "+
+				"neurons/s |\n|---|---|---|---|---|\n", e.Neurons)
 		}
 		later, steady := "-", e.First
 		if e.Later > 0 {
 			later, steady = fmt.Sprintf("%.1f s", e.Later), e.Later
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.1f s | %s | %.2f |\n", e.Model, cmp.Or(e.Backend, r.settings.backend), e.First, later, float64(e.Neurons)/steady)
+		fmt.Fprintf(&b, "| %s | %s | %.1f s | %s | %.2f |\n", e.Model, cmp.Or(e.Backend, r.settings.backend), e.First, later,
+			float64(e.Neurons)/steady)
 	}
 	return b.String()
 }

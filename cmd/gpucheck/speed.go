@@ -33,8 +33,10 @@ type speedModel struct {
 
 // speedModels are of the sizes of the short paper's model and of GPT-2 small.
 var speedModels = []speedModel{
-	{"solu-6l-768", transformer.Decoder{Layers: 6, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 48262, Positions: 1024, Activation: "solu_ln"}, lensModel},
-	{"gpt2-small", transformer.Decoder{Layers: 12, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 50257, Positions: 1024}, gpt2Model},
+	{"solu-6l-768", transformer.Decoder{Layers: 6, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 48262,
+		Positions: 1024, Activation: "solu_ln"}, lensModel},
+	{"gpt2-small", transformer.Decoder{Layers: 12, DModel: 768, Heads: 12, DHead: 64, DMLP: 3072, DVocab: 50257,
+		Positions: 1024}, gpt2Model},
 }
 
 // quick is a tiny model of the kind.

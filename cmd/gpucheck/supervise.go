@@ -27,7 +27,9 @@ type outcome struct {
 // well; an error is one that ends everything.
 func supervise(ctx context.Context, s settings, parts []part, report string, progress io.Writer) (bool, error) {
 	if _, err := os.Stat(filepath.Join(s.golden, "solu", "ref.json")); err != nil {
-		return false, fmt.Errorf("the golden models are not in %s: name their folder with -golden (testdata/golden/models of the repository)", s.golden)
+		return false,
+			fmt.Errorf("the golden models are not in %s: name their folder with -golden (testdata/golden/models of the "+
+				"repository)", s.golden)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -119,7 +121,8 @@ func reason(said string, err error) string {
 		if own, ok := strings.CutPrefix(line, "gpucheck: "); ok {
 			return own
 		}
-		fatal := strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "SIG")
+		fatal := strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") ||
+			strings.HasPrefix(line, "SIG")
 		if telling == "" || fatal {
 			telling = line
 		}
@@ -153,9 +156,11 @@ func (o outcome) lines() []string {
 		case f.Check != nil:
 			lines = append(lines, f.Check.verdict()+fmt.Sprintf(" (%.1f s)", f.Check.Seconds))
 		case f.Explained != nil:
-			lines = append(lines, fmt.Sprintf("%d neurons in %.1f s, then in %.1f s", f.Explained.Neurons, f.Explained.First, f.Explained.Later))
+			lines = append(lines, fmt.Sprintf("%d neurons in %.1f s, then in %.1f s", f.Explained.Neurons, f.Explained.First,
+				f.Explained.Later))
 		case f.Speed != nil:
-			lines = append(lines, fmt.Sprintf("%d × %d tokens: %s tokens/s, first call %.2f s", f.Speed.Prompts, f.Speed.Tokens, f.Speed.rate(), f.Speed.First))
+			lines = append(lines, fmt.Sprintf("%d × %d tokens: %s tokens/s, first call %.2f s", f.Speed.Prompts, f.Speed.Tokens,
+				f.Speed.rate(), f.Speed.First))
 		}
 	}
 	if o.failure != "" {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tolerance is how far a value may lie from what it should be, absolute and relative; trainingTolerance is that of losses
-// after some steps, in which differences of rounding grow.
+// tolerance is how far a value may lie from what it should be, absolute and relative; trainingTolerance is that of
+// losses after some steps, in which differences of rounding grow.
 const (
 	tolerance         = 1e-4
 	trainingTolerance = 1e-2

@@ -40,7 +40,8 @@ log-probability. -ids are run exactly as given.`
 	source := textFlagsOf(c, "the text")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	k := c.flags.Int("k", 5, "`NUMBER` of next tokens shown")
-	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, loss_before, loss_after, kl_per_position, logprob_changes, next_before, next_after")
+	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, loss_before, loss_after, kl_per_position, "+
+		"logprob_changes, next_before, next_after")
 	page := c.path(replaces, "html", "", "`FILE` to write a page to with the text's heat map: activation and effect")
 	c.run = func(ctx context.Context) error {
 		e, err := edit.edit(models.Edit{Op: models.Set})
@@ -137,7 +138,8 @@ func (a *app) modelAndPrompt(ref, backend string, source textFlags, list string)
 }
 
 func (o *ablateOutput) table(w io.Writer) error {
-	fmt.Fprintf(w, "layer %d neuron %d, %s %g: loss %.4f before, %.4f after; mean KL %.3g\n\n", o.Layer, o.Neuron, o.Op, o.Value, o.LossBefore, o.LossAfter, o.MeanKL())
+	fmt.Fprintf(w, "layer %d neuron %d, %s %g: loss %.4f before, %.4f after; mean KL %.3g\n\n", o.Layer, o.Neuron, o.Op,
+		o.Value, o.LossBefore, o.LossAfter, o.MeanKL())
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "POSITION\tKL\tCHANGE OF LOG P\tTOKEN\tNEXT")
 	for p, kl := range o.KL {
@@ -164,7 +166,8 @@ func writeNext(w io.Writer, before, after []effects.NextToken) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nNEXT BEFORE\t\tNEXT AFTER\t")
 	for i := range before {
-		fmt.Fprintf(table, "%q\t%.3f\t%q\t%.3f\n", before[i].Token, before[i].Probability, after[i].Token, after[i].Probability)
+		fmt.Fprintf(table, "%q\t%.3f\t%q\t%.3f\n", before[i].Token, before[i].Probability, after[i].Token,
+			after[i].Probability)
 	}
 	return table.Flush()
 }
@@ -199,7 +202,8 @@ and continues the text greedily or, with -temperature, by drawing at random. The
 	temperature := c.flags.Float64("temperature", 0, "`NUMBER` how freely tokens are drawn; 0 takes the most probable")
 	seed := c.flags.Uint64("seed", 0, "`NUMBER` that the draws follow from")
 	k := c.flags.Int("k", 5, "`NUMBER` of next tokens shown")
-	asJSON := c.flags.Bool("json", false, "print JSON: prompt, before, after, text_before, text_after, next_before, next_after")
+	asJSON := c.flags.Bool("json", false, "print JSON: prompt, before, after, text_before, text_after, next_before, "+
+		"next_after")
 	c.run = func(ctx context.Context) error {
 		e, err := edit.edit(models.Edit{})
 		switch {
@@ -219,7 +223,8 @@ and continues the text greedily or, with -temperature, by drawing at random. The
 			return err
 		}
 		if n := model.ContextLength(); len(ids)+*tokens > n {
-			return fmt.Errorf("the text has %d tokens, and with %d more it is longer than the context of %s, %d: shorten it or -tokens", len(ids), *tokens, model.Name(), n)
+			return fmt.Errorf("the text has %d tokens, and with %d more it is longer than the context of %s, %d: shorten it "+
+				"or -tokens", len(ids), *tokens, model.Name(), n)
 		}
 		out := &steerOutput{Layer: e.Layer, Neuron: e.Index, Op: string(e.Op), Value: e.Value, Prompt: ids}
 		changes, err := effects.Measure(ctx, changeRunner(model, e), [][]int{ids}, *k, vocabularyOf(model))
@@ -241,7 +246,8 @@ and continues the text greedily or, with -temperature, by drawing at random. The
 			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
 		}
 		return a.print(func(w io.Writer) error {
-			fmt.Fprintf(w, "layer %d neuron %d, %s %g\n\nbefore: %q\nafter:  %q\n", out.Layer, out.Neuron, out.Op, out.Value, out.TextBefore, out.TextAfter)
+			fmt.Fprintf(w, "layer %d neuron %d, %s %g\n\nbefore: %q\nafter:  %q\n", out.Layer, out.Neuron, out.Op, out.Value,
+				out.TextBefore, out.TextAfter)
 			return writeNext(w, out.NextBefore, out.NextAfter)
 		})
 	}
@@ -249,7 +255,8 @@ and continues the text greedily or, with -temperature, by drawing at random. The
 }
 
 // continued are the tokens that follow a prompt.
-func continued(ctx context.Context, model *models.Causal, prompt []int, edits []models.Edit, tokens int, temperature float64, seed uint64) ([]int, error) {
+func continued(ctx context.Context, model *models.Causal, prompt []int, edits []models.Edit, tokens int,
+	temperature float64, seed uint64) ([]int, error) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	vocabulary := vocabularyOf(model).Size
 	ids := append([]int(nil), prompt...)

@@ -46,7 +46,8 @@ func (o *activationsOutput) finite(model string, layer, index int) error {
 				if index >= 0 {
 					n = index
 				}
-				return fmt.Errorf("layer %d neuron %d of %s has the activation %g at position %d: check the model's weights", layer, n, model, v, i)
+				return fmt.Errorf("layer %d neuron %d of %s has the activation %g at position %d: check the model's weights", layer,
+					n, model, v, i)
 			}
 		}
 	}
@@ -72,11 +73,14 @@ a tokenizer.`
 	site := siteFlag(c)
 	a.saeFlag(c)
 	source := textFlagsOf(c, "the text")
-	maxLength := c.flags.Int("max-length", math.MaxInt, "`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's context is refused)")
+	maxLength := c.flags.Int("max-length", math.MaxInt,
+		"`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's "+
+			"context is refused)")
 	list := c.flags.String("ids", "", "`IDS` tokens instead of a text, BOS included, such as '[0,5,17]'")
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, activations [token][neuron]")
 	page := c.path(replaces, "html", "", "`FILE` to write a page with the text's heat map to")
-	highest := c.flags.Float64("max", 0, "`NUMBER` activation that full colour stands for in the heat map (default: the neuron's highest, known for tiny, else the text's)")
+	highest := c.flags.Float64("max", 0, "`NUMBER` activation that full colour stands for in the heat map (default: the "+
+		"neuron's highest, known for tiny, else the text's)")
 	c.run = func(ctx context.Context) error {
 		if err := applySite(c.flags, *site, layer, neuron, hook); err != nil {
 			return err
@@ -159,7 +163,8 @@ func neuronNumber(text string) (int, error) {
 }
 
 // measure runs ids; index -1 is all neurons.
-func measure(ctx context.Context, model *models.Causal, layer int, hook string, index int, ids []int) (*activationsOutput, error) {
+func measure(ctx context.Context, model *models.Causal, layer int, hook string, index int,
+	ids []int) (*activationsOutput, error) {
 	out := &activationsOutput{IDs: ids}
 	if model.Tokenizer() != nil {
 		for _, id := range ids {
@@ -286,7 +291,8 @@ func scaleOf(model *models.Causal, layer, neuron int, hook string) scale {
 
 // modelFlag defines -model.
 func modelFlag(c *command) *string {
-	return c.path(reads, "model", "tiny", "`MODEL` tiny, which is part of the program, a folder, or a name: n2g models lists those")
+	return c.path(reads, "model", "tiny", "`MODEL` tiny, which is part of the program, a folder, or a name: n2g models "+
+		"lists those")
 }
 
 // openModel opens a causal model and says what it runs on.

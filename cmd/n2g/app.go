@@ -47,19 +47,21 @@ type app struct {
 
 // command is one subcommand, or several under one name. Its flags are defined by the function that makes it.
 type command struct {
-	name         string // all words after n2g
-	short        string // one line
-	long         string
-	examples     []string // what follows "n2g name "
-	flags        *flag.FlagSet
-	paths        []pathFlag        // of flags that name files and folders
-	renamed      map[string]string // flags' old names, still understood, with their names
-	options      []string          // names of the flags that are listed last, under their own heading
-	operands     string            // what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
-	operandsRead bool              // operands are stores that are read
-	rest         bool              // what follows the first operand is another command, read by its own flags
-	commands     []*command        // where there are some, the next word names one; run is used, if it is there, without a next word
-	run          func(ctx context.Context) error
+	name     string // all words after n2g
+	short    string // one line
+	long     string
+	examples []string // what follows "n2g name "
+	flags    *flag.FlagSet
+	paths    []pathFlag        // of flags that name files and folders
+	renamed  map[string]string // flags' old names, still understood, with their names
+	options  []string          // names of the flags that are listed last, under their own heading
+	// what stands beside the flags, such as NAME…; [NAME] where nothing need to, empty where nothing may
+	operands     string
+	operandsRead bool // operands are stores that are read
+	rest         bool // what follows the first operand is another command, read by its own flags
+	// where there are some, the next word names one; run is used, if it is there, without a next word
+	commands []*command
+	run      func(ctx context.Context) error
 }
 
 func newCommand(name, short string) *command {
@@ -71,7 +73,8 @@ func newCommand(name, short string) *command {
 // run executes the command that args name and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &watched{w: stdout}
-	a := &app{stdin: interruptible(ctx, stdin), stdout: out, text: &harmless{w: out}, stderr: &harmless{w: stderr}, screen: stderr, terminal: isTerminal(stderr)}
+	a := &app{stdin: interruptible(ctx, stdin), stdout: out, text: &harmless{w: out}, stderr: &harmless{w: stderr},
+		screen: stderr, terminal: isTerminal(stderr)}
 	if isTerminal(stdout) {
 		a.stdout = a.text
 	}
@@ -100,7 +103,8 @@ func (a *app) commands() []*command {
 	return []*command{
 		a.explain(), a.mine(), a.index(), a.examples(), a.fires(), a.findText(), a.importPages(),
 		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
-		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(), a.train(),
+		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(),
+		a.train(),
 		a.submit(), a.status(), a.task(), a.models(), a.backend(), a.version(),
 	}
 }
@@ -159,7 +163,8 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 	case err != nil:
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
 	case c.flags.NArg() > 0 && c.operands == "":
-		return fmt.Errorf("unexpected argument %q: n2g %s takes flags only, and n2g %s -h lists them", c.flags.Arg(0), c.name, c.name)
+		return fmt.Errorf("unexpected argument %q: n2g %s takes flags only, and n2g %s -h lists them", c.flags.Arg(0), c.name,
+			c.name)
 	case c.flags.NArg() == 0 && c.operands != "" && !strings.HasPrefix(c.operands, "["):
 		return fmt.Errorf("n2g %s needs to be told what: n2g %[1]s -h shows examples", c.name)
 	}

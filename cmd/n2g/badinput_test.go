@@ -43,28 +43,39 @@ func TestBadModels(t *testing.T) {
 		t.Fatal(err)
 	}
 	maskless := replaced(t, bert, "tokenizer.json", unmasked)
-	if err := os.WriteFile(filepath.Join(maskless, "tokenizer_config.json"), bytes.ReplaceAll(config, []byte("mask_token"), []byte("other_token")), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(maskless, "tokenizer_config.json"),
+		bytes.ReplaceAll(config, []byte("mask_token"), []byte("other_token")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
 		name, model, masked string
 		want                []string
 	}{
-		{"unknown family", replaced(t, solu, "config.json", []byte(`{"model_type":"rwkv"}`)), "none", []string{"rwkv", "gpt_neox"}},
+		{"unknown family", replaced(t, solu, "config.json", []byte(`{"model_type":"rwkv"}`)), "none",
+			[]string{"rwkv", "gpt_neox"}},
 		{"broken configuration", replaced(t, solu, "config.json", []byte(`{`)), "none", []string{"config.json"}},
 		{"no weights", without(t, solu, "model.safetensors"), "none", []string{"no weights", "model.safetensors"}},
-		{"truncated weights", replaced(t, solu, "model.safetensors", weights[:100_000]), "none", []string{"model.safetensors", "cut short"}},
+		{"truncated weights", replaced(t, solu, "model.safetensors", weights[:100_000]), "none",
+			[]string{"model.safetensors", "cut short"}},
 		{"empty weights", replaced(t, solu, "model.safetensors", nil), "none", []string{"model.safetensors", "0 bytes"}},
-		{"header of 8 EiB", replaced(t, solu, "model.safetensors", append(bytes.Repeat([]byte{0xff}, 7), 0x7f, '{')), "none", []string{"header claims"}},
-		{"overlapping tensors", replaced(t, solu, "model.safetensors", tensorFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12)), "none", []string{"model.safetensors", `"b"`}},
-		{"offsets out of range", replaced(t, solu, "model.safetensors", tensorFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775800,9223372036854775808]}}`, 8)), "none", []string{"model.safetensors"}},
-		{"weights of another model", replaced(t, solu, "model.safetensors", tensorFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)), "none", []string{"embed"}},
+		{"header of 8 EiB", replaced(t, solu, "model.safetensors", append(bytes.Repeat([]byte{0xff}, 7), 0x7f, '{')), "none",
+			[]string{"header claims"}},
+		{"overlapping tensors", replaced(t, solu, "model.safetensors",
+			tensorFile(
+				`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`,
+				12)), "none", []string{"model.safetensors", `"b"`}},
+		{"offsets out of range", replaced(t, solu, "model.safetensors",
+			tensorFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775800,9223372036854775808]}}`, 8)), "none",
+			[]string{"model.safetensors"}},
+		{"weights of another model", replaced(t, solu, "model.safetensors",
+			tensorFile(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)), "none", []string{"embed"}},
 		{"masked model without a mask token", solu, maskless, []string{"no mask token"}},
 		{"masked model for the causal one", bert, "none", []string{"bert"}},
 		{"causal model for the masked one", solu, solu, []string{"masked"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := call(t, "func main", "explain", "-model", test.model, "-masked", test.masked, "-layer", "1", "-neuron", "3", "-file", "-")
+			status, stdout, stderr := call(t, "func main", "explain", "-model", test.model, "-masked", test.masked, "-layer",
+				"1", "-neuron", "3", "-file", "-")
 			if status != 1 || stdout != "" {
 				t.Fatalf("%d %q %q", status, stdout, stderr)
 			}
@@ -92,7 +103,8 @@ func TestOutputsKept(t *testing.T) {
 	if content, err := os.ReadFile(page); err != nil || !bytes.Contains(content, []byte("neuron 115")) {
 		t.Errorf("the page is lost: %v", err)
 	}
-	if status, _, stderr = call(t, "func main() {}", append(args, "-json", "/proc/x.json")...); status != 1 || !strings.Contains(stderr, "/proc/x.json cannot be written") || strings.Contains(stderr, "backend") {
+	if status, _, stderr = call(t, "func main() {}", append(args, "-json", "/proc/x.json")...); status != 1 ||
+		!strings.Contains(stderr, "/proc/x.json cannot be written") || strings.Contains(stderr, "backend") {
 		t.Errorf("where nothing can be written: %d %q", status, stderr)
 	}
 	if entries, _ := os.ReadDir(folder); len(entries) != 1 {
@@ -107,8 +119,10 @@ func TestExplainInterrupted(t *testing.T) {
 	out := file(t, "old")
 	n := readNeuron(t, "2_117")
 	var stdout, stderr bytes.Buffer
-	status := run(ctx, []string{"explain", "-model", solu, "-masked", "none", "-examples", "-", "-json", out}, strings.NewReader(n.examples(t)), &stdout, &stderr)
-	if content, _ := os.ReadFile(out); status != statusInterrupted || string(content) != "old" || !strings.HasSuffix(stderr.String(), "n2g: interrupted\n") {
+	status := run(ctx, []string{"explain", "-model", solu, "-masked", "none", "-examples", "-", "-json", out},
+		strings.NewReader(n.examples(t)), &stdout, &stderr)
+	if content, _ := os.ReadFile(out); status != statusInterrupted || string(content) != "old" ||
+		!strings.HasSuffix(stderr.String(), "n2g: interrupted\n") {
 		t.Errorf("%d %q, file %q", status, &stderr, content)
 	}
 }

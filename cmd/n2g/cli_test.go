@@ -57,66 +57,103 @@ func TestCommands(t *testing.T) {
 		{name: "nothing", status: 1, stderr: []string{"n2g help"}},
 		{name: "help", args: []string{"help"}, stdout: []string{"Usage: n2g COMMAND", "activations", "tokenize"}},
 		{name: "-h", args: []string{"-h"}, stdout: []string{"Usage: n2g COMMAND"}},
-		{name: "help of a command", args: []string{"help", "fill"}, stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
-		{name: "-h of a command", args: []string{"fill", "-h"}, stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
+		{name: "help of a command", args: []string{"help", "fill"},
+			stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
+		{name: "-h of a command", args: []string{"fill", "-h"},
+			stdout: []string{"Usage: n2g fill", "Examples:", "-masked MODEL"}},
 		{name: "unknown command", args: []string{"exlpain"}, status: 1, stderr: []string{`no command "exlpain"`, "n2g help"}},
 		{name: "unknown flag", args: []string{"fill", "-colour"}, status: 1, stderr: []string{"-colour", "n2g fill -h"}},
 		{name: "bad value", args: []string{"fill", "-n", "x"}, status: 1, stderr: []string{`"x"`, "-n", "n2g fill -h"}},
 		{name: "stray argument", args: []string{"version", "now"}, status: 1, stderr: []string{`"now"`}},
 		{name: "version", args: []string{"version", "-backend", "go"}, stdout: []string{"n2g ", "go1.", "backend go"}},
-		{name: "unknown backend", args: []string{"version", "-backend", "tpu"}, status: 1, stderr: []string{`tpu`, "xla:cuda"}},
+		{name: "unknown backend", args: []string{"version", "-backend", "tpu"}, status: 1,
+			stderr: []string{`tpu`, "xla:cuda"}},
 		{name: "models", args: []string{"models"}, stdout: []string{"tiny", "transformer_lens", "distilbert"}},
 		{name: "backend", args: []string{"backend"}, stdout: []string{"auto", "go", "xla:cpu"}},
 
 		{name: "train", args: []string{"train"}, status: 1, stderr: []string{"n2g help train"}},
 		{name: "help of train", args: []string{"help", "train"}, stdout: []string{"train causal", "train masked"}},
-		{name: "help of train causal", args: []string{"train", "causal", "-h"}, stdout: []string{"Usage: n2g train causal", "-learning-rate", "(default"}},
-		{name: "train nothing", args: []string{"train", "nothing"}, status: 1, stderr: []string{"train nothing", "n2g help train"}},
+		{name: "help of train causal", args: []string{"train", "causal", "-h"},
+			stdout: []string{"Usage: n2g train causal", "-learning-rate", "(default"}},
+		{name: "train nothing", args: []string{"train", "nothing"}, status: 1,
+			stderr: []string{"train nothing", "n2g help train"}},
 		{name: "train to nowhere", args: []string{"train", "masked"}, status: 1, stderr: []string{"-out"}},
-		{name: "train with a bad seed", args: []string{"train", "causal", "-seed", "-1"}, status: 1, stderr: []string{"seed"}},
+		{name: "train with a bad seed", args: []string{"train", "causal", "-seed", "-1"}, status: 1,
+			stderr: []string{"seed"}},
 
 		{name: "activations", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text},
 			stdout: []string{"POSITION", "<|endoftext|>", `"func"`, `" main"`}, stderr: []string{"n2g ", "backend"}},
-		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-file", text},
+		{name: "activations of all", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "all", "-file",
+			text},
 			stdout: []string{"HIGHEST", `"func"`}},
-		{name: "activations of standard input", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-"}, stdin: "x y",
+		{name: "activations of standard input", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3",
+			"-file", "-"}, stdin: "x y",
 			stdout: []string{`"x"`, `" y"`}},
-		{name: "no layer", args: []string{"activations", "-model", solu, "-neuron", "3", "-file", text}, status: 1, stderr: []string{"-layer"}},
-		{name: "no neuron", args: []string{"activations", "-model", solu, "-layer", "1", "-file", text}, status: 1, stderr: []string{"-neuron"}},
-		{name: "layer out of range", args: []string{"activations", "-model", solu, "-layer", "7", "-neuron", "3", "-file", text}, status: 1, stderr: []string{"layer 7", "0 to 2"}},
-		{name: "neuron out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "512", "-file", text}, status: 1, stderr: []string{"neuron 512", "511"}},
-		{name: "unknown hook", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-hook", "hook_out", "-file", text}, status: 1, stderr: []string{"hook_out", "hook_mid"}},
-		{name: "no text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3"}, status: 1, stderr: []string{"-file", "-ids"}},
-		{name: "text and ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text, "-ids", "[0]"}, status: 1, stderr: []string{"either"}},
-		{name: "bad ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,a]"}, status: 1, stderr: []string{"[0,5,17]"}},
-		{name: "no ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[]"}, status: 1, stderr: []string{"empty"}},
-		{name: "id out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,9999999]"}, status: 1, stderr: []string{"9999999"}},
-		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
-		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3", "-file", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
+		{name: "no layer", args: []string{"activations", "-model", solu, "-neuron", "3", "-file", text}, status: 1,
+			stderr: []string{"-layer"}},
+		{name: "no neuron", args: []string{"activations", "-model", solu, "-layer", "1", "-file", text}, status: 1,
+			stderr: []string{"-neuron"}},
+		{name: "layer out of range", args: []string{"activations", "-model", solu, "-layer", "7", "-neuron", "3", "-file",
+			text}, status: 1, stderr: []string{"layer 7", "0 to 2"}},
+		{name: "neuron out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "512", "-file",
+			text}, status: 1, stderr: []string{"neuron 512", "511"}},
+		{name: "unknown hook", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-hook",
+			"hook_out", "-file", text}, status: 1, stderr: []string{"hook_out", "hook_mid"}},
+		{name: "no text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3"}, status: 1,
+			stderr: []string{"-file", "-ids"}},
+		{name: "text and ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text,
+			"-ids", "[0]"}, status: 1, stderr: []string{"either"}},
+		{name: "bad ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[0,a]"},
+			status: 1, stderr: []string{"[0,5,17]"}},
+		{name: "no ids", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids", "[]"},
+			status: 1, stderr: []string{"empty"}},
+		{name: "id out of range", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-ids",
+			"[0,9999999]"}, status: 1, stderr: []string{"9999999"}},
+		{name: "missing file", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file",
+			"/no/such/file"}, status: 1, stderr: []string{"/no/such/file"}},
+		{name: "missing model", args: []string{"activations", "-model", "/no/such/model", "-layer", "1", "-neuron", "3",
+			"-file", text}, status: 1, stderr: []string{"/no/such/model", "folder"}},
 
-		{name: "cut text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-", "-max-length", "3"}, stdin: strings.Repeat("x y ", 999),
+		{name: "cut text", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-",
+			"-max-length", "3"}, stdin: strings.Repeat("x y ", 999),
 			stdout: []string{"<|endoftext|>", `"x"`, `" y"`}},
-		{name: "text longer than the context", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", "-"}, stdin: strings.Repeat("x y ", 999),
+		{name: "text longer than the context", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3",
+			"-file", "-"}, stdin: strings.Repeat("x y ", 999),
 			status: 1, stderr: []string{"2000 tokens", "max_length"}},
-		{name: "text cut to nothing", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", text, "-max-length", "1"}, status: 1, stderr: []string{"-max-length is 1"}},
+		{name: "text cut to nothing", args: []string{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file",
+			text, "-max-length", "1"}, status: 1, stderr: []string{"-max-length is 1"}},
 
-		{name: "fill", args: []string{"fill", "-masked", bert, "-text", "if err != [MASK] { return err }", "-n", "2"}, stdout: []string{"POSITION", "PROBABILITY"}},
-		{name: "fill without mask", args: []string{"fill", "-masked", bert, "-text", "no gap"}, status: 1, stderr: []string{"[MASK]"}},
+		{name: "fill", args: []string{"fill", "-masked", bert, "-text", "if err != [MASK] { return err }", "-n", "2"},
+			stdout: []string{"POSITION", "PROBABILITY"}},
+		{name: "fill without mask", args: []string{"fill", "-masked", bert, "-text", "no gap"}, status: 1,
+			stderr: []string{"[MASK]"}},
 		{name: "fill nothing", args: []string{"fill", "-masked", bert}, status: 1, stderr: []string{"-text", "-ids"}},
-		{name: "fill none", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-n", "0"}, status: 1, stderr: []string{"-n is 0"}},
+		{name: "fill none", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-n", "0"}, status: 1,
+			stderr: []string{"-n is 0"}},
 
-		{name: "fill what is not UTF-8", args: []string{"fill", "-masked", bert, "-text", "a\xff [MASK]"}, status: 1, stderr: []string{"byte 1 is not UTF-8"}},
-		{name: "fill at a position of a text", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-at", "1"}, status: 1, stderr: []string{"-at", "-ids"}},
-		{name: "fill past the end", args: []string{"fill", "-masked", bert, "-ids", "1,2,3", "-at", "3"}, status: 1, stderr: []string{"position 3", "3 ids"}},
+		{name: "fill what is not UTF-8", args: []string{"fill", "-masked", bert, "-text", "a\xff [MASK]"}, status: 1,
+			stderr: []string{"byte 1 is not UTF-8"}},
+		{name: "fill at a position of a text", args: []string{"fill", "-masked", bert, "-text", "[MASK]", "-at", "1"},
+			status: 1, stderr: []string{"-at", "-ids"}},
+		{name: "fill past the end", args: []string{"fill", "-masked", bert, "-ids", "1,2,3", "-at", "3"}, status: 1,
+			stderr: []string{"position 3", "3 ids"}},
 
-		{name: "tokenize", args: []string{"tokenize", "-tokenizer", bert, "-text", "if x\n"}, stdout: []string{"ID", "0-2", `"if"`, "3-4", `"x"`}},
-		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-file", "-"}, stdin: " x", stdout: []string{`" x"`}},
-		{name: "tokenize without tokenizer", args: []string{"tokenize", "-text", "x"}, status: 1, stderr: []string{"-tokenizer"}},
-		{name: "tokenize without text", args: []string{"tokenize", "-tokenizer", bert}, status: 1, stderr: []string{"-text", "-jsonl"}},
-		{name: "bad JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"a\"}\n{", status: 1, stdout: []string{`"ids"`}, stderr: []string{"line 2"}},
-		{name: "JSON line of another type", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: `{"text":3}`, status: 1, stderr: []string{"line 1", `"text" is a number, where a string belongs`}},
-		{name: "JSON line that is not UTF-8", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"\xff\"}", status: 1, stderr: []string{"line 1", "byte 9", "text_b64"}},
-		{name: "empty JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{}", status: 1, stderr: []string{"line 1", "text_b64"}},
+		{name: "tokenize", args: []string{"tokenize", "-tokenizer", bert, "-text", "if x\n"},
+			stdout: []string{"ID", "0-2", `"if"`, "3-4", `"x"`}},
+		{name: "tokenize standard input", args: []string{"tokenize", "-tokenizer", solu, "-file", "-"}, stdin: " x",
+			stdout: []string{`" x"`}},
+		{name: "tokenize without tokenizer", args: []string{"tokenize", "-text", "x"}, status: 1,
+			stderr: []string{"-tokenizer"}},
+		{name: "tokenize without text", args: []string{"tokenize", "-tokenizer", bert}, status: 1,
+			stderr: []string{"-text", "-jsonl"}},
+		{name: "bad JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{\"text\":\"a\"}\n{",
+			status: 1, stdout: []string{`"ids"`}, stderr: []string{"line 2"}},
+		{name: "JSON line of another type", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: `{"text":3}`,
+			status: 1, stderr: []string{"line 1", `"text" is a number, where a string belongs`}},
+		{name: "JSON line that is not UTF-8", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"},
+			stdin: "{\"text\":\"\xff\"}", status: 1, stderr: []string{"line 1", "byte 9", "text_b64"}},
+		{name: "empty JSON line", args: []string{"tokenize", "-tokenizer", bert, "-jsonl"}, stdin: "{}", status: 1,
+			stderr: []string{"line 1", "text_b64"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, stdout, stderr := call(t, test.stdin, test.args...)
@@ -191,7 +228,8 @@ func TestActivationsJSON(t *testing.T) {
 	}
 	read := func(args ...string) (out activationsOutput) {
 		t.Helper()
-		status, stdout, stderr := call(t, "", append([]string{"activations", "-model", solu, "-layer", "2", "-json"}, args...)...)
+		status, stdout,
+			stderr := call(t, "", append([]string{"activations", "-model", solu, "-layer", "2", "-json"}, args...)...)
 		if status != 0 {
 			t.Fatal(stderr)
 		}
@@ -202,7 +240,8 @@ func TestActivationsJSON(t *testing.T) {
 	}
 	all := read("-neuron", "all", "-hook", "hook_mid", "-ids", string(ids))
 	one := read("-neuron", "17", "-ids", string(ids))
-	if !reflect.DeepEqual(all.IDs, reference.Inputs[0].IDs) || len(all.Tokens) != len(all.IDs) || len(all.Activations) != len(all.IDs) {
+	if !reflect.DeepEqual(all.IDs, reference.Inputs[0].IDs) || len(all.Tokens) != len(all.IDs) ||
+		len(all.Activations) != len(all.IDs) {
 		t.Fatalf("%d ids, %d tokens, %d rows", len(all.IDs), len(all.Tokens), len(all.Activations))
 	}
 	for i, row := range one.Activations {
@@ -211,7 +250,8 @@ func TestActivationsJSON(t *testing.T) {
 		}
 	}
 	// BOS stands in front of a text.
-	status, stdout, stderr := call(t, "func main", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-json", "-file", "-")
+	status, stdout, stderr := call(t, "func main", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-json",
+		"-file", "-")
 	var text activationsOutput
 	if status != 0 || json.Unmarshal([]byte(stdout), &text) != nil || len(text.IDs) != 3 || text.IDs[0] != 0 {
 		t.Errorf("%d %s %s", status, stdout, stderr)
@@ -220,7 +260,8 @@ func TestActivationsJSON(t *testing.T) {
 
 func TestActivationsHTML(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.html")
-	status, stdout, stderr := call(t, "a </script> b", "activations", "-model", solu, "-layer", "2", "-neuron", "17", "-html", path, "-file", "-")
+	status, stdout, stderr := call(t, "a </script> b", "activations", "-model", solu, "-layer", "2", "-neuron", "17",
+		"-html", path, "-file", "-")
 	if status != 0 || stdout != "" {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
@@ -251,7 +292,8 @@ func TestActivationsScale(t *testing.T) {
 		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s strongest</small>`},
 		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
 	} {
-		status, stdout, stderr := call(t, "a b", append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-file", "-"}, test.args...)...)
+		status, stdout, stderr := call(t, "a b",
+			append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-file", "-"}, test.args...)...)
 		if status != 0 || !strings.Contains(stdout, test.want) {
 			t.Errorf("%q: %d %q %q", test.args, status, stderr, stdout)
 		}
@@ -272,7 +314,8 @@ func TestFillJSON(t *testing.T) {
 	}
 	for _, mask := range out {
 		for i, s := range mask.Substitutes {
-			if s.Probability <= 0 || s.Probability > 1 || s.Token == "" || i > 0 && s.Probability > mask.Substitutes[i-1].Probability {
+			if s.Probability <= 0 || s.Probability > 1 || s.Token == "" || i > 0 &&
+				s.Probability > mask.Substitutes[i-1].Probability {
 				t.Errorf("substitute %d: %+v", i, s)
 			}
 		}
@@ -296,7 +339,8 @@ func TestTokenizeLines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			status, stdout, stderr := call(t, string(cases), "tokenize", "-jsonl", "-tokenizer", golden+"tokenizers/"+name+".tokenizer.json")
+			status, stdout, stderr := call(t, string(cases), "tokenize", "-jsonl", "-tokenizer",
+				golden+"tokenizers/"+name+".tokenizer.json")
 			if status != 0 {
 				t.Fatal(stderr)
 			}
@@ -328,7 +372,8 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	reader, _ := io.Pipe() // never answers
 	var stdout, stderr bytes.Buffer
-	status := run(ctx, []string{"activations", "-model", solu, "-layer", "2", "-neuron", "17", "-file", "-"}, reader, &stdout, &stderr)
+	status := run(ctx, []string{"activations", "-model", solu, "-layer", "2", "-neuron", "17", "-file", "-"}, reader,
+		&stdout, &stderr)
 	if status != statusInterrupted || stdout.Len() > 0 || stderr.String() != "n2g: interrupted\n" {
 		t.Errorf("status %d, %q, %q", status, &stdout, &stderr)
 	}
@@ -399,10 +444,12 @@ func TestWithoutTokenizer(t *testing.T) {
 	if status != 0 || !strings.HasPrefix(stdout, `{"ids":[0,5,6],"activations":[[`) {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
-	if status, stdout, stderr = call(t, "", append(common, "-ids", "[0,5,6]")...); status != 0 || !strings.Contains(stdout, `"#5"`) {
+	if status, stdout, stderr = call(t, "", append(common, "-ids", "[0,5,6]")...); status != 0 ||
+		!strings.Contains(stdout, `"#5"`) {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
-	if status, _, stderr = call(t, "a", append(common, "-file", "-")...); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+	if status, _, stderr = call(t, "a", append(common, "-file", "-")...); status != 1 ||
+		!strings.Contains(stderr, "tokenizer.json") {
 		t.Errorf("%d %q", status, stderr)
 	}
 }
@@ -427,23 +474,27 @@ func TestFillWithoutTokenizer(t *testing.T) {
 		t.Fatalf("%+v", alone)
 	}
 	for i, s := range alone[0].Substitutes {
-		if want := masked[0].Substitutes[i]; s.Token != "" || want.Token == "" || s.ID != want.ID || s.Probability != want.Probability {
+		if want := masked[0].Substitutes[i]; s.Token != "" || want.Token == "" || s.ID != want.ID ||
+			s.Probability != want.Probability {
 			t.Errorf("substitute %d is %+v, with a tokenizer %+v", i, s, want)
 		}
 	}
 	for _, args := range [][]string{{"-ids", "1,4,2"}, {"-text", "a [MASK]"}} {
-		if status, _, stderr := call(t, "", append([]string{"fill", "-masked", folder}, args...)...); status != 1 || !strings.Contains(stderr, "tokenizer.json") || !strings.Contains(stderr, "-at") {
+		if status, _, stderr := call(t, "", append([]string{"fill", "-masked", folder}, args...)...); status != 1 ||
+			!strings.Contains(stderr, "tokenizer.json") || !strings.Contains(stderr, "-at") {
 			t.Errorf("%q: %d %q", args, status, stderr)
 		}
 	}
-	if status, _, stderr := call(t, "a", "explain", "-model", solu, "-masked", folder, "-layer", "1", "-neuron", "3", "-file", "-"); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
+	if status, _, stderr := call(t, "a", "explain", "-model", solu, "-masked", folder, "-layer", "1", "-neuron", "3",
+		"-file", "-"); status != 1 || !strings.Contains(stderr, "tokenizer.json") {
 		t.Errorf("explain: %d %q", status, stderr)
 	}
 }
 
 // FuzzExamples: what -examples and -stopwords read is examples with prompts and words without blanks, or an error.
 func FuzzExamples(f *testing.F) {
-	f.Add([]byte(`{"layer": 0, "neuron": 3, "max_activation": 1.5, "prompts": ["a", "b"]}` + "\n" + `{"layer": 1, "neuron": 0, "prompts": ["\u0000"]}`))
+	f.Add([]byte(`{"layer": 0, "neuron": 3, "max_activation": 1.5, "prompts": ["a", "b"]}` + "\n" +
+		`{"layer": 1, "neuron": 0, "prompts": ["\u0000"]}`))
 	f.Add([]byte(`["a", "b c"]`))
 	f.Add([]byte("the an\ta"))
 	f.Fuzz(func(t *testing.T, data []byte) {

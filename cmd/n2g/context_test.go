@@ -12,7 +12,8 @@ import (
 // An explanation from an index has both graphs, and the scores of all predictors on each text.
 func TestExplainContext(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "context.svg")
-	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-json", "-", "-stages=false", "-graph", "context", "-svg", svg)
+	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-json", "-",
+		"-stages=false", "-graph", "context", "-svg", svg)
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -20,7 +21,8 @@ func TestExplainContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Context == nil || e.Context.Label == "" || e.Context.Support.BuildFiring == 0 || e.Context.Support.Asked == 0 || e.Trie == nil {
+	if e.Context == nil || e.Context.Label == "" || e.Context.Support.BuildFiring == 0 || e.Context.Support.Asked == 0 ||
+		e.Trie == nil {
 		t.Fatalf("%+v", e.Context)
 	}
 	if n := len(e.Comparisons); n != 4*3 {

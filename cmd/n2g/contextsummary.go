@@ -19,12 +19,14 @@ func writeContext(w io.Writer, g *n2g.ContextGraph) {
 	})
 	s := g.Support
 	fmt.Fprintf(w, "\ncontext graph: %s\n", printable(g.Label))
-	fmt.Fprintf(w, "%d tests, learned from %d tokens of which %d fire; fires from %.3f of the maximum on\n", tests, s.BuildTokens, s.BuildFiring, g.FireThreshold)
+	fmt.Fprintf(w, "%d tests, learned from %d tokens of which %d fire; fires from %.3f of the maximum on\n", tests,
+		s.BuildTokens, s.BuildFiring, g.FireThreshold)
 	var write func(n *n2g.ContextNode, answer string, indent int)
 	write = func(n *n2g.ContextNode, answer string, indent int) {
 		line := strings.Repeat("  ", indent) + answer
 		if n.Test == nil {
-			fmt.Fprintf(w, "%s%.3f of the maximum; %d of %.0f tokens fire%s\n", line, n.Value, n.Firing, n.Tokens, entries(n.Table))
+			fmt.Fprintf(w, "%s%.3f of the maximum; %d of %.0f tokens fire%s\n", line, n.Value, n.Firing, n.Tokens,
+				entries(n.Table))
 			return
 		}
 		fmt.Fprintf(w, "%s%s%s\n", line, testText(n.Test), cause(n.Test))
@@ -105,7 +107,8 @@ func writeComparisons(w io.Writer, rows []n2g.Comparison) {
 		if s.Firing.Support == 0 {
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n", printable(r.Predictor), s.Firing.Precision, s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.Pearson, s.Firing.Support)
+		fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n", printable(r.Predictor), s.Firing.Precision,
+			s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.Pearson, s.Firing.Support)
 	}
 	table.Flush() //nolint:errcheck // w reports its error when it is flushed
 }

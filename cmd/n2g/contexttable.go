@@ -47,7 +47,8 @@ func (m *contextMeans) add(s n2g.Scores) {
 		mean  *float64
 		value float64
 	}{
-		{&m.precision, s.Firing.Precision}, {&m.recall, s.Firing.Recall}, {&m.f1, s.Firing.F1}, {&m.ap, s.AveragePrecision}, {&m.pear, s.Pearson},
+		{&m.precision, s.Firing.Precision}, {&m.recall, s.Firing.Recall}, {&m.f1, s.Firing.F1}, {&m.ap, s.AveragePrecision},
+		{&m.pear, s.Pearson},
 	} {
 		*pair.mean += share * (pair.value - *pair.mean)
 	}
@@ -66,7 +67,8 @@ func (a *app) writeContextTable(ctx context.Context, out string, s *store.Store)
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "TEXT\tPREDICTOR\tNEURONS\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON")
 		for _, m := range means {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", printable(m.text), printable(m.predictor), m.neurons, m.precision, m.recall, m.f1, m.ap, m.pear)
+			fmt.Fprintf(table, "%s\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", printable(m.text), printable(m.predictor),
+				m.neurons, m.precision, m.recall, m.f1, m.ap, m.pear)
 		}
 		return table.Flush()
 	})

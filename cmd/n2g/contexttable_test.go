@@ -24,7 +24,8 @@ func TestContextTable(t *testing.T) {
 			c.Firing.F1, c.AveragePrecision, c.Firing.Support = v, v/2, support
 			return c
 		}
-		e := &n2g.Explanation{Format: n2g.Format, Model: "m", Site: n2g.Site{Layer: 0, Hook: "hook_mid", Index: i}, MaxActivation: 1,
+		e := &n2g.Explanation{Format: n2g.Format, Model: "m", Site: n2g.Site{Layer: 0, Hook: "hook_mid", Index: i},
+			MaxActivation: 1,
 			Comparisons: []n2g.Comparison{
 				{Text: "test documents", Predictor: "context graph", Scores: score(v, i)}, // the first has nothing that fires
 				{Text: "test documents", Predictor: "token table", Scores: score(v/2, i)},

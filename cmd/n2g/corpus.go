@@ -17,12 +17,13 @@ const (
 	goCorpus     = "go"
 )
 
-const corpusUsage = "`CORPUS` a folder or one file (text, JSON Lines, JSON, CSV, Parquet, Arrow, also compressed), sample (Go source that is part of the program), or go (the Go toolchain's source tree)"
+const corpusUsage = "`CORPUS` a folder or one file (text, JSON Lines, JSON, CSV, Parquet, Arrow, also compressed), " +
+	"sample (Go source that is part of the program), or go (the Go toolchain's source tree)"
 
 const fieldUsage = "`NAME` of the field of JSON objects, or the column of tables, that holds the text"
 
-// openCorpus opens a corpus, and says what identifies it. Once it was read, report is what was read and left out; nil for
-// those that are the program's own.
+// openCorpus opens a corpus, and says what identifies it. Once it was read, report is what was read and left out; nil
+// for those that are the program's own.
 func openCorpus(name, field string) (source corpus.Source, identity string, report *corpus.Report, err error) {
 	switch name {
 	case sampleCorpus:

@@ -26,7 +26,8 @@ func allCommands() []*command {
 func TestCommandsDocumented(t *testing.T) {
 	const name = "../../docs/commands.md"
 	var b strings.Builder
-	b.WriteString("# Commands\n\nWhat `n2g help COMMAND` says of each, written by `go test ./cmd/n2g -run Documented -update`.\n\n")
+	b.WriteString("# Commands\n\nWhat `n2g help COMMAND` says of each, written by `go test ./cmd/n2g -run Documented " +
+		"-update`.\n\n")
 	for _, c := range allCommands() {
 		fmt.Fprintf(&b, "- [n2g %s](#n2g-%s)\n", c.name, strings.ReplaceAll(c.name, " ", "-"))
 	}
@@ -43,11 +44,12 @@ func TestCommandsDocumented(t *testing.T) {
 	}
 }
 
-// TestDocumentedFlags: every flag that a document, a notebook, a package comment or an example of the help gives a command is one
-// of its flags.
+// TestDocumentedFlags: every flag that a document, a notebook, a package comment or an example of the help gives a
+// command is one of its flags.
 func TestDocumentedFlags(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../notebooks/*.ipynb", "../../notebooks/*/*.go", "../../Makefile"} {
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../notebooks/*.ipynb", "../../notebooks/*/*.go",
+		"../../Makefile"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -21,17 +21,20 @@ type effectsOutput struct {
 }
 
 func (a *app) effects() *command {
-	c := newCommand("effects", "show what a neuron does: the tokens that it promotes and suppresses, and the neurons it is connected with")
+	c := newCommand("effects", "show what a neuron does: the tokens that it promotes and suppresses, and the neurons it "+
+		"is connected with")
 	c.long = `Direct logit attribution: what one unit of the neuron's activation adds to the logit of each token, W_U·(w ⊙ W_out[neuron]) with w the
 final norm's weight. Kurtosis says how pointed that is: 3 as a normal distribution, more where few tokens stand out. -layer all and -neuron
 all ask many; connected neurons are left out then.`
-	c.examples = []string{`-layer 1 -neuron 268`, `-model smollm2 -layer 10 -neuron 214 -json`, `-layer all -neuron all -json`}
+	c.examples = []string{`-layer 1 -neuron 268`, `-model smollm2 -layer 10 -neuron 214 -json`,
+		`-layer all -neuron all -json`}
 	ref, backend := modelFlag(c), backendFlag(c)
 	layer := c.flags.String("layer", "", "`NUMBER` the layer, from 0, or all")
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
 	k := c.flags.Int("k", effects.DefaultTokens, "`NUMBER` of tokens each way, and of neurons of each kind")
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
-	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, kurtosis, connected")
+	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, "+
+		"kurtosis, connected")
 	c.run = func(ctx context.Context) error {
 		if *k < 1 {
 			return fmt.Errorf("-k is %d: it is at least 1", *k)
@@ -160,7 +163,8 @@ func (o *effectsOutput) write(w io.Writer) error {
 			name string
 			list []effects.Neighbour
 		}{
-			{"read by later neurons", n.Down}, {"reads of earlier neurons", n.Up}, {"reads alike", n.LikeIn}, {"writes alike", n.LikeOut},
+			{"read by later neurons", n.Down}, {"reads of earlier neurons", n.Up}, {"reads alike", n.LikeIn},
+			{"writes alike", n.LikeOut},
 		} {
 			if len(kind.list) == 0 {
 				continue
@@ -193,14 +197,16 @@ type editFlags struct {
 
 func editFlagsOf(c *command) *editFlags {
 	return &editFlags{
-		command:   c,
-		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
-		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
-		hook:      c.flags.String("hook", "", "`NAME` where the neuron is changed: hook_pre, hook_pre_linear, hook_mid or hook_post (default hook_post, what it writes)"),
-		set:       c.flags.Float64("set", 0, "`VALUE` to set the neuron to"),
-		scale:     c.flags.Float64("scale", 1, "`FACTOR` to multiply it by"),
-		add:       c.flags.Float64("add", 0, "`VALUE` to add to it"),
-		positions: c.flags.String("positions", "", "`LIST` of positions at which it is changed, the first token in front of the text being 0 (default all)"),
+		command: c,
+		layer:   c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
+		neuron:  c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
+		hook: c.flags.String("hook", "", "`NAME` where the neuron is changed: hook_pre, hook_pre_linear, hook_mid or "+
+			"hook_post (default hook_post, what it writes)"),
+		set:   c.flags.Float64("set", 0, "`VALUE` to set the neuron to"),
+		scale: c.flags.Float64("scale", 1, "`FACTOR` to multiply it by"),
+		add:   c.flags.Float64("add", 0, "`VALUE` to add to it"),
+		positions: c.flags.String("positions", "",
+			"`LIST` of positions at which it is changed, the first token in front of the text being 0 (default all)"),
 	}
 }
 
@@ -250,8 +256,9 @@ func checkPositions(e models.Edit, ids []int) error {
 // changeRunner runs a model with and without an edit.
 func changeRunner(model *models.Causal, edits ...models.Edit) effects.Runner {
 	return func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
-		return model.EachLogits(ctx, prompts, positions, [][]models.Edit{nil, edits}, func(prompt, at int, logits [][]float32) {
-			visit(prompt, at, logits[0], logits[1])
-		})
+		return model.EachLogits(ctx, prompts, positions, [][]models.Edit{nil, edits},
+			func(prompt, at int, logits [][]float32) {
+				visit(prompt, at, logits[0], logits[1])
+			})
 	}
 }

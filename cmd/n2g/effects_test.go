@@ -63,9 +63,11 @@ func TestEffectsOfSmolLM2(t *testing.T) {
 	}
 	for _, want := range ref.Ablation[2:4] {
 		var got ablateOutput
-		ask(&got, "ablate", "-layer", number(want.Layer), "-neuron", number(want.Neuron), "-ids", string(ref.Inputs[want.Input].IDs))
+		ask(&got, "ablate", "-layer", number(want.Layer), "-neuron", number(want.Neuron), "-ids",
+			string(ref.Inputs[want.Input].IDs))
 		if math.Abs(got.LossBefore-want.Before) > 1e-4*want.Before || math.Abs(got.LossAfter-want.After) > 1e-4*want.After {
-			t.Errorf("%d/%d: loss %g and %g, want %g and %g", want.Layer, want.Neuron, got.LossBefore, got.LossAfter, want.Before, want.After)
+			t.Errorf("%d/%d: loss %g and %g, want %g and %g", want.Layer, want.Neuron, got.LossBefore, got.LossAfter,
+				want.Before, want.After)
 		}
 		for p, kl := range want.KL {
 			if math.Abs(got.KL[p]-kl) > 2e-5+1e-2*kl {
@@ -83,7 +85,8 @@ func TestEffectsCommands(t *testing.T) {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
 	var one effectsOutput
-	if err := json.Unmarshal([]byte(strings.SplitN(stdout, "\n", 2)[0]), &one); err != nil || len(one.Promoted) != 3 || one.Connected != nil {
+	if err := json.Unmarshal([]byte(strings.SplitN(stdout, "\n", 2)[0]), &one); err != nil || len(one.Promoted) != 3 ||
+		one.Connected != nil {
 		t.Errorf("%+v %v", one, err)
 	}
 	status, stdout, stderr = call(t, "", "effects", "-layer", "1", "-neuron", "268")
@@ -91,9 +94,11 @@ func TestEffectsCommands(t *testing.T) {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
 	// An edit that changes nothing changes nothing.
-	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-scale", "1", "-json")
+	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-scale", "1",
+		"-json")
 	var none ablateOutput
-	if err := json.Unmarshal([]byte(stdout), &none); status != 0 || err != nil || none.LossBefore != none.LossAfter || none.LossBefore == 0 {
+	if err := json.Unmarshal([]byte(stdout), &none); status != 0 || err != nil || none.LossBefore != none.LossAfter ||
+		none.LossBefore == 0 {
 		t.Errorf("%d %q", status, stdout)
 	}
 	for p, kl := range none.KL {
@@ -102,13 +107,15 @@ func TestEffectsCommands(t *testing.T) {
 		}
 	}
 	// One that comes at a position changes nothing before it.
-	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-add", "50", "-positions", "3", "-json")
+	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-add", "50",
+		"-positions", "3", "-json")
 	var late ablateOutput
 	if err := json.Unmarshal([]byte(stdout), &late); status != 0 || err != nil || late.KL[2] != 0 || late.KL[3] < 1e-4 {
 		t.Errorf("%d %q", status, stdout)
 	}
 	page := filepath.Join(t.TempDir(), "ablated.html")
-	if status, _, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-html", page); status != 0 {
+	if status, _, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-html",
+		page); status != 0 {
 		t.Error(stderr)
 	}
 	if data, err := os.ReadFile(page); err != nil || !strings.Contains(string(data), "KL after") {
@@ -116,7 +123,10 @@ func TestEffectsCommands(t *testing.T) {
 	}
 	steer := func(args ...string) (out steerOutput) {
 		t.Helper()
-		status, stdout, stderr := call(t, "", append([]string{"steer", "-layer", "1", "-neuron", "268", "-text", "func main() {", "-tokens", "6", "-json"}, args...)...)
+		status, stdout,
+			stderr := call(t, "",
+			append([]string{"steer", "-layer", "1", "-neuron", "268", "-text", "func main() {", "-tokens", "6", "-json"},
+				args...)...)
 		if status != 0 {
 			t.Fatal(stderr)
 		}
@@ -149,7 +159,8 @@ func TestEffectsCommands(t *testing.T) {
 		{[]string{"ablate", "-layer", "1", "-neuron", "1", "-text", "x", "-set", "NaN"}, "NaN"},
 		{[]string{"ablate", "-layer", "1", "-neuron", "999", "-text", "x"}, "999"},
 		{[]string{"steer", "-layer", "1", "-neuron", "1", "-text", "x"}, "how the neuron is steered"},
-		{[]string{"steer", "-layer", "1", "-neuron", "1", "-text", "x", "-add", "1", "-tokens", "1000"}, "longer than the context"},
+		{[]string{"steer", "-layer", "1", "-neuron", "1", "-text", "x", "-add", "1", "-tokens", "1000"},
+			"longer than the context"},
 		{[]string{"steer", "-layer", "1", "-neuron", "1", "-text", "x", "-add", "1", "-temperature", "-1"}, "-temperature"},
 	} {
 		status, stdout, stderr := call(t, "", test.args...)

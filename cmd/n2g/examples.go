@@ -101,15 +101,16 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 		case len(line.Prompts) == 0:
 			return nil, fmt.Errorf("object %d has no prompts; it should be like %s", len(list)+1, layout)
 		case line.MaxActivation < 0:
-			return nil, fmt.Errorf("object %d has max_activation %g; it is positive, or absent for the highest of the prompts", len(list)+1, line.MaxActivation)
+			return nil, fmt.Errorf("object %d has max_activation %g; it is positive, or absent for the highest of the prompts",
+				len(list)+1, line.MaxActivation)
 		}
 		line.Examples.Layer, line.Examples.Neuron = *line.Layer, *line.Neuron
 		list = append(list, line.Examples)
 	}
 }
 
-// search finds the neuron's examples: in the index of -index, in the corpus of -corpus, or in the sample of text that is part of
-// the program, of which there is an index for tiny.
+// search finds the neuron's examples: in the index of -index, in the corpus of -corpus, or in the sample of text that
+// is part of the program, of which there is an index for tiny.
 func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
 	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
 	if *f.index != "" || *f.corpus == "" && model.Name() == tiny.Name {
@@ -156,7 +157,8 @@ func sameModel(x *index.Index, model *models.Causal, path string) error {
 		return err
 	}
 	if identity != m.Identity {
-		return fmt.Errorf("%s is an index of %s with other weights or another tokenizer than %s: mine the corpus with this model", path, m.Model, model.Name())
+		return fmt.Errorf("%s is an index of %s with other weights or another tokenizer than %s: mine the corpus with this "+
+			"model", path, m.Model, model.Name())
 	}
 	return nil
 }

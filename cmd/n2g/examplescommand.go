@@ -31,7 +31,8 @@ type examplesFlags struct {
 }
 
 func (a *app) examples() *command {
-	c := newCommand("examples", "show what an index knows of a neuron: its top examples, examples by band, negatives, tokens")
+	c := newCommand("examples", "show what an index knows of a neuron: its top examples, examples by band, negatives, "+
+		"tokens")
 	c.long = `Shows one of these, without running a model:
   top        the texts on which its maximum is highest; as JSON, what n2g explain -examples reads
   bands      texts by the size of their maximum, from the highest tenth down
@@ -39,9 +40,11 @@ func (a *app) examples() *command {
   negatives  places where a token stands on which the neuron fires elsewhere, and it is quiet
   tokens     the tokens it fires on, and how often they stand in the corpus
   cofiring   neurons that fire where it does`
-	c.examples = []string{`-layer 1 -neuron 268`, `-index go.n2g -layer 1 -neuron 268 -kind bands -json`, `-layer 1 -neuron 268 -json -limit 20`}
+	c.examples = []string{`-layer 1 -neuron 268`, `-index go.n2g -layer 1 -neuron 268 -kind bands -json`,
+		`-layer 1 -neuron 268 -json -limit 20`}
 	f := &examplesFlags{
-		index: indexFlag(c), model: c.path(reads, "model", "", "`MODEL` whose tokenizer writes the texts (default: that of the index)"),
+		index: indexFlag(c), model: c.path(reads, "model", "",
+			"`MODEL` whose tokenizer writes the texts (default: that of the index)"),
 		hook:   c.flags.String("hook", "", "`NAME` where it was read, if the index holds several hooks"),
 		kind:   c.flags.String("kind", topKind, "`KIND` top, bands, random, negatives, tokens or cofiring"),
 		layer:  c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
@@ -90,7 +93,8 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	out := &examplesOutput{Layer: site.Layer, Hook: examples.Hook, Neuron: site.Index, MaxActivation: stats.Maximum(), Density: stats.Density()}
+	out := &examplesOutput{Layer: site.Layer, Hook: examples.Hook, Neuron: site.Index, MaxActivation: stats.Maximum(),
+		Density: stats.Density()}
 	switch *f.kind {
 	case topKind:
 		if *f.asJSON {
@@ -152,10 +156,12 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 		}
 		for _, fire := range fires {
 			other := x.Meta().Neuron(fire.Neuron)
-			out.CoFiring = append(out.CoFiring, cofiringOutput{other.Layer, other.Hook, other.Index, fire.Fired, fire.Share, fire.Score})
+			out.CoFiring = append(out.CoFiring, cofiringOutput{other.Layer, other.Hook, other.Index, fire.Fired, fire.Share,
+				fire.Score})
 		}
 	default:
-		return fmt.Errorf("-kind is %q: it is %s, %s, %s, %s, %s or %s", *f.kind, topKind, bandsKind, randomKind, negativeKind, tokensKind, cofiringKind)
+		return fmt.Errorf("-kind is %q: it is %s, %s, %s, %s, %s or %s", *f.kind, topKind, bandsKind, randomKind,
+			negativeKind, tokensKind, cofiringKind)
 	}
 	return buffered(a.output(*f.asJSON), func(w io.Writer) error {
 		if *f.asJSON {
@@ -238,7 +244,8 @@ func exampleOf(x *index.Index, d corpus.Decoder, example index.Example) (example
 	if err != nil {
 		return exampleOutput{}, err
 	}
-	one := exampleOutput{Document: document.Origin, Split: document.Split().String(), Position: example.Position, Token: token, Text: text, before: before, behind: behind}
+	one := exampleOutput{Document: document.Origin, Split: document.Split().String(), Position: example.Position,
+		Token: token, Text: text, before: before, behind: behind}
 	if example.Value != 0 {
 		one.Activation = &example.Value
 	}
@@ -246,7 +253,8 @@ func exampleOf(x *index.Index, d corpus.Decoder, example index.Example) (example
 }
 
 func (o *examplesOutput) write(w io.Writer) error {
-	fmt.Fprintf(w, "layer %d neuron %d (%s): maximum %.4g, density %s\n", o.Layer, o.Neuron, o.Hook, o.MaxActivation, percent(o.Density))
+	fmt.Fprintf(w, "layer %d neuron %d (%s): maximum %.4g, density %s\n", o.Layer, o.Neuron, o.Hook, o.MaxActivation,
+		percent(o.Density))
 	for _, e := range o.Examples {
 		e.write(w)
 	}
@@ -285,5 +293,6 @@ func (e *exampleOutput) write(w io.Writer) {
 		fmt.Fprintf(w, "%s  %s: %s\n", value, printable(e.Document), printable(e.Text))
 		return
 	}
-	fmt.Fprintf(w, "%s  %s: %s[%s]%s\n", value, printable(e.Document), printable(e.before), printable(e.Token), printable(e.behind))
+	fmt.Fprintf(w, "%s  %s: %s[%s]%s\n", value, printable(e.Document), printable(e.before), printable(e.Token),
+		printable(e.behind))
 }

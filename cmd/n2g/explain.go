@@ -55,28 +55,31 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 	}
 	f := &explainFlags{
 		command: c, model: modelFlag(c), masked: c.path(reads, "masked", "", varyingUsage), backend: backendFlag(c),
-		layer:     c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
-		neuron:    c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
-		hook:      c.flags.String("hook", "", hookUsage),
-		site:      siteFlag(c),
-		text:      textFlagsOf(c, "one text to explain the neuron on"),
-		examples:  c.path(reads, "examples", "", "`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
+		layer:  c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
+		neuron: c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
+		hook:   c.flags.String("hook", "", hookUsage),
+		site:   siteFlag(c),
+		text:   textFlagsOf(c, "one text to explain the neuron on"),
+		examples: c.path(reads, "examples", "",
+			"`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
 		index:     c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neuron's examples from"),
 		corpus:    c.path(reads, "corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
 		field:     c.flags.String("field", "text", fieldUsage),
 		casings:   c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords: c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
-		preset:    c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: walkthrough with -text or -file, else published)"),
-		html:      c.path(replaces, "html", "", "`FILE` to write a page to, with graph, scores and texts"),
-		json:      c.path(replaces, "json", "", "`FILE` to write the explanation to as JSON; - is standard output"),
-		svg:       c.path(replaces, "svg", "", "`FILE` to write the graph to as SVG"),
-		png:       c.path(replaces, "png", "", "`FILE` to write the graph to as PNG"),
-		dot:       c.path(replaces, "dot", "", "`FILE` to write the graph to in Graphviz's language"),
-		graph:     c.flags.String("graph", "published", "`GRAPH` that -svg and -png draw: published or context"),
-		stages:    c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the work (-stages=false: only those that predict and show)"),
-		verbose:   c.flags.Bool("v", false, verboseUsage),
-		context:   contextFlagsOf(c),
-		method:    optflag.Add[n2g.Options](c.flags),
+		preset: c.flags.String("preset", "", "`NAME` published or walkthrough: the options to start from (default: "+
+			"walkthrough with -text or -file, else published)"),
+		html:  c.path(replaces, "html", "", "`FILE` to write a page to, with graph, scores and texts"),
+		json:  c.path(replaces, "json", "", "`FILE` to write the explanation to as JSON; - is standard output"),
+		svg:   c.path(replaces, "svg", "", "`FILE` to write the graph to as SVG"),
+		png:   c.path(replaces, "png", "", "`FILE` to write the graph to as PNG"),
+		dot:   c.path(replaces, "dot", "", "`FILE` to write the graph to in Graphviz's language"),
+		graph: c.flags.String("graph", "published", "`GRAPH` that -svg and -png draw: published or context"),
+		stages: c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the "+
+			"work (-stages=false: only those that predict and show)"),
+		verbose: c.flags.Bool("v", false, verboseUsage),
+		context: contextFlagsOf(c),
+		method:  optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
 	c.options = f.method.Names()
@@ -124,14 +127,16 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	}
 	draws := *f.svg != "" || *f.png != "" || *f.dot != ""
 	if draws && options.NoGraph {
-		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -file, -preset walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
+		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -file, -preset " +
+			"walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
 	}
 	given, err := f.given(a)
 	if err != nil {
 		return err
 	}
 	if draws && len(given) > 1 {
-		return fmt.Errorf("-svg, -png and -dot draw one neuron, and there are examples of %d: choose one with -layer and -neuron", len(given))
+		return fmt.Errorf("-svg, -png and -dot draw one neuron, and there are examples of %d: choose one with -layer and "+
+			"-neuron", len(given))
 	}
 	model, err := a.openModel(*f.model, *f.backend)
 	if err != nil {
@@ -172,7 +177,8 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 }
 
 // addContext adds context graphs where the examples come from an index.
-func (f *explainFlags) addContext(ctx context.Context, a *app, model *models.Causal, explanations []*n2g.Explanation) error {
+func (f *explainFlags) addContext(ctx context.Context, a *app, model *models.Causal,
+	explanations []*n2g.Explanation) error {
 	embedded := *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && model.Name() == tiny.Name
 	if !f.context.wanted() || *f.index == "" && !embedded {
 		return nil
@@ -204,7 +210,8 @@ func checkMaskID(options n2g.Options, model *models.Causal) error {
 
 // explainAll explains one neuron after the other. Of many, one that cannot be explained is left out: the rest is
 // returned with an error that says so.
-func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2g.MaskedModel, given []n2g.Examples, options n2g.Options) ([]*n2g.Explanation, error) {
+func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2g.MaskedModel, given []n2g.Examples,
+	options n2g.Options) ([]*n2g.Explanation, error) {
 	const steps = 6 // of a neuron, as Options.Observe counts them
 	progress := a.progress(len(given) * steps)
 	defer progress.end()
@@ -213,7 +220,8 @@ func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2
 	failed := 0
 	for i, examples := range given {
 		options.Observe = func(stage string, done, total int) {
-			progress.update(i*steps+done*steps/max(1, total), fmt.Sprintf("layer %d neuron %d: %s, step", examples.Layer, examples.Neuron, stage))
+			progress.update(i*steps+done*steps/max(1, total),
+				fmt.Sprintf("layer %d neuron %d: %s, step", examples.Layer, examples.Neuron, stage))
 		}
 		e, err := n2g.Explain(ctx, model, masked, examples, options)
 		switch {
@@ -245,14 +253,16 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 		asked = true
 		return a.write(ctx, path, content)
 	}
-	drawing := func(path string, draw func(context.Context, *n2g.Graph, graphviz.Options) ([]byte, error), draws func(graphviz.Diagram, context.Context, graphviz.Options) ([]byte, error)) error {
+	drawing := func(path string, draw func(context.Context, *n2g.Graph, graphviz.Options) ([]byte, error),
+		draws func(graphviz.Diagram, context.Context, graphviz.Options) ([]byte, error)) error {
 		return write(path, func(w io.Writer) error {
 			o := graphviz.OptionsFor(explanations[0].Options)
 			o.Title = name(explanations[0])
 			if *f.graph == "context" && draws != nil {
 				g := explanations[0].Context
 				if g == nil {
-					return errors.New("there is no context graph to draw: it is learned from an index (-index), unless -context-splits is 0")
+					return errors.New("there is no context graph to draw: it is learned from an index (-index), unless " +
+						"-context-splits is 0")
 				}
 				o.Title += ": " + g.Label
 				data, err := draws(graphviz.OfContext(g, o), ctx, o)

@@ -39,7 +39,8 @@ and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of t
 		dot:         c.path(writesInto, "dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
 		svg:         c.path(writesInto, "svg", "", "`FOLDER` to write graphs to as SVG"),
 		layers:      c.flags.String("layers", "", "`LIST` layers whose graphs are written, such as 0,2-5 (default all)"),
-		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer whose graphs are written, such as 0-99,512 (default all)"),
+		neurons: c.flags.String("neurons", "",
+			"`LIST` neurons of each layer whose graphs are written, such as 0-99,512 (default all)"),
 	}
 	c.run = func(ctx context.Context) error { return a.runExport(ctx, f) }
 	return c
@@ -58,7 +59,8 @@ func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 			path  string
 			write func(context.Context, io.Writer) error
 		}{
-			{*f.stats, s.ExportStats}, {*f.neuronStore, s.ExportNeuronStore}, {*f.jsonl, s.ExportJSONLines}, {*f.csv, s.ExportCSV},
+			{*f.stats, s.ExportStats}, {*f.neuronStore, s.ExportNeuronStore}, {*f.jsonl, s.ExportJSONLines},
+			{*f.csv, s.ExportCSV},
 		} {
 			if output.path == "" {
 				continue

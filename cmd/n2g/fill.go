@@ -108,14 +108,18 @@ With -json a list of {position, substitutes: [{token, id, probability}]}, one fo
 
 // fillMasks asks for what stands at the positions of ids, or of the text where there are no ids; without positions for
 // the masks.
-func fillMasks(ctx context.Context, model *models.Masked, text string, ids, positions []int) ([]models.MaskFill, error) {
+func fillMasks(ctx context.Context, model *models.Masked, text string, ids, positions []int) ([]models.MaskFill,
+	error) {
 	switch {
 	case positions != nil:
 		return model.FillAt(ctx, ids, positions)
 	case model.Tokenizer() == nil && ids == nil:
-		return nil, fmt.Errorf("%s has no tokenizer.json, so it cannot read a text: give token ids with -ids and -at", model.Name())
+		return nil, fmt.Errorf("%s has no tokenizer.json, so it cannot read a text: give token ids with -ids and -at",
+			model.Name())
 	case model.Tokenizer() == nil:
-		return nil, fmt.Errorf("%s has no tokenizer.json, so its mask token is not known: say with -at which of the ids to fill", model.Name())
+		return nil,
+			fmt.Errorf("%s has no tokenizer.json, so its mask token is not known: say with -at which of the ids to fill",
+				model.Name())
 	case ids == nil:
 		ids = model.Tokenizer().EncodeSpecial(text).IDs
 	}
@@ -143,7 +147,8 @@ const noModel = "none"
 
 // maskedFlag defines -masked.
 func maskedFlag(c *command) *string {
-	return c.path(reads, "masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, or a name: n2g models lists those")
+	return c.path(reads, "masked", "tiny", "`MODEL` BERT or DistilBERT: tiny, which is part of the program, a folder, "+
+		"or a name: n2g models lists those")
 }
 
 // What -masked may say beside a model.
@@ -152,7 +157,9 @@ const (
 	varyByNeighbours = "neighbours"
 )
 
-const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), neighbours (words of like embeddings in the explained model), self (what that model expects there), or none for no variants (default: tiny for the model tiny, else neighbours)"
+const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), neighbours (words " +
+	"of like embeddings in the explained model), self (what that model expects there), or none for no variants " +
+	"(default: tiny for the model tiny, else neighbours)"
 
 // openVarying opens what varies words of texts that excite a model; nil where -masked is none. done closes it.
 func openVarying(ref, backend string, model *models.Causal) (masked n2g.MaskedModel, done func() error, err error) {
@@ -175,7 +182,9 @@ func openVarying(ref, backend string, model *models.Causal) (masked n2g.MaskedMo
 		return nil, nil, err
 	}
 	if opened.Tokenizer() == nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s has no tokenizer.json, so it cannot vary words: put the file into its folder", opened.Name()), opened.Close())
+		return nil, nil,
+			errors.Join(fmt.Errorf("%s has no tokenizer.json, so it cannot vary words: put the file into its folder",
+				opened.Name()), opened.Close())
 	}
 	return opened, opened.Close, nil
 }

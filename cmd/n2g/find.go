@@ -19,7 +19,8 @@ on several tokens is among them, as one with unrelated meanings is.`, 2, (*store
 	return c
 }
 
-func (a *app) findKind(kind, short, long string, least int, query func(*store.Store, context.Context, int) ([]store.Hit, error)) *command {
+func (a *app) findKind(kind, short, long string, least int,
+	query func(*store.Store, context.Context, int) ([]store.Hit, error)) *command {
 	c := newCommand("find "+kind, short)
 	c.long = long
 	c.examples = []string{``, `-min 3 -store solu.db`, `-n 0 -json`}

@@ -124,7 +124,8 @@ func TestGolden(t *testing.T) {
 				wanted = append(wanted, n)
 				lines.WriteString(n.examples(t) + "\n")
 			}
-			args := append([]string{"explain", "-model", solu, "-casings", golden + "neurons/word_to_casings.json", "-examples", "-", "-json", "-", "-stages=false"}, run.flags(t)...)
+			args := append([]string{"explain", "-model", solu, "-casings", golden + "neurons/word_to_casings.json", "-examples",
+				"-", "-json", "-", "-stages=false"}, run.flags(t)...)
 			status, stdout, stderr := call(t, lines.String(), args...)
 			if status != 0 {
 				t.Fatal(stderr)
@@ -160,7 +161,8 @@ func (n goldenNeuron) compare(t *testing.T, e *n2g.Explanation) {
 			got, augmented := e.Prunes[k], train.Augmented[i]
 			k++
 			if got.Text != result.Pruned || !slices.Equal(got.ImportantTokens, augmented.Importance[0].Important) {
-				t.Errorf("pruned to %q with %q, want %q with %q", got.Text, got.ImportantTokens, result.Pruned, augmented.Importance[0].Important)
+				t.Errorf("pruned to %q with %q, want %q with %q", got.Text, got.ImportantTokens, result.Pruned,
+					augmented.Importance[0].Important)
 			}
 			want := append(augmented.Augment.Positive, augmented.Augment.Negative...)
 			if len(got.Variants) != len(want) {
@@ -168,7 +170,8 @@ func (n goldenNeuron) compare(t *testing.T, e *n2g.Explanation) {
 				continue
 			}
 			for j, v := range got.Variants {
-				if v.Text != want[j][0] || v.Positive != (j < len(augmented.Augment.Positive)) || !roughly(v.Activation, want[j][1].(float64), 1e-3) {
+				if v.Text != want[j][0] || v.Positive != (j < len(augmented.Augment.Positive)) ||
+					!roughly(v.Activation, want[j][1].(float64), 1e-3) {
 					t.Errorf("variant %q %g %v, want %v", v.Text, v.Activation, v.Positive, want[j])
 				}
 			}
@@ -202,7 +205,8 @@ func (n goldenNeuron) compare(t *testing.T, e *n2g.Explanation) {
 }
 
 func (c goldenClass) equals(got n2g.ClassScores) bool {
-	return roughly(got.Precision, c.Precision, 1e-9) && roughly(got.Recall, c.Recall, 1e-9) && roughly(got.F1, c.F1, 1e-9) && float64(got.Support) == c.Support
+	return roughly(got.Precision, c.Precision, 1e-9) && roughly(got.Recall, c.Recall, 1e-9) &&
+		roughly(got.F1, c.F1, 1e-9) && float64(got.Support) == c.Support
 }
 
 func roughly(got, want, tolerance float64) bool {

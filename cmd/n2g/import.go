@@ -99,7 +99,8 @@ func pageNames(path string) ([]string, error) {
 	}
 	var names []string
 	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
-		if extension := strings.ToLower(filepath.Ext(name)); err == nil && entry.Type().IsRegular() && (extension == ".html" || extension == ".htm") {
+		if extension := strings.ToLower(filepath.Ext(name)); err == nil && entry.Type().IsRegular() &&
+			(extension == ".html" || extension == ".htm") {
 			names = append(names, name)
 		}
 		return err

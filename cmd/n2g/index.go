@@ -15,7 +15,8 @@ import (
 
 // indexFlag defines -index.
 func indexFlag(c *command) *string {
-	return c.path(reads, "index", "", "`FILE` the index, made by n2g mine (default: that of tiny on the sample, which is part of the program)")
+	return c.path(reads, "index", "", "`FILE` the index, made by n2g mine (default: that of tiny on the sample, which "+
+		"is part of the program)")
 }
 
 // openIndex opens an index, or the embedded one where path is empty.
@@ -63,7 +64,8 @@ func describeIndex(w io.Writer, name string, x *index.Index) error {
 	}
 	fmt.Fprintf(w, "%s: %d neurons of %s in %d layer%s, %d tokens in %d windows of %d documents, %d postings\n",
 		name, m.Neurons(), m.Model, layers, plural, m.Counted, m.Windows, m.Documents, postings)
-	fmt.Fprintf(w, "%d neurons are never above 0; %d are dense: they reach a quarter of their maximum on more than %.2g %% of tokens\n",
+	fmt.Fprintf(w, "%d neurons are never above 0; %d are dense: they reach a quarter of their maximum on more than %.2g "+
+		"%% of tokens\n",
 		len(dead), len(dense), 100*m.Dense)
 	for _, n := range broken {
 		stats, err := x.Stats(n)
@@ -71,7 +73,8 @@ func describeIndex(w io.Writer, name string, x *index.Index) error {
 			return err
 		}
 		neuron := m.Neuron(n)
-		fmt.Fprintf(w, "layer %d neuron %d of %s is NaN or infinite on %d of %d tokens: check the model's weights\n", neuron.Layer, neuron.Index, m.Model, stats.NotFinite, m.Counted)
+		fmt.Fprintf(w, "layer %d neuron %d of %s is NaN or infinite on %d of %d tokens: check the model's weights\n",
+			neuron.Layer, neuron.Index, m.Model, stats.NotFinite, m.Counted)
 	}
 	if len(m.Report) > 0 {
 		if err := writeReport(w, m.Report); err != nil {
@@ -98,7 +101,8 @@ func (a *app) fires() *command {
 	c.long = `Looks the text up in an index's corpus and ranks the neurons that fire on it (that reach half of their maximum on one of its tokens) by
 how special that is to it: the log-likelihood ratio against firing anywhere with the neuron's density.`
 	c.examples = []string{`-text 'if err != nil'`, `-index go.n2g -text func -limit 50 -json`}
-	path, ref := indexFlag(c), c.path(reads, "model", "", "`MODEL` whose tokenizer reads the text (default: that of the index)")
+	path, ref := indexFlag(c), c.path(reads, "model", "",
+		"`MODEL` whose tokenizer reads the text (default: that of the index)")
 	text := c.flags.String("text", "", "`TEXT` to look up, taken as it is")
 	limit := c.flags.Int("limit", 20, "`NUMBER` of neurons shown; 0 shows all")
 	places := c.flags.Int("places", 200, "`NUMBER` of places in the corpus looked at, if it has more")
@@ -130,7 +134,8 @@ func (a *app) findText() *command {
 	c := newCommand("text", "find a text in the corpus of an index")
 	c.examples = []string{`'if err != nil'`, `-index go.n2g -limit 5 -json 'return nil'`}
 	c.operands = "TEXT"
-	path, ref := indexFlag(c), c.path(reads, "model", "", "`MODEL` whose tokenizer reads the text (default: that of the index)")
+	path, ref := indexFlag(c), c.path(reads, "model", "",
+		"`MODEL` whose tokenizer reads the text (default: that of the index)")
 	limit := c.flags.Int("limit", 20, "`NUMBER` of places shown")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	c.run = func(ctx context.Context) error {

@@ -50,9 +50,12 @@ func TestIndexCommands(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"index", "-index", "index.go"}, {"index", "-index", "/no/such/index"}, {"index", "-index", "."}, {"fires"}, {"text", "no such text, hopefully"}, {"fires", "-text", "x", "-limit", "-1"},
-		{"examples"}, {"examples", "-layer", "9", "-neuron", "0"}, {"examples", "-layer", "1", "-neuron", "512"}, append([]string{"examples", "-kind", "best"}, neuron...),
-		{"index", "export"}, {"index", "export", "-o", t.TempDir(), "-format", "csv"}, {"index", "export", "-o", t.TempDir(), "-layers", "7"},
+		{"index", "-index", "index.go"}, {"index", "-index", "/no/such/index"}, {"index", "-index", "."}, {"fires"},
+		{"text", "no such text, hopefully"}, {"fires", "-text", "x", "-limit", "-1"},
+		{"examples"}, {"examples", "-layer", "9", "-neuron", "0"}, {"examples", "-layer", "1", "-neuron", "512"},
+		append([]string{"examples", "-kind", "best"}, neuron...),
+		{"index", "export"}, {"index", "export", "-o", t.TempDir(), "-format", "csv"},
+		{"index", "export", "-o", t.TempDir(), "-layers", "7"},
 	} {
 		if status, stdout, stderr := call(t, "", args...); status != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: %d %q %q", args, status, stdout, stderr)
@@ -71,13 +74,15 @@ func TestExamplesAreExplained(t *testing.T) {
 		t.Fatalf("%v in %.200q", err, stdout)
 	}
 	for _, args := range [][]string{{"-layer", "1", "-neuron", "268"}, {"-examples", file(t, stdout)}} {
-		status, stdout, stderr := call(t, "", append([]string{"explain", "-masked", "none", "-json", "-", "-stages=false"}, args...)...)
+		status, stdout,
+			stderr := call(t, "", append([]string{"explain", "-masked", "none", "-json", "-", "-stages=false"}, args...)...)
 		var e n2g.Explanation
 		if err := json.Unmarshal([]byte(stdout), &e); status != 0 || err != nil {
 			t.Fatal(status, stderr, err)
 		}
 		if *e.Density != *examples.Density || e.MaxActivation != examples.MaxActivation {
-			t.Errorf("%v: density %g and maximum %g, not %g and %g", args, *e.Density, e.MaxActivation, *examples.Density, examples.MaxActivation)
+			t.Errorf("%v: density %g and maximum %g, not %g and %g", args, *e.Density, e.MaxActivation, *examples.Density,
+				examples.MaxActivation)
 		}
 	}
 }
@@ -122,10 +127,12 @@ func TestOneDensity(t *testing.T) {
 func TestIndexExport(t *testing.T) {
 	for format, names := range map[string][]string{
 		"parquet": {"windows.parquet", "activations.parquet"}, "jsonl": {"windows.jsonl", "activations.jsonl"},
-		"neuronpedia": {"tiny/1-mlp-hook_mid/release.jsonl", "tiny/1-mlp-hook_mid/features/batch-0.jsonl.gz", "tiny/1-mlp-hook_mid/activations/batch-0.jsonl.gz"},
+		"neuronpedia": {"tiny/1-mlp-hook_mid/release.jsonl", "tiny/1-mlp-hook_mid/features/batch-0.jsonl.gz",
+			"tiny/1-mlp-hook_mid/activations/batch-0.jsonl.gz"},
 	} {
 		out := t.TempDir()
-		if status, _, stderr := call(t, "", "index", "export", "-layers", "1", "-neurons", "268,300-302", "-format", format, "-o", out); status != 0 {
+		if status, _, stderr := call(t, "", "index", "export", "-layers", "1", "-neurons", "268,300-302", "-format", format,
+			"-o", out); status != 0 {
 			t.Fatal(stderr)
 		}
 		for _, name := range names {

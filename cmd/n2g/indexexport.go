@@ -28,8 +28,10 @@ func (a *app) indexExport() *command {
   neuronpedia  MODEL/LAYER-SET/, the folders of Neuronpedia's bulk import: release, model, source set and source, features and
                activations in batches
 of all neurons or of those that -layers and -neurons choose. docs/mining.md lists columns and fields.`
-	c.examples = []string{`-o tables`, `-index go.n2g -format jsonl -layers 1 -neurons 0-99 -o tables`, `-format neuronpedia -set mlp-go -o pedia`}
-	path, ref := indexFlag(c), c.path(reads, "model", "", "`MODEL` whose tokenizer writes the tokens (default: that of the index)")
+	c.examples = []string{`-o tables`, `-index go.n2g -format jsonl -layers 1 -neurons 0-99 -o tables`,
+		`-format neuronpedia -set mlp-go -o pedia`}
+	path, ref := indexFlag(c), c.path(reads, "model", "",
+		"`MODEL` whose tokenizer writes the tokens (default: that of the index)")
 	format := c.flags.String("format", parquetFormat, "`FORMAT` parquet, jsonl or neuronpedia")
 	layers := c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)")
 	neurons := c.flags.String("neurons", "", "`LIST` neurons of each layer, such as 0-99,512 (default all)")
@@ -38,7 +40,8 @@ of all neurons or of those that -layers and -neurons choose. docs/mining.md list
 	c.flags.StringVar(&o.Set, "set", "", "`NAME` of the source set at Neuronpedia (default: mlp- and the hook)")
 	c.flags.StringVar(&o.Release, "release", "", "`NAME` of the release at Neuronpedia (default n2g)")
 	c.flags.StringVar(&o.CreatorName, "creator", "", "`NAME` of the creator at Neuronpedia (default n2g)")
-	c.flags.StringVar(&o.CreatorID, "creator-id", "", "`ID` of the creator's account at Neuronpedia (default: that of its own tools)")
+	c.flags.StringVar(&o.CreatorID, "creator-id", "",
+		"`ID` of the creator's account at Neuronpedia (default: that of its own tools)")
 	out := c.path(writesInto, "o", "", "`FOLDER` to write to")
 	c.run = func(ctx context.Context) error {
 		if *out == "" {

@@ -38,7 +38,8 @@ func (a *app) lookUp(path, ref, text string, limit int) (found *foundText, x *in
 	}
 	found = &foundText{text: text, model: model}
 	if found.count, found.places, err = corpus.Find(x, model, text, limit); err == nil && found.count == 0 {
-		err = fmt.Errorf("the text %q stands nowhere in the corpus of %s: it has %d tokens of %s", text, indexName(path), x.Meta().Counted, x.Meta().Name)
+		err = fmt.Errorf("the text %q stands nowhere in the corpus of %s: it has %d tokens of %s", text, indexName(path),
+			x.Meta().Counted, x.Meta().Name)
 	}
 	if err != nil {
 		done()
@@ -63,7 +64,8 @@ func (a *app) indexModel(x *index.Index, ref string) (*models.Causal, error) {
 const contextTokens = 12
 
 // around is the text before, at and behind a range of positions, within its window.
-func around(x *index.Index, d corpus.Decoder, place [2]int, tokens int) (before, at, behind string, window index.Window, err error) {
+func around(x *index.Index, d corpus.Decoder, place [2]int, tokens int) (before, at, behind string, window index.Window,
+	err error) {
 	number, err := x.WindowAt(place[0])
 	if err != nil {
 		return "", "", "", window, err
@@ -72,7 +74,8 @@ func around(x *index.Index, d corpus.Decoder, place [2]int, tokens int) (before,
 		return "", "", "", window, err
 	}
 	texts := [3]string{}
-	for i, r := range [3][2]int{{max(window.First, place[0]-tokens), place[0]}, place, {place[1], max(place[1], min(window.End, place[1]+tokens))}} {
+	for i, r := range [3][2]int{{max(window.First, place[0]-tokens), place[0]}, place,
+		{place[1], max(place[1], min(window.End, place[1]+tokens))}} {
 		ids, err := x.IDs(r[0], r[1])
 		if err != nil {
 			return "", "", "", window, err
@@ -104,7 +107,8 @@ func writePlaces(w io.Writer, x *index.Index, found *foundText, asJSON bool) err
 		if err != nil {
 			return err
 		}
-		list = append(list, placeOutput{document.Origin, document.Split().String(), window.Number, place[0], before, at, behind})
+		list = append(list, placeOutput{document.Origin, document.Split().String(), window.Number, place[0], before, at,
+			behind})
 	}
 	if asJSON {
 		return encodeJSON(w, struct {
@@ -150,7 +154,8 @@ func writeFires(w io.Writer, x *index.Index, found *foundText, fires []index.Fir
 			Fires  []fireOutput `json:"fires"`
 		}{found.text, found.count, len(found.places), list})
 	}
-	fmt.Fprintf(w, "%q stands %d times in the corpus; %d places were looked at\n", found.text, found.count, len(found.places))
+	fmt.Fprintf(w, "%q stands %d times in the corpus; %d places were looked at\n", found.text, found.count,
+		len(found.places))
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no neuron fires there more than elsewhere")
 		return nil
@@ -158,7 +163,8 @@ func writeFires(w io.Writer, x *index.Index, found *foundText, fires []index.Fir
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "LAYER\tNEURON\tFIRES\tACTIVATION\tDENSITY\tSCORE")
 	for _, f := range list {
-		fmt.Fprintf(table, "%d\t%d\t%.0f %%\t%.2f\t%s\t%.0f\n", f.Layer, f.Neuron, 100*float64(f.Fired)/float64(len(found.places)), f.Share, percent(f.Density), f.Score)
+		fmt.Fprintf(table, "%d\t%d\t%.0f %%\t%.2f\t%s\t%.0f\n", f.Layer, f.Neuron,
+			100*float64(f.Fired)/float64(len(found.places)), f.Share, percent(f.Density), f.Score)
 	}
 	return table.Flush()
 }

@@ -17,13 +17,15 @@ func (a *app) merge() *command {
 first, and neurons on which they differ are named. What is damaged is left out, named, and taken from the next sound copy. Says which shards, and which neurons of those there are, are missing.
 
 -index joins parts of an index that n2g mine made, by -shard or by -layers, to the file that one run makes.`
-	c.examples = []string{`-store solu.db solu-1.db solu-2.db solu-3.db`, `-store solu.db late.db`, `-index pile.n2g pile-1.n2g pile-2.n2g`}
+	c.examples = []string{`-store solu.db solu-1.db solu-2.db solu-3.db`, `-store solu.db late.db`,
+		`-index pile.n2g pile-1.n2g pile-2.n2g`}
 	c.operands = "FILE…"
 	c.operandsRead = true
 	out := c.path(fills, "store", "", "`FILE` the store to merge into")
 	joined := c.path(replaces, "index", "", "`FILE` the index to make of parts")
 	c.renamed = map[string]string{"o": "store"}
-	compress := c.flags.Bool("compress", false, "keep the store's own explanations compressed; those merged stay as they are")
+	compress := c.flags.Bool("compress", false,
+		"keep the store's own explanations compressed; those merged stay as they are")
 	c.run = func(ctx context.Context) (err error) {
 		switch {
 		case *out != "" && *joined != "":
@@ -49,7 +51,8 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 			}
 			a.tellMerged(path, m)
 			if len(m.Damaged) > 0 {
-				left = append(left, fmt.Errorf("%s: %d neurons are damaged and left out: %s", path, len(m.Damaged), some(m.Damaged)))
+				left = append(left, fmt.Errorf("%s: %d neurons are damaged and left out: %s", path, len(m.Damaged),
+					some(m.Damaged)))
 			}
 		}
 		return errors.Join(a.tellMissing(ctx, s), errors.Join(left...))
@@ -83,7 +86,8 @@ func (a *app) tellMerged(path string, m *store.Merged) {
 		fmt.Fprintf(a.text, "  %d neurons that were damaged are mended: %s\n", len(m.Repaired), some(m.Repaired))
 	}
 	if len(m.Different) > 0 {
-		fmt.Fprintf(a.text, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different), some(m.Different))
+		fmt.Fprintf(a.text, "  %d neurons were there with other explanations, which stay: %s\n", len(m.Different),
+			some(m.Different))
 	}
 }
 

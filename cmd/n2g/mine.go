@@ -44,21 +44,25 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 	}
 	f := &mineFlags{
 		flags: c.flags, model: modelFlag(c), backend: backendFlag(c),
-		corpus:     c.path(reads, "corpus", sampleCorpus, corpusUsage),
-		field:      c.flags.String("field", "text", fieldUsage),
-		layers:     c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
-		hooks:      c.flags.String("hook", "", "`LIST` where to read: hook_pre, hook_mid or hook_post of the MLP, or other hook points, such as hook_resid_post; or several (default: hook_mid of SoLU models, else hook_post)"),
-		examples:   c.flags.Int("examples", 20, "`NUMBER` of top examples that are certain for every neuron"),
-		window:     c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
-		batch:      c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
-		keep:       c.flags.Float64("keep", 0.005, "`SHARE` of tokens whose activation is kept, in each neuron"),
-		dense:      c.flags.Float64("dense", 0.02, "`SHARE` of tokens kept at most so as to reach down to a quarter of a neuron's maximum"),
-		every:      c.flags.Int("sample-every", 256, "`NUMBER` one window in so many is kept with the values of all neurons; 0 keeps none"),
-		signs:      c.flags.Bool("both-signs", false, "keep the lowest activations like the highest"),
-		noSuffixes: c.flags.Bool("no-suffixes", false, "leave out the suffix order, which finds a text in the corpus at once and takes 4 bytes a token"),
-		shard:      c.flags.String("shard", "", "`I/N` run part I of N of the corpus only, from 1/N to N/N"),
-		out:        c.path(replaces, "o", "", "`FILE` to write the index to"),
-		restart:    c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
+		corpus: c.path(reads, "corpus", sampleCorpus, corpusUsage),
+		field:  c.flags.String("field", "text", fieldUsage),
+		layers: c.flags.String("layers", "", "`LIST` layers, such as 0,1 or 0-3 (default: all)"),
+		hooks: c.flags.String("hook", "", "`LIST` where to read: hook_pre, hook_mid or hook_post of the MLP, or other "+
+			"hook points, such as hook_resid_post; or several (default: hook_mid of SoLU models, else hook_post)"),
+		examples: c.flags.Int("examples", 20, "`NUMBER` of top examples that are certain for every neuron"),
+		window:   c.flags.Int("window", corpus.DefaultWindow, "`NUMBER` of tokens an example, BOS not counted"),
+		batch:    c.flags.Int("batch", 64, "`NUMBER` of windows a model call"),
+		keep:     c.flags.Float64("keep", 0.005, "`SHARE` of tokens whose activation is kept, in each neuron"),
+		dense: c.flags.Float64("dense", 0.02,
+			"`SHARE` of tokens kept at most so as to reach down to a quarter of a neuron's maximum"),
+		every: c.flags.Int("sample-every", 256,
+			"`NUMBER` one window in so many is kept with the values of all neurons; 0 keeps none"),
+		signs: c.flags.Bool("both-signs", false, "keep the lowest activations like the highest"),
+		noSuffixes: c.flags.Bool("no-suffixes", false,
+			"leave out the suffix order, which finds a text in the corpus at once and takes 4 bytes a token"),
+		shard:   c.flags.String("shard", "", "`I/N` run part I of N of the corpus only, from 1/N to N/N"),
+		out:     c.path(replaces, "o", "", "`FILE` to write the index to"),
+		restart: c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
 	a.saeFlag(c)
 	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
@@ -68,7 +72,8 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 // options are those of the pass that the flags ask for.
 func (f *mineFlags) options() (corpus.Options, error) {
 	o := corpus.Options{Window: *f.window, Batch: *f.batch, Restart: *f.restart}
-	o.Index = index.Options{Keep: *f.keep, Dense: *f.dense, Examples: *f.examples, SampleEvery: *f.every, NoSuffixes: *f.noSuffixes}
+	o.Index = index.Options{Keep: *f.keep, Dense: *f.dense, Examples: *f.examples, SampleEvery: *f.every,
+		NoSuffixes: *f.noSuffixes}
 	for name, value := range map[string]int{"examples": *f.examples, "window": *f.window, "batch": *f.batch} {
 		if value < 1 {
 			return o, fmt.Errorf("-%s is %d: it is at least 1", name, value)
@@ -107,7 +112,8 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 		return err
 	}
 	if info, err := os.Stat(*f.out); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file, and the unfinished pass is kept beside the index: name a file with -o", *f.out)
+		return fmt.Errorf("%s is no regular file, and the unfinished pass is kept beside the index: name a file with -o",
+			*f.out)
 	}
 	ranges, err := n2grun.ParseRanges(*f.layers)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// BenchmarkMine is mining all layers of the embedded model, 16 batches of the embedded sample, and the bare pass: the same windows
-// run with nobody looking at what comes out.
+// BenchmarkMine is mining all layers of the embedded model, 16 batches of the embedded sample, and the bare pass: the
+// same windows run with nobody looking at what comes out.
 func BenchmarkMine(b *testing.B) {
 	model, err := models.Open(tiny.Name, models.Options{Backend: "go"})
 	if err != nil {

@@ -52,7 +52,8 @@ func miningCorpus(t *testing.T) string {
 func TestMine(t *testing.T) {
 	texts := miningCorpus(t)
 	out := filepath.Join(t.TempDir(), "mined.n2g")
-	args := []string{"mine", "-model", solu, "-backend", "go", "-layers", "0,2", "-window", "16", "-examples", "6", "-corpus", texts, "-field", "body", "-o", out}
+	args := []string{"mine", "-model", solu, "-backend", "go", "-layers", "0,2", "-window", "16", "-examples", "6",
+		"-corpus", texts, "-field", "body", "-o", out}
 	status, stdout, stderr := call(t, "", args...)
 	if status != 0 || !strings.Contains(stdout, "1024 neurons of solu in 2 layers") {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
@@ -74,7 +75,8 @@ func TestMine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := corpus.Top(t.Context(), model, n2g.Site{Layer: 2, Index: 125, Hook: "hook_mid"}, source, corpus.Options{Window: 16, Index: index.Options{Examples: 6}})
+	want, err := corpus.Top(t.Context(), model, n2g.Site{Layer: 2, Index: 125, Hook: "hook_mid"}, source,
+		corpus.Options{Window: 16, Index: index.Options{Examples: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,19 +85,24 @@ func TestMine(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got.Prompts, want.Prompts) || math.Abs(got.MaxActivation-want.MaxActivation) > 1e-5 {
-		t.Errorf("mined %q, maximum %g\nwant  %q, maximum %g", got.Prompts, got.MaxActivation, want.Prompts, want.MaxActivation)
+		t.Errorf("mined %q, maximum %g\nwant  %q, maximum %g", got.Prompts, got.MaxActivation, want.Prompts,
+			want.MaxActivation)
 	}
 	if *got.Density != *want.Density {
 		t.Errorf("density %g, want %g", *got.Density, *want.Density)
 	}
 
-	status, stdout, stderr = call(t, "", "explain", "-model", solu, "-masked", "none", "-layer", "2", "-neuron", "125", "-index", out, "-json", "-", "-stages=false")
+	status, stdout, stderr = call(t, "", "explain", "-model", solu, "-masked", "none", "-layer", "2", "-neuron", "125",
+		"-index", out, "-json", "-", "-stages=false")
 	var e n2g.Explanation
 	if status != 0 || json.Unmarshal([]byte(stdout), &e) != nil || e.MaxActivation != got.MaxActivation {
 		t.Errorf("%d %.200q %q", status, stdout, stderr)
 	}
-	for _, wrong := range [][]string{{"-layer", "1", "-neuron", "0"}, {"-layer", "2", "-neuron", "512"}, {"-layer", "2"}, {"-layer", "2", "-neuron", "125", "-hook", "hook_pre"}, {"-layer", "2", "-neuron", "125", "-corpus", "sample"}} {
-		if status, _, stderr := call(t, "", append([]string{"explain", "-model", solu, "-index", out}, wrong...)...); status != 1 || strings.Count(stderr, "\n") > 2 {
+	for _, wrong := range [][]string{{"-layer", "1", "-neuron", "0"}, {"-layer", "2", "-neuron", "512"}, {"-layer", "2"},
+		{"-layer", "2", "-neuron", "125", "-hook", "hook_pre"}, {"-layer", "2", "-neuron", "125", "-corpus", "sample"}} {
+		if status, _,
+			stderr := call(t, "", append([]string{"explain", "-model", solu, "-index", out}, wrong...)...); status != 1 ||
+			strings.Count(stderr, "\n") > 2 {
 			t.Errorf("%v: %d %q", wrong, status, stderr)
 		}
 	}
@@ -118,7 +125,8 @@ func (c endsWith) Err() error {
 func TestMineGoesOn(t *testing.T) {
 	texts, folder := miningCorpus(t), t.TempDir()
 	args := func(name string) []string {
-		return []string{"mine", "-model", solu, "-backend", "go", "-layers", "0", "-window", "16", "-corpus", texts, "-field", "body", "-o", filepath.Join(folder, name)}
+		return []string{"mine", "-model", solu, "-backend", "go", "-layers", "0", "-window", "16", "-corpus", texts, "-field",
+			"body", "-o", filepath.Join(folder, name)}
 	}
 	cancelled := endsWith{t.Context(), filepath.Join(folder, "stopped.n2g.part", "corpus")}
 	var stdout, stderr bytes.Buffer
@@ -126,7 +134,8 @@ func TestMineGoesOn(t *testing.T) {
 	if status != statusInterrupted || !strings.Contains(stderr.String(), "stopped.n2g.part") {
 		t.Fatalf("%d %q", status, &stderr)
 	}
-	if status, _, stderr := call(t, "", args("stopped.n2g")...); status != 0 || !strings.Contains(stderr, "going on with the pass") {
+	if status, _, stderr := call(t, "", args("stopped.n2g")...); status != 0 ||
+		!strings.Contains(stderr, "going on with the pass") {
 		t.Errorf("%d %q", status, stderr)
 	}
 	if status, _, stderr := call(t, "", args("whole.n2g")...); status != 0 {
@@ -144,7 +153,8 @@ func TestMineGoesOn(t *testing.T) {
 		t.Error("the results differ")
 	}
 	part := filepath.Join(folder, "whole.n2g.part")
-	if err := errors.Join(os.Mkdir(part, 0o755), os.WriteFile(filepath.Join(part, "corpus"), []byte("damaged"), 0o644)); err != nil {
+	if err := errors.Join(os.Mkdir(part, 0o755),
+		os.WriteFile(filepath.Join(part, "corpus"), []byte("damaged"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if status, _, stderr := call(t, "", args("whole.n2g")...); status != 1 || !strings.Contains(stderr, "begin anew") {
@@ -195,7 +205,8 @@ func TestImport(t *testing.T) {
 	}{
 		{args: []string{"-page", folder}, want: `{"layer":0,"neuron":52,"max_activation":1.5,"prompts":["if a < b"]}`},
 		{args: []string{"-page", "-"}, stdin: page, want: `"max_activation":1.5`},
-		{args: []string{"-page", folder, "-activation-matrix", golden + "neurons/activation_matrix.json"}, want: `"prompts":["if a < b"]`},
+		{args: []string{"-page", folder, "-activation-matrix", golden + "neurons/activation_matrix.json"},
+			want: `"prompts":["if a < b"]`},
 	} {
 		status, stdout, stderr := call(t, test.stdin, append([]string{"import"}, test.args...)...)
 		if status != 0 || !strings.Contains(stdout, test.want) {
@@ -207,9 +218,11 @@ func TestImport(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		nil, {"-page", "/no/such/page"}, {"-page", t.TempDir()}, {"-page", file(t, "no page")},
-		{"-page", folder, "-activation-matrix", file(t, "[[1]]")}, {"-page", folder, "-activation-matrix", file(t, "1")}, {"-page", folder, "-o", "/no/such/folder/x"},
+		{"-page", folder, "-activation-matrix", file(t, "[[1]]")}, {"-page", folder, "-activation-matrix", file(t, "1")},
+		{"-page", folder, "-o", "/no/such/folder/x"},
 	} {
-		if status, stdout, stderr := call(t, "", append([]string{"import"}, args...)...); status != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+		if status, stdout, stderr := call(t, "", append([]string{"import"}, args...)...); status != 1 || stdout != "" ||
+			strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: %d %q %q", args, status, stdout, stderr)
 		}
 	}

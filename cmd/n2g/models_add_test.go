@@ -13,7 +13,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
-// A model of one's own is taken in from a GGUF file, a package with one, or a folder, opens by its name, is listed, and goes.
+// A model of one's own is taken in from a GGUF file, a package with one, or a folder, opens by its name, is listed, and
+// goes.
 func TestModelsAdd(t *testing.T) {
 	t.Setenv("N2G_MODELS", filepath.Join(t.TempDir(), "models"))
 	t.Setenv("HF_HUB_CACHE", t.TempDir())
@@ -57,10 +58,13 @@ func TestModelsAdd(t *testing.T) {
 	ask(0, []string{"mine: "}, nil, "models", "add", "-name", "mine", golden+"models/gpt2")
 	ask(0, []string{"words: "}, nil, "models", "add", "-name", "words", bert)
 	for _, name := range []string{"small", "packed"} {
-		ask(0, []string{"POSITION", "\"#5\""}, nil, "activations", "-model", name, "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend", "go")
+		ask(0, []string{"POSITION", "\"#5\""}, nil, "activations", "-model", name, "-layer", "0", "-neuron", "1", "-ids",
+			"[0,5]", "-backend", "go")
 	}
-	ask(0, []string{"POSITION"}, nil, "activations", "-model", "mine", "-layer", "0", "-neuron", "1", "-text", "if err", "-backend", "go")
-	ask(0, []string{"PROBABILITY"}, nil, "fill", "-masked", "words", "-text", "if err != [MASK]", "-n", "1", "-backend", "go")
+	ask(0, []string{"POSITION"}, nil, "activations", "-model", "mine", "-layer", "0", "-neuron", "1", "-text", "if err",
+		"-backend", "go")
+	ask(0, []string{"PROBABILITY"}, nil, "fill", "-masked", "words", "-text", "if err != [MASK]", "-n", "1", "-backend",
+		"go")
 	var names []string
 	for line := range strings.Lines(ask(0, nil, nil, "models", "-here", "-json")) {
 		var entry modelEntry

@@ -15,9 +15,11 @@ func (a *app) modelsGet() *command {
 	c.long = `Downloads what is needed of a model (configuration, weights, tokenizer) from the Hugging Face hub into the cache that Python's
 huggingface_hub shares, and verifies sizes and hashes. What was broken off goes on where it stopped. HF_HOME and HF_HUB_CACHE say
 where the cache is, HF_TOKEN opens private and gated repositories, HF_ENDPOINT names another hub, HF_HUB_OFFLINE forbids it all.`
-	c.examples = []string{"gpt2-small distilbert-base-uncased", "solu-8l-old", "EleutherAI/pythia-70m@step3000", "-update gpt2-small"}
+	c.examples = []string{"gpt2-small distilbert-base-uncased", "solu-8l-old", "EleutherAI/pythia-70m@step3000",
+		"-update gpt2-small"}
 	c.operands = "NAME…"
-	update := c.flags.Bool("update", false, "ask the hub again about models that are here, and download what has changed there")
+	update := c.flags.Bool("update", false, "ask the hub again about models that are here, and download what has "+
+		"changed there")
 	c.run = func(ctx context.Context) error {
 		client, err := hub.New(hub.Options{})
 		if err != nil {

@@ -61,7 +61,8 @@ func serveModels(t *testing.T, repos map[string]string) (move func()) {
 
 // A model is listed, downloaded when asked, and then opens by its name.
 func TestModelsGet(t *testing.T) {
-	move := serveModels(t, map[string]string{"openai-community/gpt2": golden + "models/gpt2", "google-bert/bert-base-uncased": bert})
+	move := serveModels(t, map[string]string{"openai-community/gpt2": golden + "models/gpt2",
+		"google-bert/bert-base-uncased": bert})
 	ask := func(wantStatus int, wantOut, wantErr []string, args ...string) string {
 		t.Helper()
 		status, stdout, stderr := call(t, "", args...)
@@ -72,22 +73,26 @@ func TestModelsGet(t *testing.T) {
 		contains(t, "stderr", stderr, wantErr)
 		return stdout
 	}
-	run := []string{"activations", "-model", "gpt2-small", "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend", "go"}
+	run := []string{"activations", "-model", "gpt2-small", "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend",
+		"go"}
 	ask(1, nil, []string{"gpt2-small is not on this machine", "n2g models get gpt2-small"}, run...)
 	ask(0, []string{"NAME", "gpt2-small", "gpt2", "12", "hook_post", "-"}, nil, "models")
 	if out := ask(0, nil, nil, "models", "-here", "-json"); out != "" {
 		t.Errorf("nothing is here, but listed is %q", out)
 	}
-	ask(0, []string{"gpt2:", "MB in", "hub", "bert-base-uncased:", "part of the program"}, nil, "models", "get", "gpt2", "bert-base-uncased", "tiny")
+	ask(0, []string{"gpt2:", "MB in", "hub", "bert-base-uncased:", "part of the program"}, nil, "models", "get", "gpt2",
+		"bert-base-uncased", "tiny")
 	ask(0, []string{"here already"}, nil, "models", "get", "gpt2-small")
 	ask(0, []string{"gpt2-small has not changed"}, nil, "models", "get", "-update", "gpt2-small")
 	move()
 	ask(0, []string{"gpt2-small has changed"}, nil, "models", "get", "-update", "gpt2-small")
 	ask(0, []string{"POSITION"}, nil, run...)
-	ask(0, []string{"PROBABILITY"}, nil, "fill", "-masked", "bert-base-uncased", "-text", "if err != [MASK]", "-n", "1", "-backend", "go")
+	ask(0, []string{"PROBABILITY"}, nil, "fill", "-masked", "bert-base-uncased", "-text", "if err != [MASK]", "-n", "1",
+		"-backend", "go")
 	var entry modelEntry
 	line, _, _ := strings.Cut(ask(0, nil, nil, "models", "-here", "-json"), "\n")
-	if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Name != "gpt2-small" || entry.Hook != "hook_post" || entry.Bytes < 1000 {
+	if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Name != "gpt2-small" ||
+		entry.Hook != "hook_post" || entry.Bytes < 1000 {
 		t.Errorf("%+v, error %v", entry, err)
 	}
 	ask(0, []string{"openai-community/gpt2", "google-bert/bert-base-uncased"}, nil, "models", "-here", "-all")
@@ -101,12 +106,14 @@ func TestModelsGet(t *testing.T) {
 	ask(1, nil, []string{"HF_HUB_OFFLINE"}, "models", "get", "pythia-70m")
 	ask(0, []string{"here already"}, nil, "models", "get", "gpt2-small")
 	ask(1, nil, []string{"HF_HUB_OFFLINE"}, "models", "get", "-update", "gpt2-small")
-	ask(1, nil, []string{"pythia-70m is not on this machine", "n2g models get pythia-70m"}, "activations", "-model", "pythia-70m", "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend", "go")
+	ask(1, nil, []string{"pythia-70m is not on this machine", "n2g models get pythia-70m"}, "activations", "-model",
+		"pythia-70m", "-layer", "0", "-neuron", "1", "-ids", "[0,5]", "-backend", "go")
 	ask(0, []string{"POSITION"}, nil, run...)
 }
 
 func TestByteCount(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 548_105_171: "548 MB", 12_345_678: "12.3 MB", 2_500_000_000: "2.5 GB"} {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 548_105_171: "548 MB",
+		12_345_678: "12.3 MB", 2_500_000_000: "2.5 GB"} {
 		if got := byteCount(n); got != want {
 			t.Errorf("%d is %q, want %q", n, got, want)
 		}

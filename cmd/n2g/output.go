@@ -32,8 +32,8 @@ func (a *app) read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// write makes a file of what content writes, or sends it to standard output. The file appears when it is whole and on the
-// disk: whatever stops the program, an old one stays as it was.
+// write makes a file of what content writes, or sends it to standard output. The file appears when it is whole and on
+// the disk: whatever stops the program, an old one stays as it was.
 func (a *app) write(ctx context.Context, path string, content func(io.Writer) error) error {
 	if path == standard {
 		return buffered(a.stdout, content)

@@ -31,8 +31,8 @@ type pathFlag struct {
 	beside []string // endings of the names of files that are made beside it
 }
 
-// path defines a flag that names a file or folder, so that runCommand knows what the command reads and writes. beside are
-// endings of files that it makes beside an output.
+// path defines a flag that names a file or folder, so that runCommand knows what the command reads and writes. beside
+// are endings of files that it makes beside an output.
 func (c *command) path(kind pathKind, name, value, usage string, beside ...string) *string {
 	p := c.flags.String(name, value, usage)
 	c.paths = append(c.paths, pathFlag{"-" + name, p, kind, beside})
@@ -71,8 +71,8 @@ func (c *command) given() []namedPath {
 	return list
 }
 
-// checkPaths finds, before anything runs, outputs that would replace what the command reads or writes elsewhere, by whatever
-// name, and what would keep results from being written.
+// checkPaths finds, before anything runs, outputs that would replace what the command reads or writes elsewhere, by
+// whatever name, and what would keep results from being written.
 func (c *command) checkPaths() error {
 	var inputs, outputs []namedPath
 	standardIn, standardOut := 0, 0
@@ -106,7 +106,8 @@ func (c *command) checkPaths() error {
 		}
 		for _, other := range outputs[:i] {
 			if sameFile(out.path, other.path) {
-				return fmt.Errorf("%s and %s would both write %s: name another file for one of them", other.name, out.name, out.path)
+				return fmt.Errorf("%s and %s would both write %s: name another file for one of them", other.name, out.name,
+					out.path)
 			}
 		}
 		if isStore(out.path) {
@@ -128,7 +129,8 @@ func (c *command) checkPaths() error {
 	return nil
 }
 
-// overwrites tells whether writing the file out would change the input: the same file by any name, or one below a folder.
+// overwrites tells whether writing the file out would change the input: the same file by any name, or one below a
+// folder.
 func overwrites(out, in string) bool {
 	info, err := os.Stat(in)
 	if err != nil {
@@ -147,7 +149,8 @@ func overwrites(out, in string) bool {
 	return err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator))
 }
 
-// sameFile tells whether two names are of one file, that is there or would be made. Devices and pipes may be named twice.
+// sameFile tells whether two names are of one file, that is there or would be made. Devices and pipes may be named
+// twice.
 func sameFile(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
@@ -181,7 +184,8 @@ func resolved(path string) string {
 	return absolute
 }
 
-// isStore tells whether a store of explanations lies at path, by SQLite's header, or by SQLite's log where all is still in that.
+// isStore tells whether a store of explanations lies at path, by SQLite's header, or by SQLite's log where all is still
+// in that.
 func isStore(path string) bool {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false

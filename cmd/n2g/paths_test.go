@@ -18,14 +18,15 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
-// TestOutputsOntoInputs: an output that would replace what the command reads, by any name, is refused before anything runs, and
-// every file stays as it is.
+// TestOutputsOntoInputs: an output that would replace what the command reads, by any name, is refused before anything
+// runs, and every file stays as it is.
 func TestOutputsOntoInputs(t *testing.T) {
 	folder := t.TempDir()
 	in := func(name string) string { return filepath.Join(folder, name) }
 	db, other := in("run.db"), in("other.db")
 	publishedRun(t, db)
-	for name, content := range map[string]string{"text.txt": "func main", "examples.jsonl": `{"layer": 0, "neuron": 3, "prompts": ["a"]}`, "page.html": "<html>", "words": "a b"} {
+	for name, content := range map[string]string{"text.txt": "func main",
+		"examples.jsonl": `{"layer": 0, "neuron": 3, "prompts": ["a"]}`, "page.html": "<html>", "words": "a b"} {
 		if err := os.WriteFile(in(name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +38,8 @@ func TestOutputsOntoInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		os.Symlink(db, in("symbolic")), os.Link(in("text.txt"), in("hard")), os.Symlink(in("corpus"), in("linked")), os.Symlink(in("new.json"), in("dangling")),
+		os.Symlink(db, in("symbolic")), os.Link(in("text.txt"), in("hard")), os.Symlink(in("corpus"), in("linked")),
+		os.Symlink(in("new.json"), in("dangling")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -77,10 +79,12 @@ func TestOutputsOntoInputs(t *testing.T) {
 		{"run", "-model", solu, "-examples", in("examples.jsonl"), "-store", in("examples.jsonl")},
 		{"merge", "-store", db, in("symbolic")},
 		{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-file", in("text.txt"), "-html", in("text.txt")},
-		{"activations", "-model", filepath.Join(folder, "corpus"), "-layer", "1", "-neuron", "3", "-ids", "1", "-html", in("corpus/a.txt")},
+		{"activations", "-model", filepath.Join(folder, "corpus"), "-layer", "1", "-neuron", "3", "-ids", "1", "-html",
+			in("corpus/a.txt")},
 	} {
 		status, _, stderr := call(t, "", args...)
-		if status != 1 || strings.Contains(stderr, "backend") || !strings.Contains(stderr, "replace") && !strings.Contains(stderr, "both write") && !strings.Contains(stderr, "same file") {
+		if status != 1 || strings.Contains(stderr, "backend") || !strings.Contains(stderr, "replace") &&
+			!strings.Contains(stderr, "both write") && !strings.Contains(stderr, "same file") {
 			t.Errorf("%q: %d %q", args, status, stderr)
 		}
 	}
@@ -114,7 +118,8 @@ func snapshot(t *testing.T, folder string) map[string]string {
 	return all
 }
 
-// TestPathsDeclared: a flag whose value is a file or folder is declared as one, so that nothing is replaced by it unseen.
+// TestPathsDeclared: a flag whose value is a file or folder is declared as one, so that nothing is replaced by it
+// unseen.
 func TestPathsDeclared(t *testing.T) {
 	for _, c := range allCommands() {
 		declared := map[string]bool{}
@@ -126,7 +131,8 @@ func TestPathsDeclared(t *testing.T) {
 			if strings.HasPrefix(c.name, "train ") {
 				return // writes a folder that may be there for one purpose only: going on
 			}
-			if names := value == "FILE" || value == "FOLDER" || value == "CORPUS" || value == "MODEL"; names != declared[f.Name] {
+			if names := value == "FILE" || value == "FOLDER" || value == "CORPUS" ||
+				value == "MODEL"; names != declared[f.Name] {
 				t.Errorf("n2g %s -%s takes a %s, and declared as a path is %t", c.name, f.Name, value, declared[f.Name])
 			}
 		})
@@ -165,7 +171,8 @@ func TestTexts(t *testing.T) {
 			}
 			contains(t, command[0], stderr, test.want)
 		}
-		if status, _, stderr := with("-file", utf16); command[0] != "tokenize" && (status != 1 || !strings.Contains(stderr, "UTF-16")) {
+		if status, _, stderr := with("-file", utf16); command[0] != "tokenize" &&
+			(status != 1 || !strings.Contains(stderr, "UTF-16")) {
 			t.Errorf("%q of UTF-16: %d %q", command, status, stderr)
 		}
 	}
@@ -207,13 +214,16 @@ func TestHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.PutFailure(t.Context(), store.Neuron{Layer: 1}, "a\x1b]0;PWN\x07\n0/1     forged row"), s.Close()); err != nil {
+	if err := errors.Join(s.PutFailure(t.Context(), store.Neuron{Layer: 1}, "a\x1b]0;PWN\x07\n0/1     forged row"),
+		s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if out := ok(t, "summary", "-failures", "-store", db); strings.Count(out, "\n") != 2 || strings.Contains(out, "\x1b") || !strings.Contains(out, `a\x1b]0;PWN\x07\n0/1     forged row`) {
+	if out := ok(t, "summary", "-failures", "-store", db); strings.Count(out, "\n") != 2 ||
+		strings.Contains(out, "\x1b") || !strings.Contains(out, `a\x1b]0;PWN\x07\n0/1     forged row`) {
 		t.Errorf("failures: %q", out)
 	}
-	if _, _, stderr := call(t, "", "explain", "-model", "no\x1b[31m such", "-layer", "1", "-neuron", "1", "-text", "a"); strings.Contains(stderr, "\x1b") {
+	if _, _, stderr := call(t, "", "explain", "-model", "no\x1b[31m such", "-layer", "1", "-neuron", "1", "-text",
+		"a"); strings.Contains(stderr, "\x1b") {
 		t.Errorf("a message: %q", stderr)
 	}
 	if _, _, stderr := call(t, "", strings.Repeat("x", 100_000)); len(stderr) > 2000 {
@@ -231,9 +241,12 @@ func TestStandardOutputFails(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "run.db")
 	publishedRun(t, db)
 	for _, args := range [][]string{
-		{"help"}, {"explain", "-h"}, {"version"}, {"models"}, {"backend"}, {"summary", "-store", db}, {"search", "-store", db, "x"}, {"find", "polysemantic", "-store", db},
-		{"export", "-store", db, "-jsonl", "-"}, {"merge", "-store", db + "2", db}, {"tokenize", "-tokenizer", bert, "-text", "x"}, {"similar", "2/117", "-store", db},
-		{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "x"}, {"fill", "-masked", bert, "-text", "[MASK]"},
+		{"help"}, {"explain", "-h"}, {"version"}, {"models"}, {"backend"}, {"summary", "-store", db},
+		{"search", "-store", db, "x"}, {"find", "polysemantic", "-store", db},
+		{"export", "-store", db, "-jsonl", "-"}, {"merge", "-store", db + "2", db},
+		{"tokenize", "-tokenizer", bert, "-text", "x"}, {"similar", "2/117", "-store", db},
+		{"activations", "-model", solu, "-layer", "1", "-neuron", "3", "-text", "x"},
+		{"fill", "-masked", bert, "-text", "[MASK]"},
 	} {
 		var stderr bytes.Buffer
 		status := run(t.Context(), args, strings.NewReader(""), broken{}, &stderr)

@@ -21,7 +21,8 @@ type predictOutput struct {
 }
 
 func (a *app) predict() *command {
-	c := newCommand("predict", "predict a neuron's activation on each token of a text by its graph, without running a model")
+	c := newCommand("predict", "predict a neuron's activation on each token of a text by its graph, without running a "+
+		"model")
 	c.long = `Predicts, as a share of the neuron's maximum, from an explanation that a store holds (-store) or that n2g explain wrote
 (-explanation). Of the model only the tokenizer is read. The published graph fires at half of the maximum, the context graph at the
 threshold that validation documents chose.`
@@ -30,12 +31,14 @@ threshold that validation documents chose.`
 		`-explanation neuron.json -text 'if err != nil {' -graph context -json`,
 	}
 	path := storeFlag(c)
-	explanation := c.path(reads, "explanation", "", "`FILE` one explanation as JSON, instead of a store; - is standard input")
+	explanation := c.path(reads, "explanation", "",
+		"`FILE` one explanation as JSON, instead of a store; - is standard input")
 	ref := modelFlag(c)
 	layer := c.flags.Int("layer", -1, "`NUMBER` the layer, from 0; of a store")
 	neuron := c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0; of a store")
 	source := textFlagsOf(c, "the text")
-	graph := c.flags.String("graph", "", "`GRAPH` that predicts: context or published (default: context where there is one)")
+	graph := c.flags.String("graph", "", "`GRAPH` that predicts: context or published (default: context where there is "+
+		"one)")
 	asJSON := c.flags.Bool("json", false, "print JSON: graph, fire_threshold, tokens, predictions")
 	c.run = func(ctx context.Context) error {
 		switch {
@@ -44,7 +47,8 @@ threshold that validation documents chose.`
 		case *graph != "" && *graph != "context" && *graph != "published":
 			return fmt.Errorf("-graph is %q: it is context or published", *graph)
 		case *explanation == "" && (*layer < 0 || *neuron < 0):
-			return errors.New("name a neuron of the store with -layer NUMBER and -neuron NUMBER, or an explanation with -explanation FILE")
+			return errors.New("name a neuron of the store with -layer NUMBER and -neuron NUMBER, or an explanation with " +
+				"-explanation FILE")
 		}
 		text, err := source.readUTF8(a)
 		if err != nil {
@@ -115,7 +119,8 @@ func (o *predictOutput) predict(e *n2g.Explanation, graph string) error {
 	o.Graph = graph
 	switch {
 	case graph == "context" && e.Context == nil:
-		return errors.New("the explanation has no context graph: explain the neuron with an index (n2g explain with -mined FILE), or predict with -graph published")
+		return errors.New("the explanation has no context graph: explain the neuron with an index (n2g explain with -mined " +
+			"FILE), or predict with -graph published")
 	case graph == "published" && e.Trie == nil:
 		return errors.New("the explanation has no published graph: it was made without one (-no-graph)")
 	case graph == "context":

@@ -42,7 +42,9 @@ func TestPredict(t *testing.T) {
 		{"published", []string{"-graph", "published"}, []float64{0, .8, 0, .8}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout, stderr := call(t, "", append([]string{"predict", "-explanation", path, "-text", "func ( return (", "-json"}, test.args...)...)
+			status, stdout,
+				stderr := call(t, "", append([]string{"predict", "-explanation", path, "-text", "func ( return (", "-json"},
+				test.args...)...)
 			if status != 0 {
 				t.Fatal(stderr)
 			}

@@ -43,9 +43,11 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 	}
 	f := &runFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c),
-		masked:      c.path(reads, "masked", "", varyingUsage),
-		hook:        c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or another hook point (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
-		casings:     c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
+		masked: c.path(reads, "masked", "", varyingUsage),
+		hook: c.flags.String("hook", "", "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or "+
+			"another hook point (default: where the examples were mined, else hook_mid of SoLU models and hook_post of others)"),
+		casings: c.path(reads, "casings", "",
+			"`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
 		stopwords:   c.path(reads, "stopwords", "", "`FILE` words that are not varied, between blanks or as a JSON list"),
 		layers:      c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)"),
 		neurons:     c.flags.String("neurons", "", "`LIST` neurons of each layer, such as 0-99,512 (default all)"),
@@ -53,12 +55,14 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		shard:       c.flags.String("shard", "", "`I/N` explain part I of N only, from 1/N to N/N"),
 		concurrency: c.flags.Int("concurrency", 0, "`NUMBER` of neurons explained at a time (default one a processor)"),
 		retry:       c.flags.Bool("retry-failed", false, "explain neurons again that failed before"),
-		mend:        c.flags.Bool("retry-damaged", false, "remove what is damaged in the store, and explain those neurons again"),
-		compress:    c.flags.Bool("compress", false, "keep the explanations compressed: a smaller store, but only n2g reads them"),
-		verbose:     c.flags.Bool("v", false, verboseUsage),
-		out:         c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
-		context:     contextFlagsOf(c),
-		method:      optflag.Add[n2g.Options](c.flags),
+		mend: c.flags.Bool("retry-damaged", false,
+			"remove what is damaged in the store, and explain those neurons again"),
+		compress: c.flags.Bool("compress", false,
+			"keep the explanations compressed: a smaller store, but only n2g reads them"),
+		verbose: c.flags.Bool("v", false, verboseUsage),
+		out:     c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
+		context: contextFlagsOf(c),
+		method:  optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}

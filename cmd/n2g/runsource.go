@@ -20,7 +20,8 @@ type sourceFlags struct{ examples, index *string }
 func sourceFlagsOf(c *command) sourceFlags {
 	return sourceFlags{
 		examples: c.path(reads, "examples", "", "`FILE` the neurons' examples as JSON Lines; - is standard input"),
-		index:    c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neurons' examples from (default: that of tiny, which is part of the program)"),
+		index: c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neurons' examples from "+
+			"(default: that of tiny, which is part of the program)"),
 	}
 }
 
@@ -40,7 +41,9 @@ func (f sourceFlags) open(a *app, model *models.Causal, ref string) (*exampleSou
 	case *f.examples != "":
 		return a.listSource(*f.examples)
 	case *f.index == "" && model.Name() != tiny.Name:
-		return nil, fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine -model %[1]s makes, or -examples FILE", ref)
+		return nil,
+			fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine -model %[1]s makes, or -examples FILE",
+				ref)
 	}
 	x, err := openIndex(*f.index)
 	if err != nil {

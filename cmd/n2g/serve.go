@@ -35,7 +35,8 @@ func serveFlagsOf(c *command, kind pathKind) *serveFlags {
 	return &serveFlags{
 		model: modelFlag(c), backend: backendFlag(c), source: sourceFlagsOf(c), context: contextFlagsOf(c),
 		masked: c.path(reads, "masked", "", varyingUsage),
-		store:  c.path(kind, "store", "", "`FILE` the store that n2g run made (default: for tiny, one in the user's cache, made on first use)"),
+		store: c.path(kind, "store", "", "`FILE` the store that n2g run made (default: for tiny, one in the user's cache, "+
+			"made on first use)"),
 	}
 }
 
@@ -46,7 +47,8 @@ With no flags it shows tiny, whose neurons are explained on first use: the page 
 
 It only reads, unless -write lets pages begin runs into the store. It listens on this machine alone, unless -address says
 otherwise: then the address that is printed holds a token, without which nothing is answered.`
-	c.examples = []string{``, `-store run.db -model models/solu-6l -index solu.index`, `-store run.db -write`, `-address 0.0.0.0:8080`}
+	c.examples = []string{``, `-store run.db -model models/solu-6l -index solu.index`, `-store run.db -write`,
+		`-address 0.0.0.0:8080`}
 	f := serveFlagsOf(c, fills)
 	f.address = c.flags.String("address", "127.0.0.1:7711", "`HOST:PORT` to listen on; port 0 is any free one")
 	f.write = c.flags.Bool("write", false, "let pages begin and stop runs")
@@ -76,7 +78,8 @@ to any static host. Nothing is loaded from elsewhere.`
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "%s: %d files, %.1f MB; open %s\n", *out, written.Files, float64(written.Bytes)/1e6, filepath.Join(*out, "index.html"))
+		fmt.Fprintf(a.stdout, "%s: %d files, %.1f MB; open %s\n", *out, written.Files, float64(written.Bytes)/1e6,
+			filepath.Join(*out, "index.html"))
 		return nil
 	}
 	return c
@@ -252,7 +255,8 @@ func (a *app) runServe(ctx context.Context, f *serveFlags) (err error) {
 		if err := server.StartRun(serve.RunRequest{}); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.stderr, "n2g: tiny's neurons are explained now, which takes some minutes; the pages show how far that is")
+		fmt.Fprintln(a.stderr, "n2g: tiny's neurons are explained now, which takes some minutes; the pages show how far "+
+			"that is")
 	}
 	fmt.Fprintln(a.stdout, address)
 	h := server.HTTP()

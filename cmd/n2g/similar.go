@@ -70,7 +70,8 @@ func (a *app) writeNearest(tokens *store.Tokens, name string, kind n2g.TokenKind
 	return a.print(func(w io.Writer) error {
 		if *f.list.json {
 			for _, m := range matches {
-				if err := encodeJSON(w, map[string]any{"layer": m.Layer, "neuron": m.Index, "similarity": m.Similarity, "shared": m.Shared}); err != nil {
+				if err := encodeJSON(w, map[string]any{"layer": m.Layer, "neuron": m.Index, "similarity": m.Similarity,
+					"shared": m.Shared}); err != nil {
 					return err
 				}
 			}

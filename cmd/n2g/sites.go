@@ -10,16 +10,21 @@ import (
 )
 
 // hookUsage is that of -hook.
-const hookUsage = "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or another hook point, such as hook_resid_post (default: hook_mid of SoLU models, else hook_post)"
+const hookUsage = "`NAME` where to read: hook_pre, hook_mid or hook_post of the MLP, or another hook point, such as " +
+	"hook_resid_post (default: hook_mid of SoLU models, else hook_post)"
 
 // saeFlag adds -sae, which every model that the command opens gets.
 func (a *app) saeFlag(c *command) {
-	a.saes = append(a.saes, c.path(reads, "sae", "", "`FOLDER` a sparse auto-encoder or transcoder of SAELens, sparsify or Gemma Scope, whose features are read at its hook point: -hook 'hook_resid_post[sae]'"))
+	a.saes = append(a.saes, c.path(reads, "sae", "",
+		"`FOLDER` a sparse auto-encoder or transcoder of SAELens, sparsify or Gemma Scope, whose features are read at its "+
+			"hook point: -hook 'hook_resid_post[sae]'"))
 }
 
 // siteFlag adds -site, which says in one word what -layer, -neuron and -hook say.
 func siteFlag(c *command) *string {
-	return c.flags.String("site", "", "`SITE` what to read, instead of -layer, -neuron and -hook: blocks.3.mlp.hook_mid[17], [-17] for the negative side, blocks.3.hook_resid_post[5], blocks.3.hook_resid_post[sae:17], blocks.3.attn[h2].prev")
+	return c.flags.String("site", "", "`SITE` what to read, instead of -layer, -neuron and -hook: "+
+		"blocks.3.mlp.hook_mid[17], [-17] for the negative side, blocks.3.hook_resid_post[5], "+
+		"blocks.3.hook_resid_post[sae:17], blocks.3.attn[h2].prev")
 }
 
 // applySite sets layer, neuron and hook to those of a site. neuron may be all where it is text.

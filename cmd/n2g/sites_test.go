@@ -17,12 +17,15 @@ func succeed(t *testing.T, args ...string) string {
 
 // -site is -layer, -neuron and -hook in one word, for every hook point.
 func TestSiteFlag(t *testing.T) {
-	short := succeed(t, "activations", "-layer", "1", "-neuron", "17", "-hook", "hook_mid", "-text", "func main() {", "-json")
-	if long := succeed(t, "activations", "-site", "blocks.1.mlp.hook_mid[17]", "-text", "func main() {", "-json"); long != short {
+	short := succeed(t, "activations", "-layer", "1", "-neuron", "17", "-hook", "hook_mid", "-text", "func main() {",
+		"-json")
+	if long := succeed(t, "activations", "-site", "blocks.1.mlp.hook_mid[17]", "-text", "func main() {",
+		"-json"); long != short {
 		t.Errorf("%s, want %s", long, short)
 	}
 	var plain, negative struct{ Activations [][]float64 }
-	for site, into := range map[string]any{"blocks.1.hook_resid_post[5]": &plain, "blocks.1.hook_resid_post[-5]": &negative} {
+	for site, into := range map[string]any{"blocks.1.hook_resid_post[5]": &plain,
+		"blocks.1.hook_resid_post[-5]": &negative} {
 		out := succeed(t, "activations", "-site", site, "-text", "func main() {", "-json")
 		if err := json.Unmarshal([]byte(out), into); err != nil {
 			t.Fatal(err)
@@ -33,7 +36,8 @@ func TestSiteFlag(t *testing.T) {
 			t.Errorf("token %d: %g and %g", i, row[0], negative.Activations[i][0])
 		}
 	}
-	if all := succeed(t, "activations", "-site", "blocks.0.attn[hall].prev", "-text", "func main() {"); !strings.Contains(all, "HIGHEST") {
+	if all := succeed(t, "activations", "-site", "blocks.0.attn[hall].prev", "-text",
+		"func main() {"); !strings.Contains(all, "HIGHEST") {
 		t.Error(all)
 	}
 	for want, args := range map[string][]string{
@@ -44,7 +48,8 @@ func TestSiteFlag(t *testing.T) {
 		"-sae":             {"-site", "blocks.1.hook_resid_post[sae:1]", "-text", "x"},
 		"SAELens":          {"-site", "blocks.1.hook_resid_post[sae:1]", "-sae", t.TempDir(), "-text", "x"},
 	} {
-		if status, _, message := call(t, "", append([]string{"activations"}, args...)...); status != 1 || !strings.Contains(message, want) {
+		if status, _, message := call(t, "", append([]string{"activations"}, args...)...); status != 1 ||
+			!strings.Contains(message, want) {
 			t.Errorf("%v: status %d, %s, want %s", args, status, message, want)
 		}
 	}

@@ -74,7 +74,8 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 	if err := os.Mkdir(filepath.Join(folder, "state"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := &slurmCluster{t: t, nodes: map[string]*exec.Cmd{}, env: append(os.Environ(), "SLURM_CONF="+path, childCommand+"=1")}
+	c := &slurmCluster{t: t, nodes: map[string]*exec.Cmd{},
+		env: append(os.Environ(), "SLURM_CONF="+path, childCommand+"=1")}
 	start := func(name string, args ...string) *exec.Cmd {
 		command := exec.Command(name, args...)
 		command.Env = append(os.Environ(), "SLURM_CONF="+path)
@@ -172,7 +173,8 @@ func tasksRunning(folder, stage string) map[int]int {
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		args := strings.Split(string(content), "\x00")
-		if err != nil || len(args) < 8 || args[0] != os.Args[0] || args[1] != "task" || args[3] != folder || args[5] != stage {
+		if err != nil || len(args) < 8 || args[0] != os.Args[0] || args[1] != "task" || args[3] != folder ||
+			args[5] != stage {
 			continue
 		}
 		number, _ := strconv.Atoi(args[7])
@@ -182,8 +184,8 @@ func tasksRunning(folder, stage string) map[int]int {
 	return found
 }
 
-// TestSlurm runs a job of forty tasks on a SLURM of four nodes: five tasks are killed, one is queued again, one node goes down. What
-// comes out is what one run on one machine makes, byte for byte in its explanations.
+// TestSlurm runs a job of forty tasks on a SLURM of four nodes: five tasks are killed, one is queued again, one node
+// goes down. What comes out is what one run on one machine makes, byte for byte in its explanations.
 func TestSlurm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes a minute")
@@ -235,9 +237,11 @@ func TestSlurm(t *testing.T) {
 	}
 	joined := ok(t, "export", "-jsonl", "-", "-store", filepath.Join(folder, "run.db"))
 	if want := ok(t, "export", "-jsonl", "-", "-store", single); joined != want || strings.Count(want, "\n") != 90 {
-		t.Errorf("joined are %d explanations, of one run %d, and they differ", strings.Count(joined, "\n"), strings.Count(want, "\n"))
+		t.Errorf("joined are %d explanations, of one run %d, and they differ", strings.Count(joined, "\n"),
+			strings.Count(want, "\n"))
 	}
-	if summary, err := os.ReadFile(filepath.Join(folder, "summary.txt")); err != nil || !bytes.Contains(summary, []byte("token lookup")) {
+	if summary, err := os.ReadFile(filepath.Join(folder, "summary.txt")); err != nil ||
+		!bytes.Contains(summary, []byte("token lookup")) {
 		t.Errorf("summary %q, %v", summary, err)
 	}
 }
@@ -245,12 +249,15 @@ func TestSlurm(t *testing.T) {
 // TestSubmitDry: the scripts are shown, and nothing is made; what cannot be a job is refused.
 func TestSubmitDry(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "job")
-	out := ok(t, "submit", "slurm", "-dir", folder, "-tasks", "3", "-partition", "p", "-dry-run", "mine", "-corpus", "go", "then", "run", "-masked", "none")
-	contains(t, "scripts", out, []string{"mine.sbatch", "--array=1-3", "--partition=p", "index.sbatch", "run.sbatch", "store.sbatch", "sbatch --parsable", "afterok"})
+	out := ok(t, "submit", "slurm", "-dir", folder, "-tasks", "3", "-partition", "p", "-dry-run", "mine", "-corpus", "go",
+		"then", "run", "-masked", "none")
+	contains(t, "scripts", out, []string{"mine.sbatch", "--array=1-3", "--partition=p", "index.sbatch", "run.sbatch",
+		"store.sbatch", "sbatch --parsable", "afterok"})
 	if _, err := os.Stat(folder); err == nil {
 		t.Error("a dry run makes the folder")
 	}
-	contains(t, "manifest", ok(t, "submit", "kubernetes", "-dir", "/job", "-image", "i", "-claim", "c", "run"), []string{"kind: Job", "Indexed", `"run\":[]`})
+	contains(t, "manifest", ok(t, "submit", "kubernetes", "-dir", "/job", "-image", "i", "-claim", "c", "run"),
+		[]string{"kind: Job", "Indexed", `"run\":[]`})
 	for _, test := range []struct{ args, want []string }{
 		{[]string{"run"}, []string{"-dir"}},
 		{[]string{"-dir", folder, "walk"}, []string{"mine FLAGS"}},
@@ -270,8 +277,8 @@ func TestSubmitDry(t *testing.T) {
 	}
 }
 
-// TestTaskStopped: a task that is told to stop keeps what it has done in the job's folder, and an attempt elsewhere goes on from
-// there.
+// TestTaskStopped: a task that is told to stop keeps what it has done in the job's folder, and an attempt elsewhere
+// goes on from there.
 func TestTaskStopped(t *testing.T) {
 	folder, scratch := filepath.Join(t.TempDir(), "job"), t.TempDir()
 	job := `{"program":"n2g","directory":"/","mine":null,"run":["-masked","none","-sample","12","-concurrency","1"],"tasks":1}`
@@ -288,7 +295,8 @@ func TestTaskStopped(t *testing.T) {
 		}
 	}()
 	var stdout, stderr bytes.Buffer
-	if status := run(ctx, append(args, "-scratch", scratch), strings.NewReader(""), &stdout, &stderr); status != statusInterrupted {
+	if status := run(ctx, append(args, "-scratch", scratch), strings.NewReader(""), &stdout,
+		&stderr); status != statusInterrupted {
 		t.Fatalf("%d %q", status, &stderr)
 	}
 	partial := filepath.Join(folder, "partial", "run-0001.db")
@@ -297,10 +305,12 @@ func TestTaskStopped(t *testing.T) {
 		t.Errorf("%d neurons are kept", before)
 	}
 	contains(t, "status", ok(t, "status", folder), []string{"STOPPED", "run 1: interrupted"})
-	if status, stdout, stderr := call(t, "", append(args, "-scratch", t.TempDir())...); status != 0 || !strings.Contains(stdout, "36 of 36 done") {
+	if status, stdout, stderr := call(t, "", append(args, "-scratch", t.TempDir())...); status != 0 ||
+		!strings.Contains(stdout, "36 of 36 done") {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
-	if got := strings.Count(ok(t, "export", "-jsonl", "-", "-store", filepath.Join(folder, "run", "0001.db")), "\n"); got != 36 {
+	if got := strings.Count(ok(t, "export", "-jsonl", "-", "-store", filepath.Join(folder, "run", "0001.db")),
+		"\n"); got != 36 {
 		t.Errorf("%d neurons in the end", got)
 	}
 }

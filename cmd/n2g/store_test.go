@@ -52,15 +52,18 @@ func TestStoreCommands(t *testing.T) {
 	if strings.Contains(stdout, "neurons/s") {
 		t.Errorf("a run that is done runs again: %q", stdout)
 	}
-	contains(t, "first merge", ok(t, "merge", one, "-store", all), []string{"1.db: 2 neurons added", "all.db: 2 neurons, 0 failed", "shards missing: 2/2"})
+	contains(t, "first merge", ok(t, "merge", one, "-store", all),
+		[]string{"1.db: 2 neurons added", "all.db: 2 neurons, 0 failed", "shards missing: 2/2"})
 	publishedRun(t, two, "-shard", "2/2", "-compress")
 	joined := ok(t, "merge", "-store", all, two, one)
-	contains(t, "second merge", joined, []string{"2.db: 2 neurons added", "1.db: 0 neurons added, 2 were there", "all.db: 4 neurons, 0 failed"})
+	contains(t, "second merge", joined, []string{"2.db: 2 neurons added", "1.db: 0 neurons added, 2 were there",
+		"all.db: 4 neurons, 0 failed"})
 	if strings.Contains(joined, "missing") {
 		t.Errorf("all is there, and %q", joined)
 	}
 
-	contains(t, "summary", ok(t, "summary", "-store", all, "-svg", path("s.svg"), "-png", path("s.png")), []string{"LAYER", "graph", "token lookup", "n-gram", "2 of 2", "±"})
+	contains(t, "summary", ok(t, "summary", "-store", all, "-svg", path("s.svg"), "-png", path("s.png")),
+		[]string{"LAYER", "graph", "token lookup", "n-gram", "2 of 2", "±"})
 	if svg, err := os.ReadFile(path("s.svg")); err != nil || !bytes.Contains(svg, []byte("<svg")) {
 		t.Error("the plot is no SVG", err)
 	}
@@ -70,12 +73,15 @@ func TestStoreCommands(t *testing.T) {
 		t.Error(err)
 	}
 	contains(t, "Markdown", ok(t, "summary", "-store", all, "-format", "markdown"), []string{"| layer |", "---"})
-	if records, err := csv.NewReader(strings.NewReader(ok(t, "summary", "-store", all, "-format", "csv"))).ReadAll(); err != nil || len(records) != 10 {
+	if records,
+		err := csv.NewReader(strings.NewReader(ok(t, "summary", "-store", all, "-format", "csv"))).ReadAll(); err != nil ||
+		len(records) != 10 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
 
 	// Every token of the published layout is found by searching.
-	ok(t, "export", "-store", all, "-neuron-store", path("neuron_store.json"), "-stats", path("stats.json"), "-jsonl", path("all.jsonl"), "-csv", path("all.csv"),
+	ok(t, "export", "-store", all, "-neuron-store", path("neuron_store.json"), "-stats", path("stats.json"), "-jsonl",
+		path("all.jsonl"), "-csv", path("all.csv"),
 		"-dot", path("dot"), "-svg", path("svg"), "-layers", "2", "-neurons", "100-200")
 	var tokens, stats map[string]map[string]any
 	for name, to := range map[string]any{"neuron_store.json": &tokens, "stats.json": &stats} {
@@ -119,7 +125,8 @@ func TestStoreCommands(t *testing.T) {
 	}
 
 	contains(t, "similar", ok(t, "similar", "2/117", "-store", all), []string{"NEURON", "SIMILARITY"})
-	contains(t, "pairs", ok(t, "similar", "-all", "-threshold", "0.01", "-kind", "activating", "-store", all), []string{"similar and", "subset pairs"})
+	contains(t, "pairs", ok(t, "similar", "-all", "-threshold", "0.01", "-kind", "activating", "-store", all),
+		[]string{"similar and", "subset pairs"})
 	contains(t, "induction", ok(t, "find", "induction", "-store", all), []string{"NEURON", "REPEATED"})
 	contains(t, "polysemantic", ok(t, "find", "polysemantic", "-store", all, "-json"), []string{`"components":`})
 }
@@ -134,7 +141,8 @@ func TestRunFailures(t *testing.T) {
 		t.Fatalf("%d %q %q", status, stdout, stderr)
 	}
 	contains(t, "failures", ok(t, "summary", "-store", path, "-failures"), []string{"0/3", "blank"})
-	if _, stdout, _ = call(t, lines, args...); !strings.Contains(stdout, "1 failed") || strings.Contains(stdout, "neurons/s") {
+	if _, stdout, _ = call(t, lines, args...); !strings.Contains(stdout, "1 failed") ||
+		strings.Contains(stdout, "neurons/s") {
 		t.Errorf("again: %q", stdout)
 	}
 	if _, stdout, _ = call(t, lines, append(args, "-retry-failed")...); !strings.Contains(stdout, "neurons/s") {
@@ -157,13 +165,15 @@ func TestStoreComplaints(t *testing.T) {
 		stderr []string
 	}{
 		{[]string{"run", "-model", solu, "-store", held}, []string{"examples of " + solu, "-index"}},
-		{[]string{"run", "-model", solu, "-examples", examples, "-store", held}, []string{"held.db", fmt.Sprint(os.Getpid())}},
+		{[]string{"run", "-model", solu, "-examples", examples, "-store", held},
+			[]string{"held.db", fmt.Sprint(os.Getpid())}},
 		{[]string{"run", "-examples", examples, "-store", filepath.Join(folder, "no", "run.db")}, []string{"no folder"}},
 		{[]string{"run", "-examples", examples, "-shard", "0/2"}, []string{"1/4"}},
 		{[]string{"run", "-examples", examples, "-layers", "x"}, []string{"-layers", `"x"`}},
 		{[]string{"run", "-examples", examples, "-index", examples}, []string{"one of"}},
 		{[]string{"run", "-examples", examples, "-no-graph"}, []string{"-no-graph"}},
-		{[]string{"run", "-model", solu, "-masked", "none", "-examples", examples, "-layers", "7", "-store", filepath.Join(folder, "a.db")}, []string{"no layer 7", "0 to 2"}},
+		{[]string{"run", "-model", solu, "-masked", "none", "-examples", examples, "-layers", "7", "-store",
+			filepath.Join(folder, "a.db")}, []string{"no layer 7", "0 to 2"}},
 		{[]string{"search", "x", "-store", filepath.Join(folder, "none.db")}, []string{"no store", "n2g run"}},
 		{[]string{"search", "x", "-store", text}, []string{"no SQLite database"}},
 		{[]string{"search"}, []string{"n2g search"}},

@@ -74,7 +74,8 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 			if h.F1 != nil {
 				f1 = fmt.Sprintf("%.3f", *h.F1)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Neuron), f1, h.Nodes, h.Components, h.Activating, h.Repeated, h.Important)
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Neuron), f1, h.Nodes, h.Components, h.Activating,
+				h.Repeated, h.Important)
 		}
 		if err := table.Flush(); err != nil {
 			return err

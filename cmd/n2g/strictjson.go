@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// strictDecoder reads JSON values that a user wrote, one after the other. Fields that the target has not are errors: they
-// are misspelled ones.
+// strictDecoder reads JSON values that a user wrote, one after the other. Fields that the target has not are errors:
+// they are misspelled ones.
 func strictDecoder(r io.Reader) *json.Decoder {
 	decoder := json.NewDecoder(r)
 	decoder.DisallowUnknownFields()

@@ -198,8 +198,10 @@ func (a *app) task() *command {
 	c.examples = []string{`-dir /shared/tiny -stage run -number 7`}
 	dir := c.path(writesInto, "dir", "", "`FOLDER` of the job")
 	stage := c.flags.String("stage", "", "`NAME` mine, index, run or store")
-	number := c.flags.Int("number", 0, "`NUMBER` of the part, from 1 (default: $SLURM_ARRAY_TASK_ID, or $JOB_COMPLETION_INDEX and 1)")
-	scratch := c.path(writesInto, "scratch", "", "`FOLDER` of this machine to work in (default: the system's for temporary files)")
+	number := c.flags.Int("number", 0, "`NUMBER` of the part, from 1 (default: $SLURM_ARRAY_TASK_ID, or "+
+		"$JOB_COMPLETION_INDEX and 1)")
+	scratch := c.path(writesInto, "scratch", "",
+		"`FOLDER` of this machine to work in (default: the system's for temporary files)")
 	wait := c.flags.Duration("wait", 0, "`TIME` to wait for the parts of earlier stages, such as 48h")
 	ended := c.flags.Int("ended", 0, "`STATUS` with which the part's process ended: note it, and run nothing")
 	job := c.flags.String("job", "", "`JSON` the job, where its folder may not be made yet")
@@ -272,7 +274,8 @@ func writeStatus(w io.Writer, stages []cluster.StageStatus, queue string) error 
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "STAGE\tTASKS\tDONE\tRUNNING\tFAILED\tSTOPPED\tLEFT")
 	for _, s := range stages {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n", s.Stage, s.Tasks, s.Done, s.Running, s.Failed, s.Interrupted, s.Left)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n", s.Stage, s.Tasks, s.Done, s.Running, s.Failed, s.Interrupted,
+			s.Left)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -284,7 +287,8 @@ func writeStatus(w io.Writer, stages []cluster.StageStatus, queue string) error 
 				fmt.Fprintf(w, "%s: and %d more (-json lists all)\n", s.Stage, len(s.Troubles)-most)
 				break
 			}
-			fmt.Fprintf(w, "%s %d: %s on %s after %d attempts: %s\n", s.Stage, t.Number, t.State, printable(t.Host), t.Attempts, printable(t.Reason))
+			fmt.Fprintf(w, "%s %d: %s on %s after %d attempts: %s\n", s.Stage, t.Number, t.State, printable(t.Host), t.Attempts,
+				printable(t.Reason))
 		}
 	}
 	if queue != "" {

@@ -16,7 +16,8 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 		fmt.Fprintf(w, "note: %s\n", printable(note))
 	}
 	for _, p := range e.Prunes {
-		fmt.Fprintf(w, "\nprompt %d pruned to %q, activation %.4g of %.4g\n", p.PromptIndex, p.Text, p.TruncatedMax, p.InitialMax)
+		fmt.Fprintf(w, "\nprompt %d pruned to %q, activation %.4g of %.4g\n", p.PromptIndex, p.Text, p.TruncatedMax,
+			p.InitialMax)
 		if len(p.ImportantTokens) > 0 {
 			fmt.Fprintf(w, "  important tokens: %s\n", quoted(p.ImportantTokens))
 		}
@@ -46,7 +47,8 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "\nFIRING TOKENS\tPRECISION\tRECALL\tF1\tSUPPORT")
 		row := func(name string, s n2g.Scores) {
-			fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%d\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1, s.Firing.Support)
+			fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%d\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1,
+				s.Firing.Support)
 		}
 		row("graph", *e.Scores)
 		if e.Baselines != nil {
@@ -61,8 +63,8 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 	fmt.Fprintln(w)
 }
 
-// writeTree writes a graph as an indented tree: below each token, further in, what must stand before it. What was written
-// above is not written again.
+// writeTree writes a graph as an indented tree: below each token, further in, what must stand before it. What was
+// written above is not written again.
 func writeTree(w io.Writer, g *n2g.Graph) {
 	const longest = 200 // lines
 	fmt.Fprintf(w, "\ngraph: %d nodes, %d edges; below each token what stands before it\n", len(g.Nodes), len(g.Edges))

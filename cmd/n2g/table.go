@@ -21,15 +21,19 @@ func (a *app) table() *command {
 	c := newCommand("summary", "tell how well graphs predict the neurons of each layer, beside the baselines")
 	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
 firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
-	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`, `-context`, `-failures`}
+	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`,
+		`-context`, `-failures`}
 	f := &tableFlags{
-		store:    storeFlag(c),
-		format:   c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
-		out:      c.path(replaces, "o", standard, "`FILE` to write the table to; - is standard output"),
-		svg:      c.path(replaces, "svg", "", "`FILE` to draw F1 by layer to as SVG"),
-		png:      c.path(replaces, "png", "", "`FILE` to draw F1 by layer to as PNG"),
-		failures: c.flags.Bool("failures", false, "list the neurons that could not be explained, and why, in place of the table"),
-		context:  c.flags.Bool("context", false, "tell how well context graphs predict, on each kind of text, beside published graphs and tables, in place of the table"),
+		store:  storeFlag(c),
+		format: c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
+		out:    c.path(replaces, "o", standard, "`FILE` to write the table to; - is standard output"),
+		svg:    c.path(replaces, "svg", "", "`FILE` to draw F1 by layer to as SVG"),
+		png:    c.path(replaces, "png", "", "`FILE` to draw F1 by layer to as PNG"),
+		failures: c.flags.Bool("failures", false,
+			"list the neurons that could not be explained, and why, in place of the table"),
+		context: c.flags.Bool("context", false,
+			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, in place of the "+
+				"table"),
 	}
 	c.run = func(ctx context.Context) error {
 		return withStore(*f.store, func(s *store.Store) error { return a.runTable(ctx, s, f) })
@@ -38,7 +42,8 @@ firing test token or a firing prediction, with the average precision, for graphs
 }
 
 func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error {
-	formats := map[string]func(io.Writer, []store.SummaryRow) error{"text": store.WriteText, "markdown": store.WriteMarkdown, "csv": store.WriteCSV}
+	formats := map[string]func(io.Writer, []store.SummaryRow) error{"text": store.WriteText,
+		"markdown": store.WriteMarkdown, "csv": store.WriteCSV}
 	format, ok := formats[*f.format]
 	if !ok {
 		return fmt.Errorf("-format is %q: it is text, markdown or csv", *f.format)
@@ -77,7 +82,8 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 		drawing(*f.png, (*chart.Chart).PNG),
 	)
 	if len(failures) > 0 {
-		fmt.Fprintf(a.stderr, "n2g: %d neurons could not be explained and are not in the table; -failures lists them\n", len(failures))
+		fmt.Fprintf(a.stderr, "n2g: %d neurons could not be explained and are not in the table; -failures lists them\n",
+			len(failures))
 	}
 	return err
 }

@@ -44,7 +44,8 @@ func TestTemporaryFolder(t *testing.T) {
 	full := testdisk.Mount(t, "size=4k,nr_inodes=1")
 	foreign := testdisk.Mount(t, "uid=4242,gid=4242,mode=700")
 	for folder, path := range map[string]string{
-		"fresh": fresh, "read-only": readOnly, "full": full, "missing": filepath.Join(fresh, "no", "such"), "of another user": foreign,
+		"fresh": fresh, "read-only": readOnly, "full": full, "missing": filepath.Join(fresh, "no", "such"),
+		"of another user": foreign,
 	} {
 		for name, arguments := range startUp(t) {
 			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsProgram$")

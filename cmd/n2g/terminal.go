@@ -21,7 +21,8 @@ func appendPrintable(to, text []byte, kept string) []byte {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			to = fmt.Appendf(to, `\x%02x`, text[0])
-		case strings.ContainsRune(kept, r), !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) && r != '\u2028' && r != '\u2029':
+		case strings.ContainsRune(kept, r), !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) && r != '\u2028' &&
+			r != '\u2029':
 			to = append(to, text[:size]...)
 		case r == '\n':
 			to = append(to, `\n`...)
@@ -82,5 +83,6 @@ func shortened(message string) string {
 	if len(runes) <= most {
 		return message
 	}
-	return fmt.Sprintf("%s … (%d more characters) … %s", string(runes[:most*3/4]), len(runes)-most, string(runes[len(runes)-most/4:]))
+	return fmt.Sprintf("%s … (%d more characters) … %s", string(runes[:most*3/4]), len(runes)-most,
+		string(runes[len(runes)-most/4:]))
 }

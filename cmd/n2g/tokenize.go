@@ -107,7 +107,8 @@ func tokenizeLines(ctx context.Context, tokenizer tokenizers.Tokenizer, r io.Rea
 			}
 			var in tokenizeInput
 			if err := json.Unmarshal(line, &in); err != nil {
-				return fmt.Errorf("line %d of standard input is no JSON object with text or text_b64: %w", number, jsonComplaint(err))
+				return fmt.Errorf("line %d of standard input is no JSON object with text or text_b64: %w", number,
+					jsonComplaint(err))
 			}
 			text := string(in.TextB64)
 			switch {

@@ -30,7 +30,8 @@ func (a *app) trainCausal() *command {
 	c.run = func(ctx context.Context) error {
 		options := train.CausalOptions{Progress: a.stderr}
 		optflag.Apply(set, &options)
-		return a.runTraining(options.Backend, options.Out, func() (*train.Report, error) { return train.Causal(ctx, options) })
+		return a.runTraining(options.Backend, options.Out,
+			func() (*train.Report, error) { return train.Causal(ctx, options) })
 	}
 	return c
 }
@@ -43,7 +44,8 @@ func (a *app) trainMasked() *command {
 	c.run = func(ctx context.Context) error {
 		options := train.MaskedOptions{Progress: a.stderr}
 		optflag.Apply(set, &options)
-		return a.runTraining(options.Backend, options.Out, func() (*train.Report, error) { return train.Masked(ctx, options) })
+		return a.runTraining(options.Backend, options.Out,
+			func() (*train.Report, error) { return train.Masked(ctx, options) })
 	}
 	return c
 }

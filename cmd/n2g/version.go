@@ -60,5 +60,6 @@ func (a *app) start(info backends.Info) {
 
 // backendFlag defines -backend.
 func backendFlag(c *command) *string {
-	return c.flags.String("backend", "", "`NAME` what the model runs on: "+strings.Join(backends.Names(), ", ")+" (default $"+backends.EnvVar+", else auto)")
+	return c.flags.String("backend", "", "`NAME` what the model runs on: "+strings.Join(backends.Names(), ", ")+
+		" (default $"+backends.EnvVar+", else auto)")
 }

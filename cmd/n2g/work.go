@@ -12,7 +12,8 @@ const verboseUsage = "say what the explanations have cost"
 
 // writeWork writes what explaining neurons with some models has cost.
 func writeWork(w io.Writer, neurons int, work n2g.Work, elapsed time.Duration, models ...any) {
-	fmt.Fprintf(w, "n2g: %d neurons in %s, %.3g neurons/s\n", neurons, elapsed.Round(time.Millisecond), float64(neurons)/elapsed.Seconds())
+	fmt.Fprintf(w, "n2g: %d neurons in %s, %.3g neurons/s\n", neurons, elapsed.Round(time.Millisecond),
+		float64(neurons)/elapsed.Seconds())
 	fmt.Fprintf(w, "n2g: %v\n", work)
 	fmt.Fprintf(w, "n2g: time by stage, of all neurons together: %s\n", work.Times())
 	compiled := 0

@@ -1,5 +1,5 @@
-// Command pictures draws the pictures of the README and of docs/findings.md from the embedded model. Usage, from the repository's
-// root:
+// Command pictures draws the pictures of the README and of docs/findings.md from the embedded model. Usage, from the
+// repository's root:
 //
 //	GOEXPERIMENT=simd go run ./docs/pictures
 package main
@@ -70,7 +70,8 @@ func newArtist(folder string) (*artist, error) {
 }
 
 // explain explains a neuron from some of its examples, 0 being all.
-func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation, error) {
+func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation,
+	error) {
 	examples, err := corpus.Examples(a.index, a.model, n2g.Site{Layer: layer, Index: neuron})
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package lfs knows Git LFS pointers: the three lines that stand where a large file should, in a repository that was cloned
-// without Git LFS (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
+// Package lfs knows Git LFS pointers: the three lines that stand where a large file should, in a repository that was
+// cloned without Git LFS (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
 package lfs
 
 import (
@@ -24,10 +24,12 @@ func Check(begin []byte) error {
 			size = fmt.Sprintf(" of %s bytes", bytes.TrimSpace(n))
 		}
 	}
-	return fmt.Errorf("a Git LFS pointer, not the file%s that it stands for: run `git lfs pull` in the repository, or download the file itself", size)
+	return fmt.Errorf("a Git LFS pointer, not the file%s that it stands for: run `git lfs pull` in the repository, or "+
+		"download the file itself", size)
 }
 
-// FS is a file system in which opening a pointer is an error, and so is opening a pipe or a device, which could block for ever.
+// FS is a file system in which opening a pointer is an error, and so is opening a pipe or a device, which could block
+// for ever.
 func FS(fsys fs.FS) fs.FS { return files{fsys} }
 
 type files struct{ fs.FS }

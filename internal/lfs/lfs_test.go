@@ -18,13 +18,15 @@ func TestFS(t *testing.T) {
 		"pipe":              {Mode: fs.ModeNamedPipe},
 		"sub/about":         {Data: []byte("files begin with " + pointer)},
 	})
-	if _, err := fsys.Open("model.safetensors"); err == nil || !strings.Contains(err.Error(), "Git LFS pointer") || !strings.Contains(err.Error(), "548105171") {
+	if _, err := fsys.Open("model.safetensors"); err == nil || !strings.Contains(err.Error(), "Git LFS pointer") ||
+		!strings.Contains(err.Error(), "548105171") {
 		t.Errorf("a pointer: %v", err)
 	}
 	if _, err := fsys.Open("pipe"); err == nil || !strings.Contains(err.Error(), "pipe") {
 		t.Errorf("a pipe: %v", err)
 	}
-	if err := fstest.TestFS(lfs.FS(fstest.MapFS{"config.json": {Data: []byte("{}")}, "empty": {}, "sub/about": {Data: []byte("x")}}), "config.json", "empty", "sub/about"); err != nil {
+	if err := fstest.TestFS(lfs.FS(fstest.MapFS{"config.json": {Data: []byte("{}")}, "empty": {},
+		"sub/about": {Data: []byte("x")}}), "config.json", "empty", "sub/about"); err != nil {
 		t.Error(err)
 	}
 	for _, name := range []string{"config.json", "empty", "sub/about"} {

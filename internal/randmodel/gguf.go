@@ -14,8 +14,8 @@ import (
 // ggufAlignment is that of tensors where a file says nothing.
 const ggufAlignment = 32
 
-// Setting is a value of a GGUF header: an int becomes uint32, a float64 float32, and the others are bool, string, []string
-// and []int32.
+// Setting is a value of a GGUF header: an int becomes uint32, a float64 float32, and the others are bool, string,
+// []string and []int32.
 type Setting struct {
 	Key   string
 	Value any
@@ -37,7 +37,8 @@ func WriteGGUF(path string, settings []Setting, tensors []safetensors.Tensor) er
 	}
 	b.WriteString("GGUF")
 	put(uint32(3), uint64(len(tensors)), uint64(len(settings)))
-	const uint32Kind, int32Kind, float32Kind, boolKind, stringKind, arrayKind = uint32(4), uint32(5), uint32(6), uint32(7), uint32(8), uint32(9)
+	const uint32Kind, int32Kind, float32Kind, boolKind, stringKind, arrayKind = uint32(4), uint32(5), uint32(6), uint32(7),
+		uint32(8), uint32(9)
 	for _, s := range settings {
 		put(s.Key)
 		switch v := s.Value.(type) {

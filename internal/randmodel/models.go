@@ -17,11 +17,12 @@ func PaperSize() transformer.Decoder {
 
 // DistilBERTSize is the size of distilbert-base-uncased, which the published program varies texts with.
 func DistilBERTSize() transformer.BERT {
-	return transformer.BERT{Layers: 6, Heads: 12, DModel: 768, DMLP: 3072, DVocab: 30522, Positions: 512, Epsilon: 1e-12, Activation: "gelu"}
+	return transformer.BERT{Layers: 6, Heads: 12, DModel: 768, DMLP: 3072, DVocab: 30522, Positions: 512, Epsilon: 1e-12,
+		Activation: "gelu"}
 }
 
-// SoLU writes a model in TransformerLens's layout into dir, with the tokenizer of the folder tokenizer, whose vocabulary may
-// be smaller than the model's.
+// SoLU writes a model in TransformerLens's layout into dir, with the tokenizer of the folder tokenizer, whose
+// vocabulary may be smaller than the model's.
 func SoLU(dir string, c transformer.Decoder, tokenizer string) error {
 	config := map[string]any{
 		"format": "transformer_lens", "n_layers": c.Layers, "d_model": c.DModel, "n_ctx": c.Positions, "d_head": c.DHead,
@@ -115,10 +116,12 @@ func distilBERT(c transformer.BERT) []transformer.Param {
 		{Name: "vocab_projector.bias", Shape: []int{c.DVocab}},
 	}
 	dense := func(name string, out, in int) {
-		list = append(list, transformer.Param{Name: name + ".weight", Shape: []int{out, in}}, transformer.Param{Name: name + ".bias", Shape: []int{out}})
+		list = append(list, transformer.Param{Name: name + ".weight", Shape: []int{out, in}},
+			transformer.Param{Name: name + ".bias", Shape: []int{out}})
 	}
 	norm := func(name string) {
-		list = append(list, transformer.Param{Name: name + ".weight", Shape: []int{c.DModel}}, transformer.Param{Name: name + ".bias", Shape: []int{c.DModel}})
+		list = append(list, transformer.Param{Name: name + ".weight", Shape: []int{c.DModel}},
+			transformer.Param{Name: name + ".bias", Shape: []int{c.DModel}})
 	}
 	norm(body + "embeddings.LayerNorm")
 	dense("vocab_transform", c.DModel, c.DModel)

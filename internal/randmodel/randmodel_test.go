@@ -16,7 +16,8 @@ const golden = "../../testdata/golden/models/"
 // What is written opens with the sizes it was asked for, and satisfies the contract of models.
 func TestSmall(t *testing.T) {
 	causal := randmodel.PaperSize()
-	causal.Layers, causal.DModel, causal.Heads, causal.DHead, causal.DMLP, causal.DVocab, causal.Positions = 2, 32, 2, 16, 48, 5000, 64
+	causal.Layers, causal.DModel, causal.Heads, causal.DHead, causal.DMLP, causal.DVocab, causal.Positions = 2, 32, 2, 16,
+		48, 5000, 64
 	dir := t.TempDir()
 	if err := randmodel.SoLU(dir, causal, golden+"solu"); err != nil {
 		t.Fatal(err)
@@ -53,7 +54,8 @@ func TestSmall(t *testing.T) {
 func TestTensors(t *testing.T) {
 	parameters := []transformer.Param{{Name: "ln.w", Shape: []int{100}}, {Name: "W", Shape: []int{3, 25}}}
 	tensors := randmodel.Tensors(parameters, 1)
-	if !reflect.DeepEqual(tensors, randmodel.Tensors(parameters, 1)) || reflect.DeepEqual(tensors, randmodel.Tensors(parameters, 2)) {
+	if !reflect.DeepEqual(tensors, randmodel.Tensors(parameters, 1)) ||
+		reflect.DeepEqual(tensors, randmodel.Tensors(parameters, 2)) {
 		t.Error("weights do not follow the seed")
 	}
 	for _, v := range tensors[0].Data {

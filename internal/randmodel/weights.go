@@ -11,8 +11,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
-// Tensors draws weights as a model has them at the start, equal ones for equal seeds: those of norms around 1, biases and
-// matrices around 0, as widely as a matrix has rows of some length.
+// Tensors draws weights as a model has them at the start, equal ones for equal seeds: those of norms around 1, biases
+// and matrices around 0, as widely as a matrix has rows of some length.
 func Tensors(parameters []transformer.Param, seed uint64) []safetensors.Tensor {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var list []safetensors.Tensor
@@ -35,7 +35,8 @@ func Tensors(parameters []transformer.Param, seed uint64) []safetensors.Tensor {
 	return list
 }
 
-// isNorm says whether a name is that of a norm's weight, with TransformerLens (ln1.w) or Hugging Face (sa_layer_norm.weight).
+// isNorm says whether a name is that of a norm's weight, with TransformerLens (ln1.w) or Hugging Face
+// (sa_layer_norm.weight).
 func isNorm(name string) bool {
 	name = strings.ToLower(name)
 	return strings.HasSuffix(name, ".w") || strings.HasSuffix(name, "norm.weight")

@@ -45,10 +45,11 @@ func toFloat32(t DType, dst []float32, src []byte) {
 	}
 }
 
-// fourHalves widens the four IEEE 754 binary16 of w, the first in its lowest bits. Where no exponent is the least or the
-// largest, as with nearly all weights, exponent and fraction only move and the bias grows from 15 to 127.
+// fourHalves widens the four IEEE 754 binary16 of w, the first in its lowest bits. Where no exponent is the least or
+// the largest, as with nearly all weights, exponent and fraction only move and the bias grows from 15 to 127.
 func fourHalves(dst []float32, w uint64) {
-	const one, carry = 0x0001000100010001, 0x0020002000200020 // the lowest bit of each, and the one above an exponent's five
+	// the lowest bit of each, and the one above an exponent's five
+	const one, carry = 0x0001000100010001, 0x0020002000200020
 	exponents := w >> 10 & (31 * one)
 	notLeast, largest := exponents+31*one, exponents+one // carry where the exponent is not 0, where it is 31
 	if notLeast&^largest&carry != carry {
@@ -75,7 +76,8 @@ func float32ToHalf(f float32) uint16 {
 		return sign | 0x7e00 | uint16(bits>>13)&0x1ff
 	case bits >= 0x477ff000: // from 65520 on, half way between the largest binary16 and the next power of two
 		return sign | 0x7c00
-	case bits < 113<<23: // below 2^-14: subnormal; adding 0.5 lines the fraction up so that the sum's own rounding does ours
+	// below 2^-14: subnormal; adding 0.5 lines the fraction up so that the sum's own rounding does ours
+	case bits < 113<<23:
 		return sign | uint16(math.Float32bits(math.Float32frombits(bits)+0.5)-126<<23)
 	}
 	// The bias changes from 127 to 15; 0xfff plus the last kept bit rounds half to even, and may carry into the exponent.

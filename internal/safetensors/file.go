@@ -111,7 +111,8 @@ func (f *File) Float32s(name string, dst []float32) error {
 	return f.Float32sAt(name, 0, dst)
 }
 
-// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major order.
+// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major
+// order.
 func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	info, ok := f.header.tensors[name]
 	switch {
@@ -120,7 +121,8 @@ func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	case !info.DType.floating():
 		return fmt.Errorf("tensor %q of %s has type %s, not one of F32, F16, BF16, F64", name, f.name, info.DType)
 	case first < 0 || len(dst) > info.Len()-first:
-		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, info.Len(), len(dst), first)
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, info.Len(),
+			len(dst), first)
 	}
 	begin := f.dataStart + info.Begin + int64(first)*int64(info.DType.Size())
 	if err := ReadFloat32s(f.reader, begin, info.DType, dst); err != nil {

@@ -29,7 +29,9 @@ type header struct {
 // readHeader reads and checks the header of a file of size bytes. dataStart is where the byte buffer begins.
 func readHeader(r io.ReaderAt, size int64) (h header, dataStart int64, err error) {
 	if size < lengthSize {
-		return h, 0, fmt.Errorf("the file has %d bytes, too few for the 8 of a header length: it is empty or cut short, fetch it again", size)
+		return h, 0,
+			fmt.Errorf("the file has %d bytes, too few for the 8 of a header length: it is empty or cut short, fetch it again",
+				size)
 	}
 	var prefix [lengthSize]byte
 	if err := readFull(r, prefix[:], 0); err != nil {
@@ -38,9 +40,12 @@ func readHeader(r io.ReaderAt, size int64) (h header, dataStart int64, err error
 	length := littleEndian.Uint64(prefix[:])
 	switch {
 	case length > maxHeader:
-		return h, 0, fmt.Errorf("the header claims %d bytes, more than the %d allowed: this is no safetensors file or a damaged one", length, maxHeader)
+		return h, 0,
+			fmt.Errorf("the header claims %d bytes, more than the %d allowed: this is no safetensors file or a damaged one",
+				length, maxHeader)
 	case int64(length) > size-lengthSize:
-		return h, 0, fmt.Errorf("the header claims %d bytes but the file has %d: it is cut short, fetch it again", length, size)
+		return h, 0, fmt.Errorf("the header claims %d bytes but the file has %d: it is cut short, fetch it again", length,
+			size)
 	}
 	text := make([]byte, length)
 	if err := readFull(r, text, lengthSize); err != nil {
@@ -184,7 +189,8 @@ func parseInfo(name string, text json.RawMessage) (Info, error) {
 		return info, fmt.Errorf("shape %v has more elements than can be counted", info.Shape)
 	}
 	if bytes != info.End-info.Begin {
-		return info, fmt.Errorf("%s of shape %v takes %d bytes, but data_offsets give %d", info.DType, info.Shape, bytes, info.End-info.Begin)
+		return info, fmt.Errorf("%s of shape %v takes %d bytes, but data_offsets give %d", info.DType, info.Shape, bytes,
+			info.End-info.Begin)
 	}
 	return info, nil
 }
@@ -234,11 +240,13 @@ func checkRanges(tensors map[string]Info, size int64) error {
 	for _, info := range list {
 		switch {
 		case info.End > size:
-			return fmt.Errorf("tensor %q ends at byte %d of a buffer of %d: the file is cut short or damaged, fetch it again", info.Name, info.End, size)
+			return fmt.Errorf("tensor %q ends at byte %d of a buffer of %d: the file is cut short or damaged, fetch it again",
+				info.Name, info.End, size)
 		case info.Begin < end:
 			return fmt.Errorf("tensors %q and %q overlap: the file is damaged or malicious", last, info.Name)
 		case info.Begin > end:
-			return fmt.Errorf("bytes %d to %d before tensor %q belong to no tensor: the file is damaged or malicious", end, info.Begin, info.Name)
+			return fmt.Errorf("bytes %d to %d before tensor %q belong to no tensor: the file is damaged or malicious", end,
+				info.Begin, info.Name)
 		}
 		end, last = info.End, info.Name
 	}

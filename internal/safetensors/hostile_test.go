@@ -44,7 +44,8 @@ func TestHostileHeaders(t *testing.T) {
 		{"metadata holds null", file(`{"__metadata__":{"a":null}}`, 0), "not a string"},
 		{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, 0), "twice"},
 		{"name twice", file(`{"a":`+tensor("F32", "[]", 0, 4)+`,"a":`+tensor("F32", "[]", 0, 4)+`}`, 4), `"a" occurs twice`},
-		{"name twice, once escaped", file(`{"a":`+tensor("F32", "[]", 0, 4)+`,"\u0061":`+tensor("F32", "[]", 0, 4)+`}`, 4), `"a" occurs twice`},
+		{"name twice, once escaped", file(`{"a":`+tensor("F32", "[]", 0, 4)+`,"\u0061":`+tensor("F32", "[]", 0, 4)+`}`, 4),
+			`"a" occurs twice`},
 		{"field twice", file(`{"a":{"dtype":"F32","dtype":"F64","shape":[],"data_offsets":[0,4]}}`, 4), "twice"},
 		{"no dtype", file(`{"a":{"shape":[],"data_offsets":[0,4]}}`, 4), "dtype is missing"},
 		{"no shape", file(`{"a":{"dtype":"F32","data_offsets":[0,4]}}`, 4), "shape is missing"},
@@ -56,17 +57,22 @@ func TestHostileHeaders(t *testing.T) {
 		{"two negatives", file(`{"a":`+tensor("F32", "[-1,-1]", 0, 4)+`}`, 4), "-1"},
 		{"fraction", file(`{"a":`+tensor("F32", "[1.0]", 0, 4)+`}`, 4), "1.0"},
 		{"exponent", file(`{"a":`+tensor("F32", "[1e0]", 0, 4)+`}`, 4), "1e0"},
-		{"dimension over 64 bits", file(`{"a":`+tensor("F32", "[18446744073709551617]", 0, 4)+`}`, 4), "18446744073709551617"},
-		{"product wraps to 4", file(`{"a":`+tensor("F32", "[4611686018427387905,4]", 0, 4)+`}`, 4), "more elements than can be counted"},
-		{"product wraps to 0", file(`{"a":`+tensor("F32", "[4294967296,4294967296]", 0, 0)+`}`, 0), "more elements than can be counted"},
+		{"dimension over 64 bits", file(`{"a":`+tensor("F32", "[18446744073709551617]", 0, 4)+`}`, 4),
+			"18446744073709551617"},
+		{"product wraps to 4", file(`{"a":`+tensor("F32", "[4611686018427387905,4]", 0, 4)+`}`, 4),
+			"more elements than can be counted"},
+		{"product wraps to 0", file(`{"a":`+tensor("F32", "[4294967296,4294967296]", 0, 0)+`}`, 0),
+			"more elements than can be counted"},
 		{"shape too small", file(`{"a":`+tensor("F32", "[1]", 0, 8)+`}`, 8), "takes 4 bytes"},
 		{"shape too large", file(`{"a":`+tensor("F16", "[5]", 0, 8)+`}`, 8), "takes 10 bytes"},
 		{"offsets reversed", file(`{"a":`+tensor("F32", "[1]", 4, 0)+`}`, 4), "data_offsets"},
 		{"offsets negative", file(`{"a":`+tensor("F32", "[1]", -4, 0)+`}`, 4), "-4"},
 		{"three offsets", file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}}`, 4), "data_offsets"},
 		{"beyond the file", file(`{"a":`+tensor("F32", "[2]", 0, 8)+`}`, 4), "cut short"},
-		{"overlap", file(`{"a":`+tensor("F32", "[2]", 0, 8)+`,"b":`+tensor("F32", "[2]", 4, 12)+`}`, 12), `"a" and "b" overlap`},
-		{"same range", file(`{"a":`+tensor("F32", "[1]", 0, 4)+`,"b":`+tensor("F32", "[1]", 0, 4)+`}`, 4), `"a" and "b" overlap`},
+		{"overlap", file(`{"a":`+tensor("F32", "[2]", 0, 8)+`,"b":`+tensor("F32", "[2]", 4, 12)+`}`, 12),
+			`"a" and "b" overlap`},
+		{"same range", file(`{"a":`+tensor("F32", "[1]", 0, 4)+`,"b":`+tensor("F32", "[1]", 0, 4)+`}`, 4),
+			`"a" and "b" overlap`},
 		{"gap", file(`{"a":`+tensor("F32", "[1]", 0, 4)+`,"b":`+tensor("F32", "[1]", 8, 12)+`}`, 12), "bytes 4 to 8"},
 		{"gap in front", file(`{"a":`+tensor("F32", "[1]", 4, 8)+`}`, 8), "bytes 0 to 4"},
 		{"bytes behind", file(`{"a":`+tensor("F32", "[1]", 0, 4)+`}`, 5), "last 1 bytes"},
@@ -79,7 +85,8 @@ func TestHostileHeaders(t *testing.T) {
 		_, openErr := safetensors.Open(path)
 		_, readErr := safetensors.NewReader(bytes.NewReader(c.data), int64(len(c.data)))
 		for way, err := range map[string]error{"Parse": parseErr, "Open": openErr, "NewReader": readErr} {
-			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 400 {
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") ||
+				len(err.Error()) > 400 {
 				t.Errorf("%s, %s: error %.500v, want one sentence with %q", c.name, way, err, c.want)
 			}
 		}
@@ -100,7 +107,10 @@ func TestAcceptedHeaders(t *testing.T) {
 }
 
 func TestFloat32sRefuses(t *testing.T) {
-	f, err := safetensors.Parse(file(`{"a":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[2],"data_offsets":[16,24]}}`, 24))
+	f,
+		err := safetensors.Parse(
+		file(`{"a":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[2],"data_offsets":[16,24]}}`,
+			24))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +124,8 @@ func TestFloat32sRefuses(t *testing.T) {
 		}
 	}
 	for _, first := range []int{-1, 2, math.MaxInt} {
-		if err := f.Float32sAt("b", first, make([]float32, 1)); err == nil || !strings.Contains(err.Error(), "has 2 elements") {
+		if err := f.Float32sAt("b", first, make([]float32, 1)); err == nil ||
+			!strings.Contains(err.Error(), "has 2 elements") {
 			t.Errorf("from number %d on: error %v", first, err)
 		}
 	}
@@ -143,10 +154,12 @@ func write(t *testing.T, tensors ...safetensors.Tensor) []byte {
 
 func TestFolder(t *testing.T) {
 	a := write(t, safetensors.Tensor{Name: "a", Shape: []int{1}, Data: []float32{1}})
-	bc := write(t, safetensors.Tensor{Name: "b", Shape: []int{1}, Data: []float32{2}}, safetensors.Tensor{Name: "c", DType: safetensors.F16, Data: []float32{3}})
+	bc := write(t, safetensors.Tensor{Name: "b", Shape: []int{1}, Data: []float32{2}},
+		safetensors.Tensor{Name: "c", DType: safetensors.F16, Data: []float32{3}})
 	index := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	shards := fstest.MapFS{
-		"model.safetensors.index.json":     index(`{"metadata":{"total_size":10},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}}`),
+		"model.safetensors.index.json": index(
+			`{"metadata":{"total_size":10},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors","c":"model-00002-of-00002.safetensors"}}`),
 		"model-00001-of-00002.safetensors": {Data: a},
 		"model-00002-of-00002.safetensors": {Data: bc},
 	}
@@ -215,7 +228,9 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data[:6000])
-	f.Add(file(`{"__metadata__":{"a":"b"},"a":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]},"b":{"dtype":"BOOL","shape":[],"data_offsets":[4,5]}}`, 5))
+	f.Add(
+		file(
+			`{"__metadata__":{"a":"b"},"a":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]},"b":{"dtype":"BOOL","shape":[],"data_offsets":[4,5]}}`, 5))
 	f.Add(file(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := safetensors.Parse(data)
@@ -235,7 +250,8 @@ func FuzzParse(f *testing.F) {
 			total += info.Len() * info.DType.Size()
 			a, b := make([]float32, info.Len()), make([]float32, info.Len())
 			half := len(b) / 2
-			errA, errB := file.Float32s(name, a), errors.Join(read.Float32sAt(name, 0, b[:half]), read.Float32sAt(name, half, b[half:]))
+			errA, errB := file.Float32s(name, a), errors.Join(read.Float32sAt(name, 0, b[:half]),
+				read.Float32sAt(name, half, b[half:]))
 			if (errA == nil) != (errB == nil) {
 				t.Fatalf("%s: %v, %v", name, errA, errB)
 			}
@@ -258,7 +274,8 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"weight_map":{"a":"model.safetensors.index.json"}}`))
 	f.Add([]byte(`{"weight_map":[]}`))
 	var shard bytes.Buffer
-	if err := safetensors.Write(&shard, []safetensors.Tensor{{Name: "a", Shape: []int{1}, Data: []float32{7}}}, nil); err != nil {
+	if err := safetensors.Write(&shard, []safetensors.Tensor{{Name: "a", Shape: []int{1}, Data: []float32{7}}},
+		nil); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, index []byte) {

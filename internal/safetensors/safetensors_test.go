@@ -63,7 +63,8 @@ func TestGoldenFileReadsAlikeEveryWay(t *testing.T) {
 	}
 	// Where the values begin by the header's own words: the data follow 8 bytes of length and the header.
 	start := 8 + int64(binary.LittleEndian.Uint64(data)) + info.Begin
-	for label, f := range map[string]*safetensors.File{"Open": opened, "DirFS": fromOS, "MapFS": fromFS, "bytes": parsed, "reader": read} {
+	for label, f := range map[string]*safetensors.File{"Open": opened, "DirFS": fromOS, "MapFS": fromFS, "bytes": parsed,
+		"reader": read} {
 		if got := len(f.Names()); got != 41 {
 			t.Errorf("%s: %d tensors, want 41", label, got)
 		}

@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Fill gives the fields of the struct that options points to, where they are nil or zero, what their tags default:"…" say.
-// It panics where a tag does not fit its field: both are part of the program.
+// Fill gives the fields of the struct that options points to, where they are nil or zero, what their tags default:"…"
+// say. It panics where a tag does not fit its field: both are part of the program.
 func Fill(options any) {
 	v := reflect.ValueOf(options).Elem()
 	for i := range v.NumField() {
@@ -29,8 +29,8 @@ func Fill(options any) {
 	}
 }
 
-// Plain copies the fields of the struct that options points to into those of the same name of the struct that plain points to,
-// what pointers point to where plain has no pointer.
+// Plain copies the fields of the struct that options points to into those of the same name of the struct that plain
+// points to, what pointers point to where plain has no pointer.
 func Plain(options, plain any) {
 	from, to := reflect.ValueOf(options).Elem(), reflect.ValueOf(plain).Elem()
 	for i := range to.NumField() {

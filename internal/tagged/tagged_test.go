@@ -34,7 +34,8 @@ func TestFill(t *testing.T) {
 }
 
 func TestSet(t *testing.T) {
-	for text, to := range map[string]any{"x": new(int), "1.5": new(int), "-1": new(uint64), "NaN": new(float64), "": new(float64), "maybe": new(bool)} {
+	for text, to := range map[string]any{"x": new(int), "1.5": new(int), "-1": new(uint64), "NaN": new(float64),
+		"": new(float64), "maybe": new(bool)} {
 		if err := tagged.Set(reflect.ValueOf(to).Elem(), text); err == nil {
 			t.Errorf("%q is a %T", text, to)
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Mount mounts an empty tmpfs with options such as size=512k until the test ends, and returns its folder. Where the test may
-// not mount, it is skipped.
+// Mount mounts an empty tmpfs with options such as size=512k until the test ends, and returns its folder. Where the
+// test may not mount, it is skipped.
 func Mount(t *testing.T, options string) (folder string) {
 	t.Helper()
 	folder = t.TempDir()

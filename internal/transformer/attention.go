@@ -37,7 +37,8 @@ func (c Decoder) TreePattern(layer int, positions, ancestor *Node, visit func(pa
 
 // Tree is the layer's attention for rows that hold a forest of texts which share prefixes: positions [batch, row] says
 // where in its text a row's token stands, and ancestor [batch, row, row] is true where the second row is the first one
-// or precedes it in its text. A causal model gives a shared prefix the same values in every text, so one row serves all.
+// or precedes it in its text. A causal model gives a shared prefix the same values in every text, so one row serves
+// all.
 func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
 	return c.TreePattern(layer, positions, ancestor, func(*Node) {})
 }

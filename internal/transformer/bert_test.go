@@ -61,7 +61,8 @@ func TestDistilBERTOnAPaddedBatch(t *testing.T) {
 		}
 	}
 
-	config := transformer.BERT{Layers: 2, Heads: 4, DModel: 128, DMLP: 512, DVocab: 4096, Positions: 512, Epsilon: 1e-12, Activation: "gelu"}
+	config := transformer.BERT{Layers: 2, Heads: 4, DModel: 128, DMLP: 512, DVocab: 4096, Positions: 512, Epsilon: 1e-12,
+		Activation: "gelu"}
 	parameters := append(config.BodyParameters(), config.HeadParameters()...)
 	hooks := []string{"hook_full_embed", "blocks.0.hook_normalized_resid_post", "blocks.1.hook_normalized_resid_post"}
 	backend, err := gobackend.New("")

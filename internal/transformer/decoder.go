@@ -112,8 +112,9 @@ func (c Decoder) Block(w Weights, layer int, x *Node, attention Attention, hook 
 	return at("hook_resid_post", Add(mid, c.mlp(w, layer, x, at)))
 }
 
-// Site computes what [Decoder.Block] computes, up to one hook point of the layer and nothing that it does not depend on:
-// mlp.hook_pre is [batch, seq, d_mlp], attn.hook_z [batch, seq, head, d_head], hook_resid_mid [batch, seq, d_model].
+// Site computes what [Decoder.Block] computes, up to one hook point of the layer and nothing that it does not depend
+// on: mlp.hook_pre is [batch, seq, d_mlp], attn.hook_z [batch, seq, head, d_head], hook_resid_mid [batch, seq,
+// d_model].
 func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Attention) (site *Node) {
 	// The block's own order stands once, in Block: it ends where the hook point is reached.
 	type reached struct{}

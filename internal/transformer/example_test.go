@@ -9,7 +9,8 @@ import (
 
 // A configuration lists the parameters its graph asks for, by TransformerLens's names.
 func ExampleDecoder_Parameters() {
-	d := transformer.Decoder{Layers: 1, DModel: 8, Heads: 2, DHead: 4, DMLP: 32, DVocab: 100, Positions: 16, Activation: "solu_ln"}
+	d := transformer.Decoder{Layers: 1, DModel: 8, Heads: 2, DHead: 4, DMLP: 32, DVocab: 100, Positions: 16,
+		Activation: "solu_ln"}
 	for _, p := range d.Parameters() {
 		if strings.Contains(p.Name, ".mlp.") {
 			fmt.Println(p.Name, p.Shape)

@@ -43,8 +43,8 @@ func withGradient(shape shapes.Shape, inputs []*Node, value func() *Node, gradie
 	return outputs[0]
 }
 
-// project is x·W + b for x [..., d_in]: W is [d_in, d_out] or, with layout DenseLayoutOutputsInput, [d_out, d_in]; b [d_out]
-// may be nil.
+// project is x·W + b for x [..., d_in]: W is [d_in, d_out] or, with layout DenseLayoutOutputsInput, [d_out, d_in]; b
+// [d_out] may be nil.
 func project(x, w, b *Node, layout compute.DenseLayout) *Node {
 	dims := x.Shape().Dimensions
 	in, out := dims[len(dims)-1], w.Shape().Dimensions[1]
@@ -72,7 +72,8 @@ func project(x, w, b *Node, layout compute.DenseLayout) *Node {
 	})
 }
 
-// transposedProduct is aᵀ·b for a [..., n, i] and b [..., n, j]: [..., i, j], made as (bᵀ·a)ᵀ where that transposes less.
+// transposedProduct is aᵀ·b for a [..., n, i] and b [..., n, j]: [..., i, j], made as (bᵀ·a)ᵀ where that transposes
+// less.
 func transposedProduct(a, b *Node) *Node {
 	if a.Shape().Size() > b.Shape().Size() {
 		return transposeLast(product(transposeLast(b), a))
@@ -138,7 +139,8 @@ func solu(x *Node) *Node {
 }
 
 // layerNorm is LayerNorm over the last axis (Ba et al. 2016, https://arxiv.org/abs/1607.06450), weight and bias may
-// both be nil. With x̂ the normalised value, σ its divisor and u = v ⊙ weight, ∂x = (u - mean(u) - x̂ ⊙ mean(u ⊙ x̂)) / σ.
+// both be nil. With x̂ the normalised value, σ its divisor and u = v ⊙ weight, ∂x = (u - mean(u) - x̂ ⊙ mean(u ⊙ x̂)) /
+// σ.
 func layerNorm(x, weight, bias *Node, epsilon float64) *Node {
 	normalized := normalize(x, epsilon)
 	if weight == nil {
@@ -208,7 +210,8 @@ func mix(pattern, v *Node) *Node {
 	})
 }
 
-// gelu is the exact GELU, x·Φ(x) (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415): ∂x = v ⊙ (Φ(x) + x·φ(x)).
+// gelu is the exact GELU, x·Φ(x) (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415): ∂x = v ⊙ (Φ(x) +
+// x·φ(x)).
 func gelu(x *Node) *Node {
 	return withGradient(x.Shape(), []*Node{x}, func() *Node { return activation.Gelu(x) }, func(v *Node) []*Node {
 		cdf := MulScalar(AddScalar(Erf(MulScalar(x, math.Sqrt2/2)), 1), 0.5)

@@ -151,7 +151,8 @@ func compareFlat(t *testing.T, name string, want, got *tensors.Tensor, tolerance
 
 // TestBlockGradientAgreesWithFiniteDifferences moves single weights of a small model up and down.
 func TestBlockGradientAgreesWithFiniteDifferences(t *testing.T) {
-	shape := Decoder{Layers: 2, DModel: 6, Heads: 2, DHead: 3, DMLP: 8, DVocab: 11, Positions: 5, Activation: "solu_ln", Epsilon: 1e-5}
+	shape := Decoder{Layers: 2, DModel: 6, Heads: 2, DHead: 3, DMLP: 8, DVocab: 11, Positions: 5, Activation: "solu_ln",
+		Epsilon: 1e-5}
 	params := shape.Parameters()
 	r := rand.New(rand.NewPCG(3, 4))
 	weights := make([]*tensors.Tensor, len(params))

@@ -9,8 +9,8 @@ import (
 // leastProbability keeps the logarithm of a probability that underflows finite.
 const leastProbability = 1e-30
 
-// CrossEntropy is the mean negative log-likelihood, in nats, of targets [n] (int32) under logits [n, d_vocab]: a scalar.
-// Its gradient is (softmax(logits) - one-hot(targets)) / n, made without a one-hot matrix.
+// CrossEntropy is the mean negative log-likelihood, in nats, of targets [n] (int32) under logits [n, d_vocab]: a
+// scalar. Its gradient is (softmax(logits) - one-hot(targets)) / n, made without a one-hot matrix.
 func CrossEntropy(logits, targets *Node) *Node {
 	g, n := logits.Graph(), logits.Shape().Dimensions[0]
 	rows := Iota(g, shapes.Make(dtypes.Int32, n), 0)

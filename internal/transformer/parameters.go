@@ -1,7 +1,7 @@
 package transformer
 
-// Parameters lists the parameters of the model, embedding first, in TransformerLens's shapes: what a file of that layout
-// holds, and what training has to create. Families other than TransformerLens's own lack some of the biases.
+// Parameters lists the parameters of the model, embedding first, in TransformerLens's shapes: what a file of that
+// layout holds, and what training has to create. Families other than TransformerLens's own lack some of the biases.
 func (c Decoder) Parameters() []Param {
 	list := []Param{{"embed.W_E", []int{c.DVocab, c.DModel}}}
 	if c.RotaryDims == 0 {

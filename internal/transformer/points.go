@@ -22,7 +22,8 @@ const (
 	HookMLPOut    = "hook_mlp_out"        // what the MLP adds
 )
 
-// Sums of what a token's heads pay of their attention to some tokens, one number a head; their full names begin with attn.
+// Sums of what a token's heads pay of their attention to some tokens, one number a head; their full names begin with
+// attn.
 const (
 	PatternBOS       = "bos"       // the first token of the prompt
 	PatternSelf      = "self"      // the token itself

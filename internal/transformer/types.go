@@ -10,8 +10,8 @@ type Weights func(name string) *Node
 // the same shape. Plain, padded, shared and trained forward differ in nothing else.
 type Attention func(q, k, v *Node) *Node
 
-// Hook is shown intermediate values under TransformerLens's names ("blocks.0.mlp.hook_pre"), and returns the value to go
-// on with: the same, or another of its shape. A nil Hook changes nothing.
+// Hook is shown intermediate values under TransformerLens's names ("blocks.0.mlp.hook_pre"), and returns the value to
+// go on with: the same, or another of its shape. A nil Hook changes nothing.
 type Hook func(name string, x *Node) *Node
 
 // at shows a value to the hook, if there is one.

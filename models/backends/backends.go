@@ -41,7 +41,8 @@ func (i Info) Line() string {
 		line += " (" + i.Why + ")"
 	}
 	if i.Name == Go && !i.SIMD {
-		line += ", without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about twice and training three times as fast"
+		line += ", without vector instructions: build with GOEXPERIMENT=simd in the environment to make explaining about " +
+			"twice and training three times as fast"
 	}
 	return line
 }
@@ -162,7 +163,8 @@ func start(name string) (backend compute.Backend, description string, err error)
 		return nil, "", fmt.Errorf("%w: install another with `n2g backend install`, or use the backend go", err)
 	}
 	if is.Platform != kind {
-		return nil, "", fmt.Errorf("the plugin %s is for %s, as its name does not say: rename it, or use the backend go", path, is.Platform)
+		return nil, "", fmt.Errorf("the plugin %s is for %s, as its name does not say: rename it, or use the backend go",
+			path, is.Platform)
 	}
 	if backend, err = startXLA(kind, path); err != nil {
 		return nil, "", err

@@ -42,7 +42,8 @@ func TestEnvironment(t *testing.T) {
 		t.Fatalf("N2G_BACKEND=go opened %q, error %v", info.Name, err)
 	}
 	t.Setenv(backends.EnvVar, "abacus")
-	if _, _, err = backends.Open(""); err == nil || !strings.Contains(err.Error(), "abacus") || !strings.Contains(err.Error(), "xla:cuda") {
+	if _, _, err = backends.Open(""); err == nil || !strings.Contains(err.Error(), "abacus") ||
+		!strings.Contains(err.Error(), "xla:cuda") {
 		t.Fatalf("an unknown backend gave error %v", err)
 	}
 }

@@ -11,8 +11,8 @@
 //
 // Plugins are looked for in what PJRT_PLUGIN_LIBRARY_PATH lists, files or folders, or else in the folders in which
 // [Install] and go-xla put them (~/.local/lib/go-xla, /usr/local/lib/go-xla) and those of LD_LIBRARY_PATH. A file is
-// loaded only after its format was checked, and first in a process of its own, so that a broken plugin costs a sentence.
-// That process is this program again, which the package's init turns into the trial.
+// loaded only after its format was checked, and first in a process of its own, so that a broken plugin costs a
+// sentence. That process is this program again, which the package's init turns into the trial.
 //
 // The name can be given by the caller or in the environment variable N2G_BACKEND.
 package backends

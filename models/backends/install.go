@@ -48,7 +48,9 @@ func Install(ctx context.Context, sources ...string) ([]Plugin, error) {
 func download(ctx context.Context, folder string) ([]Plugin, error) {
 	if err := downloadXLA(folder); err != nil {
 		reason := strings.Join(strings.Fields(err.Error()), " ")
-		return nil, fmt.Errorf("no PJRT plugin could be downloaded (%s): give the wheel of a Python package that holds one, or its library, to `n2g backend install`, name it in %s, or use the backend go", reason, PluginPathVar)
+		return nil,
+			fmt.Errorf("no PJRT plugin could be downloaded (%s): give the wheel of a Python package that holds one, or its "+
+				"library, to `n2g backend install`, name it in %s, or use the backend go", reason, PluginPathVar)
 	}
 	var installed []Plugin
 	for _, place := range []string{folder, filepath.Join(folder, "nvidia")} {
@@ -187,7 +189,8 @@ func (in *installation) finish(ctx context.Context, sources []string) ([]Plugin,
 	case wrong != nil:
 		return nil, wrong
 	default:
-		return nil, fmt.Errorf("no PJRT plugin lies in %s: a wheel or a library such as %s is looked for", strings.Join(sources, ", "), strings.Join(expectedNames("cpu"), ", "))
+		return nil, fmt.Errorf("no PJRT plugin lies in %s: a wheel or a library such as %s is looked for",
+			strings.Join(sources, ", "), strings.Join(expectedNames("cpu"), ", "))
 	}
 }
 

@@ -40,8 +40,8 @@ func checkLibrary(path string) error {
 // errCutOff is what is wrong with a library that ends before its last segment does.
 var errCutOff = errors.New("the file is cut off: copy or download it again")
 
-// checkELF checks a library of the ELF format: that it is whole, made for an architecture, and exports GetPjrtApi. Field
-// offsets are those of the 64-bit file header (System V ABI, chapter 4).
+// checkELF checks a library of the ELF format: that it is whole, made for an architecture, and exports GetPjrtApi.
+// Field offsets are those of the 64-bit file header (System V ABI, chapter 4).
 func checkELF(r io.ReaderAt, size int64, goarch string) error {
 	header := make([]byte, 64)
 	if n, err := r.ReadAt(header, 0); n < len(header) {
@@ -63,7 +63,8 @@ func checkELF(r io.ReaderAt, size int64, goarch string) error {
 	want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[goarch]
 	machine := elf.Machine(order.Uint16(header[18:]))
 	if elf.Class(header[elf.EI_CLASS]) != elf.ELFCLASS64 || machine != want {
-		return fmt.Errorf("it is made for another machine (%s, %s) than this one (%s)", machine, elf.Class(header[elf.EI_CLASS]), goarch)
+		return fmt.Errorf("it is made for another machine (%s, %s) than this one (%s)", machine,
+			elf.Class(header[elf.EI_CLASS]), goarch)
 	}
 	sections, sectionSize := order.Uint64(header[40:]), order.Uint16(header[58:])
 	if end := sections + uint64(sectionSize)*uint64(order.Uint16(header[60:])); end > uint64(size) || end < sections {

@@ -123,10 +123,14 @@ func find(kind string) (string, error) {
 		return "", fmt.Errorf("%w: install another with `n2g backend install`, or use the backend go", broken)
 	}
 	if len(places) == 0 {
-		return "", fmt.Errorf("no PJRT plugin for %s is installed: %s is set but empty, so nothing is searched: name a plugin or its folder there, or use the backend go", kind, PluginPathVar)
+		return "",
+			fmt.Errorf("no PJRT plugin for %s is installed: %s is set but empty, so nothing is searched: name a plugin or its "+
+				"folder there, or use the backend go", kind, PluginPathVar)
 	}
-	return "", fmt.Errorf("no PJRT plugin for %s is installed: none of %s lies in %s: install one with `n2g backend install`, name its file or folder in %s, or use the backend go",
-		kind, strings.Join(expectedNames(kind), ", "), strings.Join(places, ", "), PluginPathVar)
+	return "",
+		fmt.Errorf("no PJRT plugin for %s is installed: none of %s lies in %s: install one with `n2g backend install`, "+
+			"name its file or folder in %s, or use the backend go",
+			kind, strings.Join(expectedNames(kind), ", "), strings.Join(places, ", "), PluginPathVar)
 }
 
 // expectedNames are the file names under which a plugin is found in the folders that are always searched.

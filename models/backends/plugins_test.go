@@ -96,7 +96,8 @@ func broken(t *testing.T) []struct {
 		{"cut off in the header", old[:40], "cut off"},
 		{"another machine", foreign, "another machine (EM_S390"},
 		{"no entry point", library(t, "int x;"), "does not export GetPjrtApi"},
-		{"needs what is not here", library(t, "void absent(void); void *GetPjrtApi(void) { absent(); return 0; }"), "crashed"},
+		{"needs what is not here", library(t, "void absent(void); void *GetPjrtApi(void) { absent(); return 0; }"),
+			"crashed"},
 		{"no table", library(t, "void *GetPjrtApi(void) { return 0; }"), "no functions"},
 		{"old", old, "it speaks PJRT API 0.40, and the oldest that works is 0.81"},
 		{"another major version", library(t, strings.Replace(oldPlugin, "0, 40", "7, 1", 1)), "it speaks PJRT API 7.1"},
@@ -123,10 +124,12 @@ func TestBrokenPlugins(t *testing.T) {
 				if err := os.WriteFile(file, c.content, 0o755); err != nil {
 					t.Fatal(err)
 				}
-				env := map[string]string{"folder": backends.PluginPathVar + "=" + place.folder, "file": backends.PluginPathVar + "=" + file,
+				env := map[string]string{"folder": backends.PluginPathVar + "=" + place.folder,
+					"file":            backends.PluginPathVar + "=" + file,
 					"LD_LIBRARY_PATH": "LD_LIBRARY_PATH=" + place.folder, "": "NOTHING="}[place.env]
 				line := opening(t, home, backends.XLACPU, env)
-				if !strings.HasPrefix(line, "error:") || !strings.Contains(line, c.want) || !strings.Contains(line, file) || !strings.Contains(line, "backend go") {
+				if !strings.HasPrefix(line, "error:") || !strings.Contains(line, c.want) || !strings.Contains(line, file) ||
+					!strings.Contains(line, "backend go") {
 					t.Errorf("%s: it says %q, want %q and a way out", env, line, c.want)
 				}
 				if line := opening(t, home, backends.Auto, env); !strings.HasPrefix(line, "backend go") {
@@ -160,7 +163,8 @@ func TestInstallBroken(t *testing.T) {
 			}
 			for _, source := range []string{file, wheel(t, map[string]string{"package/plugin.so": string(c.content), "package/__init__.py": ""})} {
 				_, err := backends.Install(t.Context(), source)
-				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), source) || strings.Contains(err.Error(), "\n") {
+				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), source) ||
+					strings.Contains(err.Error(), "\n") {
 					t.Errorf("%s: error %v, want %q", source, err, c.want)
 				}
 			}
@@ -212,7 +216,8 @@ func TestInstallNothing(t *testing.T) {
 		{"an empty folder", t.TempDir(), "no PJRT plugin lies in"},
 		{"nothing", filepath.Join(t.TempDir(), "absent"), "no such file"},
 	} {
-		if _, err := backends.Install(t.Context(), c.source); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+		if _, err := backends.Install(t.Context(), c.source); err == nil || !strings.Contains(err.Error(), c.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -234,7 +239,8 @@ func TestInstallLibraries(t *testing.T) {
 	place := filepath.Join(home, ".local", "lib", "go-xla", "nvidia", "cudnn", "lib", "libcudnn.so")
 	for _, c := range []struct{ source, want string }{
 		{site, "of the folder"},
-		{wheel(t, map[string]string{"nvidia/cudnn/lib/libcudnn.so": "of the wheel", "nvidia/../../../../outside": "x"}), "of the wheel"},
+		{wheel(t, map[string]string{"nvidia/cudnn/lib/libcudnn.so": "of the wheel", "nvidia/../../../../outside": "x"}),
+			"of the wheel"},
 	} {
 		if _, err := backends.Install(t.Context(), c.source); err != nil {
 			t.Fatal(err)
@@ -271,7 +277,8 @@ func TestNoPlugin(t *testing.T) {
 	}
 }
 
-// A working plugin is found under any name, in a file or a folder, and after it was installed; auto stays with the kernels.
+// A working plugin is found under any name, in a file or a folder, and after it was installed; auto stays with the
+// kernels.
 func TestWorkingPlugin(t *testing.T) {
 	plugin := os.Getenv("N2G_TEST_PJRT_PLUGIN")
 	if plugin == "" {
@@ -285,7 +292,8 @@ func TestWorkingPlugin(t *testing.T) {
 	}
 	for _, place := range []string{odd, filepath.Dir(odd), plugin} {
 		env := backends.PluginPathVar + "=/absent:" + place
-		if line := opening(t, home, backends.XLACPU, env); !strings.HasPrefix(line, "backend xla:cpu") || !strings.Contains(line, "PJRT API 0.") || !strings.Contains(line, "device") {
+		if line := opening(t, home, backends.XLACPU, env); !strings.HasPrefix(line, "backend xla:cpu") ||
+			!strings.Contains(line, "PJRT API 0.") || !strings.Contains(line, "device") {
 			t.Errorf("%s: it says %q", place, line)
 		}
 		if line := opening(t, home, backends.Auto, env); !strings.HasPrefix(line, "backend go") {

@@ -168,7 +168,8 @@ func readNote(path string) (Plugin, bool) {
 	}
 	var n note
 	info, err := os.Stat(path)
-	if err != nil || json.Unmarshal(text, &n) != nil || n.Size != info.Size() || !n.Modified.Equal(info.ModTime()) || n.Devices == 0 {
+	if err != nil || json.Unmarshal(text, &n) != nil || n.Size != info.Size() || !n.Modified.Equal(info.ModTime()) ||
+		n.Devices == 0 {
 		return Plugin{}, false
 	}
 	return n.Plugin, true

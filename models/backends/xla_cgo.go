@@ -76,8 +76,8 @@ func loadXLA(kind, path string) (api uintptr, version string, err error) {
 	return uintptr(unsafe.Pointer(head)), version, nil
 }
 
-// register hands a loaded library to go-xla under a name that go-xla does not search for: its own search loads every file
-// that is named like a plugin, which ends the process where one is damaged, and downloads what it misses.
+// register hands a loaded library to go-xla under a name that go-xla does not search for: its own search loads every
+// file that is named like a plugin, which ends the process where one is damaged, and downloads what it misses.
 func register(kind string, api uintptr) (*pjrt.Plugin, error) {
 	xla.EnableAutoInstall(false)
 	if err := pjrt.RegisterPreloadedPlugin("/"+kind, api); err != nil {
@@ -111,8 +111,8 @@ func startXLA(kind, path string) (compute.Backend, error) {
 	return openXLA(kind)
 }
 
-// trial loads a plugin and runs a small program on it. It tells the version as soon as it is known, since what follows may
-// crash.
+// trial loads a plugin and runs a small program on it. It tells the version as soon as it is known, since what follows
+// may crash.
 func trial(p *Plugin, say func(Plugin)) error {
 	kind := kindByName(p.Path)
 	if kind == "" {
@@ -194,8 +194,8 @@ func setFlag(name, value string) {
 	}
 }
 
-// findLibdevice tells XLA where NVIDIA's device library lies, with which it compiles: in the folders nvidia beside the plugin
-// or up to two levels above it, as Python's packages install them.
+// findLibdevice tells XLA where NVIDIA's device library lies, with which it compiles: in the folders nvidia beside the
+// plugin or up to two levels above it, as Python's packages install them.
 func findLibdevice(path string) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

@@ -12,7 +12,8 @@ import (
 const linked = false
 
 // errNoCgo is why a build without cgo has no XLA.
-var errNoCgo = errors.New("this binary was built without cgo, which XLA needs: build it with a C compiler and CGO_ENABLED=1, or use the backend go")
+var errNoCgo = errors.New("this binary was built without cgo, which XLA needs: build it with a C compiler and " +
+	"CGO_ENABLED=1, or use the backend go")
 
 // startXLA is not reached in this build.
 func startXLA(string, string) (compute.Backend, error) { return nil, errNoCgo }

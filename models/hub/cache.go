@@ -41,7 +41,8 @@ func (c *Client) Cached(repo, revision string) (Snapshot, error) {
 	if revision == "" {
 		revision = mainRevision
 	}
-	if !registry.IsRepo(repo) && !registry.IsRepo("owner/"+repo) || !fs.ValidPath(revision) || strings.Contains(revision, "\\") {
+	if !registry.IsRepo(repo) && !registry.IsRepo("owner/"+repo) || !fs.ValidPath(revision) ||
+		strings.Contains(revision, "\\") {
 		return Snapshot{}, fmt.Errorf("%q at %q: %w", repo, revision, ErrNotCached)
 	}
 	commit, err := c.commit(repo, revision)

@@ -29,7 +29,8 @@ var weightNames = []struct{ whole, index, before, behind string }{
 var shardNumber = regexp.MustCompile(`^(\d{5})-of-(\d{5})$`)
 
 // errNoTokenizer is why a repository cannot lend its tokenizer.
-var errNoTokenizer = errors.New("it holds neither tokenizer.json nor vocab.json and merges.txt, so its tokenizer, probably a SentencePiece one, is not supported")
+var errNoTokenizer = errors.New("it holds neither tokenizer.json nor vocab.json and merges.txt, so its tokenizer, " +
+	"probably a SentencePiece one, is not supported")
 
 // modelFiles picks what a model needs of the files of its repository: its configuration, one set of weights, and its
 // tokenizer where it has one. weights is how the name of the weight file ends; empty stands for Hugging Face's names.
@@ -62,7 +63,8 @@ func weightFiles(files []File, ending string) ([]File, error) {
 	// TransformerLens's models: one file beside, in a folder, earlier ones.
 	var found []File
 	for _, f := range files {
-		if !strings.Contains(f.Path, "/") && (ending != "" && strings.HasSuffix(f.Path, ending) || ending == "" && strings.HasSuffix(f.Path, ".pth")) {
+		if !strings.Contains(f.Path, "/") && (ending != "" && strings.HasSuffix(f.Path, ending) || ending == "" &&
+			strings.HasSuffix(f.Path, ".pth")) {
 			found = append(found, f)
 		}
 	}
@@ -70,7 +72,8 @@ func weightFiles(files []File, ending string) ([]File, error) {
 		found = slices.DeleteFunc(found, func(f File) bool { return !strings.HasSuffix(f.Path, "final.pth") })
 	}
 	if len(found) != 1 {
-		return nil, errors.New("its weights are not there: they should be model.safetensors, pytorch_model.bin or one .pth file")
+		return nil,
+			errors.New("its weights are not there: they should be model.safetensors, pytorch_model.bin or one .pth file")
 	}
 	return found, nil
 }

@@ -1,7 +1,7 @@
 // Package hub finds models in the cache that Hugging Face's libraries share, and downloads them there when asked to.
 //
-// [Client.Open] and [Client.Size] look at the cache alone; only [Client.Get], [Client.Download] and [Client.List] use the
-// network. What is here was downloaded by this package or by Python's huggingface_hub: the layout is the same,
+// [Client.Open] and [Client.Size] look at the cache alone; only [Client.Get], [Client.Download] and [Client.List] use
+// the network. What is here was downloaded by this package or by Python's huggingface_hub: the layout is the same,
 //
 //	models--ORG--NAME/
 //	  blobs/HASH               a file's bytes, under its SHA-256 (large files) or its git hash

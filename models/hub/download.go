@@ -16,7 +16,8 @@ type Progress struct {
 // Download brings files of a repository into the cache: those that choose picks of all there are. An empty revision is
 // the main branch. What is there already is not fetched again, and a broken download goes on where it stopped; of a
 // branch that has moved on, the files that changed are fetched. progress, which may be nil, is called by one goroutine.
-func (c *Client) Download(ctx context.Context, repo, revision string, choose func([]File) ([]File, error), progress func(Progress)) (Snapshot, error) {
+func (c *Client) Download(ctx context.Context, repo, revision string, choose func([]File) ([]File, error),
+	progress func(Progress)) (Snapshot, error) {
 	if revision == "" {
 		revision = mainRevision
 	}

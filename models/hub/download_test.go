@@ -37,9 +37,12 @@ func Example() {
 // repo is a model as it lies on the hub, with much that nobody needs.
 func repo() map[string][]byte {
 	return map[string][]byte{
-		"config.json": content("config", 300), "tokenizer.json": content("tokenizer", 5000), "tokenizer_config.json": content("names", 20),
-		"model.safetensors": content("weights", 20_000), "pytorch_model.bin": content("pickle", 20_000), "README.md": content("readme", 10),
-		"vocab.json": content("vocabulary", 50), "merges.txt": content("merges", 50), "onnx/model.onnx": content("onnx", 2000),
+		"config.json": content("config", 300), "tokenizer.json": content("tokenizer", 5000),
+		"tokenizer_config.json": content("names", 20),
+		"model.safetensors":     content("weights", 20_000), "pytorch_model.bin": content("pickle", 20_000),
+		"README.md":  content("readme", 10),
+		"vocab.json": content("vocabulary", 50), "merges.txt": content("merges", 50),
+		"onnx/model.onnx": content("onnx", 2000),
 	}
 }
 
@@ -194,7 +197,8 @@ func TestFaults(t *testing.T) {
 			w.Write(weights)
 			return true
 		}, nil},
-		{"always broken off at the same place", on("tokenizer.json", always, half(weights)), []string{"tokenizer.json", "attempts"}},
+		{"always broken off at the same place", on("tokenizer.json", always, half(weights)),
+			[]string{"tokenizer.json", "attempts"}},
 		{"truncated without a word", on("tokenizer.json", 1, write(weights[:100])), nil},
 		{"always truncated", on("tokenizer.json", always, write(weights[:100])), []string{"tokenizer.json", "5000"}},
 		{"empty", on("tokenizer.json", always, write(nil)), []string{"0 of 5000"}},
@@ -227,9 +231,11 @@ func TestFaults(t *testing.T) {
 		{"always 503", on("config.json", always, status(503)), []string{"config.json", "503"}},
 		{"429 once", on("config.json", 1, status(429)), nil},
 		{"429 until a date gone by", on("config.json", 1, status(429, "Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT")), nil},
-		{"a file is gone", on("config.json", always, status(404, "X-Error-Code", "EntryNotFound")), []string{"config.json", "lists it"}},
+		{"a file is gone", on("config.json", always, status(404, "X-Error-Code", "EntryNotFound")),
+			[]string{"config.json", "lists it"}},
 		{"always 429", on("config.json", always, status(429)), []string{"429", "wait"}},
-		{"gated", on("config.json", always, status(401, "X-Error-Code", "GatedRepo")), []string{"terms", "HF_TOKEN", "org/name"}},
+		{"gated", on("config.json", always, status(401, "X-Error-Code", "GatedRepo")),
+			[]string{"terms", "HF_TOKEN", "org/name"}},
 		{"forbidden", on("config.json", always, status(403)), []string{"terms", "HF_TOKEN"}},
 		{"endless redirects", func(w http.ResponseWriter, r *http.Request, n int) bool {
 			if isFile(r, "config.json") {
@@ -244,9 +250,13 @@ func TestFaults(t *testing.T) {
 		{"no such revision", listing(always, status(404, "X-Error-Code", "RevisionNotFound")), []string{"no revision main"}},
 		{"a page for people", listing(always, write([]byte("<html>log in</html>"))), []string{"JSON", "HF_ENDPOINT"}},
 		{"no commit", listing(always, write([]byte(`{"sha": "../../x", "siblings": []}`))), []string{"commit"}},
-		{"a path that leads out", listing(always, write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "../../.bashrc"}]}`))), []string{".bashrc"}},
-		{"no config", listing(always, write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "model.safetensors"}]}`))), []string{"config.json"}},
-		{"no weights", listing(always, write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "config.json"}]}`))), []string{"weights"}},
+		{"a path that leads out", listing(always,
+			write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "../../.bashrc"}]}`))), []string{".bashrc"}},
+		{"no config",
+			listing(always, write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "model.safetensors"}]}`))),
+			[]string{"config.json"}},
+		{"no weights", listing(always, write([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "config.json"}]}`))),
+			[]string{"weights"}},
 		{"a size too small", func(w http.ResponseWriter, r *http.Request, n int) bool {
 			if strings.HasPrefix(r.URL.Path, "/api/") {
 				fmt.Fprintf(w, `{"sha": %q, "siblings": [{"rfilename": "config.json", "size": 3, "blobId": %q},
@@ -266,7 +276,8 @@ func TestFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+				checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+					"tokenizer_config.json"})
 				return
 			}
 			if err == nil {
@@ -324,7 +335,8 @@ func TestResume(t *testing.T) {
 			if !slices.Equal(ranges, c.want) {
 				t.Errorf("asked for %q, want %q", ranges, c.want)
 			}
-			checkFolder(t, client, m, files, []string{"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"})
+			checkFolder(t, client, m, files, []string{"model.safetensors", "config.json", "tokenizer.json",
+				"tokenizer_config.json"})
 		})
 	}
 }
@@ -442,7 +454,8 @@ func TestMirror(t *testing.T) {
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
 	}
-	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+		"tokenizer_config.json"})
 	if len(s.tokens) > 0 {
 		t.Errorf("the storage was sent %q", s.tokens)
 	}

@@ -113,7 +113,8 @@ func size(f *os.File) (int64, error) {
 }
 
 // transfer asks once for the bytes that are missing. What comes stays, even if the answer breaks off.
-func (c *Client) transfer(ctx context.Context, out *os.File, listing Listing, file File, report func(done int64)) error {
+func (c *Client) transfer(ctx context.Context, out *os.File, listing Listing, file File,
+	report func(done int64)) error {
 	begin, err := size(out)
 	if err != nil {
 		return final(err)

@@ -32,7 +32,8 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(listing), 200, `"`+digest(body)+`"`, "2", "", body)
 	f.Add([]byte(listing), 206, digest(body), "2", "bytes 0-1/2", body)
 	f.Add([]byte(listing), 416, "../../../x", "99", "bytes */2", []byte("<html>"))
-	f.Add([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "../config.json", "size": 2, "blobId": "`+digest(body)+`"}]}`), 200, "", "", "", body)
+	f.Add([]byte(`{"sha": "`+commit+`", "siblings": [{"rfilename": "../config.json", "size": 2, "blobId": "`+digest(body)+
+		`"}]}`), 200, "", "", "", body)
 	f.Add([]byte(listing), 302, "/elsewhere", "-1", "", []byte{})
 	f.Fuzz(func(t *testing.T, listing []byte, status int, etag, size, contentRange string, body []byte) {
 		if status < 100 || status > 599 {
@@ -45,7 +46,8 @@ func FuzzAnswers(f *testing.F) {
 			data := listing
 			if !strings.HasPrefix(r.URL.Path, "/api/") {
 				response.StatusCode, data = status, body
-				for name, value := range map[string]string{"X-Linked-Etag": etag, "X-Linked-Size": size, "Content-Range": contentRange, "Location": etag, "Retry-After": size} {
+				for name, value := range map[string]string{"X-Linked-Etag": etag, "X-Linked-Size": size,
+					"Content-Range": contentRange, "Location": etag, "Retry-After": size} {
 					response.Header.Set(name, value)
 				}
 				if r.Method == http.MethodHead {
@@ -55,7 +57,9 @@ func FuzzAnswers(f *testing.F) {
 			response.Body = io.NopCloser(bytes.NewReader(data))
 			return response
 		})
-		client, err := hub.New(hub.Options{Endpoint: "http://hub.invalid", Cache: cache, Token: "secret", Transport: transport, Attempts: 1, Backoff: time.Nanosecond})
+		client,
+			err := hub.New(hub.Options{Endpoint: "http://hub.invalid", Cache: cache, Token: "secret", Transport: transport,
+			Attempts: 1, Backoff: time.Nanosecond})
 		if err != nil {
 			t.Fatal(err)
 		}

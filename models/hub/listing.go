@@ -53,7 +53,8 @@ func (c *Client) List(ctx context.Context, repo, revision string) (Listing, erro
 		return Listing{}, fmt.Errorf("%q is no repository: its name has the form owner/name", repo)
 	}
 	if c.options.Offline {
-		return Listing{}, fmt.Errorf("HF_HUB_OFFLINE is set, so nothing is asked of %s: unset it to download %s", c.options.Endpoint, repo)
+		return Listing{}, fmt.Errorf("HF_HUB_OFFLINE is set, so nothing is asked of %s: unset it to download %s",
+			c.options.Endpoint, repo)
 	}
 	address := fmt.Sprintf("%s/api/models/%s/revision/%s?blobs=true", c.options.Endpoint, repo, url.PathEscape(revision))
 	var listing Listing
@@ -97,14 +98,16 @@ func parseListing(text []byte) (Listing, error) {
 		} `json:"siblings"`
 	}
 	if err := json.Unmarshal(text, &repository); err != nil {
-		return Listing{}, fmt.Errorf("the answer is not JSON of a hub's form, so HF_ENDPOINT may name something else: %w", err)
+		return Listing{}, fmt.Errorf("the answer is not JSON of a hub's form, so HF_ENDPOINT may name something else: %w",
+			err)
 	}
 	if !sha1Text.MatchString(repository.Commit) {
 		return Listing{}, fmt.Errorf("the answer names %q as its commit, which is none", repository.Commit)
 	}
 	listing := Listing{Commit: repository.Commit}
 	for _, f := range repository.Files {
-		if !fs.ValidPath(f.Path) || f.Path == "." || !filepath.IsLocal(filepath.FromSlash(f.Path)) || strings.Contains(f.Path, "\x00") {
+		if !fs.ValidPath(f.Path) || f.Path == "." || !filepath.IsLocal(filepath.FromSlash(f.Path)) ||
+			strings.Contains(f.Path, "\x00") {
 			return Listing{}, fmt.Errorf("the answer names a file %q, which is no path inside a repository", f.Path)
 		}
 		file := File{Path: f.Path, Size: -1, Hash: f.BlobID}
@@ -129,12 +132,13 @@ func parseListing(text []byte) (Listing, error) {
 // describe asks the hub for size and hash of a file that its listing does not describe.
 func (c *Client) describe(ctx context.Context, listing Listing, file File) (File, error) {
 	// Both stand in the hub's own answer, not in that of the storage it may redirect to.
-	own := &http.Client{Transport: c.options.Transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
-		if next.URL.Host != c.endpoint.Host {
-			return http.ErrUseLastResponse
-		}
-		return c.redirect(next, before)
-	}}
+	own := &http.Client{Transport: c.options.Transport,
+		CheckRedirect: func(next *http.Request, before []*http.Request) error {
+			if next.URL.Host != c.endpoint.Host {
+				return http.ErrUseLastResponse
+			}
+			return c.redirect(next, before)
+		}}
 	asking := &Client{options: c.options, endpoint: c.endpoint, http: own}
 	err := c.retry(ctx, func() (bool, error) {
 		answer, err := asking.request(ctx, http.MethodHead, c.address(listing, file), 0)
@@ -148,7 +152,9 @@ func (c *Client) describe(ctx context.Context, listing Listing, file File) (File
 		file.Hash = strings.Trim(strings.TrimPrefix(firstHeader(answer.Header, "X-Linked-Etag", "Etag"), "W/"), `"`)
 		file.Size, err = strconv.ParseInt(firstHeader(answer.Header, "X-Linked-Size", "Content-Length"), 10, 64)
 		if err != nil || file.Size < 0 || !isHash(file.Hash) {
-			return false, final(fmt.Errorf("%s tells no size and hash of it, so what it sends could not be verified: set HF_ENDPOINT to another hub", c.options.Endpoint))
+			return false,
+				final(fmt.Errorf("%s tells no size and hash of it, so what it sends could not be verified: set HF_ENDPOINT to "+
+					"another hub", c.options.Endpoint))
 		}
 		return false, nil
 	})

@@ -19,7 +19,8 @@ func TestParseListing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []File{{"config.json", 7, commit}, {"a/b.bin", 10, large}, {"unknown", -1, ""}, {"strange", -1, ""}, {"negative", -1, ""}}
+	want := []File{{"config.json", 7, commit}, {"a/b.bin", 10, large}, {"unknown", -1, ""}, {"strange", -1, ""},
+		{"negative", -1, ""}}
 	if listing.Commit != commit || len(listing.Files) != len(want) {
 		t.Fatalf("%+v", listing)
 	}
@@ -32,7 +33,9 @@ func TestParseListing(t *testing.T) {
 
 // Whatever a hub sends, no path leads out of the cache and no hash is a path.
 func FuzzListing(f *testing.F) {
-	f.Add([]byte(`{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": "config.json", "size": 1, "blobId": "0123456789abcdef0123456789abcdef01234567"},
+	f.Add(
+		[]byte(
+			`{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"rfilename": "config.json", "size": 1, "blobId": "0123456789abcdef0123456789abcdef01234567"},
 		{"rfilename": "model-00001-of-00001.safetensors", "lfs": {"sha256": "x", "size": 3}}, {"rfilename": "model.safetensors.index.json"}]}`))
 	f.Add([]byte(`{"sha": "../..", "siblings": [{"rfilename": "/etc/passwd"}]}`))
 	f.Add([]byte(`[]`))
@@ -45,7 +48,8 @@ func FuzzListing(f *testing.F) {
 			t.Errorf("commit %q", listing.Commit)
 		}
 		for _, file := range listing.Files {
-			if !fs.ValidPath(file.Path) || !filepath.IsLocal(file.Path) || (file.Hash == "") != (file.Size < 0) || file.Hash != "" && !isHash(file.Hash) {
+			if !fs.ValidPath(file.Path) || !filepath.IsLocal(file.Path) || (file.Hash == "") != (file.Size < 0) ||
+				file.Hash != "" && !isHash(file.Hash) {
 				t.Errorf("file %+v", file)
 			}
 		}

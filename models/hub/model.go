@@ -10,8 +10,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/registry"
 )
 
-// Open puts together what the cache holds of a model: a flat folder of its configuration, its weights and its tokenizer,
-// which may come from another repository. It fails with [ErrNotCached] if any of it is missing. The network is not used.
+// Open puts together what the cache holds of a model: a flat folder of its configuration, its weights and its
+// tokenizer, which may come from another repository. It fails with [ErrNotCached] if any of it is missing. The network
+// is not used.
 func (c *Client) Open(m registry.Model) (fs.FS, error) {
 	files, err := c.open(m)
 	if err != nil {

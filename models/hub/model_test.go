@@ -36,16 +36,23 @@ func TestChoice(t *testing.T) {
 		want    []string // beside config.json and tokenizer.json
 		problem string   // part of the error
 	}{
-		{what: "safetensors first", files: []string{"pytorch_model.bin", "model.safetensors"}, want: []string{"model.safetensors"}},
-		{what: "shards", files: []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model-extra.safetensors", "pytorch_model.bin"},
-			want: []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"}},
-		{what: "a shard is missing", files: []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors"}, problem: "1 of the 2 parts"},
-		{what: "PyTorch's file", files: []string{"pytorch_model.bin", "training_args.bin"}, want: []string{"pytorch_model.bin"}},
+		{what: "safetensors first", files: []string{"pytorch_model.bin", "model.safetensors"},
+			want: []string{"model.safetensors"}},
+		{what: "shards", files: []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors",
+			"model-00002-of-00002.safetensors", "model-extra.safetensors", "pytorch_model.bin"},
+			want: []string{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+				"model.safetensors.index.json"}},
+		{what: "a shard is missing", files: []string{"model.safetensors.index.json", "model-00001-of-00002.safetensors"},
+			problem: "1 of the 2 parts"},
+		{what: "PyTorch's file", files: []string{"pytorch_model.bin", "training_args.bin"},
+			want: []string{"pytorch_model.bin"}},
 		{what: "PyTorch's shards", files: []string{"pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin"},
 			want: []string{"pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"}},
-		{what: "TransformerLens's last checkpoint", weights: "final.pth", files: []string{"checkpoints/solu_000.pth", "optimizer.pth", "SoLU_final.pth", "pytorch_model.bin"},
-			want: []string{"SoLU_final.pth"}},
-		{what: "that of a repository that the registry does not know", files: []string{"checkpoints/final.pth", "model_final.pth", "model_init.pth"}, want: []string{"model_final.pth"}},
+		{what: "TransformerLens's last checkpoint", weights: "final.pth",
+			files: []string{"checkpoints/solu_000.pth", "optimizer.pth", "SoLU_final.pth", "pytorch_model.bin"},
+			want:  []string{"SoLU_final.pth"}},
+		{what: "that of a repository that the registry does not know",
+			files: []string{"checkpoints/final.pth", "model_final.pth", "model_init.pth"}, want: []string{"model_final.pth"}},
 		{what: "one .pth", files: []string{"weights.pth"}, want: []string{"weights.pth"}},
 		{what: "two of them", files: []string{"a.pth", "b.pth"}, problem: "weights"},
 		{what: "none in a folder", weights: "final.pth", files: []string{"checkpoints/final.pth"}, problem: "weights"},
@@ -100,12 +107,14 @@ func TestTokenizerOfAnother(t *testing.T) {
 	own := few("config.json", "model_final.pth", "checkpoints/000.pth")
 	own["config.json"] = []byte(`{"n_layers": 1, "n_ctx": 8, "tokenizer_name": "org/tokenizer"}`)
 	repos := map[string]map[string][]byte{
-		"NeelNanda/SoLU_1L512W_C4_Code":       own,
-		"someone/fine-tuned":                  own,
-		"NeelNanda/gpt-neox-tokenizer-digits": few("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json"),
-		"org/tokenizer":                       few("tokenizer.json", "tokenizer_config.json", "model.safetensors"),
+		"NeelNanda/SoLU_1L512W_C4_Code": own,
+		"someone/fine-tuned":            own,
+		"NeelNanda/gpt-neox-tokenizer-digits": few("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+			"config.json"),
+		"org/tokenizer": few("tokenizer.json", "tokenizer_config.json", "model.safetensors"),
 	}
-	for ref, lender := range map[string]string{"solu-1l": "NeelNanda/gpt-neox-tokenizer-digits", "someone/fine-tuned": "org/tokenizer"} {
+	for ref, lender := range map[string]string{"solu-1l": "NeelNanda/gpt-neox-tokenizer-digits",
+		"someone/fine-tuned": "org/tokenizer"} {
 		s := newServer(t, repos)
 		cache := t.TempDir()
 		client := s.client(t, hub.Options{Cache: cache})
@@ -113,7 +122,8 @@ func TestTokenizerOfAnother(t *testing.T) {
 		if err := client.Get(t.Context(), m, nil); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := list(t, client, m), []string{"config.json", "model_final.pth", "tokenizer.json", "tokenizer_config.json"}; !slices.Equal(got, want) {
+		if got, want := list(t, client, m), []string{"config.json", "model_final.pth", "tokenizer.json",
+			"tokenizer_config.json"}; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", ref, got, want)
 		}
 		fsys, err := client.Open(m)
@@ -309,8 +319,10 @@ func TestEnvironment(t *testing.T) {
 	}{
 		{set: nil, cache: ".cache/huggingface/hub"},
 		{set: map[string]string{"XDG_CACHE_HOME": home + "/xdg"}, cache: "xdg/huggingface/hub"},
-		{set: map[string]string{"XDG_CACHE_HOME": home + "/xdg", "HF_HOME": "~/hf"}, cache: "hf/hub", token: "Bearer of home"},
-		{set: map[string]string{"HF_HOME": home + "/hf", "HF_HUB_CACHE": home + "/models", "HF_TOKEN_PATH": tokenFile}, cache: "models", token: "Bearer of a file"},
+		{set: map[string]string{"XDG_CACHE_HOME": home + "/xdg", "HF_HOME": "~/hf"}, cache: "hf/hub",
+			token: "Bearer of home"},
+		{set: map[string]string{"HF_HOME": home + "/hf", "HF_HUB_CACHE": home + "/models", "HF_TOKEN_PATH": tokenFile},
+			cache: "models", token: "Bearer of a file"},
 		{set: map[string]string{"HF_HOME": home + "/hf", "HF_TOKEN": " own "}, cache: "hf/hub", token: "Bearer own"},
 		{set: map[string]string{"HF_HOME": home + "/hf", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, cache: "hf/hub"},
 		{set: map[string]string{"HF_ENDPOINT": "hub"}, problem: "HF_ENDPOINT"},
@@ -352,7 +364,8 @@ func TestEnvironment(t *testing.T) {
 			if client, err = hub.New(hub.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := client.List(t.Context(), "org/name", ""); err == nil || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
+			if _, err := client.List(t.Context(), "org/name", ""); err == nil ||
+				!strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
 				t.Errorf("offline: %v", err)
 			}
 		})

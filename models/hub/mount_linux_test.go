@@ -20,7 +20,8 @@ func TestFullDisk(t *testing.T) {
 	client := s.client(t, hub.Options{Cache: cache})
 	m := model(t, "org/name")
 	err := client.Get(t.Context(), m, nil)
-	if err == nil || !strings.Contains(err.Error(), "full") || !strings.Contains(err.Error(), "HF_HOME") || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.Contains(err.Error(), "full") || !strings.Contains(err.Error(), "HF_HOME") ||
+		strings.Contains(err.Error(), "\n") {
 		t.Fatalf("error %v", err)
 	}
 	if asked := s.asked("/model.safetensors"); len(asked) != 1 {
@@ -36,7 +37,8 @@ func TestFullDisk(t *testing.T) {
 	if asked := s.asked("/model.safetensors"); len(asked) != 2 || !strings.Contains(asked[1], "bytes=") {
 		t.Errorf("asked %q", asked)
 	}
-	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+		"tokenizer_config.json"})
 }
 
 // A cache that may only be read serves what it holds, and says that it takes nothing new.
@@ -50,7 +52,8 @@ func TestReadOnlyCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	testdisk.ReadOnly(t, cache)
-	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+		"tokenizer_config.json"})
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Errorf("nothing has changed, so nothing need be written: %v", err)
 	}

@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 	}
 	client, err := hub.New(hub.Options{Endpoint: endpoint, Cache: cache, Backoff: time.Millisecond})
 	if err == nil {
-		err = client.Get(context.Background(), registry.Model{Name: "x", Repo: "org/name"}, func(p hub.Progress) { fmt.Println(p.File, p.Done) })
+		err = client.Get(context.Background(), registry.Model{Name: "x", Repo: "org/name"},
+			func(p hub.Progress) { fmt.Println(p.File, p.Done) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -69,7 +70,8 @@ func TestTwoProcesses(t *testing.T) {
 			t.Errorf("%s was fetched %d times", name, len(asked))
 		}
 	}
-	checkFolder(t, client, model(t, "org/name"), files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, model(t, "org/name"), files,
+		[]string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
 }
 
 // A process that is killed in the middle of a file keeps nobody out: the next one goes on where it stopped.
@@ -114,5 +116,6 @@ func TestKilledProcess(t *testing.T) {
 	if asked := s.asked("/model.safetensors"); len(asked) != 2 || !strings.HasSuffix(asked[1], "bytes=9000-") {
 		t.Errorf("asked %q", asked)
 	}
-	checkFolder(t, client, model(t, "org/name"), files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, model(t, "org/name"), files,
+		[]string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
 }

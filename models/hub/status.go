@@ -71,16 +71,20 @@ func (c *Client) explain(err error, repo, revision string) error {
 	}
 	switch {
 	case status.reason == "EntryNotFound":
-		return fmt.Errorf("%s lists it but does not hold it: give the command again, as the repository may be changing: %w", c.options.Endpoint, err)
+		return fmt.Errorf("%s lists it but does not hold it: give the command again, as the repository may be changing: %w",
+			c.options.Endpoint, err)
 	case status.reason == "GatedRepo", status.code == http.StatusForbidden:
-		return fmt.Errorf("%s/%s is open only to those who have accepted its terms: accept them there, and set HF_TOKEN to a token of that account: %w", c.options.Endpoint, repo, err)
+		return fmt.Errorf("%s/%s is open only to those who have accepted its terms: accept them there, and set HF_TOKEN to "+
+			"a token of that account: %w", c.options.Endpoint, repo, err)
 	case status.reason == "RevisionNotFound":
 		return fmt.Errorf("repository %s has no revision %s: %w", repo, revision, err)
 	case status.code == http.StatusUnauthorized, status.code == http.StatusNotFound:
 		// The hub answers 401 for what is not there too, so as not to tell what is private.
-		return fmt.Errorf("there is no repository %s with revision %s at %s, or it is private: check the name, or set HF_TOKEN to a token that may read it: %w", repo, revision, c.options.Endpoint, err)
+		return fmt.Errorf("there is no repository %s with revision %s at %s, or it is private: check the name, or set "+
+			"HF_TOKEN to a token that may read it: %w", repo, revision, c.options.Endpoint, err)
 	case status.code == http.StatusTooManyRequests:
-		return fmt.Errorf("the hub wants fewer requests: wait some minutes, or set HF_TOKEN, and give the command again: %w", err)
+		return fmt.Errorf("the hub wants fewer requests: wait some minutes, or set HF_TOKEN, and give the command again: %w",
+			err)
 	}
 	return err
 }
@@ -89,7 +93,8 @@ func (c *Client) explain(err error, repo, revision string) error {
 func (c *Client) explainCache(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("the disk of %s is full: make room, or set HF_HOME to a folder elsewhere, and give the command again, which goes on from here: %w", c.options.Cache, err)
+		return fmt.Errorf("the disk of %s is full: make room, or set HF_HOME to a folder elsewhere, and give the command "+
+			"again, which goes on from here: %w", c.options.Cache, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("the cache %s cannot be written: set HF_HOME to a folder that can: %w", c.options.Cache, err)
 	}

@@ -31,7 +31,8 @@ func TestUpdate(t *testing.T) {
 	if err := client.Get(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
 	}
-	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+		"tokenizer_config.json"})
 	for name, times := range map[string]int{"config.json": 2, "model.safetensors": 1, "tokenizer.json": 1} {
 		if asked := s.asked("/" + name); len(asked) != times {
 			t.Errorf("%s was fetched %d times, want %d", name, len(asked), times)
@@ -87,7 +88,9 @@ func TestInterruptedMidFile(t *testing.T) {
 	go func() { // as Ctrl-C would, once the first part is in the file
 		<-stop
 		for range seen {
-			if stat, err := os.Stat(filepath.Join(cache, "models--org--name", "blobs", digest(weights)+".incomplete")); err == nil && stat.Size() == 7000 {
+			if stat,
+				err := os.Stat(filepath.Join(cache, "models--org--name", "blobs", digest(weights)+".incomplete")); err == nil &&
+				stat.Size() == 7000 {
 				cancel()
 				return
 			}
@@ -109,11 +112,12 @@ func TestInterruptedMidFile(t *testing.T) {
 	if len(asked) != 2 || !strings.HasSuffix(asked[1], "bytes=7000-") {
 		t.Errorf("asked %q", asked)
 	}
-	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
+	checkFolder(t, client, m, files, []string{"config.json", "model.safetensors", "tokenizer.json",
+		"tokenizer_config.json"})
 }
 
-// pythonFinds looks a file up as Python's huggingface_hub does (try_to_load_from_cache): refs/REVISION holds a commit and
-// nothing else, and the file lies in that commit's snapshot.
+// pythonFinds looks a file up as Python's huggingface_hub does (try_to_load_from_cache): refs/REVISION holds a commit
+// and nothing else, and the file lies in that commit's snapshot.
 func pythonFinds(cache, repo, revision, file string) ([]byte, error) {
 	root := filepath.Join(cache, "models--"+strings.ReplaceAll(repo, "/", "--"))
 	ref, err := os.ReadFile(filepath.Join(root, "refs", filepath.FromSlash(revision)))

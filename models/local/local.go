@@ -138,7 +138,8 @@ func (s Shelf) lock() (unlock func(), err error) {
 
 // Add puts a copy of the model at source on the shelf and returns its name, which is made of the source's where it is
 // empty. check is asked about the copy before it stands under its name.
-func (s Shelf) Add(ctx context.Context, source, name string, check func(fsys fs.FS, name string) error) (string, error) {
+func (s Shelf) Add(ctx context.Context, source, name string, check func(fsys fs.FS, name string) error) (string,
+	error) {
 	from, err := open(source)
 	if err != nil {
 		return "", fmt.Errorf("add %s: %w", source, err)
@@ -148,7 +149,9 @@ func (s Shelf) Add(ctx context.Context, source, name string, check func(fsys fs.
 		name = from.name
 	}
 	if !nameForm.MatchString(name) {
-		return "", fmt.Errorf("a model cannot be called %q: letters, digits and . _ + - make a name, which begins with a letter or a digit; give one with -name", name)
+		return "",
+			fmt.Errorf("a model cannot be called %q: letters, digits and . _ + - make a name, which begins with a letter or a "+
+				"digit; give one with -name", name)
 	}
 	unlock, err := s.lock()
 	if err != nil {
@@ -157,7 +160,9 @@ func (s Shelf) Add(ctx context.Context, source, name string, check func(fsys fs.
 	defer unlock()
 	final, part := filepath.Join(s.dir, name), filepath.Join(s.dir, "."+name+partEnding)
 	if _, err := os.Lstat(final); err == nil {
-		return "", fmt.Errorf("there is a model called %s in %s already: give another name with -name, or take it away first with n2g models remove %[1]s", name, s.dir)
+		return "",
+			fmt.Errorf("there is a model called %s in %s already: give another name with -name, or take it away first with "+
+				"n2g models remove %[1]s", name, s.dir)
 	}
 	if err := os.Mkdir(part, 0o755); err != nil {
 		return "", fmt.Errorf("add %s: %w", source, err)
@@ -227,7 +232,9 @@ func open(name string) (source, error) {
 	case bytes.Equal(head[:n], []byte("PK\x03\x04")):
 		return openPackage(name)
 	}
-	return source{}, errors.New("it is neither a GGUF file nor a Python package (.whl), by its first bytes; a model of other files is added by its folder")
+	return source{},
+		errors.New("it is neither a GGUF file nor a Python package (.whl), by its first bytes; a model of other files is " +
+			"added by its folder")
 }
 
 func nothing() error { return nil }
@@ -253,7 +260,8 @@ func openPackage(name string) (source, error) {
 	const mostGrowth, small = 20, 1 << 20
 	if f.UncompressedSize64 > mostGrowth*f.CompressedSize64+small {
 		archive.Close()
-		return source{}, fmt.Errorf("%s in the package would grow from %d to %d bytes, which no model does", f.Name, f.CompressedSize64, f.UncompressedSize64)
+		return source{}, fmt.Errorf("%s in the package would grow from %d to %d bytes, which no model does", f.Name,
+			f.CompressedSize64, f.UncompressedSize64)
 	}
 	base := path.Base(strings.ReplaceAll(f.Name, `\`, "/")) // whatever folders the archive names
 	return source{stem(base), []file{{base, int64(f.UncompressedSize64), f.Open}}, archive.Close}, nil

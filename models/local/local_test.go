@@ -145,7 +145,8 @@ func TestAddRefuses(t *testing.T) {
 		{"cannot be called", good, "a@b"},
 		{"cannot be called", good, strings.Repeat("a", 101)},
 	} {
-		if _, err := s.Add(context.Background(), c.source, c.name, anything); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := s.Add(context.Background(), c.source, c.name, anything); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s as %q: %v, want %q", c.source, c.name, err, c.want)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package registry knows models by the short names that TransformerLens gives them (solu-8l-old, gpt2-small, pythia-70m):
-// where on the Hugging Face hub each lies, which of its files are the weights, whose tokenizer it takes, and where the
-// method reads its neurons.
+// Package registry knows models by the short names that TransformerLens gives them (solu-8l-old, gpt2-small,
+// pythia-70m): where on the Hugging Face hub each lies, which of its files are the weights, whose tokenizer it takes,
+// and where the method reads its neurons.
 //
 // It is data and [Lookup]. Nothing here touches files or the network: package hub does that.
 //

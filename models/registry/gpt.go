@@ -24,13 +24,15 @@ func gpt2() []Model {
 		seed := []string{"21", "49", "81", "343", "777"}[i]
 		letter := string(rune('a' + i))
 		repo := star + "-gpt2-small-x" + seed
-		add("stanford-gpt2-small-"+letter, "stanford-crfm/"+repo, 12, 768, repo, "gpt2-mistral-small-"+letter, "gpt2-stanford-small-"+letter)
+		add("stanford-gpt2-small-"+letter, "stanford-crfm/"+repo, 12, 768, repo, "gpt2-mistral-small-"+letter,
+			"gpt2-stanford-small-"+letter)
 	}
 	for i, star := range []string{"arwen", "beren", "celebrimbor", "durin", "eowyn"} {
 		seed := []string{"21", "49", "81", "343", "777"}[i]
 		letter := string(rune('a' + i))
 		repo := star + "-gpt2-medium-x" + seed
-		add("stanford-gpt2-medium-"+letter, "stanford-crfm/"+repo, 24, 1024, repo, "gpt2-medium-small-"+letter, "gpt2-stanford-medium-"+letter)
+		add("stanford-gpt2-medium-"+letter, "stanford-crfm/"+repo, 24, 1024, repo, "gpt2-medium-small-"+letter,
+			"gpt2-stanford-medium-"+letter)
 	}
 	return list
 }

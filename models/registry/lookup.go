@@ -19,7 +19,9 @@ var revisionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$`)
 func Lookup(ref string) (Model, error) {
 	name, revision, revised := strings.Cut(ref, "@")
 	if revised && (!revisionName.MatchString(revision) || strings.Contains(revision, "..")) {
-		return Model{}, fmt.Errorf("%q is no revision: behind the @ of a model stands a branch, tag or commit, as in pythia-70m@step3000", revision)
+		return Model{},
+			fmt.Errorf("%q is no revision: behind the @ of a model stands a branch, tag or commit, as in pythia-70m@step3000",
+				revision)
 	}
 	m, err := find(name)
 	m.Revision = revision
@@ -38,7 +40,8 @@ func find(name string) (Model, error) {
 	if similar := Similar(name); len(similar) > 0 {
 		return Model{}, fmt.Errorf("there is no model %q: did you mean %s?", name, strings.Join(similar, ", "))
 	}
-	return Model{}, fmt.Errorf("there is no model %q: name one that `n2g models` lists, a repository (owner/name) or a folder", name)
+	return Model{},
+		fmt.Errorf("there is no model %q: name one that `n2g models` lists, a repository (owner/name) or a folder", name)
 }
 
 // IsRepo says whether name has the form of a repository on the hub, owner/name.
@@ -49,7 +52,8 @@ func IsRepo(name string) bool {
 
 // isPart leaves out what the hub leaves out too: such names would not fit its own cache's folders.
 func isPart(s string) bool {
-	return repoName.MatchString(s) && !strings.Contains(s, "--") && !strings.Contains(s, "..") && !strings.HasSuffix(s, ".git")
+	return repoName.MatchString(s) && !strings.Contains(s, "--") && !strings.Contains(s, "..") &&
+		!strings.HasSuffix(s, ".git")
 }
 
 // Similar lists up to three names of the table that come close to a mistyped one, the closest first.

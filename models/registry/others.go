@@ -101,8 +101,10 @@ func refused(name string) string {
 }
 
 // refusedOwners are those whose repositories TransformerLens means by the names in refusals.
-var refusedOwners = []string{"neelnanda", "arthurconmy", "eleutherai", "baidicoot", "huggyllama", "meta-llama", "codellama",
-	"mistralai", "01-ai", "google", "microsoft", "bigscience", "bigcode", "qwen", "google-t5", "stabilityai", "deepseek-ai"}
+var refusedOwners = []string{"neelnanda", "arthurconmy", "eleutherai", "baidicoot", "huggyllama", "meta-llama",
+	"codellama",
+	"mistralai", "01-ai", "google", "microsoft", "bigscience", "bigcode", "qwen", "google-t5", "stabilityai",
+	"deepseek-ai"}
 
 // refusals give a reason for names that begin alike, in lower case and without the owner.
 var refusals = []struct{ prefix, reason string }{
@@ -124,5 +126,6 @@ var refusals = []struct{ prefix, reason string }{
 const (
 	noNeurons = "it is attention-only: it has no MLP, hence no neurons to explain"
 	gemma     = "the Gemma family is not supported"
-	stableLM  = "the StableLM family is not supported, but its first models, stablelm-base-alpha and stablelm-tuned-alpha, are"
+	stableLM  = "the StableLM family is not supported, but its first models, stablelm-base-alpha and " +
+		"stablelm-tuned-alpha, are"
 )

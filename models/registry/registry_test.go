@@ -25,7 +25,8 @@ func Example() {
 
 func TestTable(t *testing.T) {
 	alias := regexp.MustCompile(`^([A-Za-z]+/)?[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	families := []string{"transformer_lens", "gpt2", "gpt_neo", "gpt_neox", "opt", "llama", "olmo", "qwen2", "bert", "distilbert"}
+	families := []string{"transformer_lens", "gpt2", "gpt_neo", "gpt_neox", "opt", "llama", "olmo", "qwen2", "bert",
+		"distilbert"}
 	owner := map[string]int{} // of a name in lower case
 	for i, m := range registry.All() {
 		for _, name := range append([]string{m.Name, m.Repo}, append(m.Aliases, m.Former...)...) {
@@ -114,7 +115,8 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%s: %v", c.ref, err)
 			continue
 		}
-		if m.Repo != c.repo || m.Family != c.family || m.Hook != c.hook || m.Layers != c.layers || m.DMLP != c.dMLP || m.Context != c.context {
+		if m.Repo != c.repo || m.Family != c.family || m.Hook != c.hook || m.Layers != c.layers || m.DMLP != c.dMLP ||
+			m.Context != c.context {
 			t.Errorf("%s: %+v", c.ref, m)
 		}
 	}
@@ -122,7 +124,8 @@ func TestLookup(t *testing.T) {
 
 func TestLookupElsewhere(t *testing.T) {
 	m, err := registry.Lookup("someone/Their_model.v2@refs/pr/3")
-	if err != nil || m.Repo != "someone/Their_model.v2" || m.Revision != "refs/pr/3" || m.Name != m.Repo || m.Tokenizer != "" {
+	if err != nil || m.Repo != "someone/Their_model.v2" || m.Revision != "refs/pr/3" || m.Name != m.Repo ||
+		m.Tokenizer != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
 	m, err = registry.Lookup("pythia-70m@step3000")
@@ -132,7 +135,8 @@ func TestLookupElsewhere(t *testing.T) {
 	if m, err = registry.Lookup("solu-1l"); err != nil || m.Tokenizer == "" || m.Tokenizer == m.Repo || m.Revision != "" {
 		t.Errorf("%+v, error %v", m, err)
 	}
-	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "gemma-2b", "mistralai/Mixtral-8x7B-v0.1", "t5-small",
+	for _, ref := range []string{"attn-only-2l", "NeelNanda/Attn_Only_2L512W_C4_Code", "gpt-j", "gemma-2b",
+		"mistralai/Mixtral-8x7B-v0.1", "t5-small",
 		"attn-only-demo", "redwood_attn_2l", "qwen3-0.6b", "Qwen/Qwen3-8B", "phi-4", "stablelm-2-1.6b", "gemma-3-1b-it"} {
 		if m, err := registry.Lookup(ref); err != nil || m.Refused == "" {
 			t.Errorf("%s: %+v, error %v", ref, m, err)

@@ -36,7 +36,8 @@ func transformerLens() []Model {
 		{1, 512}, {2, 512}, {3, 512}, {4, 512}, {6, 768}, {8, 1024}, {10, 1280}, {12, 1536},
 	} {
 		name := fmt.Sprintf("solu-%dl", m.layers)
-		own(name, fmt.Sprintf("SoLU_%dL%dW_C4_Code", m.layers, m.dModel), m.layers, 4*m.dModel, hookMid, name+"-new", name+"-c4-code")
+		own(name, fmt.Sprintf("SoLU_%dL%dW_C4_Code", m.layers, m.dModel), m.layers, 4*m.dModel, hookMid, name+"-new",
+			name+"-c4-code")
 	}
 	for _, m := range []struct{ layers, dModel, version int }{
 		{1, 1024, 9}, {2, 736, 10}, {4, 512, 11}, {6, 768, 13}, {8, 1024, 21}, {10, 1280, 22}, {12, 1536, 23},

@@ -16,7 +16,8 @@ import (
 // mostNPZ bounds what an archive unpacks to: 16 GiB are the largest auto-encoder published.
 const mostNPZ = 16 << 30
 
-// readNPZ reads the float32 arrays of a file of numpy.savez (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// readNPZ reads the float32 arrays of a file of numpy.savez
+// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 func readNPZ(fsys fs.FS, name string) (map[string]tensor, error) {
 	file, err := fsys.Open(name)
 	if err != nil {
@@ -48,7 +49,8 @@ func readNPZ(fsys fs.FS, name string) (map[string]tensor, error) {
 		}
 		// An array of zeros packs well: no bound on the ratio, but on the whole.
 		if entry.UncompressedSize64 > mostNPZ {
-			return nil, fmt.Errorf("%s: %s would unpack to %d bytes, more than any auto-encoder has", name, entry.Name, entry.UncompressedSize64)
+			return nil, fmt.Errorf("%s: %s would unpack to %d bytes, more than any auto-encoder has", name, entry.Name,
+				entry.UncompressedSize64)
 		}
 		content, err := entry.Open()
 		if err != nil {

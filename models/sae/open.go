@@ -71,7 +71,9 @@ func open(fsys fs.FS, path string) (*SAE, error) {
 		}
 		return build(c, tensors)
 	}
-	return nil, errors.New("the folder holds none of sae_weights.safetensors (SAELens), sae.safetensors (sparsify) and params.npz (Gemma Scope)")
+	return nil,
+		errors.New("the folder holds none of sae_weights.safetensors (SAELens), sae.safetensors (sparsify) and params.npz " +
+			"(Gemma Scope)")
 }
 
 // build checks the parts and puts them together.
@@ -85,7 +87,8 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 	s.Hook = hook
 	const most = 1 << 24
 	if c.Width < 1 || c.Features < 1 || c.Width > most || c.Features > most {
-		return nil, fmt.Errorf("it has %d inputs and %d features, but both must lie between 1 and %d", c.Width, c.Features, most)
+		return nil, fmt.Errorf("it has %d inputs and %d features, but both must lie between 1 and %d", c.Width, c.Features,
+			most)
 	}
 	get := func(name string, shape ...int) []float32 {
 		t, there := tensors[name]
@@ -129,7 +132,9 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		}
 	case "standard", "transcoder", "skip_transcoder":
 	default:
-		return nil, fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, transcoder, skip_transcoder and jumprelu_transcoder can be read", c.Architecture)
+		return nil,
+			fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, transcoder, skip_transcoder and "+
+				"jumprelu_transcoder can be read", c.Architecture)
 	}
 	bias := get(biasName, c.Features)
 	out := c.Width
@@ -231,13 +236,15 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	c := config{
 		Architecture: file.Architecture, Width: file.Width, Features: file.Features, Normalise: file.Normalise,
 		K: max(file.K, file.Arguments.K), RescaleNorm: file.RescaleNorm,
-		HookName: firstOf(file.Metadata.HookName, file.HookName, file.HookPoint), Model: firstOf(file.Metadata.Model, file.Model),
+		HookName: firstOf(file.Metadata.HookName, file.HookName, file.HookPoint),
+		Model:    firstOf(file.Metadata.Model, file.Model),
 	}
 	switch {
 	case file.Head != nil || file.Metadata.Head != nil:
 		return config{}, nil, errors.New("it reads one head (hook_head_index), which is not implemented")
 	case file.Finetuned:
-		return config{}, nil, errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which is not implemented")
+		return config{}, nil,
+			errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which is not implemented")
 	case c.Architecture == "" && file.Activation == "topk":
 		c.Architecture = "topk"
 	case c.Architecture == "":
@@ -254,8 +261,8 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	return c, tensors, err
 }
 
-// readSparsify reads what EleutherAI's sparsify writes: the encoder is stored as PyTorch's Linear is, and the folder says
-// where it reads, layers.7 for what layer 7 gives or layers.7.mlp for what its MLP adds.
+// readSparsify reads what EleutherAI's sparsify writes: the encoder is stored as PyTorch's Linear is, and the folder
+// says where it reads, layers.7 for what layer 7 gives or layers.7.mlp for what its MLP adds.
 func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
 	var file struct {
 		Width      int    `json:"d_in"`
@@ -271,11 +278,15 @@ func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
 		return config{}, nil, err
 	}
 	if file.Signed || file.Skip || file.Activation != "" && file.Activation != "topk" {
-		return config{}, nil, errors.New("signed features, skip connections and activations other than topk are not implemented for sparsify's folders")
+		return config{}, nil,
+			errors.New("signed features, skip connections and activations other than topk are not implemented for sparsify's " +
+				"folders")
 	}
 	match := regexp.MustCompile(`(?:layers|h)[._](\d+)(?:\.(mlp|attn|attention|self_attn))?$`).FindStringSubmatch(path)
 	if match == nil {
-		return config{}, nil, fmt.Errorf("the folder's name %q does not say where it reads: sparsify calls it layers.7 or layers.7.mlp", filepath.Base(path))
+		return config{}, nil,
+			fmt.Errorf("the folder's name %q does not say where it reads: sparsify calls it layers.7 or layers.7.mlp",
+				filepath.Base(path))
 	}
 	c := config{
 		Architecture: "topk", Width: file.Width, Features: file.Features, K: file.K, Subtract: !file.Transcode,
@@ -320,8 +331,8 @@ func transposed(t tensor) tensor {
 	return turned
 }
 
-// readGemmaScope reads what Gemma Scope publishes (Lieberum et al. 2024, https://arxiv.org/abs/2408.05147): JumpReLU, with
-// nothing subtracted.
+// readGemmaScope reads what Gemma Scope publishes (Lieberum et al. 2024, https://arxiv.org/abs/2408.05147): JumpReLU,
+// with nothing subtracted.
 func readGemmaScope(fsys fs.FS, path string) (config, map[string]tensor, error) {
 	tensors, err := readNPZ(fsys, "params.npz")
 	if err != nil {
@@ -329,11 +340,13 @@ func readGemmaScope(fsys fs.FS, path string) (config, map[string]tensor, error) 
 	}
 	layer := regexp.MustCompile(`layer_(\d+)`).FindStringSubmatch(path)
 	if layer == nil {
-		return config{}, nil, errors.New("no folder on its path is called layer_7 or like it, so that it is not known where it reads")
+		return config{}, nil,
+			errors.New("no folder on its path is called layer_7 or like it, so that it is not known where it reads")
 	}
 	hook := "hook_resid_post"
 	for part := range strings.SplitSeq(path, "/") {
-		for kind, name := range map[string]string{"-mlp": "hook_mlp_out", "-att": "attn.hook_z", "-transcoders": "ln2.hook_normalized"} {
+		for kind, name := range map[string]string{"-mlp": "hook_mlp_out", "-att": "attn.hook_z",
+			"-transcoders": "ln2.hook_normalized"} {
 			if strings.HasPrefix(part, "gemma-scope") && strings.Contains(part, kind) {
 				hook = name
 			}

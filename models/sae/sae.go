@@ -190,8 +190,8 @@ type Quality struct {
 	Rows int
 }
 
-// Measure encodes and decodes rows of x [rows, Width]. It makes no sense of a transcoder, which does not give back what it
-// reads.
+// Measure encodes and decodes rows of x [rows, Width]. It makes no sense of a transcoder, which does not give back what
+// it reads.
 func (s *SAE) Measure(x []float32, rows int) (Quality, error) {
 	if strings.Contains(s.Architecture, "transcoder") {
 		return Quality{}, fmt.Errorf("a transcoder is no auto-encoder: it does not give back what it reads")

@@ -147,7 +147,8 @@ func TestAgreesWithSAELens(t *testing.T) {
 			}
 			check(t, s, r.Features, r.Output)
 			q, err := s.Measure(inputs(), rows)
-			if strings.Contains(named.Architecture, "transcoder") != (err != nil) || err == nil && !(q.L0 > 0 && q.Explained < 1) {
+			if strings.Contains(named.Architecture, "transcoder") != (err != nil) || err == nil &&
+				!(q.L0 > 0 && q.Explained < 1) {
 				t.Errorf("quality %+v, error %v", q, err)
 			}
 		})
@@ -180,7 +181,8 @@ func TestOtherLayouts(t *testing.T) {
 		tensors = append(tensors, tensor)
 	}
 	s, err := sae.OpenFS(fstest.MapFS{
-		"cfg.json":        {Data: []byte(`{"expansion_factor": 32, "normalize_decoder": true, "num_latents": 40, "k": 5, "d_in": 12}`)},
+		"cfg.json": {Data: []byte(
+			`{"expansion_factor": 32, "normalize_decoder": true, "num_latents": 40, "k": 5, "d_in": 12}`)},
 		"sae.safetensors": {Data: packed(t, tensors)},
 	}, "/models/sae-x/layers.1.mlp")
 	if err != nil {
@@ -216,7 +218,8 @@ func TestOtherLayouts(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err = sae.OpenFS(fstest.MapFS{"params.npz": {Data: archive.Bytes()}}, "/x/gemma-scope-2b-pt-res/layer_7/width_16k/average_l0_71")
+	s, err = sae.OpenFS(fstest.MapFS{"params.npz": {Data: archive.Bytes()}},
+		"/x/gemma-scope-2b-pt-res/layer_7/width_16k/average_l0_71")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,32 +256,42 @@ func TestRefuses(t *testing.T) {
 	change := func(f func(list []safetensors.Tensor) []safetensors.Tensor) []byte { return packed(t, f(r.tensors())) }
 	all := packed(t, r.tensors())
 	for want, fsys := range map[string]fstest.MapFS{
-		"none of sae_weights":    {},
-		"cfg.json":               {"sae_weights.safetensors": {Data: all}},
-		"JSON":                   {"cfg.json": {Data: []byte("{")}, "sae_weights.safetensors": {Data: all}},
-		"architecture is \"x\"":  {"cfg.json": {Data: []byte(strings.Replace(config, `"standard"`, `"x"`, 1))}, "sae_weights.safetensors": {Data: all}},
-		"no hook point":          {"cfg.json": {Data: []byte(strings.Replace(config, "blocks.1.hook_resid_post", "hook_embed", 1))}, "sae_weights.safetensors": {Data: all}},
-		"normalised by \"soft\"": {"cfg.json": {Data: []byte(strings.Replace(config, `"normalize_activations":"none"`, `"normalize_activations":"soft"`, 1))}, "sae_weights.safetensors": {Data: all}},
+		"none of sae_weights": {},
+		"cfg.json":            {"sae_weights.safetensors": {Data: all}},
+		"JSON":                {"cfg.json": {Data: []byte("{")}, "sae_weights.safetensors": {Data: all}},
+		"architecture is \"x\"": {"cfg.json": {Data: []byte(strings.Replace(config, `"standard"`, `"x"`, 1))},
+			"sae_weights.safetensors": {Data: all}},
+		"no hook point": {"cfg.json": {Data: []byte(
+			strings.Replace(config, "blocks.1.hook_resid_post", "hook_embed", 1))}, "sae_weights.safetensors": {Data: all}},
+		"normalised by \"soft\"": {"cfg.json": {Data: []byte(
+			strings.Replace(config, `"normalize_activations":"none"`, `"normalize_activations":"soft"`, 1))},
+			"sae_weights.safetensors": {Data: all}},
 		"shape [12 40], but must have [13 40]": {
-			"cfg.json": {Data: []byte(strings.Replace(config, `"d_in":12`, `"d_in":13`, 1))}, "sae_weights.safetensors": {Data: all}},
-		"no tensor b_enc": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
-			return slices.DeleteFunc(list, func(t safetensors.Tensor) bool { return t.Name == "b_enc" })
-		})}},
-		"W_enc is transposed": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
-			for i := range list {
-				if list[i].Name == "W_enc" {
-					list[i].Shape = []int{40, 12}
+			"cfg.json":                {Data: []byte(strings.Replace(config, `"d_in":12`, `"d_in":13`, 1))},
+			"sae_weights.safetensors": {Data: all}},
+		"no tensor b_enc": {"cfg.json": {Data: r.Config},
+			"sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+				return slices.DeleteFunc(list, func(t safetensors.Tensor) bool { return t.Name == "b_enc" })
+			})}},
+		"W_enc is transposed": {"cfg.json": {Data: r.Config},
+			"sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+				for i := range list {
+					if list[i].Name == "W_enc" {
+						list[i].Shape = []int{40, 12}
+					}
 				}
-			}
-			return list
-		})}},
-		"holds NaN": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
-			list[0].Data[3] = float32(math.NaN())
-			return list
-		})}},
-		"Git LFS pointer": {"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: []byte("version https://git-lfs.github.com/spec/v1\nsize 3\n")}},
+				return list
+			})}},
+		"holds NaN": {"cfg.json": {Data: r.Config},
+			"sae_weights.safetensors": {Data: change(func(list []safetensors.Tensor) []safetensors.Tensor {
+				list[0].Data[3] = float32(math.NaN())
+				return list
+			})}},
+		"Git LFS pointer": {"cfg.json": {Data: r.Config},
+			"sae_weights.safetensors": {Data: []byte("version https://git-lfs.github.com/spec/v1\nsize 3\n")}},
 	} {
-		if _, err := sae.OpenFS(fsys, "x"); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := sae.OpenFS(fsys, "x"); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v, want one sentence with %s", err, want)
 		}
 	}

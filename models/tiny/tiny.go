@@ -60,7 +60,7 @@ func ReadSample(archive []byte) (fs.FS, error) {
 	return texts, nil
 }
 
-// Index is the activation index of the causal model on [Sample]: what index.Read of package n2g/index opens. It holds the
-// sample as token ids, every neuron's statistics over all of it, and the postings of its top examples; of neurons that
-// reach a quarter of their maximum on no more than 0.2 % of tokens, all such postings.
+// Index is the activation index of the causal model on [Sample]: what index.Read of package n2g/index opens. It holds
+// the sample as token ids, every neuron's statistics over all of it, and the postings of its top examples; of neurons
+// that reach a quarter of their maximum on no more than 0.2 % of tokens, all such postings.
 func Index() []byte { return activationIndex }

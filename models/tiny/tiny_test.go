@@ -63,7 +63,8 @@ func TestFiguresReported(t *testing.T) {
 		if err := json.Unmarshal(text, &config); err != nil {
 			t.Fatal(err)
 		}
-		if config.Loss <= 0 || config.Loss > test.loss || config.Top1 < test.top1 || config.Layers != test.layers || config.MLP+config.Hidden != test.mlp {
+		if config.Loss <= 0 || config.Loss > test.loss || config.Top1 < test.top1 || config.Layers != test.layers ||
+			config.MLP+config.Hidden != test.mlp {
 			t.Errorf("%s: %+v", test.name, config)
 		}
 	}
@@ -171,7 +172,8 @@ func TestEveryNeuronHasExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := model.Activations(t.Context(), neuron.Layer, neuron.Hook, neuron.Index, [][]int{append([]int{model.BOS()}, ids...)}, nil)
+		rows, err := model.Activations(t.Context(), neuron.Layer, neuron.Hook, neuron.Index,
+			[][]int{append([]int{model.BOS()}, ids...)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,16 +89,19 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	if err := t.judgeCausal(ctx, backend, shape, m.heldOut, s.heldOut, bos, report); err != nil {
 		return nil, err
 	}
-	config := causalConfig{Layers: shape.Layers, DModel: shape.DModel, Context: shape.Positions, DHead: shape.DHead, Heads: shape.Heads,
-		DMLP: shape.DMLP, DVocab: shape.DVocab, Activation: shape.Activation, Normalization: "LN", Positions: "standard",
-		Direction: "causal", Epsilon: shape.Epsilon, Seed: opts.Seed, Format: "transformer_lens", Name: opts.Name, Report: *report}
+	config := causalConfig{Layers: shape.Layers, DModel: shape.DModel, Context: shape.Positions, DHead: shape.DHead,
+		Heads: shape.Heads,
+		DMLP:  shape.DMLP, DVocab: shape.DVocab, Activation: shape.Activation, Normalization: "LN", Positions: "standard",
+		Direction: "causal", Epsilon: shape.Epsilon, Seed: opts.Seed, Format: "transformer_lens", Name: opts.Name,
+		Report: *report}
 	return report, writeModel(s.out, weights, config, m.vocabulary, opts.Context)
 }
 
 // causalShape is the model that the options describe.
 func causalShape(opts CausalOptions) transformer.Decoder {
-	return transformer.Decoder{Layers: opts.Layers, DModel: opts.DModel, Heads: opts.Heads, DHead: opts.DModel / opts.Heads,
-		DMLP: opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
+	return transformer.Decoder{Layers: opts.Layers, DModel: opts.DModel, Heads: opts.Heads,
+		DHead: opts.DModel / opts.Heads,
+		DMLP:  opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
 }
 
 // causalObjective is the mean loss of predicting targets [batch·seq] after ids [batch, seq].
@@ -118,9 +121,10 @@ func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node) *
 	return shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
 }
 
-// neuronNorm is the norm of each neuron's input weights. SoLU's softmax lets a layer's neurons compete, and a neuron that
-// never wins gets no gradient: left alone, its weights decay, until a few dozen winners hold each layer. Weights of equal
-// norm (Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868) and no biases keep all of them in the game.
+// neuronNorm is the norm of each neuron's input weights. SoLU's softmax lets a layer's neurons compete, and a neuron
+// that never wins gets no gradient: left alone, its weights decay, until a few dozen winners hold each layer. Weights
+// of equal norm (Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868) and no biases keep all of them in the
+// game.
 const neuronNorm = 2
 
 // causalParameters says how each parameter starts: matrices so that they keep the scale of what they multiply, those
@@ -175,7 +179,8 @@ func causalBatch(w *windows, picked []int, bos int32) gradient.Part {
 }
 
 // judgeCausal measures loss and accuracy on held-out windows.
-func (t *trainer) judgeCausal(ctx context.Context, backend compute.Backend, shape transformer.Decoder, w *windows, n int, bos int32, report *Report) error {
+func (t *trainer) judgeCausal(ctx context.Context, backend compute.Backend, shape transformer.Decoder, w *windows,
+	n int, bos int32, report *Report) error {
 	picked := w.spread(n)
 	var parts []gradient.Part
 	for len(picked) > 0 {
@@ -183,7 +188,8 @@ func (t *trainer) judgeCausal(ctx context.Context, backend compute.Backend, shap
 		parts = append(parts, causalBatch(w, picked[:size], bos))
 		picked = picked[size:]
 	}
-	return t.judge(ctx, backend, report, parts, func(w transformer.Weights, in []*Node) *Node { return causalLogits(shape, w, in[0]) })
+	return t.judge(ctx, backend, report, parts,
+		func(w transformer.Weights, in []*Node) *Node { return causalLogits(shape, w, in[0]) })
 }
 
 // judged is how many windows are judged at a time.
@@ -191,7 +197,8 @@ const judged = 8
 
 // judge measures the mean loss and how often the most probable entry is the target, over all parts. The weights are the
 // trainer's own.
-func (t *trainer) judge(ctx context.Context, backend compute.Backend, report *Report, parts []gradient.Part, predict func(w transformer.Weights, in []*Node) *Node) error {
+func (t *trainer) judge(ctx context.Context, backend compute.Backend, report *Report, parts []gradient.Part,
+	predict func(w transformer.Weights, in []*Node) *Node) error {
 	n := len(t.params)
 	program, err := NewExec(backend, func(in []*Node) []*Node {
 		logits, targets := predict(lookup(t.params, in), in[n:]), in[n+1]

@@ -21,8 +21,8 @@ const (
 	checkpointDecay = "decay"
 )
 
-// save writes a checkpoint; a kill while it does so leaves the one before it. decay is the step at which the learning rate
-// begins to fall, or -1.
+// save writes a checkpoint; a kill while it does so leaves the one before it. decay is the step at which the learning
+// rate begins to fall, or -1.
 func (t *trainer) save(path, run string, decay int) error {
 	if err := t.machine.read(t); err != nil {
 		return err
@@ -34,7 +34,8 @@ func (t *trainer) save(path, run string, decay int) error {
 		}
 	}
 	return writeAtomically(path, func(w io.Writer) error {
-		return safetensors.Write(w, list, map[string]string{checkpointSteps: strconv.Itoa(t.done), checkpointRun: run, checkpointDecay: strconv.Itoa(decay)})
+		return safetensors.Write(w, list, map[string]string{checkpointSteps: strconv.Itoa(t.done), checkpointRun: run,
+			checkpointDecay: strconv.Itoa(decay)})
 	})
 }
 
@@ -62,7 +63,9 @@ func (t *trainer) resume(path, run string) (found bool, decay int, err error) {
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if made := file.Metadata()[checkpointRun]; made != run {
-		return false, -1, fmt.Errorf("the checkpoint %s belongs to another run (%s, this one is %s): remove it to begin anew, or name another output folder", path, made, run)
+		return false, -1,
+			fmt.Errorf("the checkpoint %s belongs to another run (%s, this one is %s): remove it to begin anew, or name "+
+				"another output folder", path, made, run)
 	}
 	steps, err := strconv.Atoi(file.Metadata()[checkpointSteps])
 	if err != nil {

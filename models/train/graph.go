@@ -11,8 +11,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 )
 
-// objective builds the loss of a part of a batch, a scalar, from the part's inputs: ids, targets and, where there are any,
-// places.
+// objective builds the loss of a part of a batch, a scalar, from the part's inputs: ids, targets and, where there are
+// any, places.
 type objective func(w transformer.Weights, inputs []*Node) *Node
 
 // graphs is the machine that computes with GoMLX, on any backend. Parts of a batch are computed side by side.

@@ -9,8 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
 
-// onKernels is the machine that computes on the processor, with gradients written out: package gradient and the optimizer
-// below, which does what [update] does.
+// onKernels is the machine that computes on the processor, with gradients written out: package gradient and the
+// optimizer below, which does what [update] does.
 type onKernels struct {
 	model *gradient.Model
 	each  []*orthogonalizer // by parameter; nil where AdamW moves it
@@ -136,8 +136,10 @@ type orthogonalizer struct {
 func newOrthogonalizer(shape []int) *orthogonalizer {
 	o := &orthogonalizer{rows: shape[len(shape)-2], columns: shape[len(shape)-1]}
 	o.least, o.most = min(o.rows, o.columns), max(o.rows, o.columns)
-	o.x, o.gram, o.poly = make([]float32, o.least*o.most), make([]float32, o.least*o.least), make([]float32, o.least*o.least)
-	o.turned, o.square, o.y = kernels.NewMatrix(o.most, o.least), kernels.NewMatrix(o.least, o.least), kernels.NewMatrix(o.least, o.most)
+	o.x, o.gram, o.poly = make([]float32, o.least*o.most), make([]float32, o.least*o.least),
+		make([]float32, o.least*o.least)
+	o.turned, o.square, o.y = kernels.NewMatrix(o.most, o.least), kernels.NewMatrix(o.least, o.least),
+		kernels.NewMatrix(o.least, o.most)
 	return o
 }
 

@@ -49,9 +49,10 @@ const (
 // bertEpsilon is the constant of BERT's LayerNorms.
 const bertEpsilon = 1e-12
 
-// Masked trains a DistilBERT model to predict masked tokens on windows of the corpus between [CLS] and [SEP], and writes
-// it to opts.Out as Hugging Face lays such models out: config.json, model.safetensors in half precision, tokenizer.json
-// and tokenizer_config.json. A run that was stopped goes on from its checkpoint, and ends with the same model.
+// Masked trains a DistilBERT model to predict masked tokens on windows of the corpus between [CLS] and [SEP], and
+// writes it to opts.Out as Hugging Face lays such models out: config.json, model.safetensors in half precision,
+// tokenizer.json and tokenizer_config.json. A run that was stopped goes on from its checkpoint, and ends with the same
+// model.
 func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	tagged.Fill(&opts)
 	s := opts.schedule()
@@ -104,12 +105,14 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	for picked := range slices.Chunk(m.heldOut.spread(s.heldOut), judged) {
 		parts = append(parts, masker.batch(m.heldOut, picked, random, 1, 0))
 	}
-	err = t.judge(ctx, backend, report, parts, func(w transformer.Weights, in []*Node) *Node { return maskedLogits(shape, w, in[0], in[2]) })
+	err = t.judge(ctx, backend, report, parts,
+		func(w transformer.Weights, in []*Node) *Node { return maskedLogits(shape, w, in[0], in[2]) })
 	if err != nil {
 		return nil, err
 	}
-	config := maskedConfig{ModelType: "distilbert", Architectures: []string{"DistilBertForMaskedLM"}, Activation: shape.Activation,
-		Layers: shape.Layers, Heads: shape.Heads, DModel: shape.DModel, DMLP: shape.DMLP, DVocab: shape.DVocab,
+	config := maskedConfig{ModelType: "distilbert", Architectures: []string{"DistilBertForMaskedLM"},
+		Activation: shape.Activation,
+		Layers:     shape.Layers, Heads: shape.Heads, DModel: shape.DModel, DMLP: shape.DMLP, DVocab: shape.DVocab,
 		Positions: shape.Positions, Tied: true, DType: "float16", Seed: opts.Seed, Name: opts.Name, Report: *report}
 	return report, writeModel(s.out, weights, config, m.vocabulary, opts.Context)
 }
@@ -180,11 +183,12 @@ type masker struct {
 }
 
 func newMasker(tok tokenizers.Tokenizer, vocabulary, length int) masker {
-	return masker{special: tok.Special(), vocabulary: vocabulary, asked: max(1, int(math.Round(predictedShare*float64(length))))}
+	return masker{special: tok.Special(), vocabulary: vocabulary,
+		asked: max(1, int(math.Round(predictedShare*float64(length))))}
 }
 
-// batch is ids [n, seq] of windows between [CLS] and [SEP], places [n·asked, 2] of the tokens to predict, and the tokens
-// [n·asked]. masked and replaced are the shares of those that [MASK] and any entry stand in for.
+// batch is ids [n, seq] of windows between [CLS] and [SEP], places [n·asked, 2] of the tokens to predict, and the
+// tokens [n·asked]. masked and replaced are the shares of those that [MASK] and any entry stand in for.
 func (m masker) batch(w *windows, picked []int, random *rand.Rand, masked, replaced float64) gradient.Part {
 	seq := w.length + 2
 	ids := make([]int32, 0, len(picked)*seq)

@@ -14,7 +14,8 @@ import (
 // TestMaskedGradientAgreesWithFiniteDifferences moves single weights of a small masked model up and down. The word
 // embedding counts twice there, as input and as decoder, and only some rows are predicted.
 func TestMaskedGradientAgreesWithFiniteDifferences(t *testing.T) {
-	shape := transformer.BERT{Layers: 2, Heads: 2, DModel: 6, DMLP: 8, DVocab: 11, Positions: 5, Epsilon: bertEpsilon, Activation: "gelu"}
+	shape := transformer.BERT{Layers: 2, Heads: 2, DModel: 6, DMLP: 8, DVocab: 11, Positions: 5, Epsilon: bertEpsilon,
+		Activation: "gelu"}
 	params := maskedParameters(shape)
 	r := rand.New(rand.NewPCG(3, 4))
 	weights := make([]*tensors.Tensor, len(params))

@@ -22,7 +22,8 @@ const (
 
 // update builds the optimizer's step for the parameters: new weights and moments. rate is the learning rate and step
 // the number of this step, counted from 1; both are scalars.
-func update(params []parameter, rate, step *Node, weights, first, second, gradients []*Node) (newWeights, newFirst, newSecond []*Node) {
+func update(params []parameter, rate, step *Node, weights, first, second, gradients []*Node) (newWeights, newFirst,
+	newSecond []*Node) {
 	var squares *Node
 	for _, g := range gradients {
 		s := ReduceAllSum(Square(g))
@@ -111,9 +112,9 @@ func secondShape(p parameter) []int {
 	return p.Shape
 }
 
-// learningRate is that of a step, counted from 0: a linear warm-up to the peak, then half a cosine down to zero or, with a
-// decay, the peak until that many steps are left, over which it falls as one minus a square root (Hägele et al. 2024,
-// https://arxiv.org/abs/2405.18392, section 3).
+// learningRate is that of a step, counted from 0: a linear warm-up to the peak, then half a cosine down to zero or,
+// with a decay, the peak until that many steps are left, over which it falls as one minus a square root (Hägele et al.
+// 2024, https://arxiv.org/abs/2405.18392, section 3).
 func (s schedule) learningRate(step int) float64 {
 	switch left := s.steps - step; {
 	case step < s.warmUp:

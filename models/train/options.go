@@ -72,11 +72,13 @@ type schedule struct {
 }
 
 func (o CausalOptions) schedule() schedule {
-	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut,
+		o.Checkpoint, o.Progress, o}
 }
 
 func (o MaskedOptions) schedule() schedule {
-	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut, o.Checkpoint, o.Progress, o}
+	return schedule{o.Out, o.Corpus, o.Backend, o.Steps, o.Batch, o.LearningRate, o.WarmUp, o.Decay, o.Seed, o.HeldOut,
+		o.Checkpoint, o.Progress, o}
 }
 
 // check refuses what cannot be trained.
@@ -96,7 +98,8 @@ func (s schedule) check(dModel, heads int) error {
 	case dModel%heads != 0:
 		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
 	case s.decay < 0 || s.decay > s.steps:
-		return fmt.Errorf("the learning rate cannot fall over %d of %d steps: choose 0 to %d (-decay)", s.decay, s.steps, s.steps)
+		return fmt.Errorf("the learning rate cannot fall over %d of %d steps: choose 0 to %d (-decay)", s.decay, s.steps,
+			s.steps)
 	case !(s.rate > 0):
 		return fmt.Errorf("a learning rate of %g moves nothing: choose a positive one", s.rate)
 	}

@@ -52,7 +52,8 @@ func (p *progress) step(loss float64) {
 		_ = p.bar.Set(p.done)
 	case p.to != nil && (time.Since(p.lastReport) > reportEvery || p.done == p.all):
 		p.lastReport = time.Now()
-		fmt.Fprintf(p.to, "%s step %d of %d, loss %.3f, %.0f tokens/s\n", p.lastReport.Format(time.TimeOnly), p.done, p.all, p.smooth, rate)
+		fmt.Fprintf(p.to, "%s step %d of %d, loss %.3f, %.0f tokens/s\n", p.lastReport.Format(time.TimeOnly), p.done, p.all,
+			p.smooth, rate)
 	}
 }
 

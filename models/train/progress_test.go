@@ -14,7 +14,8 @@ func TestProgressOfAPipeIsLines(t *testing.T) {
 	}
 	p.close()
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "step 8 of 10, loss 2.000") || !strings.Contains(lines[1], "step 10 of 10") {
+	if len(lines) != 2 || !strings.Contains(lines[0], "step 8 of 10, loss 2.000") ||
+		!strings.Contains(lines[1], "step 10 of 10") {
 		t.Errorf("first and last step are reported, and those between after a while: %q", lines)
 	}
 	if p.loss() != 2 {

@@ -28,8 +28,8 @@ type Report struct {
 	HeldOutTokens int     `json:"heldout_tokens"` // predicted for the two figures
 }
 
-// shards is in how many parts a batch is computed side by side, each on one core where the processor computes. It is part of
-// what a result depends on, hence no option.
+// shards is in how many parts a batch is computed side by side, each on one core where the processor computes. It is
+// part of what a result depends on, hence no option.
 const shards = 2
 
 // material is a corpus in a form to train on.
@@ -62,7 +62,8 @@ func prepare(ctx context.Context, s schedule, words *learn.Words, size, length i
 		return nil, err
 	}
 	if got := len(m.vocabulary.Tokens); got != size {
-		return nil, fmt.Errorf("the corpus is too small for a vocabulary of %d entries: it gives %d; ask for fewer", size, got)
+		return nil, fmt.Errorf("the corpus is too small for a vocabulary of %d entries: it gives %d; ask for fewer", size,
+			got)
 	}
 	file, err := m.vocabulary.TokenizerJSON()
 	if err != nil {
@@ -90,7 +91,8 @@ func prepare(ctx context.Context, s schedule, words *learn.Words, size, length i
 
 // run trains until the last step, taking up the checkpoint beside the output folder if there is one. It returns the
 // mean loss of the last steps.
-func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(step int, windows []int) []gradient.Part) (float64, error) {
+func (t *trainer) run(ctx context.Context, s schedule, m *material,
+	parts func(step int, windows []int) []gradient.Part) (float64, error) {
 	made, err := json.Marshal(s.options)
 	if err != nil {
 		return 0, fmt.Errorf("describing the run: %w", err)
@@ -107,7 +109,8 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(s
 	defer progress.close()
 	for t.done < s.steps {
 		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("stopped after step %d of %d; %s: %w", t.done, s.steps, s.goOn(t.done), errors.Join(err, t.save(path, run, s.decayStart())))
+			return 0, fmt.Errorf("stopped after step %d of %d; %s: %w", t.done, s.steps, s.goOn(t.done),
+				errors.Join(err, t.save(path, run, s.decayStart())))
 		}
 		if t.done == s.decayStart() {
 			if err := t.save(stablePath(s.out), run, -1); err != nil {
@@ -130,8 +133,8 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material, parts func(s
 	return progress.loss(), nil
 }
 
-// takeUp goes on from the checkpoint at path, where there is one. Weights whose learning rate has fallen towards another end
-// than this run's are of no use for a longer one: then it goes on from those before the fall.
+// takeUp goes on from the checkpoint at path, where there is one. Weights whose learning rate has fallen towards
+// another end than this run's are of no use for a longer one: then it goes on from those before the fall.
 func (t *trainer) takeUp(s schedule, path, run string) error {
 	found, decay, err := t.resume(path, run)
 	if err != nil || !found {
@@ -142,7 +145,8 @@ func (t *trainer) takeUp(s schedule, path, run string) error {
 		if found, _, err := t.resume(stable, run); err != nil {
 			return err
 		} else if !found {
-			return fmt.Errorf("in the checkpoint %s the learning rate has been falling since step %d, and the weights before that, %s, are gone: "+
+			return fmt.Errorf("in the checkpoint %s the learning rate has been falling since step %d, and the weights before "+
+				"that, %s, are gone: "+
 				"give the -steps and -decay that it was made with, or remove it to begin anew", path, decay, stable)
 		}
 		s.say("the learning rate of the checkpoint has fallen already: going on from where it began to")
@@ -162,7 +166,8 @@ func (s schedule) decayStart() int {
 // goOn says what to do after a stop at a step.
 func (s schedule) goOn(done int) string {
 	if start := s.decayStart(); done < start {
-		return fmt.Sprintf("run the same command to go on, or with -steps %d to end with the %d steps in which the learning rate falls", done+s.decay, s.decay)
+		return fmt.Sprintf("run the same command to go on, or with -steps %d to end with the %d steps in which the "+
+			"learning rate falls", done+s.decay, s.decay)
 	}
 	return "run the same command to go on"
 }

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Sample writes the held-out part of a corpus as a zip archive, the same bytes for the same texts, with the file LICENSE
-// of the Go toolchain first. An empty root is the Go toolchain's own source tree.
+// Sample writes the held-out part of a corpus as a zip archive, the same bytes for the same texts, with the file
+// LICENSE of the Go toolchain first. An empty root is the Go toolchain's own source tree.
 func Sample(ctx context.Context, root string, w io.Writer) (err error) {
 	goroot, err := GoRoot()
 	if err != nil {

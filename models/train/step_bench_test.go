@@ -9,8 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/gradient"
 )
 
-// BenchmarkStep is one optimizer step of the embedded causal model, on the kernels, GoMLX's graphs in pure Go, and XLA where a
-// plugin is.
+// BenchmarkStep is one optimizer step of the embedded causal model, on the kernels, GoMLX's graphs in pure Go, and XLA
+// where a plugin is.
 func BenchmarkStep(b *testing.B) {
 	for _, backend := range []string{backends.Go, graphsOnGo, backends.XLACPU, backends.XLACUDA} {
 		b.Run(backend, func(b *testing.B) {
@@ -26,7 +26,8 @@ func BenchmarkStep(b *testing.B) {
 			step := func() {
 				half := opts.Batch / shards
 				picked := w.spread(opts.Batch)
-				if _, err := t.step([]gradient.Part{causalBatch(w, picked[:half], 0), causalBatch(w, picked[half:], 0)}, opts.LearningRate); err != nil {
+				if _, err := t.step([]gradient.Part{causalBatch(w, picked[:half], 0), causalBatch(w, picked[half:], 0)},
+					opts.LearningRate); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -58,7 +59,9 @@ func BenchmarkStepMasked(b *testing.B) {
 	m := masker{vocabulary: opts.Vocabulary, asked: int(predictedShare * float64(w.length))}
 	picked, half := w.spread(opts.Batch), opts.Batch/shards
 	for b.Loop() {
-		if _, err := t.step([]gradient.Part{m.batch(w, picked[:half], r, maskedShare, 0), m.batch(w, picked[half:], r, maskedShare, 0)}, opts.LearningRate); err != nil {
+		if _,
+			err := t.step([]gradient.Part{m.batch(w, picked[:half], r, maskedShare, 0),
+			m.batch(w, picked[half:], r, maskedShare, 0)}, opts.LearningRate); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -15,7 +15,8 @@ type windows struct {
 }
 
 // tokenize encodes one part of the corpus. Each text is followed by the token end, if that is no less than 0.
-func tokenize(ctx context.Context, corpus *Corpus, heldOut bool, tok tokenizers.Tokenizer, end, length int) (*windows, error) {
+func tokenize(ctx context.Context, corpus *Corpus, heldOut bool, tok tokenizers.Tokenizer, end, length int) (*windows,
+	error) {
 	w := &windows{length: length}
 	for name, text := range corpus.Texts(heldOut) {
 		if text.Err != nil {

@@ -55,13 +55,15 @@ func (p *fake) execute(ctx context.Context, args []string) error {
 		return os.WriteFile(out, []byte(text), 0o644)
 	}
 	before, _ := os.ReadFile(value("-store")) // what an earlier attempt left
-	return os.WriteFile(value("-o")+value("-store"), append(before, fmt.Sprintf("%s %s;", args[0], value("-shard"))...), 0o644)
+	return os.WriteFile(value("-o")+value("-store"), append(before, fmt.Sprintf("%s %s;", args[0], value("-shard"))...),
+		0o644)
 }
 
 func testJob(t *testing.T, tasks int) (Folder, *Job) {
 	t.Helper()
 	f := Folder(filepath.Join(t.TempDir(), "a job's folder"))
-	j := &Job{Program: "/opt/n2g", Directory: "/", Mine: []string{"-corpus", "go"}, Run: []string{"-masked", "none"}, Tasks: tasks}
+	j := &Job{Program: "/opt/n2g", Directory: "/", Mine: []string{"-corpus", "go"}, Run: []string{"-masked", "none"},
+		Tasks: tasks}
 	if err := f.Create(j); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +78,8 @@ func TestStages(t *testing.T) {
 	if err := Task(t.Context(), f, Run, 1, o); err == nil || !strings.Contains(err.Error(), "stage index") {
 		t.Errorf("before its index is there: %v", err)
 	}
-	if err := Task(t.Context(), f, Index, 1, o); err == nil || !strings.Contains(err.Error(), "stage mine are not done: 1-3") {
+	if err := Task(t.Context(), f, Index, 1, o); err == nil ||
+		!strings.Contains(err.Error(), "stage mine are not done: 1-3") {
 		t.Errorf("before its parts are there: %v", err)
 	}
 	for range 2 { // the second time only the last joins again
@@ -115,8 +118,8 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestTroubles: a task that fails once is tried again; one that fails twice leaves the reason, and what the others did is
-// joined and waits for it.
+// TestTroubles: a task that fails once is tried again; one that fails twice leaves the reason, and what the others did
+// is joined and waits for it.
 func TestTroubles(t *testing.T) {
 	_, j := testJob(t, 3)
 	j.Mine = nil
@@ -141,7 +144,8 @@ func TestTroubles(t *testing.T) {
 	if err != nil || len(status) != 2 {
 		t.Fatalf("%+v, %v", status, err)
 	}
-	if s := status[0]; s.Done != 2 || s.Failed != 1 || s.Troubles[0].Number != 2 || s.Troubles[0].Reason != "no luck at all" || s.Troubles[0].Attempts != 2 {
+	if s := status[0]; s.Done != 2 || s.Failed != 1 || s.Troubles[0].Number != 2 ||
+		s.Troubles[0].Reason != "no luck at all" || s.Troubles[0].Attempts != 2 {
 		t.Errorf("run: %+v", s)
 	}
 	if s := status[1]; s.Failed != 1 || s.Done != 0 || !strings.Contains(s.Troubles[0].Reason, "not done: 2") {
@@ -164,7 +168,8 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
-// TestStopped: what a task did before it was stopped is in the job's folder, and an attempt on another machine goes on from there.
+// TestStopped: what a task did before it was stopped is in the job's folder, and an attempt on another machine goes on
+// from there.
 func TestStopped(t *testing.T) {
 	f := Folder(t.TempDir())
 	if err := f.Create(&Job{Run: []string{}, Tasks: 1}); err != nil {
@@ -209,7 +214,8 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	status, err := ReadStatus(f)
-	if err != nil || status[0].Running != 1 || status[0].Interrupted != 1 || !strings.Contains(status[0].Troubles[0].Reason, "killed") {
+	if err != nil || status[0].Running != 1 || status[0].Interrupted != 1 ||
+		!strings.Contains(status[0].Troubles[0].Reason, "killed") {
 		t.Errorf("%+v, %v", status, err)
 	}
 }
@@ -259,14 +265,17 @@ func TestOtherJob(t *testing.T) {
 // TestScripts: what is asked of SLURM stands in the scripts, and a job of one task is no array.
 func TestScripts(t *testing.T) {
 	f, j := testJob(t, 40)
-	o := Slurm{Partition: "gpu", Time: "4:00:00", Memory: "8G", CPUs: 4, GPUs: "1", ArrayLimit: 16, Extra: "--account=x --qos=y"}
+	o := Slurm{Partition: "gpu", Time: "4:00:00", Memory: "8G", CPUs: 4, GPUs: "1", ArrayLimit: 16,
+		Extra: "--account=x --qos=y"}
 	scripts := Scripts(f, j, o)
 	if len(scripts) != 4 {
 		t.Fatalf("%d scripts", len(scripts))
 	}
 	for _, want := range []string{
-		"#!/bin/bash\n", "--array=1-40%16\n", "--partition=gpu\n", "--time=4:00:00\n", "--mem=8G\n", "--cpus-per-task=4\n", "--gpus=1\n", "#SBATCH --account=x\n", "#SBATCH --qos=y\n",
-		"--signal=B:USR1@120\n", "--requeue\n", `part=('/opt/n2g' task -dir '` + strings.ReplaceAll(string(f), "'", `'\''`) + `' -stage mine`,
+		"#!/bin/bash\n", "--array=1-40%16\n", "--partition=gpu\n", "--time=4:00:00\n", "--mem=8G\n", "--cpus-per-task=4\n",
+		"--gpus=1\n", "#SBATCH --account=x\n", "#SBATCH --qos=y\n",
+		"--signal=B:USR1@120\n", "--requeue\n", `part=('/opt/n2g' task -dir '` + strings.ReplaceAll(string(f), "'", `'\''`) +
+			`' -stage mine`,
 	} {
 		if !strings.Contains(scripts[0].Text, want) {
 			t.Errorf("the script lacks %q:\n%s", want, scripts[0].Text)
@@ -276,7 +285,8 @@ func TestScripts(t *testing.T) {
 		t.Errorf("joining asks for too much:\n%s", scripts[1].Text)
 	}
 	for i, want := range []string{"", "afterany:JOB-OF-MINE", "afterok:JOB-OF-INDEX", "afterany:JOB-OF-RUN"} {
-		if !strings.Contains(scripts[i].Command(), want) || (want == "") != !strings.Contains(scripts[i].Command(), "dependency") {
+		if !strings.Contains(scripts[i].Command(), want) ||
+			(want == "") != !strings.Contains(scripts[i].Command(), "dependency") {
 			t.Errorf("%s", scripts[i].Command())
 		}
 	}
@@ -295,7 +305,8 @@ var update = flag.Bool("update", false, "write testdata anew")
 
 // TestManifest: the manifest is the kept one, which the tests of module tools hold to Kubernetes' own types.
 func TestManifest(t *testing.T) {
-	j := &Job{Program: "/n2g", Directory: "/", Mine: []string{"-corpus", "/job/it's \"text\".jsonl"}, Run: []string{}, Tasks: 40}
+	j := &Job{Program: "/n2g", Directory: "/", Mine: []string{"-corpus", "/job/it's \"text\".jsonl"}, Run: []string{},
+		Tasks: 40}
 	got, err := Manifest("/job", j, Kubernetes{Image: "example/n2g:v0.1.0", Claim: "n2g", GPUs: 1, Limit: 8})
 	if err != nil {
 		t.Fatal(err)

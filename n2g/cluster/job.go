@@ -131,8 +131,10 @@ func (f Folder) Create(j *Job) error {
 		return writeJSON(f.job(), j)
 	case err != nil:
 		return err
-	case there.Tasks != j.Tasks || !slices.Equal(there.Mine, j.Mine) || !slices.Equal(there.Run, j.Run) || (there.Mine == nil) != (j.Mine == nil) || (there.Run == nil) != (j.Run == nil):
-		return fmt.Errorf("%s holds another job (%s): give the same flags to do what is left of it, or another folder", f, f.job())
+	case there.Tasks != j.Tasks || !slices.Equal(there.Mine, j.Mine) || !slices.Equal(there.Run, j.Run) ||
+		(there.Mine == nil) != (j.Mine == nil) || (there.Run == nil) != (j.Run == nil):
+		return fmt.Errorf("%s holds another job (%s): give the same flags to do what is left of it, or another folder", f,
+			f.job())
 	case !reflect.DeepEqual(there, j): // the program or the directory has moved
 		return writeJSON(f.job(), j)
 	}

@@ -22,8 +22,8 @@ type Kubernetes struct {
 	Wait   string `flag:"wait" default:"72h" help:"TIME that a stage waits for those before it"`
 }
 
-// Manifest returns a Job of batch/v1 for each stage, Indexed where it has several tasks. Kubernetes knows no order of Jobs:
-// those of later stages wait in the job's folder for the results of earlier ones.
+// Manifest returns a Job of batch/v1 for each stage, Indexed where it has several tasks. Kubernetes knows no order of
+// Jobs: those of later stages wait in the job's folder for the results of earlier ones.
 func Manifest(f Folder, j *Job, o Kubernetes) (string, error) {
 	tagged.Fill(&o)
 	if err := j.check(); err != nil {
@@ -47,8 +47,10 @@ func Manifest(f Folder, j *Job, o Kubernetes) (string, error) {
 			limit = min(o.Limit, parts)
 		}
 		err := manifest.Execute(&b, map[string]any{
-			"Name": o.Name + "-" + string(s), "Stage": string(s), "Parts": parts, "Limit": limit, "Image": o.Image, "Claim": o.Claim, "Dir": string(f),
-			"Program": j.Program, "Job": string(job), "CPU": o.CPU, "Memory": o.Memory, "GPUs": o.GPUs, "Heavy": s == Mine || s == Run, "Wait": o.Wait,
+			"Name": o.Name + "-" + string(s), "Stage": string(s), "Parts": parts, "Limit": limit, "Image": o.Image,
+			"Claim": o.Claim, "Dir": string(f),
+			"Program": j.Program, "Job": string(job), "CPU": o.CPU, "Memory": o.Memory, "GPUs": o.GPUs, "Heavy": s == Mine ||
+				s == Run, "Wait": o.Wait,
 		})
 		if err != nil {
 			return "", fmt.Errorf("the manifest: %w", err)

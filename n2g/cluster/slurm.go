@@ -139,8 +139,8 @@ type Submitted struct {
 	ID    string `json:"id"` // of the job
 }
 
-// Submit writes the scripts and gives them to sbatch, each to begin after the one before. It returns those that were taken, also
-// with an error.
+// Submit writes the scripts and gives them to sbatch, each to begin after the one before. It returns those that were
+// taken, also with an error.
 func (o Slurm) Submit(ctx context.Context, scripts []Script) ([]Submitted, error) {
 	if _, err := exec.LookPath("sbatch"); err != nil {
 		return nil, errors.New("there is no sbatch here: log in where SLURM's commands are, or see the scripts with -dry-run")
@@ -209,8 +209,8 @@ func (f Folder) Submitted() ([]Submitted, error) {
 	return list, nil
 }
 
-// Queue tells what SLURM says of jobs: a line of number, state and reason for each that is queued or running. Where there is no SLURM
-// it says nothing.
+// Queue tells what SLURM says of jobs: a line of number, state and reason for each that is queued or running. Where
+// there is no SLURM it says nothing.
 func Queue(ctx context.Context, jobs []Submitted) string {
 	if _, err := exec.LookPath("squeue"); err != nil || len(jobs) == 0 {
 		return ""
@@ -219,7 +219,8 @@ func Queue(ctx context.Context, jobs []Submitted) string {
 	for i, j := range jobs {
 		ids[i] = j.ID
 	}
-	out, err := exec.CommandContext(ctx, "squeue", "--noheader", "--format=%i %j %T %r", "--jobs="+strings.Join(ids, ",")).Output()
+	out, err := exec.CommandContext(ctx, "squeue", "--noheader", "--format=%i %j %T %r",
+		"--jobs="+strings.Join(ids, ",")).Output()
 	if err != nil {
 		return "" // none of them is known any more
 	}

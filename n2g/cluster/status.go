@@ -59,7 +59,8 @@ func ReadStatus(f Folder) ([]StageStatus, error) {
 					continue
 				}
 				stage.Interrupted++
-				trouble.State, trouble.Reason = interrupted, "it has not been heard of since "+last.Started.Format(time.DateTime)+": it was killed, or its machine is down"
+				trouble.State, trouble.Reason = interrupted,
+					"it has not been heard of since "+last.Started.Format(time.DateTime)+": it was killed, or its machine is down"
 			case failed:
 				stage.Failed++
 			default:

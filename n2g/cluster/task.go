@@ -24,8 +24,8 @@ type TaskOptions struct {
 	Scratch string
 	// Attempts at the task, 2 by default, within one call.
 	Attempts int
-	// Beat is how often the task says that it is alive, 30 seconds by default, and SaveEvery how often what it has done is kept
-	// in the job's folder, 10 minutes by default.
+	// Beat is how often the task says that it is alive, 30 seconds by default, and SaveEvery how often what it has done is
+	// kept in the job's folder, 10 minutes by default.
 	Beat, SaveEvery time.Duration
 	// Wait, if set, waits for what the task needs of earlier stages. Without it the task fails where that is not there.
 	Wait time.Duration
@@ -48,8 +48,8 @@ const (
 	interrupted = "interrupted"
 )
 
-// Task runs one part of a job: number is from 1. A part that is done is not run again. An error leaves the reason in the
-// folder, and the end of ctx what has been done.
+// Task runs one part of a job: number is from 1. A part that is done is not run again. An error leaves the reason in
+// the folder, and the end of ctx what has been done.
 func Task(ctx context.Context, f Folder, s Stage, number int, o TaskOptions) error {
 	j, err := f.Job()
 	if err != nil {
@@ -143,7 +143,8 @@ func (t *task) await(ctx context.Context) error {
 // scratch is the task's folder on this machine, the same for every attempt.
 func (t *task) scratch() string {
 	sum := sha256.Sum256([]byte(t.Folder))
-	return filepath.Join(cmp.Or(t.options.Scratch, os.TempDir()), fmt.Sprintf("n2g-%x-%d", sum[:6], os.Getuid()), part(t.stage, t.number))
+	return filepath.Join(cmp.Or(t.options.Scratch, os.TempDir()), fmt.Sprintf("n2g-%x-%d", sum[:6], os.Getuid()),
+		part(t.stage, t.number))
 }
 
 // attempt runs the task until it is done, fails as often as it may, or is stopped.
@@ -174,7 +175,8 @@ func (t *task) attempt(ctx context.Context) error {
 	if err := move(work, t.Result(t.stage, t.number)); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(scratch), os.RemoveAll(t.partial(t.stage, t.number)), os.RemoveAll(unfinished(t.partial(t.stage, t.number))))
+	return errors.Join(os.RemoveAll(scratch), os.RemoveAll(t.partial(t.stage, t.number)),
+		os.RemoveAll(unfinished(t.partial(t.stage, t.number))))
 }
 
 // execute calls n2g.
@@ -301,7 +303,8 @@ func (t *task) note(what, reason string) {
 
 // beat tells that the task is alive, and keeps what a run has done.
 func (t *task) beat(ctx context.Context, work string) {
-	alive, save := time.NewTicker(cmp.Or(t.options.Beat, 30*time.Second)), time.NewTicker(cmp.Or(t.options.SaveEvery, 10*time.Minute))
+	alive, save := time.NewTicker(cmp.Or(t.options.Beat, 30*time.Second)),
+		time.NewTicker(cmp.Or(t.options.SaveEvery, 10*time.Minute))
 	defer alive.Stop()
 	defer save.Stop()
 	path := t.Folder.state(t.stage, t.number)

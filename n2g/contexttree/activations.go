@@ -46,7 +46,8 @@ func (a *Activations) check(c *Corpus) error {
 		tokens += int(c.starts[w+1] - c.starts[w])
 	}
 	if tokens != len(a.SampledValues) {
-		return fmt.Errorf("contexttree: the sampled windows have %d tokens but there are %d activations", tokens, len(a.SampledValues))
+		return fmt.Errorf("contexttree: the sampled windows have %d tokens but there are %d activations", tokens,
+			len(a.SampledValues))
 	}
 	return nil
 }

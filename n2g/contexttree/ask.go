@@ -11,8 +11,8 @@ import (
 )
 
 // Asker asks a model about one neuron. The model may also have Neighbours(id, k int) ([]int, []float64, error), the
-// tokens of most alike embeddings, and n2g.RowCounter; without them variants come from the corpus alone, and every token
-// of a prompt counts as a row.
+// tokens of most alike embeddings, and n2g.RowCounter; without them variants come from the corpus alone, and every
+// token of a prompt counts as a row.
 type Asker struct {
 	Model n2g.LanguageModel
 	Site  n2g.Site
@@ -30,10 +30,10 @@ const (
 	enough       = 0.35 // share of the original activation that a neighbour must reach
 )
 
-// Ask learns a graph as [Learner.Learn] does, and asks the model: before it, within the asker's rows, how much the tokens
-// before firing ones matter, so that of tests which tell firing from quiet tokens equally well the causes are taken; after
-// it, whether the graph's tests are causes, and whether tokens that the corpus does not show belong to its sets. The last
-// two take a few hundred rows and are not part of the budget.
+// Ask learns a graph as [Learner.Learn] does, and asks the model: before it, within the asker's rows, how much the
+// tokens before firing ones matter, so that of tests which tell firing from quiet tokens equally well the causes are
+// taken; after it, whether the graph's tests are causes, and whether tokens that the corpus does not show belong to its
+// sets. The last two take a few hundred rows and are not part of the budget.
 func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.ContextGraph, error) {
 	if err := a.check(l.corpus); err != nil {
 		return nil, err
@@ -125,7 +125,8 @@ func (q *asking) run(ctx context.Context, texts [][]int) ([]float64, error) {
 		return nil, fmt.Errorf("asking layer %d neuron %d: %w", q.Site.Layer, q.Site.Index, err)
 	}
 	if len(answers) != len(prompts) {
-		return nil, fmt.Errorf("asking layer %d neuron %d: %d answers to %d prompts", q.Site.Layer, q.Site.Index, len(answers), len(prompts))
+		return nil, fmt.Errorf("asking layer %d neuron %d: %d answers to %d prompts", q.Site.Layer, q.Site.Index,
+			len(answers), len(prompts))
 	}
 	values := make([]float64, len(answers))
 	for i, answer := range answers {
@@ -150,8 +151,8 @@ func (q *asking) count(prompts, positions [][]int) int {
 }
 
 // profile measures how much each of the tokens before firing ones matters to the neuron: what part of the activation is
-// lost where it is masked, as the published method's importance. Near tokens of all seeds come first, then further ones of
-// as many seeds as the rows allow.
+// lost where it is masked, as the published method's importance. Near tokens of all seeds come first, then further ones
+// of as many seeds as the rows allow.
 func (q *asking) profile(ctx context.Context) error {
 	type trial struct {
 		seed     int32
@@ -320,7 +321,8 @@ func (q *asking) widen(ctx context.Context, g *n2g.ContextGraph) error {
 				continue
 			}
 			places := t.Answers(tokens)
-			if len(places) == 0 || places[0] < 0 || !slices.Contains(t.Tokens[:min(len(t.Tokens), widenFrom)], tokens[places[0]]) {
+			if len(places) == 0 || places[0] < 0 || !slices.Contains(t.Tokens[:min(len(t.Tokens), widenFrom)],
+				tokens[places[0]]) {
 				continue
 			}
 			if known[t] == nil {

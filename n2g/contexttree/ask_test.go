@@ -26,7 +26,8 @@ func (m letterModel) Neighbours(id, k int) ([]int, []float64, error) {
 	return m.alike[id], make([]float64, len(m.alike[id])), nil
 }
 
-func (m letterModel) Activations(_ context.Context, _ int, _ string, _ int, prompts, positions [][]int) ([][]float32, error) {
+func (m letterModel) Activations(_ context.Context, _ int, _ string, _ int, prompts, positions [][]int) ([][]float32,
+	error) {
 	result := make([][]float32, len(prompts))
 	for i, ids := range prompts {
 		if ids[0] != m.BOS() {
@@ -52,7 +53,8 @@ func TestCausesAndCompany(t *testing.T) {
 	}
 	w := newWorld(t, 200, 20, rule)
 	l := NewLearner(w.corpus, Options{})
-	model := letterModel{rule: rule, alike: map[int][]int{3: {25, 24}}} // d is like z, which fires too, and y, which does not
+	// d is like z, which fires too, and y, which does not
+	model := letterModel{rule: rule, alike: map[int][]int{3: {25, 24}}}
 	g, err := l.Ask(context.Background(), w.activations(.1, 7), Asker{Model: model})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +78,8 @@ func TestCausesAndCompany(t *testing.T) {
 	// A test that every firing text passes, though the neuron does not look at it.
 	company := &n2g.ContextTest{Kind: n2g.TestWithin, Window: 32, Tokens: strings.Split("abefghijklmnopqrst", "")}
 	g.Root = &n2g.ContextNode{Test: company, Yes: g.Root, No: &n2g.ContextNode{Tokens: 1}}
-	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, activations: w.activations(.1, 7), known: map[int][]int{}}
+	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, activations: w.activations(.1, 7),
+		known: map[int][]int{}}
 	delete(model.alike, 3)
 	g.Nodes(func(n *n2g.ContextNode, _ int) {
 		if n.Test != nil && n.Test.Distance == 1 {
@@ -103,7 +106,8 @@ func TestAskingHelpsARareNeuron(t *testing.T) {
 	w := newWorld(t, 120, 12, rule)
 	a := w.activations(.1, 7)
 	score := func(rows int) (float64, *n2g.ContextGraph) {
-		g, err := NewLearner(w.corpus, Options{}).Ask(context.Background(), a, Asker{Model: letterModel{rule: rule}, Rows: rows})
+		g, err := NewLearner(w.corpus, Options{}).Ask(context.Background(), a,
+			Asker{Model: letterModel{rule: rule}, Rows: rows})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,22 +27,27 @@ const (
 // negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
 // tells firing tokens from others there is context alone.
 //
-// Windows from which the published graph was made, which package n2g takes from all documents, may be left out: then nothing
-// is scored on them.
-func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, leaveOut ...int) ([]n2g.Comparison, error) {
+// Windows from which the published graph was made, which package n2g takes from all documents, may be left out: then
+// nothing is scored on them.
+func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, leaveOut ...int) ([]n2g.Comparison,
+	error) {
 	if err := a.check(c); err != nil {
 		return nil, err
 	}
 	q := a.quiet(c)
 	table := c.tokenTable(a, q)
-	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)), c.truth(a, Test).only(c.others(leaveOut, Test))
+	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)),
+		c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var rows []n2g.Comparison
 	add := func(predictor string, threshold float64, predictions []float64) {
 		rows = append(rows,
-			n2g.Comparison{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold, Scores: test.scores(predictions, threshold)},
-			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold, Scores: hard.scores(predictions, threshold)},
-			n2g.Comparison{Text: TopExamples, Predictor: predictor, FireThreshold: threshold, Scores: top.scores(predictions, threshold)})
+			n2g.Comparison{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold,
+				Scores: test.scores(predictions, threshold)},
+			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold,
+				Scores: hard.scores(predictions, threshold)},
+			n2g.Comparison{Text: TopExamples, Predictor: predictor, FireThreshold: threshold,
+				Scores: top.scores(predictions, threshold)})
 	}
 	chosen := func(predictor string, predict func(Split) []float64) {
 		add(predictor, validate.threshold(predict(Validate)), predict(Test))

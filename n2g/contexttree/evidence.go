@@ -41,8 +41,9 @@ const (
 )
 
 // observe draws the observations of a split: every posted token, and quiet tokens of every symbol, from all over the
-// corpus, with the activation that quiet tokens of the symbol have on average. Weights make each symbol as frequent as it
-// is. Sampled windows serve for that average only: their tokens stand together, so that they are poor witnesses of context.
+// corpus, with the activation that quiet tokens of the symbol have on average. Weights make each symbol as frequent as
+// it is. Sampled windows serve for that average only: their tokens stand together, so that they are poor witnesses of
+// context.
 func (l *learner) observe(split Split) []observation {
 	c, a := l.corpus, l.activations
 	observations := l.observations[:0]

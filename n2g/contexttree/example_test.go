@@ -15,7 +15,8 @@ func Example() {
 	a := &contexttree.Activations{Maximum: 3}
 	position := int32(0)
 	for d := range 200 {
-		w := contexttree.Window{Document: d, Split: []contexttree.Split{contexttree.Build, contexttree.Build, contexttree.Validate, contexttree.Test}[d%4]}
+		w := contexttree.Window{Document: d, Split: []contexttree.Split{contexttree.Build, contexttree.Build,
+			contexttree.Validate, contexttree.Test}[d%4]}
 		for i := range 30 {
 			id := int32((d*7 + i*i*(d%5+1) + i/3) % len(letters))
 			if i > 0 && letters[id] == 'b' && letters[w.IDs[i-1]] == 'a' {

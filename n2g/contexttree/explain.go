@@ -18,7 +18,8 @@ type Explainer struct {
 	learners sync.Pool
 }
 
-// NewExplainer reads the index's corpus when it is first needed. tokenString is the text of one id of the index's model.
+// NewExplainer reads the index's corpus when it is first needed. tokenString is the text of one id of the index's
+// model.
 func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *Explainer {
 	return &Explainer{
 		index: x, options: o.Resolved(),
@@ -26,9 +27,9 @@ func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *E
 	}
 }
 
-// Complete learns the context graph of an explanation's neuron and compares it with the published one. With asker's model,
-// which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note instead, and so
-// does one on which the index keeps less than all firing tokens and no sample to tell what it left out.
+// Complete learns the context graph of an explanation's neuron and compares it with the published one. With asker's
+// model, which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note
+// instead, and so does one on which the index keeps less than all firing tokens and no sample to tell what it left out.
 func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Asker) error {
 	err := x.complete(ctx, e, asker)
 	if errors.Is(err, ErrDead) {
@@ -36,7 +37,8 @@ func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		return nil
 	}
 	if errors.Is(err, errThin) {
-		e.Notes = append(e.Notes, "there is no context graph: this index keeps only the strongest of the tokens that the neuron fires on; mine the corpus, and name that index")
+		e.Notes = append(e.Notes, "there is no context graph: this index keeps only the strongest of the tokens that the "+
+			"neuron fires on; mine the corpus, and name that index")
 		return nil
 	}
 	if err != nil {

@@ -22,7 +22,8 @@ func TestFromIndex(t *testing.T) {
 	}
 	w := newWorld(t, 100, 20, rule)
 	options := index.Options{SampleEvery: 4, Keep: .01}
-	b := index.NewCorpusBuilder(index.Corpus{Name: "a test", Model: "by hand", Vocabulary: 30, BOS: 29, Window: 40}, options)
+	b := index.NewCorpusBuilder(index.Corpus{Name: "a test", Model: "by hand", Vocabulary: 30, BOS: 29, Window: 40},
+		options)
 	windows := len(w.corpus.splits)
 	for number := range windows {
 		if number%2 == 0 {

@@ -141,7 +141,8 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
 	}
 	l.tables(leaves)
-	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build), ValidateFiring: root.validFiring}}
+	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build),
+		ValidateFiring: root.validFiring}}
 	for _, o := range l.build.observations {
 		if o.value >= firing {
 			g.Support.BuildFiring++

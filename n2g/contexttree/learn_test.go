@@ -154,7 +154,8 @@ func TestLearnFindsTheRule(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s := rows[0].Scores; rows[0].Predictor != ContextGraph || s.Firing.F1 != 1 || s.AveragePrecision < .9999 || s.Pearson < .99 {
+			if s := rows[0].Scores; rows[0].Predictor != ContextGraph || s.Firing.F1 != 1 || s.AveragePrecision < .9999 ||
+				s.Pearson < .99 {
 				t.Errorf("%+v", rows[0])
 			}
 			if g.Label == "" {

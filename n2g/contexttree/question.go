@@ -93,9 +93,9 @@ func (l *learner) choose(x *leaf) {
 // company is what is left of the gain of a test whose tokens the neuron does not look at.
 var company = 0.25
 
-// causal is what the gain of a test counts for, by how much the tokens that answer it matter to the firing tokens of the
-// leaf: company for tokens that only go with firing, 1 for tokens without which nothing is left, and for tests of which
-// nothing is known the same as half of that.
+// causal is what the gain of a test counts for, by how much the tokens that answer it matter to the firing tokens of
+// the leaf: company for tokens that only go with firing, 1 for tokens without which nothing is left, and for tests of
+// which nothing is known the same as half of that.
 func (l *learner) causal(x *leaf, q *question) float64 {
 	if l.importances == nil {
 		return 1
@@ -127,7 +127,8 @@ func (q *question) importance(c *Corpus, position int32, list []float64) (highes
 	symbol := c.symbols[position]
 	for d := from; d <= to && d < len(list); d++ {
 		before := c.symbols[position-int32(d)]
-		answers := q.kind == n2g.TestToken || q.kind == n2g.TestRepeated && before == symbol || q.kind == n2g.TestWithin && q.in[before]
+		answers := q.kind == n2g.TestToken || q.kind == n2g.TestRepeated && before == symbol || q.kind == n2g.TestWithin &&
+			q.in[before]
 		if answers && !math.IsNaN(list[d]) {
 			highest, known = max(highest, list[d]), true
 		}
@@ -270,7 +271,8 @@ func (l *learner) bestWithin(x *leaf) []*question {
 			if len(list) == 0 {
 				continue
 			}
-			slices.SortFunc(list, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol)) })
+			slices.SortFunc(list,
+				func(a, b candidate) int { return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol)) })
 			list = list[:min(len(list), mostWithin)]
 			found = append(found, l.union(x, window, list, basic, each))
 		}

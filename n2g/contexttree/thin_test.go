@@ -38,8 +38,10 @@ func TestThinIndex(t *testing.T) {
 		if err := explainer.Complete(context.Background(), e, contexttree.Asker{}); err != nil {
 			t.Fatal(err)
 		}
-		if noted := len(e.Notes) == 1 && strings.Contains(e.Notes[0], "no context graph"); noted != thin || (e.Context == nil) != thin {
-			t.Errorf("neuron %d, with firing tokens left out %v: notes %q, context graph %v", number, thin, e.Notes, e.Context != nil)
+		if noted := len(e.Notes) == 1 && strings.Contains(e.Notes[0], "no context graph"); noted != thin ||
+			(e.Context == nil) != thin {
+			t.Errorf("neuron %d, with firing tokens left out %v: notes %q, context graph %v", number, thin, e.Notes,
+				e.Context != nil)
 		}
 	}
 	if !seen[true] || !seen[false] {

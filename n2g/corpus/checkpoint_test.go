@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 // slowModel takes a moment for each batch, so that a pass can be killed within it.
 type slowModel struct{ byteModel }
 
-func (m slowModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+func (m slowModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	time.Sleep(time.Millisecond)
 	if os.Getenv(pausedVariable) != "" {
 		fmt.Println("mining")
@@ -51,7 +52,8 @@ func (m slowModel) Scan(ctx context.Context, layers []int, hook string, windows 
 }
 
 func resumable() corpus.Options {
-	return corpus.Options{Window: 8, Batch: 12, KeepEvery: 1, Index: index.Options{Examples: 5, Keep: 0.05, Dense: 0.1, SampleEvery: 7}}
+	return corpus.Options{Window: 8, Batch: 12, KeepEvery: 1,
+		Index: index.Options{Examples: 5, Keep: 0.05, Dense: 0.1, SampleEvery: 7}}
 }
 
 func mineTo(ctx context.Context, model corpus.Scanner, out string) error {
@@ -63,7 +65,8 @@ func uninterrupted(t *testing.T) []byte {
 	out := filepath.Join(t.TempDir(), "mined.n2g")
 	o := resumable()
 	o.KeepEvery = time.Hour
-	if err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out, o); err != nil {
+	if err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()),
+		out, o); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(out)
@@ -81,7 +84,8 @@ func TestShards(t *testing.T) {
 		o := resumable()
 		o.Shard, o.Shards = i+1, 3
 		shards = append(shards, filepath.Join(folder, fmt.Sprintf("%d.n2g", i)))
-		if err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), shards[i], o); err != nil {
+		if err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()),
+			shards[i], o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,17 +209,23 @@ func TestResumeRefuses(t *testing.T) {
 		change func(folder string, o *corpus.Options, fsys fstest.MapFS, layers *[]int)
 		says   string
 	}{
-		{"other layers", func(_ string, _ *corpus.Options, _ fstest.MapFS, layers *[]int) { *layers = []int{0} }, "began otherwise (layer 0 at hook_mid, layer 1 at hook_mid, not layer 0 at hook_mid)"},
+		{"other layers", func(_ string, _ *corpus.Options, _ fstest.MapFS, layers *[]int) { *layers = []int{0} },
+			"began otherwise (layer 0 at hook_mid, layer 1 at hook_mid, not layer 0 at hook_mid)"},
 		{"other windows", func(_ string, o *corpus.Options, _ fstest.MapFS, _ *[]int) { o.Window = 9 }, "window 8, not 9"},
-		{"a changed document", func(_ string, _ *corpus.Options, fsys fstest.MapFS, _ *[]int) { fsys["sub/00.txt"].Data[0] = 'x' }, "the corpus is not what it was"},
-		{"a missing document", func(_ string, _ *corpus.Options, fsys fstest.MapFS, _ *[]int) { delete(fsys, "sub/00.txt") }, "documents 13, not 12"},
+		{"a changed document", func(_ string, _ *corpus.Options, fsys fstest.MapFS,
+			_ *[]int) {
+			fsys["sub/00.txt"].Data[0] = 'x'
+		}, "the corpus is not what it was"},
+		{"a missing document", func(_ string, _ *corpus.Options, fsys fstest.MapFS, _ *[]int) { delete(fsys, "sub/00.txt") },
+			"documents 13, not 12"},
 		{"an empty corpus", func(_ string, _ *corpus.Options, fsys fstest.MapFS, _ *[]int) { clear(fsys) }, "no text"},
 		{"a damaged part", func(folder string, _ *corpus.Options, _ fstest.MapFS, _ *[]int) {
 			content, _ := os.ReadFile(part(folder))
 			content[len(content)/2] ^= 1
 			os.WriteFile(part(folder), content, 0o644)
 		}, "damaged"},
-		{"a cut part", func(folder string, _ *corpus.Options, _ fstest.MapFS, _ *[]int) { os.Truncate(part(folder), 20) }, "truncated"},
+		{"a cut part", func(folder string, _ *corpus.Options, _ fstest.MapFS, _ *[]int) { os.Truncate(part(folder), 20) },
+			"truncated"},
 		{"another file", func(folder string, _ *corpus.Options, _ fstest.MapFS, _ *[]int) {
 			os.WriteFile(part(folder), []byte("x"), 0o644)
 		}, "no activation index"},
@@ -228,7 +238,8 @@ func TestResumeRefuses(t *testing.T) {
 			folder := stopped(t)
 			o, fsys, layers := resumable(), documents(), []int{0, 1}
 			test.change(folder, &o, fsys, &layers)
-			err := corpus.Mine(t.Context(), byteModel{killedModel}, layers, []string{"hook_mid"}, corpus.FS(fsys), strings.TrimSuffix(folder, ".part"), o)
+			err := corpus.Mine(t.Context(), byteModel{killedModel}, layers, []string{"hook_mid"}, corpus.FS(fsys),
+				strings.TrimSuffix(folder, ".part"), o)
 			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %q", err, test.says)
 			}
@@ -264,7 +275,8 @@ func TestOtherWeights(t *testing.T) {
 		print   string
 		restart bool
 		says    string
-	}{{"aa", false, "canceled"}, {"aa", false, "canceled"}, {"bb", false, "fingerprint aa, not bb"}, {"", false, "gone"}, {"bb", true, "canceled"}} {
+	}{{"aa", false, "canceled"}, {"aa", false, "canceled"}, {"bb", false, "fingerprint aa, not bb"}, {"", false, "gone"},
+		{"bb", true, "canceled"}} {
 		if err := mine(test.print, test.restart); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%+v: %v", test, err)
 		}
@@ -302,11 +314,13 @@ func TestTwoPasses(t *testing.T) {
 		}
 		o := resumable()
 		o.Restart = restart
-		err = corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out, o)
+		err = corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out,
+			o)
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d is writing it", cmd.Process.Pid)) {
 			t.Errorf("beside process %d: %v", cmd.Process.Pid, err)
 		}
-		if after, err := os.ReadFile(filepath.Join(corpus.Unfinished(out), "corpus")); err != nil || !bytes.Equal(before, after) {
+		if after, err := os.ReadFile(filepath.Join(corpus.Unfinished(out), "corpus")); err != nil ||
+			!bytes.Equal(before, after) {
 			t.Errorf("the first's folder was touched: %v", err)
 		}
 		cmd.Process.Kill() //nolint:errcheck // it waits for that
@@ -326,7 +340,8 @@ func TestDiskRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{filepath.Join(file, "below"), "/proc/mined", filepath.Join(t.TempDir(), "no", "folder")} {
+	for _, path := range []string{filepath.Join(file, "below"), "/proc/mined",
+		filepath.Join(t.TempDir(), "no", "folder")} {
 		o := resumable()
 		o.Progress = func(int, int) { t.Error("a batch was run") }
 		err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, nil, corpus.FS(documents()), path, o)
@@ -347,7 +362,8 @@ func TestDiskRefuses(t *testing.T) {
 			}
 		}
 	}
-	err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out, o)
+	err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out,
+		o)
 	if err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Fatalf("got %v, want a full disk", err)
 	}

@@ -50,7 +50,8 @@ func (m byteModel) activation(layer, neuron, previous, id int) float32 {
 	return float32(r.NormFloat64())
 }
 
-func (m byteModel) Activations(_ context.Context, layer int, _ string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m byteModel) Activations(_ context.Context, layer int, _ string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	if positions != nil {
 		return nil, errors.New("only whole prompts here")
 	}
@@ -71,7 +72,8 @@ func (m byteModel) Width(int, string) (int, error) { return m.neurons, nil }
 func (m byteModel) Vocabulary() int { return 257 }
 
 // Scan gives the windows last to first, and each in two parts.
-func (m byteModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+func (m byteModel) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	for l, layer := range layers {
 		first := 0
 		for _, ids := range windows {
@@ -151,7 +153,8 @@ func TestWindowsCoverTheDocuments(t *testing.T) {
 }
 
 // bruteForce sorts all windows instead of keeping a few.
-func bruteForce(t *testing.T, model byteModel, fsys fstest.MapFS, layer, neuron, size, k int) (prompts []string, highest float64, density float64) {
+func bruteForce(t *testing.T, model byteModel, fsys fstest.MapFS, layer, neuron, size, k int) (prompts []string,
+	highest float64, density float64) {
 	type scored struct {
 		text  string
 		score float32
@@ -238,12 +241,16 @@ func TestMineEqualsTop(t *testing.T) {
 				t.Errorf("layer %d neuron %d: %s", layer, n, diff)
 			}
 			prompts, highest, density := bruteForce(t, model, fsys, layer, n, 16, 6)
-			if !slices.Equal(got.Prompts, prompts) || got.MaxActivation != highest || math.Abs(*got.Density-density) > density/2 { // counted by bins, and these activations take few values
-				t.Errorf("layer %d neuron %d: %q, %g, %g; want %q, %g, %g", layer, n, got.Prompts, got.MaxActivation, *got.Density, prompts, highest, density)
+			// counted by bins, and these activations take few values
+			if !slices.Equal(got.Prompts, prompts) || got.MaxActivation != highest ||
+				math.Abs(*got.Density-density) > density/2 {
+				t.Errorf("layer %d neuron %d: %q, %g, %g; want %q, %g, %g", layer, n, got.Prompts, got.MaxActivation, *got.Density,
+					prompts, highest, density)
 			}
 		}
 	}
-	if _, err := corpus.Examples(x, model, n2g.Site{Layer: 1}); err == nil || !strings.Contains(err.Error(), "not layer 1") {
+	if _, err := corpus.Examples(x, model, n2g.Site{Layer: 1}); err == nil ||
+		!strings.Contains(err.Error(), "not layer 1") {
 		t.Errorf("a layer that was not mined: %v", err)
 	}
 }
@@ -260,7 +267,8 @@ func TestCancelled(t *testing.T) {
 // silent is a model whose neurons never fire.
 type silent struct{ byteModel }
 
-func (m silent) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m silent) Activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	result := make([][]float32, len(prompts))
 	for i, prompt := range prompts {
 		result[i] = slices.Repeat([]float32{-1}, len(prompt))
@@ -269,10 +277,12 @@ func (m silent) Activations(ctx context.Context, layer int, hook string, index i
 }
 
 func TestBadInput(t *testing.T) {
-	if _, err := corpus.Top(context.Background(), byteModel{}, n2g.Site{}, corpus.FS(fstest.MapFS{}), corpus.Options{}); err == nil {
+	if _, err := corpus.Top(context.Background(), byteModel{}, n2g.Site{}, corpus.FS(fstest.MapFS{}),
+		corpus.Options{}); err == nil {
 		t.Error("an empty corpus has examples")
 	}
-	if _, err := corpus.Top(context.Background(), silent{byteModel{neurons: 1}}, n2g.Site{Layer: 1, Index: 7}, corpus.FS(documents()), corpus.Options{}); err == nil || !strings.Contains(err.Error(), "excites layer 1 neuron 7") {
+	if _, err := corpus.Top(context.Background(), silent{byteModel{neurons: 1}}, n2g.Site{Layer: 1, Index: 7},
+		corpus.FS(documents()), corpus.Options{}); err == nil || !strings.Contains(err.Error(), "excites layer 1 neuron 7") {
 		t.Errorf("a neuron that never fires: %v", err)
 	}
 }
@@ -282,7 +292,8 @@ func ExampleTop() {
 		"a.txt": {Data: []byte("the cat sat on the mat")},
 		"b.txt": {Data: []byte("a dog dug a ditch")},
 	})
-	examples, err := corpus.Top(context.Background(), byteModel{neurons: 1}, n2g.Site{Layer: 0, Index: 3, Hook: "hook_mid"}, texts,
+	examples, err := corpus.Top(context.Background(), byteModel{neurons: 1},
+		n2g.Site{Layer: 0, Index: 3, Hook: "hook_mid"}, texts,
 		corpus.Options{Index: index.Options{Examples: 1}})
 	if err != nil {
 		fmt.Println(err)

@@ -13,9 +13,9 @@ type Tokenizer interface {
 	Tokenize(text string) ([]int, error)
 }
 
-// Find finds a text in the corpus of an index: how often it stands there, and at most limit of the places, as ranges [first, end) of
-// positions. It is looked for as the tokens it makes at the start of a text and behind a blank; where it stands nowhere
-// so, wherever the corpus's text holds it, which takes longer.
+// Find finds a text in the corpus of an index: how often it stands there, and at most limit of the places, as ranges
+// [first, end) of positions. It is looked for as the tokens it makes at the start of a text and behind a blank; where
+// it stands nowhere so, wherever the corpus's text holds it, which takes longer.
 func Find(x *index.Index, t Tokenizer, text string, limit int) (count int, places [][2]int, err error) {
 	var tried [][]int
 	for _, variant := range []string{text, " " + text} {

@@ -22,14 +22,19 @@ var pageTokens = [][]string{
 func neuroscopePage(texts [][]string) string {
 	var b strings.Builder
 	b.WriteString("<h1>Model: SoLU Model: 8 Layers, 1024 Neurons per Layer</h1>\n<h2>Neuron 17 in Layer 3 </h2>\n" +
-		"<h3>Transformer Lens Loading: <span style='font-family: \"Courier New\"'>HookedTransformer.from_pretrained('solu-8l-pile')</span></h3>\n<hr>\n")
+		"<h3>Transformer Lens Loading: <span style='font-family: \"Courier " +
+		"New\"'>HookedTransformer.from_pretrained('solu-8l-pile')</span></h3>\n<hr>\n")
 	widget := func(tokens []string) {
 		list, _ := json.Marshal(tokens)
-		fmt.Fprintf(&b, "<div id=\"circuits-vis-%d\"></div>\n<script type=\"module\">render(\"ColoredTokens\",\n{\"tokens\": %s, \"values\": [0.1], \"minValue\": -7.25, \"maxValue\": 7.25})\n</script>\n", len(tokens), list)
+		fmt.Fprintf(&b, "<div id=\"circuits-vis-%d\"></div>\n<script "+
+			"type=\"module\">render(\"ColoredTokens\",\n{\"tokens\": %s, \"values\": [0.1], \"minValue\": -7.25, "+
+			"\"maxValue\": 7.25})\n</script>\n", len(tokens), list)
 	}
 	for i, tokens := range texts {
-		fmt.Fprintf(&b, "<h2>Text #%d</h2><h4>Max Range: <b>7.2500</b>. Min Range: <b>-7.2500</b></h4>\n<h4>Max Act: <b>%.4f</b>. Min Act: <b>-0.1000</b></h4>\n", i, 7.25-float64(i))
-		b.WriteString("<h4>Data Index: <b>12</b> (The Pile)</h4>\n<h4>Max Activating Token Index: <b>2</b></h4>\n<details><summary><b>Click toggle to see full text</b>\n<h3>Truncated</h3>\n")
+		fmt.Fprintf(&b, "<h2>Text #%d</h2><h4>Max Range: <b>7.2500</b>. Min Range: <b>-7.2500</b></h4>\n<h4>Max Act: "+
+			"<b>%.4f</b>. Min Act: <b>-0.1000</b></h4>\n", i, 7.25-float64(i))
+		b.WriteString("<h4>Data Index: <b>12</b> (The Pile)</h4>\n<h4>Max Activating Token Index: " +
+			"<b>2</b></h4>\n<details><summary><b>Click toggle to see full text</b>\n<h3>Truncated</h3>\n")
 		widget(tokens[1:4])
 		fmt.Fprintf(&b, "</summary>\n<h3>Full Text #%d</h3>\n", i)
 		widget(tokens)
@@ -45,11 +50,15 @@ func lexoscopePage(texts [][]string, saved bool) string {
 		quote, escape = `"`, html.EscapeString
 	}
 	var b strings.Builder
-	b.WriteString("<h1>Dataset: The Pile</h1><h2>Neuron 17 in Layer 3 </h2><h3>Easy Transformer Loading: <span>EasyTransformer.from_pretrained('solu-8l-pile')</span></h3><hr>")
+	b.WriteString("<h1>Dataset: The Pile</h1><h2>Neuron 17 in Layer 3 </h2><h3>Easy Transformer Loading: " +
+		"<span>EasyTransformer.from_pretrained('solu-8l-pile')</span></h3><hr>")
 	for i, tokens := range texts {
-		fmt.Fprintf(&b, "<br><br><h3>Text #%d</h3><style> span.token { color: rgb(0, 0, 0); } </style><h4>Max Range: <b>7.2500</b>. Min Range: <b>0.0000</b></h4><h4>Max Act: <b>%.4f</b>. Min Act: <b>-0.1000</b></h4><div class='token-text'>", i, 7.25-float64(i))
+		fmt.Fprintf(&b, "<br><br><h3>Text #%d</h3><style> span.token { color: rgb(0, 0, 0); } </style><h4>Max Range: "+
+			"<b>7.2500</b>. Min Range: <b>0.0000</b></h4><h4>Max Act: <b>%.4f</b>. Min Act: <b>-0.1000</b></h4><div "+
+			"class='token-text'>", i, 7.25-float64(i))
 		for _, token := range tokens {
-			fmt.Fprintf(&b, "<span class=%stoken%[1]s style=%[1]sbackground-color:rgb(250, 3, 3)%[1]s >%s</span>", quote, escape(token))
+			fmt.Fprintf(&b, "<span class=%stoken%[1]s style=%[1]sbackground-color:rgb(250, 3, 3)%[1]s >%s</span>", quote,
+				escape(token))
 		}
 		b.WriteString("</div>")
 	}
@@ -62,7 +71,8 @@ func TestReadPage(t *testing.T) {
 		want = append(want, strings.Join(tokens, ""))
 	}
 	for name, content := range map[string]string{
-		"Neuroscope": neuroscopePage(pageTokens), "Lexoscope": lexoscopePage(pageTokens, false), "saved": lexoscopePage(pageTokens, true),
+		"Neuroscope": neuroscopePage(pageTokens), "Lexoscope": lexoscopePage(pageTokens, false),
+		"saved": lexoscopePage(pageTokens, true),
 	} {
 		page, err := corpus.ReadPage([]byte(content))
 		if err != nil {
@@ -72,7 +82,8 @@ func TestReadPage(t *testing.T) {
 		if !slices.Equal(page.Examples.Prompts, want) {
 			t.Errorf("%s: got  %q\nwant %q", name, page.Examples.Prompts, want)
 		}
-		if page.Model != "solu-8l-pile" || page.Examples.Layer != 3 || page.Examples.Neuron != 17 || page.Examples.MaxActivation != 7.25 {
+		if page.Model != "solu-8l-pile" || page.Examples.Layer != 3 || page.Examples.Neuron != 17 ||
+			page.Examples.MaxActivation != 7.25 {
 			t.Errorf("%s: %+v", name, page)
 		}
 	}

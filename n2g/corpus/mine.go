@@ -19,9 +19,10 @@ type Scanner interface {
 	// Width is the number of neurons at a hook point of a layer.
 	Width(layer int, hook string) (int, error)
 	// Scan runs windows (ids, BOS in front). visit is told of some rows at a time: values[k*width+n] is neuron n of
-	// layers[layer] on row first+k, rows being the tokens of all windows, one window after the other. Each layer's rows come
-	// once, in any order, and several at the same time; values are overwritten after visit returns.
-	Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error
+	// layers[layer] on row first+k, rows being the tokens of all windows, one window after the other. Each layer's rows
+	// come once, in any order, and several at the same time; values are overwritten after visit returns.
+	Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+		visit func(layer, first int, values []float32)) error
 }
 
 // Options of a pass over a corpus. The zero value is the default.
@@ -38,8 +39,8 @@ type Options struct {
 	Restart bool // begin anew, whatever an unfinished pass left
 	// Shard, of Shards, is the part of the corpus that is run, from 1; 0 of 0 is all. [index.Merge] joins them.
 	Shard, Shards int
-	// KeepEvery is how often what was found is kept on disk; 0 is 30 s. Memory is how many bytes of it may be held until then; 0 is
-	// 256 MiB.
+	// KeepEvery is how often what was found is kept on disk; 0 is 30 s. Memory is how many bytes of it may be held until
+	// then; 0 is 256 MiB.
 	KeepEvery time.Duration
 	Memory    int64
 }
@@ -53,16 +54,18 @@ func (o Options) window(model n2g.LanguageModel) int {
 // Unfinished is the folder that keeps an unfinished pass whose index is to be at out.
 func Unfinished(out string) string { return out + ".part" }
 
-// Mine runs the source through the model once and writes an index of every neuron of the layers at the hooks to out: what
-// package index describes. An empty hook is the model's own.
+// Mine runs the source through the model once and writes an index of every neuron of the layers at the hooks to out:
+// what package index describes. An empty hook is the model's own.
 //
-// The result depends on the model, the corpus, its order and the options, not on interruptions, batches or shards. What an unfinished pass
-// found is kept in the folder [Unfinished]: stopped at any instant, the pass goes on when Mine is called again as before.
-// The corpus is then read again, though not run, and must be the same. While it goes on, a second pass to out is refused.
+// The result depends on the model, the corpus, its order and the options, not on interruptions, batches or shards. What
+// an unfinished pass found is kept in the folder [Unfinished]: stopped at any instant, the pass goes on when Mine is
+// called again as before. The corpus is then read again, though not run, and must be the same. While it goes on, a
+// second pass to out is refused.
 //
-// Memory: the corpus is streamed to disk first. Each neuron takes 4 kB, its values on the sample, and its share of Options.Memory;
-// the suffix order takes 20 bytes a token while it is made, at the end.
-func Mine(ctx context.Context, model Scanner, layers []int, hooks []string, source Source, out string, o Options) (err error) {
+// Memory: the corpus is streamed to disk first. Each neuron takes 4 kB, its values on the sample, and its share of
+// Options.Memory; the suffix order takes 20 bytes a token while it is made, at the end.
+func Mine(ctx context.Context, model Scanner, layers []int, hooks []string, source Source, out string,
+	o Options) (err error) {
 	sites, err := sitesOf(model, layers, hooks)
 	if err != nil {
 		return err
@@ -74,12 +77,13 @@ func Mine(ctx context.Context, model Scanner, layers []int, hooks []string, sour
 	if err != nil {
 		return err
 	}
-	work, err := index.OpenWork(out, Unfinished(out), o.Restart, identity, sites, o.Index, func(b *index.CorpusBuilder) error {
-		if err := addTexts(ctx, model, source, b, o.window(model)); err != nil || o.Report == nil {
-			return err
-		}
-		return b.Report(o.Report)
-	})
+	work, err := index.OpenWork(out, Unfinished(out), o.Restart, identity, sites, o.Index,
+		func(b *index.CorpusBuilder) error {
+			if err := addTexts(ctx, model, source, b, o.window(model)); err != nil || o.Report == nil {
+				return err
+			}
+			return b.Report(o.Report)
+		})
 	if err != nil {
 		return cmp.Or(ctx.Err(), err)
 	}
@@ -124,7 +128,8 @@ func sitesOf(model Scanner, layers []int, hooks []string) ([]index.Site, error) 
 			}
 		}
 	}
-	slices.SortFunc(sites, func(a, b index.Site) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Hook, b.Hook)) })
+	slices.SortFunc(sites,
+		func(a, b index.Site) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Hook, b.Hook)) })
 	return sites, nil
 }
 
@@ -139,7 +144,8 @@ func hookOf(model n2g.LanguageModel, hook string) string {
 // identity says what is indexed.
 func (o Options) identity(model n2g.LanguageModel) (index.Corpus, error) {
 	c := index.Corpus{
-		Name: cmp.Or(o.Corpus, "the corpus"), Model: model.Name(), Vocabulary: math.MaxInt32, BOS: model.BOS(), Window: o.window(model),
+		Name: cmp.Or(o.Corpus, "the corpus"), Model: model.Name(), Vocabulary: math.MaxInt32, BOS: model.BOS(),
+		Window: o.window(model),
 	}
 	if m, ok := model.(interface{ Vocabulary() int }); ok {
 		c.Vocabulary = m.Vocabulary()
@@ -216,7 +222,8 @@ func (o Options) run(ctx context.Context, model Scanner, work *index.Work, sites
 }
 
 // scan runs the windows [first, end).
-func scan(ctx context.Context, model Scanner, c *index.Collector, corpus *index.Index, sites []index.Site, first, end int) error {
+func scan(ctx context.Context, model Scanner, c *index.Collector, corpus *index.Index, sites []index.Site, first,
+	end int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -260,8 +267,8 @@ func scan(ctx context.Context, model Scanner, c *index.Collector, corpus *index.
 	}
 }
 
-// promptsOf are the windows [first, end) as prompts, and the position of each of their tokens: -1 for BOS in front, where the model
-// has one.
+// promptsOf are the windows [first, end) as prompts, and the position of each of their tokens: -1 for BOS in front,
+// where the model has one.
 func promptsOf(corpus *index.Index, first, end int) (prompts [][]int, positions []int, err error) {
 	bos := corpus.Meta().BOS
 	for n := first; n < end; n++ {
@@ -285,7 +292,8 @@ func promptsOf(corpus *index.Index, first, end int) (prompts [][]int, positions 
 }
 
 // IndexNeuron indexes one neuron on a source, in memory.
-func IndexNeuron(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Source, o Options) (*index.Index, error) {
+func IndexNeuron(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Source, o Options) (*index.Index,
+	error) {
 	identity, err := o.identity(model)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,8 @@ func TestLongDocumentsComeInPieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		if text.Offset != len(joined[text.Name]) || len(text.Content) > corpus.PieceBytes+1 {
-			t.Errorf("%s: a piece of %d bytes at %d, want one at %d", text.Name, len(text.Content), text.Offset, len(joined[text.Name]))
+			t.Errorf("%s: a piece of %d bytes at %d, want one at %d", text.Name, len(text.Content), text.Offset,
+				len(joined[text.Name]))
 		}
 		joined[text.Name] += text.Content
 		pieces[text.Name]++
@@ -47,7 +48,8 @@ func TestLongDocumentsComeInPieces(t *testing.T) {
 func TestPiecesAreOneDocument(t *testing.T) {
 	long := strings.Repeat("a line of text\n", corpus.PieceBytes/10)
 	fsys := fstest.MapFS{"long": {Data: []byte(long)}, "short": {Data: []byte("a short one")}}
-	x, err := corpus.IndexNeuron(t.Context(), byteModel{neurons: 1}, n2g.Site{}, corpus.FS(fsys), corpus.Options{Index: index.Options{NoSuffixes: true}})
+	x, err := corpus.IndexNeuron(t.Context(), byteModel{neurons: 1}, n2g.Site{}, corpus.FS(fsys),
+		corpus.Options{Index: index.Options{NoSuffixes: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,8 @@ func TestPiecesAreOneDocument(t *testing.T) {
 // broken has neurons whose activations are no finite numbers on some tokens.
 type broken struct{ byteModel }
 
-func (m broken) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+func (m broken) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	return m.byteModel.Scan(ctx, layers, hook, windows, func(layer, first int, values []float32) {
 		values[1] = float32(math.NaN())
 		values[2] = float32(math.Inf(1))
@@ -88,13 +91,15 @@ func TestNotFinite(t *testing.T) {
 		site := n2g.Site{Layer: 3, Index: n}
 		got, err := corpus.Examples(x, byteModel{}, site)
 		if n == 1 || n == 2 {
-			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("layer 3 neuron %d of bytes: its activation is NaN or infinite on", n)) {
+			if err == nil || !strings.Contains(err.Error(),
+				fmt.Sprintf("layer 3 neuron %d of bytes: its activation is NaN or infinite on", n)) {
 				t.Errorf("neuron %d: %v", n, err)
 			}
 			continue
 		}
 		right, rightErr := corpus.Examples(want, byteModel{}, site)
-		if err != nil || rightErr != nil || fmt.Sprint(*got.Density, got.Prompts) != fmt.Sprint(*right.Density, right.Prompts) {
+		if err != nil || rightErr != nil || fmt.Sprint(*got.Density, got.Prompts) != fmt.Sprint(*right.Density,
+			right.Prompts) {
 			t.Errorf("neuron %d: %v %v", n, got, err)
 		}
 	}
@@ -105,10 +110,12 @@ func TestMineRefuses(t *testing.T) {
 	if err := corpus.Mine(t.Context(), model, nil, nil, corpus.FS(documents()), out, corpus.Options{}); err == nil {
 		t.Error("no layers were mined")
 	}
-	if err := corpus.Mine(t.Context(), model, []int{0}, nil, corpus.FS(fstest.MapFS{}), out, corpus.Options{}); err == nil {
+	if err := corpus.Mine(t.Context(), model, []int{0}, nil, corpus.FS(fstest.MapFS{}), out,
+		corpus.Options{}); err == nil {
 		t.Error("an empty corpus was mined")
 	}
-	if err := corpus.Mine(t.Context(), model, []int{0}, nil, corpus.FS(documents()), out, corpus.Options{Shard: 3, Shards: 2}); err == nil {
+	if err := corpus.Mine(t.Context(), model, []int{0}, nil, corpus.FS(documents()), out,
+		corpus.Options{Shard: 3, Shards: 2}); err == nil {
 		t.Error("the third of two shards was mined")
 	}
 }
@@ -126,7 +133,8 @@ func ExampleMine() {
 		"b.txt": {Data: []byte("a dog dug a ditch")},
 	}
 	model := byteModel{neurons: 4}
-	if err := corpus.Mine(context.Background(), model, []int{0}, []string{"hook_mid"}, corpus.FS(texts), out, corpus.Options{}); err != nil {
+	if err := corpus.Mine(context.Background(), model, []int{0}, []string{"hook_mid"}, corpus.FS(texts), out,
+		corpus.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -40,7 +40,9 @@ var (
 func ReadPage(page []byte) (*Page, error) {
 	neuron := pageNeuron.FindSubmatch(page)
 	if neuron == nil {
-		return nil, errors.New(`corpus: no page of Neuroscope or Lexoscope: it nowhere says "Neuron … in Layer …"; save the page of one neuron as HTML`)
+		return nil,
+			errors.New(
+				`corpus: no page of Neuroscope or Lexoscope: it nowhere says "Neuron … in Layer …"; save the page of one neuron as HTML`)
 	}
 	number, errNumber := strconv.Atoi(string(neuron[1]))
 	layer, errLayer := strconv.Atoi(string(neuron[2]))
@@ -64,11 +66,14 @@ func ReadPage(page []byte) (*Page, error) {
 		}
 		maximum := pageMaximum.FindSubmatch(section)
 		if maximum == nil {
-			return nil, fmt.Errorf("corpus: layer %d neuron %d, text %d of the page: it does not give its highest activation (Max Act)", layer, number, i)
+			return nil,
+				fmt.Errorf("corpus: layer %d neuron %d, text %d of the page: it does not give its highest activation (Max Act)",
+					layer, number, i)
 		}
 		activation, err := strconv.ParseFloat(string(maximum[1]), 64)
 		if err != nil || math.IsNaN(activation) || math.IsInf(activation, 0) {
-			return nil, fmt.Errorf("corpus: layer %d neuron %d, text %d of the page: its highest activation is %q", layer, number, i, maximum[1])
+			return nil, fmt.Errorf("corpus: layer %d neuron %d, text %d of the page: its highest activation is %q", layer,
+				number, i, maximum[1])
 		}
 		found.Examples.Prompts = append(found.Examples.Prompts, text)
 		found.Examples.MaxActivation = max(found.Examples.MaxActivation, activation)

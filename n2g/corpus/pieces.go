@@ -16,8 +16,8 @@ const PieceBytes = 1 << 20
 var ErrNotText = errors.New("it is no UTF-8 text")
 
 // Pieces streams what a reader gives as one document, or as pieces of about [PieceBytes] where it is longer, cut behind
-// a line end, or behind a character where there is none. What is not UTF-8 text ends with [ErrNotText] at the piece that
-// shows it; what is empty gives nothing. packed is what [Text.Packed] says.
+// a line end, or behind a character where there is none. What is not UTF-8 text ends with [ErrNotText] at the piece
+// that shows it; what is empty gives nothing. packed is what [Text.Packed] says.
 func Pieces(name string, r io.Reader, packed bool) Source {
 	return func(yield func(Text, error) bool) {
 		buffer := make([]byte, 0, 4096)
@@ -60,8 +60,8 @@ func fill(buffer []byte, r io.Reader, limit int) ([]byte, error) {
 	return buffer, nil
 }
 
-// CutAt is where a piece of text ends of which there is more: behind the last line end of its second half, else behind its last
-// whole character.
+// CutAt is where a piece of text ends of which there is more: behind the last line end of its second half, else behind
+// its last whole character.
 func CutAt(piece []byte) int {
 	half := len(piece) / 2
 	if at := bytes.LastIndexByte(piece[half:], '\n'); at >= 0 {

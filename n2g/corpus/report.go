@@ -44,7 +44,8 @@ func (r Report) String() string {
 		if i > 0 {
 			text.WriteString("; ")
 		}
-		fmt.Fprintf(&text, "%s of %s in %s (%s)", count(read.Documents, "document"), byteCount(read.Bytes), count(read.Files, "file"), read.Kind)
+		fmt.Fprintf(&text, "%s of %s in %s (%s)", count(read.Documents, "document"), byteCount(read.Bytes),
+			count(read.Files, "file"), read.Kind)
 	}
 	if len(r.Read) == 0 {
 		text.WriteString("nothing")

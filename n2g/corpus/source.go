@@ -23,8 +23,8 @@ type Text struct {
 type Source = iter.Seq2[Text, error]
 
 // FS streams the text files of a file system in lexical order of their paths. Files that are not UTF-8 text, hidden
-// files, hidden folders and links are passed over. A file of more than [PieceBytes] comes in pieces. Package files reads
-// more than text, follows links, and says what it left out.
+// files, hidden folders and links are passed over. A file of more than [PieceBytes] comes in pieces. Package files
+// reads more than text, follows links, and says what it left out.
 func FS(fsys fs.FS) Source {
 	return func(yield func(Text, error) bool) {
 		err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -37,10 +37,13 @@ func Examples(x *index.Index, decoder Decoder, site n2g.Site) (*n2g.Examples, er
 		return nil, err
 	}
 	if stats.NotFinite > 0 {
-		return nil, &NotFiniteError{Model: x.Meta().Model, Site: site, Tokens: stats.NotFinite, Of: stats.Counted + stats.NotFinite}
+		return nil, &NotFiniteError{Model: x.Meta().Model, Site: site, Tokens: stats.NotFinite,
+			Of: stats.Counted + stats.NotFinite}
 	}
 	if stats.Dead() {
-		return nil, fmt.Errorf("corpus: no text of the corpus excites layer %d neuron %d of %s: in its %d windows it is never above 0", site.Layer, site.Index, x.Meta().Model, x.Meta().Windows)
+		return nil,
+			fmt.Errorf("corpus: no text of the corpus excites layer %d neuron %d of %s: in its %d windows it is never above 0",
+				site.Layer, site.Index, x.Meta().Model, x.Meta().Windows)
 	}
 	top, err := x.Top(number, x.Meta().Examples)
 	if err != nil {
@@ -68,7 +71,8 @@ type NotFiniteError struct {
 }
 
 func (e *NotFiniteError) Error() string {
-	return fmt.Sprintf("layer %d neuron %d of %s: its activation is NaN or infinite on %d of %d tokens of the corpus: check the model's weights", e.Site.Layer, e.Site.Index, e.Model, e.Tokens, e.Of)
+	return fmt.Sprintf("layer %d neuron %d of %s: its activation is NaN or infinite on %d of %d tokens of the corpus: "+
+		"check the model's weights", e.Site.Layer, e.Site.Index, e.Model, e.Tokens, e.Of)
 }
 
 // Top are one neuron's top examples in a source.

@@ -22,9 +22,9 @@ type Window struct {
 	IDs      []int // BOS, where the model has one, and what the model makes of Text
 }
 
-// Windows cuts the documents of a source into windows of size tokens, none overlapping. A window's text is a slice of the
-// document's, never what its tokens decode to. It is tokenized anew, as every later stage will, since a cut can change the
-// tokens at its edges; a window of less than 2 tokens is dropped.
+// Windows cuts the documents of a source into windows of size tokens, none overlapping. A window's text is a slice of
+// the document's, never what its tokens decode to. It is tokenized anew, as every later stage will, since a cut can
+// change the tokens at its edges; a window of less than 2 tokens is dropped.
 func Windows(model n2g.LanguageModel, source Source, size int) iter.Seq2[Window, error] {
 	return func(yield func(Window, error) bool) {
 		for text, err := range source {
@@ -126,7 +126,9 @@ func tokenOffsets(model n2g.LanguageModel, text string) ([][2]int, error) {
 			}
 		}
 		if !strings.HasPrefix(text[start:], piece) {
-			return nil, fmt.Errorf("the tokens of %s do not spell the text, at byte %d for one: it needs a method TokenizeOffsets", model.Name(), start)
+			return nil,
+				fmt.Errorf("the tokens of %s do not spell the text, at byte %d for one: it needs a method TokenizeOffsets",
+					model.Name(), start)
 		}
 		for range n {
 			offsets = append(offsets, [2]int{start, start + len(piece)})

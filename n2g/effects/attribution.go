@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Projector projects directions of the residual stream, [d_model] each, to the logits: W_U·(w ⊙ d) with w the final norm's
-// weight, [d_vocab]. visit is called once for each direction, by several goroutines at once and in no order; logits are
-// valid until it returns.
+// Projector projects directions of the residual stream, [d_model] each, to the logits: W_U·(w ⊙ d) with w the final
+// norm's weight, [d_vocab]. visit is called once for each direction, by several goroutines at once and in no order;
+// logits are valid until it returns.
 type Projector interface {
 	ProjectToLogits(ctx context.Context, directions [][]float32, visit func(i int, logits []float32)) error
 }

@@ -8,10 +8,11 @@ import (
 	"sync"
 )
 
-// Runner runs prompts (ids, BOS included) through a model as it is and through one that is changed, and shows visit both
-// models' logits of the next token, [d_vocab], after each position asked: after positions[i][at] of prompts[i]. visit is
-// called by several goroutines at once and in no order; the slices are valid until it returns.
-type Runner func(ctx context.Context, prompts, positions [][]int, visit func(prompt, at int, before, after []float32)) error
+// Runner runs prompts (ids, BOS included) through a model as it is and through one that is changed, and shows visit
+// both models' logits of the next token, [d_vocab], after each position asked: after positions[i][at] of prompts[i].
+// visit is called by several goroutines at once and in no order; the slices are valid until it returns.
+type Runner func(ctx context.Context, prompts, positions [][]int,
+	visit func(prompt, at int, before, after []float32)) error
 
 // Change is what changing a model, by ablating or steering a neuron, does to a text.
 type Change struct {
@@ -111,10 +112,10 @@ func logSumExp(logits []float32) float64 {
 	return top + math.Log(sum)
 }
 
-// Faithfulness compares where an explanation says that a neuron fires with where the neuron matters: among the positions of
-// texts, the share of all KL by ablation that falls on the positions predicted to fire, less the share of positions that
-// these are. 1 is a prediction that finds all that the neuron does at next to no position, 0 one that is no better than
-// chance; it is 0 where the ablation changes nothing. Both lists go over the same positions.
+// Faithfulness compares where an explanation says that a neuron fires with where the neuron matters: among the
+// positions of texts, the share of all KL by ablation that falls on the positions predicted to fire, less the share of
+// positions that these are. 1 is a prediction that finds all that the neuron does at next to no position, 0 one that is
+// no better than chance; it is 0 where the ablation changes nothing. Both lists go over the same positions.
 func Faithfulness(kl []float64, predicted []bool) float64 {
 	var inside, total float64
 	count := 0
@@ -132,8 +133,8 @@ func Faithfulness(kl []float64, predicted []bool) float64 {
 	return inside/total - float64(count)/float64(len(kl))
 }
 
-// Sample draws the next token's id from logits: the most probable at temperature 0, else by soft-max(logits/temperature)
-// at a random number in [0, 1).
+// Sample draws the next token's id from logits: the most probable at temperature 0, else by
+// soft-max(logits/temperature) at a random number in [0, 1).
 func Sample(logits []float32, temperature, random float64) int {
 	if temperature <= 0 {
 		return extremes(logits, 1, 1)[0]

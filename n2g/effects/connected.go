@@ -25,8 +25,8 @@ type Neighbour struct {
 
 // Neighbours are the neurons that one is connected with through the residual stream, and those like it.
 type Neighbours struct {
-	// Down are later neurons that read what this one writes, Up earlier ones that write what this one reads: by the cosine of
-	// the earlier one's row of W_out and the later one's column of W_in, or of its gate, the norm's weight folded in.
+	// Down are later neurons that read what this one writes, Up earlier ones that write what this one reads: by the cosine
+	// of the earlier one's row of W_out and the later one's column of W_in, or of its gate, the norm's weight folded in.
 	// Highest absolute cosine first.
 	Down []Neighbour `json:"down"`
 	Up   []Neighbour `json:"up"`
@@ -35,8 +35,8 @@ type Neighbours struct {
 	LikeOut []Neighbour `json:"like_out"`
 }
 
-// Connected finds the k nearest neurons of each kind of a neuron of a model of so many layers. weights reads a layer; it is
-// called once for each layer, and what it returned is not kept.
+// Connected finds the k nearest neurons of each kind of a neuron of a model of so many layers. weights reads a layer;
+// it is called once for each layer, and what it returned is not kept.
 func Connected(layers int, weights func(layer int) (*Weights, error), layer, neuron, k int) (*Neighbours, error) {
 	own, err := weights(layer)
 	if err != nil {

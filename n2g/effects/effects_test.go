@@ -45,7 +45,8 @@ func TestAttribute(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got, err := Attribute(context.Background(), m, [][]float32{{1, 0}}, 100, v); err != nil || len(got[0].Promoted) != 5 {
+	if got, err := Attribute(context.Background(), m, [][]float32{{1, 0}}, 100, v); err != nil ||
+		len(got[0].Promoted) != 5 {
 		t.Errorf("%v %v", got, err)
 	}
 	if _, err := Attribute(context.Background(), m, nil, -1, v); err == nil {
@@ -162,7 +163,8 @@ func TestSample(t *testing.T) {
 	for i := range draws {
 		counts[Sample(logits, 1, (float64(i)+.5)/draws)]++
 	}
-	if want := []int{2000, 6000, 2000, 0}; !cmp.Equal(counts, want, cmp.Comparer(func(a, b int) bool { return max(a-b, b-a) < 5 })) {
+	if want := []int{2000, 6000, 2000, 0}; !cmp.Equal(counts, want,
+		cmp.Comparer(func(a, b int) bool { return max(a-b, b-a) < 5 })) {
 		t.Errorf("%v, want %v", counts, want)
 	}
 }
@@ -170,7 +172,8 @@ func TestSample(t *testing.T) {
 func TestConnected(t *testing.T) {
 	layers := []*Weights{
 		{Out: [][]float32{{1, 0}, {0, 1}}, In: [][]float32{{1, 0}, {0, 2}}, Norm: []float32{1, 1}},
-		{Out: [][]float32{{2, 0}, {1, 1}}, In: [][]float32{{1, 1}, {-1, 0}}, Gate: [][]float32{{5, 0}, {0, 1}}, Norm: []float32{2, 0}},
+		{Out: [][]float32{{2, 0}, {1, 1}}, In: [][]float32{{1, 1}, {-1, 0}}, Gate: [][]float32{{5, 0}, {0, 1}},
+			Norm: []float32{2, 0}},
 	}
 	read := func(l int) (*Weights, error) { return layers[l], nil }
 	got, err := Connected(2, read, 0, 0, 2)

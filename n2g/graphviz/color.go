@@ -11,7 +11,8 @@ type scale struct{ low float64 }
 
 // scales of activation and importance. They begin below the thresholds, so that what only just passed shows.
 func (o Options) scales() (activation, importance scale) {
-	thresholds := n2g.Options{ActivationThreshold: o.ActivationThreshold, ImportanceThreshold: o.ImportanceThreshold}.Resolved()
+	thresholds := n2g.Options{ActivationThreshold: o.ActivationThreshold,
+		ImportanceThreshold: o.ImportanceThreshold}.Resolved()
 	return scale{max(0, *thresholds.ActivationThreshold-0.2)}, scale{max(0.1, *thresholds.ImportanceThreshold-0.2)}
 }
 

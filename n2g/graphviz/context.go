@@ -12,8 +12,8 @@ import (
 // mostLines of a context graph are drawn: the leaves that account for most firing.
 const mostLines = 24
 
-// OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at the
-// right the tokens on which it fires, to the left what its context must hold, further away further left, with the
+// OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
+// the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
 // distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
@@ -113,7 +113,8 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 
 // activating is the node of the tokens on which a leaf predicts firing; false if there are none.
 func activating(n *n2g.ContextNode, tokens []n2g.TokenValue, fire float64) (contextStep, bool) {
-	step := contextStep{node: Node{Title: fmt.Sprintf("predicts %.3f; %d of %.0f tokens that come here fire", n.Value, n.Firing, n.Tokens)}}
+	step := contextStep{node: Node{Title: fmt.Sprintf("predicts %.3f; %d of %.0f tokens that come here fire", n.Value,
+		n.Firing, n.Tokens)}}
 	table := map[string]float64{}
 	for _, entry := range n.Table {
 		table[entry.Token] = entry.Value

@@ -48,7 +48,8 @@ func TestOfContext(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	want := []string{" mind, </script>", " cross, crossed", "not  not", "any token", "the same token", " brain", "not the same token"}
+	want := []string{" mind, </script>", " cross, crossed", "not  not", "any token", "the same token", " brain",
+		"not the same token"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("nodes %q, want %q", lines, want)
 	}

@@ -238,7 +238,8 @@ func (d Diagram) key(s *scene.Scene, o Options, f scene.Face, y *float64) float6
 			if scale.Color == Blue {
 				hue = scene.Blue
 			}
-			key.Scale(f.Show(scene.Label(scale.Name)), f.Show(scene.Label(scale.Low)), f.Show(scene.Label(scale.High)), hue, false)
+			key.Scale(f.Show(scene.Label(scale.Name)), f.Show(scene.Label(scale.Low)), f.Show(scene.Label(scale.High)), hue,
+				false)
 		}
 		if d.ends {
 			key.Swatch(scene.Rect{Stroke: scene.Solid(scene.Ink), Pen: 2.5}, "end of a line")
@@ -258,7 +259,8 @@ func (d Diagram) key(s *scene.Scene, o Options, f scene.Face, y *float64) float6
 // draw places frames, edges and nodes, in this order, so that nothing covers a token.
 func (d Diagram) draw(s *scene.Scene, boxes []box, l layered.Layout, labels []string, x, y float64) {
 	for _, frame := range l.Frames {
-		s.Add(scene.Rect{X: x + frame.X, Y: y + frame.Y, W: frame.W, H: frame.H, Radius: 8, Stroke: scene.Solid(scene.Line), Dashed: true})
+		s.Add(scene.Rect{X: x + frame.X, Y: y + frame.Y, W: frame.W, H: frame.H, Radius: 8, Stroke: scene.Solid(scene.Line),
+			Dashed: true})
 	}
 	for i, route := range l.Routes {
 		if len(route) < 2 {
@@ -298,7 +300,8 @@ func arrow(route []scene.Point) []scene.Shape {
 	route[0] = tip
 	return []scene.Shape{
 		scene.Path{Points: points, Curved: true, Stroke: line, Pen: 1.5},
-		scene.Path{Points: []scene.Point{tip, {X: tip.X - head, Y: tip.Y - 4}, {X: tip.X - head, Y: tip.Y + 4}}, Closed: true, Fill: line},
+		scene.Path{Points: []scene.Point{tip, {X: tip.X - head, Y: tip.Y - 4}, {X: tip.X - head, Y: tip.Y + 4}}, Closed: true,
+			Fill: line},
 	}
 }
 
@@ -309,7 +312,8 @@ func edgeLabel(route []scene.Point, label string, routes [][]layered.Point, edge
 	at := scene.Point{X: b.X + (a.X-b.X)*share, Y: b.Y + (a.Y-b.Y)*share}
 	width := float64(uniseg.StringWidth(label))*6.2 + 6
 	return []scene.Shape{
-		scene.Rect{X: at.X - width/2, Y: at.Y - 8, W: width, H: 16, Radius: 4, Fill: scene.Paint{Role: scene.Surface, Opacity: 0.92}},
+		scene.Rect{X: at.X - width/2, Y: at.Y - 8, W: width, H: 16, Radius: 4,
+			Fill: scene.Paint{Role: scene.Surface, Opacity: 0.92}},
 		scene.Text{X: at.X, Y: at.Y + 4, Text: label, Size: scene.LabelSize, Middle: true, Fill: scene.Solid(scene.Muted)},
 	}
 }
@@ -336,13 +340,15 @@ func (n Node) shapes(b box, x, y float64) []scene.Shape {
 			}
 		}
 		shapes = append(shapes, back, scene.Text{
-			X: cx + c.w/2, Y: cy + baseline, W: float64(c.cells) * cellWidth, Text: c.text, Size: tokenSize, Middle: true, Mono: true, Fill: c.ink,
+			X: cx + c.w/2, Y: cy + baseline, W: float64(c.cells) * cellWidth, Text: c.text, Size: tokenSize, Middle: true,
+			Mono: true, Fill: c.ink,
 		})
 	}
 	shapes = append(shapes, border)
 	if n.Absent {
 		shapes = append(shapes, scene.Path{
-			Points: []scene.Point{{X: x + 4, Y: y + b.h - 4}, {X: x + b.w - 4, Y: y + 4}}, Stroke: scene.Solid(scene.Mark), Pen: 2,
+			Points: []scene.Point{{X: x + 4, Y: y + b.h - 4}, {X: x + b.w - 4, Y: y + 4}}, Stroke: scene.Solid(scene.Mark),
+			Pen: 2,
 		})
 	}
 	return shapes

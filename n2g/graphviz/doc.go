@@ -7,10 +7,10 @@
 // Colours, fonts and legend are those of the heat maps.
 //
 // Every token is drawn as it is: blanks, newlines and tabs as glyphs (· ↵ →), other characters without a picture
-// escaped, long tokens cut with the whole in the tooltip, which also gives depth, activation and importance.
-// Sub-graphs without a common edge, the sign of a neuron with several meanings, stand in frames of their own, in a grid.
+// escaped, long tokens cut with the whole in the tooltip, which also gives depth, activation and importance. Sub-graphs
+// without a common edge, the sign of a neuron with several meanings, stand in frames of their own, in a grid.
 //
-// The layout is the program's own: nothing is installed, started or loaded, and the same graph and options give the same
-// bytes. [DOT] writes the graph in Graphviz's language, for those who have its program dot. A [Diagram] draws graphs of
-// other kinds alike: nodes that are sets of tokens, edges with labels, what must be absent crossed out.
+// The layout is the program's own: nothing is installed, started or loaded, and the same graph and options give the
+// same bytes. [DOT] writes the graph in Graphviz's language, for those who have its program dot. A [Diagram] draws
+// graphs of other kinds alike: nodes that are sets of tokens, edges with labels, what must be absent crossed out.
 package graphviz

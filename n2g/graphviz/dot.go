@@ -146,7 +146,8 @@ func (w *writer) node(indent, i int) {
 	if node.End {
 		border = 7
 	}
-	w.printf(indent, `%d [label=%s fillcolor=%q fontcolor=%s fontsize=25 penwidth=%d shape=box style="filled,solid"%s tooltip=%s]`,
+	w.printf(indent,
+		`%d [label=%s fillcolor=%q fontcolor=%s fontsize=25 penwidth=%d shape=box style="filled,solid"%s tooltip=%s]`,
 		i+1, quote(text), fill, ink, border, size, quoteTooltip(tooltip(node, w.cut[i])))
 }
 

@@ -65,7 +65,8 @@ func (root *trie) graph() *n2g.Graph {
 }
 
 var (
-	nodeLine = regexp.MustCompile(`(?m)^\s*(\d+) \[label=("(?:[^"\\]|\\.)*"|\S+) fillcolor="(#[0-9a-f]{6})" fontcolor=(\w+) fontsize=25 penwidth=(\d)`)
+	nodeLine = regexp.MustCompile(
+		`(?m)^\s*(\d+) \[label=("(?:[^"\\]|\\.)*"|\S+) fillcolor="(#[0-9a-f]{6})" fontcolor=(\w+) fontsize=25 penwidth=(\d)`)
 	edgeLine = regexp.MustCompile(`(?m)^\s*(\d+) -> (\d+) \[dir=back penwidth=3\]`)
 )
 
@@ -150,7 +151,8 @@ func TestPublishedUnits(t *testing.T) {
 		}
 		compared++
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			comparePublished(t, c.Trie, c.DOT, graphviz.Options{ActivationThreshold: &c.Params.Activation, ImportanceThreshold: &c.Params.Importance})
+			comparePublished(t, c.Trie, c.DOT, graphviz.Options{ActivationThreshold: &c.Params.Activation,
+				ImportanceThreshold: &c.Params.Importance})
 		})
 	}
 	if compared < 100 {

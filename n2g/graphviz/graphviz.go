@@ -13,8 +13,8 @@ import (
 // token and its numbers), no script, no link and no id.
 func SVG(ctx context.Context, g *n2g.Graph, o Options) ([]byte, error) { return Of(g, o).SVG(ctx, o) }
 
-// PNG draws a neuron graph at two dots a CSS pixel. The built-in font has Latin, Greek and Cyrillic letters; a graph with
-// others (CJK, Hebrew, emoji …) is drawn by Chromium with the fonts of the machine where one is installed and
+// PNG draws a neuron graph at two dots a CSS pixel. The built-in font has Latin, Greek and Cyrillic letters; a graph
+// with others (CJK, Hebrew, emoji …) is drawn by Chromium with the fonts of the machine where one is installed and
 // o.NoBrowser is not set, else those characters appear as escapes such as \u{1f600}.
 func PNG(ctx context.Context, g *n2g.Graph, o Options) ([]byte, error) { return Of(g, o).PNG(ctx, o) }
 

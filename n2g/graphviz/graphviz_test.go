@@ -25,16 +25,20 @@ import (
 
 // hostile are tokens that mean something to DOT, HTML labels, SVG or a terminal, or have no picture.
 var hostile = []string{
-	`"`, `\`, `\\`, `\N`, `\G`, `\n`, `\"`, `\L\E\T`, `</`, `<b>`, `<TABLE>`, `&amp;`, `&`, `&#60;`, `&lt;b&gt;`, "\n", "\r\n", "\t", " ", "", "  x ",
-	"\x00", "\x1b[31m", "\x7f", "\u0085", "\u202e", "\ufeff", "\uffff", "\xff\xfe", "\ufffd", "😀", "👨‍👩‍👧", "漢字", "שלום", "e\u0301", "\u0301",
-	"{a|b}", "node", "->", "]", "[", ";", "/*", "//", "#", "%d", "]]>", "<!--", "<script>alert(1)</script>", strings.Repeat("=", 400), "token one with blanks",
+	`"`, `\`, `\\`, `\N`, `\G`, `\n`, `\"`, `\L\E\T`, `</`, `<b>`, `<TABLE>`, `&amp;`, `&`, `&#60;`, `&lt;b&gt;`, "\n",
+	"\r\n", "\t", " ", "", "  x ",
+	"\x00", "\x1b[31m", "\x7f", "\u0085", "\u202e", "\ufeff", "\uffff", "\xff\xfe", "\ufffd", "😀", "👨‍👩‍👧", "漢字", "שלום",
+	"e\u0301", "\u0301",
+	"{a|b}", "node", "->", "]", "[", ";", "/*", "//", "#", "%d", "]]>", "<!--", "<script>alert(1)</script>",
+	strings.Repeat("=", 400), "token one with blanks",
 }
 
 func graphOf(tokens []string) *n2g.Graph {
 	g := &n2g.Graph{}
 	for i, token := range tokens {
 		value := float64(i) / float64(len(tokens))
-		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: token, Depth: i % 3, Activation: value, Importance: value, End: i%2 == 0})
+		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: token, Depth: i % 3, Activation: value, Importance: value,
+			End: i%2 == 0})
 		if i%3 > 0 {
 			g.Edges = append(g.Edges, [2]int{i - 1, i})
 		}
@@ -245,8 +249,9 @@ func TestOddGraphs(t *testing.T) {
 	for name, g := range map[string]*n2g.Graph{
 		"empty":           {},
 		"edge to nothing": {Nodes: []n2g.GraphNode{{Token: "a"}}, Edges: [][2]int{{0, 1}, {-1, 0}}},
-		"no numbers":      {Nodes: []n2g.GraphNode{{Token: "a", Activation: math.NaN()}, {Token: "b", Depth: 1, Importance: math.Inf(1)}}, Edges: [][2]int{{0, 1}}},
-		"threshold 1.2":   graphOf([]string{"a", "b"}),
+		"no numbers": {Nodes: []n2g.GraphNode{{Token: "a", Activation: math.NaN()},
+			{Token: "b", Depth: 1, Importance: math.Inf(1)}}, Edges: [][2]int{{0, 1}}},
+		"threshold 1.2": graphOf([]string{"a", "b"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := graphviz.Options{ActivationThreshold: new(1.2), ImportanceThreshold: new(1.2)}
@@ -324,7 +329,8 @@ func TestPNG(t *testing.T) {
 	if err != nil || !bytes.Equal(data, again) {
 		t.Errorf("two pictures of one graph differ (%v)", err)
 	}
-	if data, err = graphviz.PNG(t.Context(), graphOf(hostile), graphviz.Options{Theme: graphviz.Dark, NoBrowser: true}); err != nil {
+	if data, err = graphviz.PNG(t.Context(), graphOf(hostile),
+		graphviz.Options{Theme: graphviz.Dark, NoBrowser: true}); err != nil {
 		t.Fatal(err)
 	}
 	if ground := share(decodePNG(t, data), 0x14, 0x17, 0x1c); ground < 0.2 {
@@ -366,7 +372,8 @@ func TestConcurrent(t *testing.T) {
 func TestManyParts(t *testing.T) {
 	g := &n2g.Graph{}
 	for i := range 60 {
-		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: fmt.Sprint("token", i), Activation: 1}, n2g.GraphNode{Token: " the", Depth: 1, Importance: 1})
+		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: fmt.Sprint("token", i), Activation: 1},
+			n2g.GraphNode{Token: " the", Depth: 1, Importance: 1})
 		g.Edges = append(g.Edges, [2]int{2 * i, 2*i + 1})
 	}
 	data, err := graphviz.PNG(t.Context(), g, graphviz.Options{})
@@ -458,7 +465,8 @@ func BenchmarkSVG200(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	g := &n2g.Graph{}
 	for i := range 200 {
-		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: fmt.Sprint("token", i), Depth: i / 30, Activation: random.Float64(), Importance: random.Float64()})
+		g.Nodes = append(g.Nodes, n2g.GraphNode{Token: fmt.Sprint("token", i), Depth: i / 30, Activation: random.Float64(),
+			Importance: random.Float64()})
 		if i >= 30 {
 			g.Edges = append(g.Edges, [2]int{(i/30-1)*30 + random.IntN(30), i})
 		}

@@ -26,7 +26,9 @@ func (w *writer) heading() {
 		rows.WriteString("<TR>" + w.legend() + "</TR>")
 	}
 	if rows.Len() > 0 {
-		w.printf(1, `graph [labelloc=t labeljust=l label=<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4">%s</TABLE>>]`, &rows)
+		w.printf(1,
+			`graph [labelloc=t labeljust=l label=<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4">%s</TABLE>>]`,
+			&rows)
 	}
 }
 
@@ -50,7 +52,8 @@ func (w *writer) legend() string {
 		for i := range swatches {
 			value := s.low + (1-s.low)*float64(i)/(swatches-1)
 			fill, _ := w.options.colors(n2g.GraphNode{Depth: s.depth, Activation: value, Importance: value})
-			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20" BORDER="1" COLOR="%s"></TD>`, fill, w.palette.frame)
+			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20" BORDER="1" COLOR="%s"></TD>`, fill,
+				w.palette.frame)
 		}
 		word("1", "")
 	}

@@ -16,16 +16,19 @@ import (
 // What a map may consist of: nothing that runs, loads or links.
 var (
 	htmlElements = map[string][]string{
-		"div": {"class"}, "span": {"class", "title"}, "b": {}, "i": {"class"}, "u": {}, "q": {}, "br": {}, "small": {}, "style": {},
+		"div": {"class"}, "span": {"class", "title"}, "b": {}, "i": {"class"}, "u": {}, "q": {}, "br": {}, "small": {},
+		"style":   {},
 		"details": {}, "summary": {},
 		"html": {"lang", "class"}, "head": {}, "body": {}, "title": {}, "meta": {"charset", "name", "content", "http-equiv"},
 	}
 	svgElements = map[string][]string{
 		"svg":   {"xmlns", "class", "width", "height", "viewBox", "role", "aria-label", "font-family", "font-size"},
 		"style": {}, "title": {}, "g": {},
-		"rect": {"class", "x", "y", "width", "height", "rx", "fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width",
+		"rect": {"class", "x", "y", "width", "height", "rx", "fill", "fill-opacity", "stroke", "stroke-opacity",
+			"stroke-width",
 			"stroke-dasharray"},
-		"text":  {"class", "x", "y", "fill", "font-size", "font-family", "font-weight", "text-anchor", "textLength", "lengthAdjust"},
+		"text": {"class", "x", "y", "fill", "font-size", "font-family", "font-weight", "text-anchor", "textLength",
+			"lengthAdjust"},
 		"tspan": {"fill-opacity"},
 	}
 )

@@ -28,8 +28,10 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // hostile are the tokens that other programs stumble over.
 var hostile = []string{
-	"<|endoftext|>", " The", " thought", "\n", "\n\n\t", "\t\tif", " <b>", "</script>", ` "q"`, "'", "&amp;", "שלום", "مرحبا", " 漢字",
-	"👨‍👩‍👧", "e\u0301", "\u0301", "\x00", "\x1b[31m", "\ufffd", "\xff\xfe", "\u202eabc", "\u2028", "\ufeff", "\\u{41}", "-->", "]]>", "", " ",
+	"<|endoftext|>", " The", " thought", "\n", "\n\n\t", "\t\tif", " <b>", "</script>", ` "q"`, "'", "&amp;", "שלום",
+	"مرحبا", " 漢字",
+	"👨‍👩‍👧", "e\u0301", "\u0301", "\x00", "\x1b[31m", "\ufffd", "\xff\xfe", "\u202eabc", "\u2028", "\ufeff", "\\u{41}",
+	"-->", "]]>", "", " ",
 	strings.Repeat("long", 40),
 }
 
@@ -48,7 +50,8 @@ func sample(form heatmap.Form) heatmap.HeatMap {
 	for i := range h.Rows[0].Values {
 		h.Rows[0].Values[i] = float64(i) / 28
 	}
-	copy(h.Rows[1].Values, []float64{0.5, -0.25, math.NaN(), math.Inf(1), math.Inf(-1), -1234567, 2000, math.Copysign(0, -1), -0.001})
+	copy(h.Rows[1].Values, []float64{0.5, -0.25, math.NaN(), math.Inf(1), math.Inf(-1), -1234567, 2000,
+		math.Copysign(0, -1), -0.001})
 	return h
 }
 
@@ -210,7 +213,8 @@ func TestPNGBrowser(t *testing.T) {
 	if _, err := chromium.Find(); err != nil {
 		t.Skip(err)
 	}
-	h := heatmap.HeatMap{Tokens: []string{"שלום", " world"}, Rows: []heatmap.Row{{Values: []float64{1, 0}}}, Form: heatmap.Compact, Width: 200}
+	h := heatmap.HeatMap{Tokens: []string{"שלום", " world"}, Rows: []heatmap.Row{{Values: []float64{1, 0}}},
+		Form: heatmap.Compact, Width: 200}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	data, err := h.PNG(ctx, heatmap.PNGOptions{})
@@ -229,7 +233,8 @@ func TestPNGBrowser(t *testing.T) {
 
 func TestPNGErrors(t *testing.T) {
 	h := sample(heatmap.Figure)
-	if _, err := h.PNG(t.Context(), heatmap.PNGOptions{Scale: 1e4}); err == nil || !strings.Contains(err.Error(), "lower the scale") {
+	if _, err := h.PNG(t.Context(), heatmap.PNGOptions{Scale: 1e4}); err == nil ||
+		!strings.Contains(err.Error(), "lower the scale") {
 		t.Errorf("scale 1e4: %v", err)
 	}
 	h.Width = math.Inf(1)
@@ -259,7 +264,8 @@ func TestFromTest(t *testing.T) {
 }
 
 func TestFromMeasured(t *testing.T) {
-	h := heatmap.FromMeasured(n2g.Measured{Tokens: []string{"<s>", " a"}, Activations: []float64{0, 1}, Importances: []float64{0.1234, 0.9}, Peak: 1})
+	h := heatmap.FromMeasured(n2g.Measured{Tokens: []string{"<s>", " a"}, Activations: []float64{0, 1},
+		Importances: []float64{0.1234, 0.9}, Peak: 1})
 	text := h.Body()
 	for _, part := range []string{
 		`title="·a activation 1, importance 0.9"`, `title="&lt;s&gt; activation 0, importance 0.123"`, `>0.12</i>`, "peak",
@@ -277,7 +283,8 @@ func TestFromMeasured(t *testing.T) {
 }
 
 func TestFold(t *testing.T) {
-	long := heatmap.HeatMap{Tokens: make([]string, 400), Rows: []heatmap.Row{{Name: "activation", Values: make([]float64, 400)}}}
+	long := heatmap.HeatMap{Tokens: make([]string, 400),
+		Rows: []heatmap.Row{{Name: "activation", Values: make([]float64, 400)}}}
 	for i := range long.Tokens {
 		long.Tokens[i] = fmt.Sprintf("[%d]", i)
 	}
@@ -292,7 +299,8 @@ func TestFold(t *testing.T) {
 			}
 		}
 		open := text[strings.Index(text, "</details>"):strings.LastIndex(text, "<details>")]
-		if !strings.Contains(open, ">[300]<") || !strings.Contains(open, ">[240]<") || !strings.Contains(open, ">[319]<") || strings.Contains(open, ">[320]<") {
+		if !strings.Contains(open, ">[300]<") || !strings.Contains(open, ">[240]<") || !strings.Contains(open, ">[319]<") ||
+			strings.Contains(open, ">[320]<") {
 			t.Errorf("form %d: the peak's context is folded", form)
 		}
 		long.FoldAfter = -1
@@ -354,7 +362,8 @@ func BenchmarkHeatMap(b *testing.B) {
 	for i := range tokens {
 		tokens[i], values[i] = hostile[1+i%10], math.Mod(float64(i)*0.37, 1)
 	}
-	h := heatmap.HeatMap{Tokens: tokens, Rows: []heatmap.Row{{Name: "activation", Values: values}, {Name: "importance", Values: values, Color: heatmap.Blue}}}
+	h := heatmap.HeatMap{Tokens: tokens, Rows: []heatmap.Row{{Name: "activation", Values: values},
+		{Name: "importance", Values: values, Color: heatmap.Blue}}}
 	for name, form := range forms {
 		h.Form = form
 		b.Run(name+"/HTML", func(b *testing.B) {

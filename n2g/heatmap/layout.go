@@ -29,13 +29,15 @@ type layout struct {
 }
 
 func (h HeatMap) layout(f scene.Face) scene.Scene {
-	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin, scene: scene.Scene{Title: scene.Label(h.Title)}}
+	l := &layout{h: h, face: f, width: h.Width, x: margin, y: margin, left: margin,
+		scene: scene.Scene{Title: scene.Label(h.Title)}}
 	if !(l.width > 0) {
 		l.width = 900
 	}
 	l.width = max(l.width, 160)
 	if h.Title != "" {
-		l.scene.Add(scene.Text{X: margin, Y: l.y + 12, Text: f.Show(scene.Label(h.Title)), Size: scene.TitleSize, Bold: true, Fill: scene.Solid(scene.Ink)})
+		l.scene.Add(scene.Text{X: margin, Y: l.y + 12, Text: f.Show(scene.Label(h.Title)), Size: scene.TitleSize, Bold: true,
+			Fill: scene.Solid(scene.Ink)})
 		l.y += 26
 	}
 	if len(h.Tokens) > 0 {
@@ -89,7 +91,8 @@ func (l *layout) figure() {
 func (l *layout) rowNames() {
 	for k, row := range l.h.Rows {
 		y := l.y + tokenRow + float64(k)*valueRow
-		l.scene.Add(scene.Text{X: margin, Y: y + 13, Text: l.face.Show(scene.Label(row.Name)), Size: scene.LabelSize, Fill: scene.Solid(scene.Muted)})
+		l.scene.Add(scene.Text{X: margin, Y: y + 13, Text: l.face.Show(scene.Label(row.Name)), Size: scene.LabelSize,
+			Fill: scene.Solid(scene.Muted)})
 	}
 }
 
@@ -154,7 +157,8 @@ func (l *layout) word(i int, text string, cells int, w float64) {
 		for k, row := range l.h.Rows {
 			if v, ok := row.value(i); ok {
 				fill, _ := shade(row, v)
-				shapes = append(shapes, scene.Rect{X: l.x, Y: l.y + 20 + float64(k)*stripRow, W: w, H: stripRow - 1, Radius: 1, Fill: fill})
+				shapes = append(shapes, scene.Rect{X: l.x, Y: l.y + 20 + float64(k)*stripRow, W: w, H: stripRow - 1, Radius: 1,
+					Fill: fill})
 			}
 		}
 	}
@@ -168,7 +172,8 @@ func (l *layout) room(padding float64) int {
 
 // token is a token's text about x, at the width of its cells.
 func (l *layout) token(text string, cells int, x, y float64, ink scene.Paint) scene.Text {
-	return scene.Text{X: x, Y: y, W: float64(cells) * cellWidth, Text: text, Size: scene.TokenSize, Middle: true, Mono: true, Fill: ink}
+	return scene.Text{X: x, Y: y, W: float64(cells) * cellWidth, Text: text, Size: scene.TokenSize, Middle: true,
+		Mono: true, Fill: ink}
 }
 
 // legend places each row's scale and what the outlines mean.

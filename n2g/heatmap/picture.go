@@ -24,7 +24,8 @@ type PNGOptions struct {
 // map of other text is drawn by a headless Chromium where there is one (up to 16,000 dots a side), else that text
 // appears as escapes.
 func (h HeatMap) PNG(ctx context.Context, o PNGOptions) ([]byte, error) {
-	picture, err := scene.PNG(ctx, h.layout, scene.PNGOptions{Theme: scene.Theme(h.Theme), Scale: o.Scale, NoBrowser: o.NoBrowser})
+	picture, err := scene.PNG(ctx, h.layout,
+		scene.PNGOptions{Theme: scene.Theme(h.Theme), Scale: o.Scale, NoBrowser: o.NoBrowser})
 	switch {
 	case errors.Is(err, scene.ErrTooLarge):
 		return nil, fmt.Errorf("heatmap: %w; show fewer of the %d tokens, or lower the scale", err, len(h.Tokens))

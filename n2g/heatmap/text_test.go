@@ -55,7 +55,8 @@ func TestSmallNumbers(t *testing.T) {
 			t.Errorf("precise(%v) = %q, want %q", test.value, got, test.precise)
 		}
 	}
-	h := HeatMap{Tokens: []string{"a", "b"}, Rows: []Row{{Name: "activation", Values: []float64{0.0035, 0.0001}, Max: 0.0035}}}
+	h := HeatMap{Tokens: []string{"a", "b"},
+		Rows: []Row{{Name: "activation", Values: []float64{0.0035, 0.0001}, Max: 0.0035}}}
 	for name, picture := range map[string]string{"HTML": h.HTML(), "SVG": h.SVG()} {
 		if !strings.Contains(picture, "0.0035") || !strings.Contains(picture, "0.0001") {
 			t.Errorf("%s hides small values: %s", name, picture)

@@ -17,8 +17,8 @@ import (
 // Posting is a place at which a neuron's activation is kept.
 type Posting struct {
 	Position uint32
-	// Value is the activation, of the second sign its negative: exact at the peaks of top examples, elsewhere rounded down by a share of
-	// 2^-11 at most, so that what reaches half of the maximum, or a quarter, does so after rounding.
+	// Value is the activation, of the second sign its negative: exact at the peaks of top examples, elsewhere rounded down
+	// by a share of 2^-11 at most, so that what reaches half of the maximum, or a quarter, does so after rounding.
 	Value float32
 }
 
@@ -68,8 +68,8 @@ func (n *neuron) merge(m neuron) {
 	n.notFinite += m.notFinite
 }
 
-// fixed is a sum of activations, each a whole number of units of 2^-34, so that its order does not matter: 128 bits, the lower
-// 64 unsigned.
+// fixed is a sum of activations, each a whole number of units of 2^-34, so that its order does not matter: 128 bits,
+// the lower 64 unsigned.
 type fixed struct {
 	high int64
 	low  uint64
@@ -127,7 +127,8 @@ func NewCollector(corpus *Index, sites []Site, o Options) (*Collector, error) {
 		return nil, errors.New("index: no layer to index: name at least one")
 	}
 	o = o.resolved()
-	c := &Collector{corpus: corpus, options: o, sites: slices.Clone(sites), pending: map[int]int{}, covered: make([]bool, meta.Windows)}
+	c := &Collector{corpus: corpus, options: o, sites: slices.Clone(sites), pending: map[int]int{},
+		covered: make([]bool, meta.Windows)}
 	n := 0
 	for _, site := range sites {
 		c.offsets = append(c.offsets, n)
@@ -170,8 +171,9 @@ func (c *Collector) findBOS() error {
 	return nil
 }
 
-// Add takes a site's activations on a window: values[j*site.Neurons+n] is that of the site's n-th neuron on the window's
-// j-th token, BOS in front not among them. Every site gives every window once; after the last, the window is done.
+// Add takes a site's activations on a window: values[j*site.Neurons+n] is that of the site's n-th neuron on the
+// window's j-th token, BOS in front not among them. Every site gives every window once; after the last, the window is
+// done.
 func (c *Collector) Add(site, window int, values []float32) error {
 	w, err := c.corpus.Window(window)
 	if err != nil {
@@ -194,9 +196,9 @@ func (c *Collector) Add(site, window int, values []float32) error {
 	return c.Done(window, window+1)
 }
 
-// Rows takes a site's activations on some tokens: values[k*site.Neurons+n] is that of the site's n-th neuron at position
-// positions[k], or, where that is -1, on the BOS in front of a window, which counts nowhere. Every site gives every position
-// of a window once before the window is [Collector.Done].
+// Rows takes a site's activations on some tokens: values[k*site.Neurons+n] is that of the site's n-th neuron at
+// position positions[k], or, where that is -1, on the BOS in front of a window, which counts nowhere. Every site gives
+// every position of a window once before the window is [Collector.Done].
 func (c *Collector) Rows(site int, positions []int, values []float32) error {
 	if site < 0 || site >= len(c.sites) {
 		return fmt.Errorf("index: site %d of %d", site, len(c.sites))
@@ -320,7 +322,8 @@ func (c *Collector) eight(first int, r *rows, values []float32, t *tally) (added
 	return added
 }
 
-// column takes one neuron's activations on some rows; values begin with that of the first row. It returns how many it keeps.
+// column takes one neuron's activations on some rows; values begin with that of the first row. It returns how many it
+// keeps.
 func (c *Collector) column(n int, r *rows, values []float32) int {
 	for _, s := range r.sampled {
 		c.values[n*c.sampled+s[1]] = toBrain(values[s[0]])
@@ -455,8 +458,8 @@ func (c *Collector) level(i int) float32 {
 	return min(level, c.corpus.leastTop(l.postings, l.top, c.options.Examples, level))
 }
 
-// leastTop is the maximum of the last of n top examples, 0 where there are fewer; where it is at least enough, it may be
-// given as that. More are peaks besides the postings', which are sorted if they must be.
+// leastTop is the maximum of the last of n top examples, 0 where there are fewer; where it is at least enough, it may
+// be given as that. More are peaks besides the postings', which are sorted if they must be.
 func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float32 {
 	var seen []int // windows
 	for _, p := range postings {
@@ -464,7 +467,8 @@ func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float3
 			continue
 		}
 		window := windowAt(x.windows, 0, x.meta.Windows, int(p.Position))
-		if repeats := binary.LittleEndian.Uint32(x.windows[window*windowSize+4:])&repeatsBit != 0; repeats || slices.Contains(seen, window) {
+		if repeats := binary.LittleEndian.Uint32(x.windows[window*windowSize+4:])&repeatsBit != 0; repeats ||
+			slices.Contains(seen, window) {
 			continue
 		}
 		if seen = append(seen, window); len(seen) >= n {

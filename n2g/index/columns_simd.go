@@ -10,11 +10,12 @@ import (
 // vectors says whether the processor has the instructions that take eight neurons at a time.
 var vectors = archsimd.X86.AVX2()
 
-// add takes the activations of eight neighbouring neurons on some rows; values begin with that of the first neuron on the first
-// row, counts with its slots, and floors holds the bits of what each keeps.
+// add takes the activations of eight neighbouring neurons on some rows; values begin with that of the first neuron on
+// the first row, counts with its slots, and floors holds the bits of what each keeps.
 func (t *tally) add(values []float32, places []int, counts *[8 * slots]uint32, floors *[8]int32) {
 	floor := archsimd.LoadInt32x8(floors).Sub(archsimd.BroadcastInt32x8(1))
-	highest, lowest := archsimd.BroadcastFloat32x8(float32(math.Inf(-1))), archsimd.BroadcastFloat32x8(float32(math.Inf(1)))
+	highest, lowest := archsimd.BroadcastFloat32x8(float32(math.Inf(-1))),
+		archsimd.BroadcastFloat32x8(float32(math.Inf(1)))
 	unsigned := archsimd.BroadcastInt32x8(math.MaxInt32)
 	first, last := archsimd.BroadcastInt32x8(firstBin-1), archsimd.BroadcastInt32x8(HistogramBins)
 	var magnitude, whole, fraction, none archsimd.Int32x8

@@ -43,7 +43,8 @@ func TestVectorsAgree(t *testing.T) {
 		case n < 80:
 			values[i] = math.Float32frombits(random.Uint32())
 		default:
-			values[i] = []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.NaN()), 1023.9999, -1024, 6.1035e-5}[random.IntN(9)]
+			values[i] = []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.NaN()), 1023.9999,
+				-1024, 6.1035e-5}[random.IntN(9)]
 		}
 	}
 	var files [2][]byte

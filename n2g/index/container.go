@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 )
 
-// The file is a header, sections one after the other, and a footer: checksums of all that stands before it, by block; JSON
-// (Meta and where each section stands); a trailer of fixed size.
+// The file is a header, sections one after the other, and a footer: checksums of all that stands before it, by block;
+// JSON (Meta and where each section stands); a trailer of fixed size.
 const (
 	magic       = "n2gindex"
 	headerSize  = 64
@@ -147,23 +147,29 @@ func openContainer(data []byte) (*container, Meta, error) {
 	case len(data) == 0:
 		return nil, Meta{}, errors.New("it is empty")
 	case bytes.HasPrefix(data, []byte("{")) || bytes.HasPrefix(data, []byte("\x1f\x8b")):
-		return nil, Meta{}, errors.New("it is no activation index; what earlier versions of n2g mine wrote, JSON, is read no more: mine the corpus again")
+		return nil, Meta{},
+			errors.New("it is no activation index; what earlier versions of n2g mine wrote, JSON, is read no more: mine the " +
+				"corpus again")
 	case !bytes.HasPrefix(data, []byte(magic)):
 		return nil, Meta{}, errors.New("it is no activation index: n2g mine makes one")
 	case len(data) < headerSize+trailerSize:
 		return nil, Meta{}, errTruncated
 	}
 	if version := binary.LittleEndian.Uint32(data[8:]); version != 1 {
-		return nil, Meta{}, fmt.Errorf("it is an activation index of version %d, and this program reads version 1: mine the corpus again", version)
+		return nil, Meta{},
+			fmt.Errorf("it is an activation index of version %d, and this program reads version 1: mine the corpus again",
+				version)
 	}
 	trailer := data[len(data)-trailerSize:]
-	if string(trailer[32:]) != magic || crc32.Checksum(trailer[:28], castagnoli) != binary.LittleEndian.Uint32(trailer[28:]) {
+	if string(trailer[32:]) != magic || crc32.Checksum(trailer[:28],
+		castagnoli) != binary.LittleEndian.Uint32(trailer[28:]) {
 		return nil, Meta{}, errTruncated
 	}
 	end := binary.LittleEndian.Uint64(trailer)
 	sums, encoded := binary.LittleEndian.Uint64(trailer[8:]), binary.LittleEndian.Uint64(trailer[16:])
 	size := uint64(len(data) - trailerSize)
-	if end > size || sums > size || encoded > size || end < headerSize || end+sums+encoded != size || sums != 4*((end+blockSize-1)/blockSize) {
+	if end > size || sums > size || encoded > size || end < headerSize || end+sums+encoded != size ||
+		sums != 4*((end+blockSize-1)/blockSize) {
 		return nil, Meta{}, errTruncated
 	}
 	tail := data[end:size]
@@ -183,7 +189,8 @@ func openContainer(data []byte) (*container, Meta, error) {
 		}
 	}
 	blocks := int(sums / 4)
-	c := &container{data: data[:end], sums: tail[:sums], footer: tail, checked: make([]atomic.Uint32, (blocks+31)/32), sections: f.Sections}
+	c := &container{data: data[:end], sums: tail[:sums], footer: tail, checked: make([]atomic.Uint32, (blocks+31)/32),
+		sections: f.Sections}
 	return c, f.Meta, nil
 }
 
@@ -213,7 +220,8 @@ func (c *container) read(name string, offset, length int64) ([]byte, error) {
 		}
 		content := c.data[block*blockSize : min((block+1)*blockSize, int64(len(c.data)))]
 		if crc32.Checksum(content, castagnoli) != binary.LittleEndian.Uint32(c.sums[block*4:]) {
-			return nil, fmt.Errorf("%w (bytes %d to %d, section %s)", errDamaged, block*blockSize, block*blockSize+int64(len(content)), name)
+			return nil, fmt.Errorf("%w (bytes %d to %d, section %s)", errDamaged, block*blockSize,
+				block*blockSize+int64(len(content)), name)
 		}
 		bits.Or(bit)
 	}

@@ -80,12 +80,14 @@ func NewCorpusBuilder(corpus Corpus, o Options) *CorpusBuilder {
 	return newCorpusBuilder(corpus, o, spools)
 }
 
-var corpusSections = []string{idsSection, documentsSection, originsSection, windowsSection, textsSection + ".table", textsSection}
+var corpusSections = []string{idsSection, documentsSection, originsSection, windowsSection, textsSection + ".table",
+	textsSection}
 
 func newCorpusBuilder(corpus Corpus, o Options, spools map[string]io.ReadWriter) *CorpusBuilder {
 	o = o.resolved()
 	b := &CorpusBuilder{
-		options: o, spools: spools, seen: map[[2]uint64]struct{}{}, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		options: o, spools: spools, seen: map[[2]uint64]struct{}{},
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		meta: Meta{
 			Format: Format, Corpus: corpus, Keep: o.Keep, Dense: o.Dense, Examples: o.Examples, SampleEvery: o.SampleEvery,
 			Signs: o.Signs, NoSuffixes: o.NoSuffixes,
@@ -334,7 +336,8 @@ func (x *Index) Document(number int) (Document, error) {
 
 // bounds are the positions of a window, whose table was checked when the index was opened.
 func (x *Index) bounds(number int) (first, end int) {
-	return int(binary.LittleEndian.Uint32(x.windows[number*windowSize:])), int(binary.LittleEndian.Uint32(x.windows[(number+1)*windowSize:]))
+	return int(binary.LittleEndian.Uint32(x.windows[number*windowSize:])),
+		int(binary.LittleEndian.Uint32(x.windows[(number+1)*windowSize:]))
 }
 
 // Window returns a window.

@@ -1,5 +1,5 @@
-// Package index keeps what fires where: a corpus as token ids, and for every neuron of some layers the places at which its
-// activation is high. A corpus is run once; every later question about a neuron is a look-up.
+// Package index keeps what fires where: a corpus as token ids, and for every neuron of some layers the places at which
+// its activation is high. A corpus is run once; every later question about a neuron is a look-up.
 //
 // An [Index] is one file, mapped into memory; docs/index-format.md describes it byte by byte. It knows token ids and
 // numbers: no model, no tokenizer, no method. A position is the place of a token in the corpus, counted from 0 over all
@@ -21,13 +21,13 @@
 //
 // # Postings
 //
-// A posting is a position with the neuron's activation there ([Posting] says how exactly). A neuron has postings of every token at or above its
-// keep level: [Options] says how that is chosen. What lies below is known from the histogram over all tokens, and from
-// the values on a random sample of windows, which are kept whole.
+// A posting is a position with the neuron's activation there ([Posting] says how exactly). A neuron has postings of
+// every token at or above its keep level: [Options] says how that is chosen. What lies below is known from the
+// histogram over all tokens, and from the values on a random sample of windows, which are kept whole.
 //
 // # Making one
 //
-// A [CorpusBuilder] takes documents as ids. A [Collector] over that corpus takes the activations of each window, in
-// any order and from several goroutines. Its Index is the whole in memory; a [Work] keeps it in a folder while it grows, in
+// A [CorpusBuilder] takes documents as ids. A [Collector] over that corpus takes the activations of each window, in any
+// order and from several goroutines. Its Index is the whole in memory; a [Work] keeps it in a folder while it grows, in
 // bounded memory, resumes after a kill, and [Merge] joins the parts that several machines made to the bytes of one run.
 package index

@@ -14,8 +14,8 @@ type Example struct {
 	Value    float32
 }
 
-// Top are a neuron's top examples, at most limit, of which Meta.Examples are certain: where more are asked, those come whose
-// maximum reaches the keep level.
+// Top are a neuron's top examples, at most limit, of which Meta.Examples are certain: where more are asked, those come
+// whose maximum reaches the keep level.
 func (x *Index) Top(neuron, limit int) ([]Example, error) { return x.TopOf(neuron, 0, limit) }
 
 // TopOf are the top examples of one sign of a neuron.
@@ -53,8 +53,8 @@ type Band struct {
 	Examples []Example // some of them, chosen at random
 }
 
-// Bands are examples of a neuron by the size of their maximum: count bands, the highest first, with at most limit examples each. Below
-// the keep level they are those of the sample alone.
+// Bands are examples of a neuron by the size of their maximum: count bands, the highest first, with at most limit
+// examples each. Below the keep level they are those of the sample alone.
 func (x *Index) Bands(neuron, count, limit int, seed uint64) ([]Band, error) {
 	stats, err := x.Stats(neuron)
 	if err != nil || stats.Dead() {
@@ -67,7 +67,8 @@ func (x *Index) Bands(neuron, count, limit int, seed uint64) ([]Band, error) {
 	bands := make([]Band, count)
 	members := make([][]Posting, count)
 	for b := range bands {
-		bands[b].Low, bands[b].High = stats.Maximum()*float64(count-1-b)/float64(count), stats.Maximum()*float64(count-b)/float64(count)
+		bands[b].Low, bands[b].High = stats.Maximum()*float64(count-1-b)/float64(count),
+			stats.Maximum()*float64(count-b)/float64(count)
 		if bands[b].Low < float64(stats.Level) {
 			bands[b].Windows = -1
 		}
@@ -154,8 +155,8 @@ func (x *Index) Random(limit int, seed uint64) ([]Window, error) {
 	return list, nil
 }
 
-// DensityAt is the share of tokens on which a neuron's activation is at least a level, above 0: exact from its keep level up, below that
-// from the histogram, right to the share of tokens in one bin.
+// DensityAt is the share of tokens on which a neuron's activation is at least a level, above 0: exact from its keep
+// level up, below that from the histogram, right to the share of tokens in one bin.
 func (x *Index) DensityAt(neuron int, level float64) (float64, error) {
 	stats, err := x.Stats(neuron)
 	if err != nil || stats.Counted == 0 {
@@ -182,7 +183,8 @@ type TokenCount struct {
 	Highest float32
 }
 
-// Tokens are the tokens that a neuron has postings of: most firing first, of equals the higher activation, then the lower id.
+// Tokens are the tokens that a neuron has postings of: most firing first, of equals the higher activation, then the
+// lower id.
 func (x *Index) Tokens(neuron int) ([]TokenCount, error) {
 	stats, err := x.Stats(neuron)
 	if err != nil {
@@ -252,8 +254,9 @@ func (x *Index) tokenCounts() ([]uint32, error) {
 	return x.counts, x.countError
 }
 
-// HardNegatives are places where a token stands on which the neuron fires elsewhere, in a context where it is quiet: below its keep
-// level, or below half of its maximum where that is lower. At most limit, of the tokens it fires on most in turn, none in one window twice.
+// HardNegatives are places where a token stands on which the neuron fires elsewhere, in a context where it is quiet:
+// below its keep level, or below half of its maximum where that is lower. At most limit, of the tokens it fires on most
+// in turn, none in one window twice.
 func (x *Index) HardNegatives(neuron, limit int, seed uint64) ([]Example, error) {
 	stats, err := x.Stats(neuron)
 	if err != nil || stats.Dead() {
@@ -295,7 +298,8 @@ func (x *Index) HardNegatives(neuron, limit int, seed uint64) ([]Example, error)
 				if err != nil {
 					return nil, err
 				}
-				if value := kept.at(p); !used[window] && value < FireShare*stats.Highest && (value == 0 || value <= stats.Highest/4) {
+				if value := kept.at(p); !used[window] && value < FireShare*stats.Highest &&
+					(value == 0 || value <= stats.Highest/4) {
 					used[window] = true
 					peaks = append(peaks, Posting{uint32(p), value})
 					break
@@ -339,8 +343,8 @@ func (x *Index) where(is func(neuron, record) bool) ([]int, error) {
 	return list, nil
 }
 
-// WindowValues are a neuron's activations on the tokens of a window: those of its postings; elsewhere those of the sample, if the
-// window is in it, else 0.
+// WindowValues are a neuron's activations on the tokens of a window: those of its postings; elsewhere those of the
+// sample, if the window is in it, else 0.
 func (x *Index) WindowValues(neuron int, window Window) ([]float32, error) {
 	if window.First < 0 || window.End > x.meta.Positions || window.First >= window.End {
 		return nil, fmt.Errorf("index: positions %d to %d of %d", window.First, window.End, x.meta.Positions)

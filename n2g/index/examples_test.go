@@ -103,8 +103,10 @@ func TestHardNegatives(t *testing.T) {
 		windows := map[int]bool{}
 		for _, e := range list {
 			some++
-			if !fires[d.ids[e.Position]] || windows[e.Window.Number] || d.value(n, e.Position) >= stats.Maximum()/2 && !stats.Dense {
-				t.Errorf("neuron %d: %d with %g is no hard negative of a maximum of %g", n, e.Position, d.value(n, e.Position), stats.Maximum())
+			if !fires[d.ids[e.Position]] || windows[e.Window.Number] || d.value(n, e.Position) >= stats.Maximum()/2 &&
+				!stats.Dense {
+				t.Errorf("neuron %d: %d with %g is no hard negative of a maximum of %g", n, e.Position, d.value(n, e.Position),
+					stats.Maximum())
 			}
 			windows[e.Window.Number] = true
 		}

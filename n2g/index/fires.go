@@ -13,18 +13,19 @@ import (
 type Fire struct {
 	Neuron int // its number
 	Fired  int // places, of those asked, on a token of which it fires
-	// Share is the mean, over the places, of its activation there as a share of its maximum; what no posting tells counts as 0.
+	// Share is the mean, over the places, of its activation there as a share of its maximum; what no posting tells counts
+	// as 0.
 	Share float64
 	// Chance is the share of places of so many tokens at which it would fire if it fired anywhere with equal chance.
 	Chance float64
-	// Score is the logarithm of how much better Fired is explained by a share of its own than by Chance: the log-likelihood ratio
-	// of Dunning (1993), 0 where the neuron fires no more than by chance.
+	// Score is the logarithm of how much better Fired is explained by a share of its own than by Chance: the
+	// log-likelihood ratio of Dunning (1993), 0 where the neuron fires no more than by chance.
 	Score float64
 }
 
-// Fires ranks the neurons that fire at places, ranges [first, end) of positions, by how special that is to them: highest score first. Neurons
-// that fire on none are left out. A dense neuron, whose keep level lies above half of its maximum, counts as firing where it
-// has a posting.
+// Fires ranks the neurons that fire at places, ranges [first, end) of positions, by how special that is to them:
+// highest score first. Neurons that fire on none are left out. A dense neuron, whose keep level lies above half of its
+// maximum, counts as firing where it has a posting.
 func (x *Index) Fires(places [][2]int) ([]Fire, error) {
 	for _, p := range places {
 		if p[0] < 0 || p[1] <= p[0] || p[1] > x.meta.Positions {
@@ -116,14 +117,15 @@ type cursor struct {
 	span, low, high int // postings [low, high) of the span are ahead
 }
 
-// highest is the highest value at positions [first, end), 0 where there is no posting. No later call may ask about what lies before
-// first.
+// highest is the highest value at positions [first, end), 0 where there is no posting. No later call may ask about what
+// lies before first.
 func (c *cursor) highest(first, end int) float32 {
 	best := float32(0)
 	for first < end {
 		if span := first >> 16; span != c.span {
 			c.span = span
-			c.low, c.high = int(binary.LittleEndian.Uint32(c.spans[4*span:])), int(binary.LittleEndian.Uint32(c.spans[4*span+4:]))
+			c.low, c.high = int(binary.LittleEndian.Uint32(c.spans[4*span:])),
+				int(binary.LittleEndian.Uint32(c.spans[4*span+4:]))
 			if c.high > c.count || c.low > c.high {
 				c.low, c.high = 0, 0
 			}
@@ -178,7 +180,8 @@ func (x *Index) FiringPlaces(neuron, limit int) ([][2]int, error) {
 	return places, nil
 }
 
-// CoFiring ranks the neurons that fire where a neuron does, by how special that is to them; it looks at 512 places at most.
+// CoFiring ranks the neurons that fire where a neuron does, by how special that is to them; it looks at 512 places at
+// most.
 func (x *Index) CoFiring(neuron, limit int) ([]Fire, error) {
 	if err := x.has(neuron, 0); err != nil {
 		return nil, err

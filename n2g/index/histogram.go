@@ -2,10 +2,10 @@ package index
 
 import "math"
 
-// Histogram counts the activations of one neuron by size, over all tokens, on a scale that is the same for every neuron,
-// model and corpus: bin b begins at 2^(b/16-14) with b/16 rounded down, plus b%16 sixteenths of that, and ends where the
-// next one begins: it is at most a sixteenth of its activations wide. Activations below 2^-14 = 0.00006 are in none;
-// the last of the [HistogramBins] bins holds all from 2^18 - 2^13 = 253952 up.
+// Histogram counts the activations of one neuron by size, over all tokens, on a scale that is the same for every
+// neuron, model and corpus: bin b begins at 2^(b/16-14) with b/16 rounded down, plus b%16 sixteenths of that, and ends
+// where the next one begins: it is at most a sixteenth of its activations wide. Activations below 2^-14 = 0.00006 are
+// in none; the last of the [HistogramBins] bins holds all from 2^18 - 2^13 = 253952 up.
 type Histogram struct {
 	First  int      `json:"first"`  // the bin of Counts[0]
 	Counts []uint32 `json:"counts"` // without the empty bins at both ends
@@ -85,8 +85,8 @@ func edge(counts []uint32, limit float64) float32 {
 	return float32(HistogramEdge(0))
 }
 
-// keepLevel is the keep level of a neuron with these counts by bin, of total tokens, and this maximum, unless its top examples
-// need a lower one ([Index.leastTop]). Neither falls as more tokens are read: what lies below it at any time
+// keepLevel is the keep level of a neuron with these counts by bin, of total tokens, and this maximum, unless its top
+// examples need a lower one ([Index.leastTop]). Neither falls as more tokens are read: what lies below it at any time
 // lies below it at the end.
 func (o Options) keepLevel(counts []uint32, total int, highest float32) (level float32, dense bool) {
 	rare, often := edge(counts, o.Keep*float64(total)), edge(counts, o.Dense*float64(total))

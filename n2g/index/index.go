@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// Index is an open index. It is safe for concurrent use. What a method reads is checked when it is read first; a damaged file
-// is an error, never a wrong answer.
+// Index is an open index. It is safe for concurrent use. What a method reads is checked when it is read first; a
+// damaged file is an error, never a wrong answer.
 type Index struct {
 	meta    Meta
 	file    *container
@@ -42,7 +42,8 @@ func Open(path string) (*Index, error) {
 	x.close = unmap
 	if !x.meta.Whole() && len(x.meta.Sites) > 0 {
 		x.Close() //nolint:errcheck // the other error is told
-		return nil, fmt.Errorf("%s: index: it is a part, of windows %v of %d: join it with the others by n2g merge", path, x.meta.Covered, x.meta.Windows)
+		return nil, fmt.Errorf("%s: index: it is a part, of windows %v of %d: join it with the others by n2g merge", path,
+			x.meta.Covered, x.meta.Windows)
 	}
 	return x, nil
 }
@@ -171,8 +172,8 @@ func (x *Index) placeSample() error {
 // Sample are the windows on which every neuron's values are kept, ascending: chosen by a hash, whatever they hold.
 func (x *Index) Sample() []int { return slices.Sorted(maps.Keys(x.sampled)) }
 
-// SampleValues are a neuron's activations on a window of the sample, one for each of its tokens, with a relative error of at most
-// 2^-8.
+// SampleValues are a neuron's activations on a window of the sample, one for each of its tokens, with a relative error
+// of at most 2^-8.
 func (x *Index) SampleValues(neuron, window int) ([]float32, error) {
 	at, ok := x.sampled[window]
 	if !ok {
@@ -212,8 +213,8 @@ type Stats struct {
 	Counted int
 	// NotFinite is the number of tokens on which its activation was NaN or infinite: these count nowhere else.
 	NotFinite int
-	// Firing is the number of tokens on which the neuron reaches FireShare of Highest. It is exact unless the level lies above
-	// that; then it comes from the histogram, right to the share of tokens in one bin.
+	// Firing is the number of tokens on which the neuron reaches FireShare of Highest. It is exact unless the level lies
+	// above that; then it comes from the histogram, right to the share of tokens in one bin.
 	Firing int
 	// Level is the keep level: there is a posting for every token of this activation or more.
 	Level    float32

@@ -89,7 +89,8 @@ func (w *world) build(t testing.TB, o Options) *Index {
 
 func (w *world) sites() []Site {
 	n := len(w.values[0][0])
-	return []Site{{Layer: 2, Hook: "hook_post", Neurons: n / 2}, {Layer: 4, Hook: "hook_post", First: 10, Neurons: n - n/2}}
+	return []Site{{Layer: 2, Hook: "hook_post", Neurons: n / 2},
+		{Layer: 4, Hook: "hook_post", First: 10, Neurons: n - n/2}}
 }
 
 func flat(rows [][]float32, first, end int) []float32 {
@@ -127,11 +128,13 @@ func upTo(n int) []int {
 
 func TestIndexAgreesWithCounting(t *testing.T) {
 	for seed := range uint64(5) {
-		for _, o := range []Options{{}, {Keep: 0.05, Dense: 0.2, Examples: 3, SampleEvery: 4, Signs: 2}, {Keep: 1e-9, Dense: 1e-9, Examples: 5, NoSuffixes: true}} {
+		for _, o := range []Options{{}, {Keep: 0.05, Dense: 0.2, Examples: 3, SampleEvery: 4, Signs: 2},
+			{Keep: 1e-9, Dense: 1e-9, Examples: 5, NoSuffixes: true}} {
 			w := newWorld(seed, 60, 15)
 			corpus := w.build(t, o)
 			windows := upTo(len(w.values))
-			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(windows), func(i, j int) { windows[i], windows[j] = windows[j], windows[i] })
+			rand.New(rand.NewPCG(seed, 1)).Shuffle(len(windows),
+				func(i, j int) { windows[i], windows[j] = windows[j], windows[i] })
 			x, err := w.collect(t, corpus, o, windows).Index()
 			if err != nil {
 				t.Fatal(err)
@@ -167,7 +170,8 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 	}
 	for d, end := range ends {
 		document, err := x.Document(d)
-		if err != nil || document.End != end || document.Origin != fmt.Sprintf("d%d.txt", d) || document.Hash != HashText(fmt.Sprint(w.documents[d])) {
+		if err != nil || document.End != end || document.Origin != fmt.Sprintf("d%d.txt", d) ||
+			document.Hash != HashText(fmt.Sprint(w.documents[d])) {
 			t.Fatalf("document %d: %+v %v", d, document, err)
 		}
 	}
@@ -193,7 +197,8 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 					}
 				}
 				first += len(rows)
-				if top > 0 && !slices.ContainsFunc(peaks, func(p peak) bool { return slices.Equal(windows[p.window], windows[number]) }) {
+				if top > 0 && !slices.ContainsFunc(peaks,
+					func(p peak) bool { return slices.Equal(windows[p.window], windows[number]) }) {
 					peaks = append(peaks, peak{top, number})
 				}
 			}
@@ -206,7 +211,8 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 			for _, v := range values {
 				sum += float64(v)
 			}
-			if stats.Highest != highest || stats.Lowest != slices.Min(values) || stats.Counted != len(values) || math.Abs(stats.Mean-sum/float64(len(values))) > 1e-6*(1+math.Abs(stats.Mean)) {
+			if stats.Highest != highest || stats.Lowest != slices.Min(values) || stats.Counted != len(values) ||
+				math.Abs(stats.Mean-sum/float64(len(values))) > 1e-6*(1+math.Abs(stats.Mean)) {
 				t.Fatalf("neuron %d: %+v, highest %g of %d, mean %g", n, stats, highest, len(values), sum/float64(len(values)))
 			}
 			firing, above, counted := 0, 0, 0
@@ -224,7 +230,8 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 			if stats.Postings != above {
 				t.Fatalf("neuron %d keeps %d postings of %d", n, stats.Postings, above)
 			}
-			if !stats.Dense && stats.Firing != firing || stats.Dense && (stats.Firing == 0 || math.Abs(float64(stats.Firing-firing)) > 0.5*float64(firing)+2) {
+			if !stats.Dense && stats.Firing != firing || stats.Dense &&
+				(stats.Firing == 0 || math.Abs(float64(stats.Firing-firing)) > 0.5*float64(firing)+2) {
 				t.Fatalf("neuron %d fires on %d, not %d (dense: %v)", n, firing, stats.Firing, stats.Dense)
 			}
 			over := 0

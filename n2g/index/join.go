@@ -99,11 +99,12 @@ func (c collected) sampledOf(n, window int) ([]uint16, error) {
 
 const (
 	neuronSize = 32 // highest f32, lowest f32, sum i64 and u64, not finite u32, reserved u32
-	listSize   = 40 // level f32, firing u32, postings u64, count u32, flags u32, histogram u64, first bin u16, bins u16, bytes u32
-	denseBit   = 1
-	shortBit   = 2 // values take 16 bits
-	shiftAt    = 8 // in flags: 5 bits, of a short list
-	exactAt    = 16
+	// level f32, firing u32, postings u64, count u32, flags u32, histogram u64, first bin u16, bins u16, bytes u32
+	listSize = 40
+	denseBit = 1
+	shortBit = 2 // values take 16 bits
+	shiftAt  = 8 // in flags: 5 bits, of a short list
+	exactAt  = 16
 )
 
 // form is what a file of an index is for.
@@ -115,12 +116,13 @@ const (
 	part       // as a shard, without the corpus
 )
 
-// join writes an index of what sources saw of a corpus. Every site that any of them has must have been seen on the same windows:
-// on all, for a whole one.
+// join writes an index of what sources saw of a corpus. Every site that any of them has must have been seen on the same
+// windows: on all, for a whole one.
 func join(to io.Writer, corpus *Index, sources []source, o Options, as form) error {
 	o = o.resolved()
 	meta := corpus.meta
-	meta.Sites, meta.Keep, meta.Dense, meta.Examples, meta.Signs, meta.NoSuffixes = nil, o.Keep, o.Dense, o.Examples, o.Signs, o.NoSuffixes
+	meta.Sites, meta.Keep, meta.Dense, meta.Examples, meta.Signs, meta.NoSuffixes = nil, o.Keep, o.Dense, o.Examples,
+		o.Signs, o.NoSuffixes
 	if o.SampleEvery < 0 {
 		meta.SampleEvery = -1
 	}
@@ -152,11 +154,13 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, as form) err
 	meta.Covered = ranges(seen[first])
 	for _, site := range meta.Sites[1:] {
 		if !slices.Equal(ranges(seen[site.name()]), meta.Covered) {
-			return fmt.Errorf("index: %s was run on windows %v, and %s on %v: join the parts of all", first, meta.Covered, site.name(), ranges(seen[site.name()]))
+			return fmt.Errorf("index: %s was run on windows %v, and %s on %v: join the parts of all", first, meta.Covered,
+				site.name(), ranges(seen[site.name()]))
 		}
 	}
 	if as == whole && !meta.Whole() {
-		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing", meta.Covered, meta.Windows)
+		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing", meta.Covered,
+			meta.Windows)
 	}
 	w := newWriter(to)
 	if as != part {
@@ -198,7 +202,8 @@ func having(sources []source, site Site) []of {
 
 // copyCorpus writes the sections of the corpus, and the suffix order if it is wanted.
 func copyCorpus(w *writer, corpus *Index, o Options, as form) error {
-	for _, name := range []string{idsSection, documentsSection, originsSection, windowsSection, textsSection, sampleSection} {
+	for _, name := range []string{idsSection, documentsSection, originsSection, windowsSection, textsSection,
+		sampleSection} {
 		if !corpus.file.has(name) || name == sampleSection && o.SampleEvery < 0 {
 			continue
 		}
@@ -283,7 +288,8 @@ func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *M
 		windows := make([]int, 0, len(corpus.sample))
 		for _, window := range corpus.sample {
 			if at := slices.IndexFunc(sources, func(s of) bool { return covers(s.coveredBy(), window) }); at >= 0 {
-				holders, first, windows = append(holders, sources[at].source), append(first, sources[at].first), append(windows, window)
+				holders, first, windows = append(holders, sources[at].source), append(first, sources[at].first),
+					append(windows, window)
 			}
 		}
 		for n := range site.Neurons {
@@ -339,7 +345,8 @@ func (r record) append(b []byte) []byte {
 }
 
 // joinList makes a list of those of all sources.
-func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float32, spans int, as form) (r record, content, bins []byte, err error) {
+func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float32, spans int, as form) (r record,
+	content, bins []byte, err error) {
 	var counts [HistogramBins]uint32
 	var postings []Posting
 	settled := false
@@ -425,9 +432,9 @@ func firing(postings []Posting, h Histogram, highest, level float32) uint32 {
 	return max(1, uint32(math.Round(h.Above(float64(half)))))
 }
 
-// grid is how values take 16 bits: the bits of a float32 grow with its value, and a value is kept as the number of steps of 2^shift
-// that its bits lie below those of the maximum, rounded down. So a half, a quarter of the maximum and so on are on the grid: what
-// reaches them does so after rounding.
+// grid is how values take 16 bits: the bits of a float32 grow with its value, and a value is kept as the number of
+// steps of 2^shift that its bits lie below those of the maximum, rounded down. So a half, a quarter of the maximum and
+// so on are on the grid: what reaches them does so after rounding.
 type grid struct {
 	highest int32 // bits
 	level   float32
@@ -435,8 +442,8 @@ type grid struct {
 	exact   []Posting // by position, that are not on the grid and must be exact
 }
 
-// coarsest is the largest shift: a relative error of 2^-11, that of half precision. What lies more than 2^32 times below the maximum
-// counts as that.
+// coarsest is the largest shift: a relative error of 2^-11, that of half precision. What lies more than 2^32 times
+// below the maximum counts as that.
 const coarsest = 12
 
 // newGrid is the finest grid from the least of postings to a maximum.
@@ -464,8 +471,8 @@ func (g grid) value(number uint16) float32 {
 }
 
 // encodeList lays postings out: for each 65,536 positions the number of postings before them, and that of all; the
-// values; the lower 16 bits of the positions, each of these up to a multiple of 4 bytes; the exact values of some. Nothing where there are
-// no postings. Without a grid, values take 32 bits.
+// values; the lower 16 bits of the positions, each of these up to a multiple of 4 bytes; the exact values of some.
+// Nothing where there are no postings. Without a grid, values take 32 bits.
 func encodeList(postings []Posting, spans int, g *grid) []byte {
 	if len(postings) == 0 {
 		return nil

@@ -110,7 +110,8 @@ func (m *Meta) Number(layer int, hook string, index int) (int, error) {
 	for _, site := range m.Sites {
 		if site.Layer == layer && (hook == "" || hook == site.Hook) {
 			if index < site.First || index >= site.First+site.Neurons {
-				return 0, fmt.Errorf("index: it holds neurons %d to %d of layer %d of %s, not neuron %d", site.First, site.First+site.Neurons-1, layer, m.Model, index)
+				return 0, fmt.Errorf("index: it holds neurons %d to %d of layer %d of %s, not neuron %d", site.First,
+					site.First+site.Neurons-1, layer, m.Model, index)
 			}
 			return first + index - site.First, nil
 		}
@@ -158,7 +159,8 @@ const maxPositions = 1<<32 - 1
 // check refuses what would lead astray.
 func (m *Meta) check() error {
 	switch {
-	case m.Documents < 0 || m.Windows < 0 || m.Positions < 0 || m.Positions > maxPositions || m.Windows > m.Positions || m.Documents > m.Windows:
+	case m.Documents < 0 || m.Windows < 0 || m.Positions < 0 || m.Positions > maxPositions || m.Windows > m.Positions ||
+		m.Documents > m.Windows:
 		return fmt.Errorf("has %d documents, %d windows and %d positions", m.Documents, m.Windows, m.Positions)
 	case m.Counted < 0 || m.Counted > m.Positions:
 		return fmt.Errorf("counts %d of %d positions", m.Counted, m.Positions)

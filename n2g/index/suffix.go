@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// suffixOrder are all positions in the order of what follows them in their document, token by token; a document's end comes
-// before any token. Of equal rests the earlier position comes first. By doubling (Manber and Myers 1993): once
+// suffixOrder are all positions in the order of what follows them in their document, token by token; a document's end
+// comes before any token. Of equal rests the earlier position comes first. By doubling (Manber and Myers 1993): once
 // positions are ordered by their first k tokens, pairs of ranks order them by 2k.
 func (x *Index) suffixOrder() ([]int32, error) {
 	n := x.meta.Positions
@@ -90,8 +90,8 @@ func (x *Index) suffixOrder() ([]int32, error) {
 	return order, nil
 }
 
-// Occurrences finds tokens in the corpus: how often they stand one after the other within a document, and the positions of the
-// first tokens of at most limit of these places, ascending, the same at each call. Without a suffix order the
+// Occurrences finds tokens in the corpus: how often they stand one after the other within a document, and the positions
+// of the first tokens of at most limit of these places, ascending, the same at each call. Without a suffix order the
 // corpus is read through.
 func (x *Index) Occurrences(tokens []int, limit int) (count int, positions []int, err error) {
 	if len(tokens) == 0 {

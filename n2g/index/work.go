@@ -17,8 +17,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/internal/lock"
 )
 
-// Work is an index that grows in a folder: the corpus, and parts, each of some windows, that appear whole or not at all.
-// Killed at any instant, it goes on behind the last part. It ends with the bytes that one uninterrupted run makes.
+// Work is an index that grows in a folder: the corpus, and parts, each of some windows, that appear whole or not at
+// all. Killed at any instant, it goes on behind the last part. It ends with the bytes that one uninterrupted run makes.
 type Work struct {
 	folder  string
 	held    *lock.Lock
@@ -37,13 +37,15 @@ const (
 	unfinished = ".tmp" // what a file is called while it is written
 )
 
-// OpenWork takes up the work in a folder, or begins it. build gives the corpus, which is read anew each time: where the folder holds
-// another, or was begun with other neurons or options, that is refused, unless restart throws away what it holds. Nobody else can
-// write to out, or have the folder, until Close.
-func OpenWork(out, folder string, restart bool, corpus Corpus, sites []Site, o Options, build func(*CorpusBuilder) error) (opened *Work, err error) {
+// OpenWork takes up the work in a folder, or begins it. build gives the corpus, which is read anew each time: where the
+// folder holds another, or was begun with other neurons or options, that is refused, unless restart throws away what it
+// holds. Nobody else can write to out, or have the folder, until Close.
+func OpenWork(out, folder string, restart bool, corpus Corpus, sites []Site, o Options,
+	build func(*CorpusBuilder) error) (opened *Work, err error) {
 	held, err := lock.Acquire(out)
 	if errors.As(err, new(*lock.HeldError)) {
-		return nil, fmt.Errorf("index: the pass in %s goes on already: %w: wait for it to end, or write to another file", folder, err)
+		return nil, fmt.Errorf("index: the pass in %s goes on already: %w: wait for it to end, or write to another file",
+			folder, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("index: %s cannot be written: %w: choose another place", out, err)
@@ -61,7 +63,9 @@ func OpenWork(out, folder string, restart bool, corpus Corpus, sites []Site, o O
 		}
 	}
 	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("index: %s is what an earlier version of the program left of an unfinished pass: remove it and begin anew", folder)
+		return nil,
+			fmt.Errorf(
+				"index: %s is what an earlier version of the program left of an unfinished pass: remove it and begin anew", folder)
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("index: %w", err)
@@ -113,7 +117,8 @@ func (w *Work) openCorpus(corpus Corpus, build func(*CorpusBuilder) error) error
 	w.corpus = now
 	if began != nil {
 		if difference := differences(began.meta, now.meta); difference != "" {
-			return fmt.Errorf("index: %s holds a pass that began otherwise (%s): go on as it began, or remove it and begin anew", w.folder, difference)
+			return fmt.Errorf("index: %s holds a pass that began otherwise (%s): go on as it began, or remove it and begin anew",
+				w.folder, difference)
 		}
 	}
 	if err := os.Rename(path+unfinished, path); err != nil {
@@ -163,7 +168,8 @@ func (w *Work) takeUp() error {
 			}
 			if !slices.Equal(p.meta.Sites, w.sites) {
 				p.Close() //nolint:errcheck // it is only read
-				return fmt.Errorf("index: %s holds a pass that began otherwise (%s, not %s): go on as it began, or remove it and begin anew",
+				return fmt.Errorf("index: %s holds a pass that began otherwise (%s, not %s): go on as it began, or remove it and "+
+					"begin anew",
 					w.folder, p.meta.sites(), (&Meta{Sites: w.sites}).sites())
 			}
 			if difference := differences(w.corpus.meta, p.meta); difference != "" {
@@ -239,8 +245,8 @@ func (w *Work) Missing(first, end int) [][2]int {
 	return ranges(open)
 }
 
-// Flush writes what was collected as a part, if that takes more memory than bytes or the last part is older than a time.
-// No window may be half done.
+// Flush writes what was collected as a part, if that takes more memory than bytes or the last part is older than a
+// time. No window may be half done.
 func (w *Work) Flush(bytes int64, age time.Duration) error {
 	if 8*w.Collector.held.Load() < bytes && time.Since(w.flushed) < age {
 		return nil
@@ -274,7 +280,8 @@ func (w *Work) flush() error {
 	}
 	if err != nil {
 		os.Remove(path + unfinished) //nolint:errcheck // the other error is told
-		return fmt.Errorf("index: what was found cannot be kept: %w; make room or choose another place: what was kept before stays, and the pass goes on from it", err)
+		return fmt.Errorf("index: what was found cannot be kept: %w; make room or choose another place: what was kept "+
+			"before stays, and the pass goes on from it", err)
 	}
 	p, err := openPart(path, w.corpus)
 	if err != nil {
@@ -306,8 +313,8 @@ func (c *Collector) passOn() {
 	c.held.Store(0)
 }
 
-// Write ends the work: a whole index at path, which appears whole or not at all, or a shard of the windows that are done. The folder
-// stays until [Work.Remove].
+// Write ends the work: a whole index at path, which appears whole or not at all, or a shard of the windows that are
+// done. The folder stays until [Work.Remove].
 func (w *Work) Write(path string, onlyShard bool) error {
 	if err := w.flush(); err != nil {
 		return err
@@ -351,7 +358,8 @@ func RemoveWork(folder string) error {
 		return fmt.Errorf("index: %w", err)
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name == corpusFile || strings.HasPrefix(name, partPrefix) || strings.HasSuffix(name, unfinished) {
+		if name := entry.Name(); name == corpusFile || strings.HasPrefix(name, partPrefix) ||
+			strings.HasSuffix(name, unfinished) {
 			if err := os.Remove(filepath.Join(folder, name)); err != nil {
 				return fmt.Errorf("index: %w", err)
 			}
@@ -452,7 +460,8 @@ func Merge(out string, paths []string) (err error) {
 		return errors.New("index: nothing to merge: name the shards")
 	}
 	m := first.meta
-	o := Options{Keep: m.Keep, Dense: m.Dense, Examples: m.Examples, SampleEvery: m.SampleEvery, Signs: m.Signs, NoSuffixes: m.NoSuffixes}
+	o := Options{Keep: m.Keep, Dense: m.Dense, Examples: m.Examples, SampleEvery: m.SampleEvery, Signs: m.Signs,
+		NoSuffixes: m.NoSuffixes}
 	return replaceFile(out, func(to io.Writer) error { return join(to, first, sources, o, whole) })
 }
 

@@ -182,7 +182,8 @@ func TestWindowsAtTheSameTime(t *testing.T) {
 	}
 	wait.Wait()
 	var file bytes.Buffer
-	if err := join(&file, corpus, []source{collected{c, ranges(c.covered)}}, o, whole); err != nil || !bytes.Equal(file.Bytes(), want) {
+	if err := join(&file, corpus, []source{collected{c, ranges(c.covered)}}, o, whole); err != nil ||
+		!bytes.Equal(file.Bytes(), want) {
 		t.Errorf("the bytes differ, %v", err)
 	}
 }
@@ -199,14 +200,17 @@ func TestWorkRefusesAnotherPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	work.Close()
-	if _, err := w.open(t, out, w.sites(), Options{Keep: 0.1}); err == nil || !strings.Contains(err.Error(), "keep 0.005, not 0.1") {
+	if _, err := w.open(t, out, w.sites(), Options{Keep: 0.1}); err == nil ||
+		!strings.Contains(err.Error(), "keep 0.005, not 0.1") {
 		t.Errorf("other options: %v", err)
 	}
-	if _, err := w.open(t, out, w.sites()[:1], Options{}); err == nil || !strings.Contains(err.Error(), "began otherwise") {
+	if _, err := w.open(t, out, w.sites()[:1], Options{}); err == nil ||
+		!strings.Contains(err.Error(), "began otherwise") {
 		t.Errorf("other layers: %v", err)
 	}
 	w.documents[3][0][0] ^= 1
-	if _, err := w.open(t, out, w.sites(), Options{}); err == nil || !strings.Contains(err.Error(), "the corpus is not what it was") {
+	if _, err := w.open(t, out, w.sites(), Options{}); err == nil ||
+		!strings.Contains(err.Error(), "the corpus is not what it was") {
 		t.Errorf("another corpus: %v", err)
 	}
 }
@@ -228,7 +232,8 @@ func TestDamageIsRefused(t *testing.T) {
 			t.Errorf("cut at %d of %d, and nothing was noticed", size, len(file))
 		}
 	}
-	if err := readAll([]byte(`{"format":"n2g-examples/2"`)); err == nil || !strings.Contains(err.Error(), "mine the corpus again") {
+	if err := readAll([]byte(`{"format":"n2g-examples/2"`)); err == nil ||
+		!strings.Contains(err.Error(), "mine the corpus again") {
 		t.Errorf("what earlier versions wrote: %v", err)
 	}
 }
@@ -317,7 +322,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// sealed makes the checksums of damaged bytes right, where the trailer can be read, so that what lies behind them is tried.
+// sealed makes the checksums of damaged bytes right, where the trailer can be read, so that what lies behind them is
+// tried.
 func sealed(data []byte) {
 	if len(data) < headerSize+trailerSize {
 		return

@@ -156,17 +156,33 @@ func TestLanguageModel(t *testing.T, model n2g.LanguageModel, site n2g.Site, tex
 	t.Run("errors", func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := model.Activations(cancelled, site.Layer, site.Hook, site.Index, prompts, nil); !errors.Is(err, context.Canceled) {
+		if _, err := model.Activations(cancelled, site.Layer, site.Hook, site.Index, prompts, nil); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("cancelled context: %v", err)
 		}
 		one := prompts[:1]
 		tooLong := slices.Repeat(prompts[0][1:2], model.ContextLength()+1)
 		for name, call := range map[string]func() ([][]float32, error){
-			"layer -1":        func() ([][]float32, error) { return model.Activations(ctx, -1, site.Hook, site.Index, one, nil) },
-			"layer 1e6":       func() ([][]float32, error) { return model.Activations(ctx, 1e6, site.Hook, site.Index, one, nil) },
-			"neuron -1":       func() ([][]float32, error) { return model.Activations(ctx, site.Layer, site.Hook, -1, one, nil) },
-			"neuron 1e9":      func() ([][]float32, error) { return model.Activations(ctx, site.Layer, site.Hook, 1e9, one, nil) },
-			"unknown hook":    func() ([][]float32, error) { return model.Activations(ctx, site.Layer, "hook_x", site.Index, one, nil) },
+			"layer -1": func() ([][]float32, error) {
+				return model.Activations(ctx, -1, site.Hook, site.Index, one,
+					nil)
+			},
+			"layer 1e6": func() ([][]float32, error) {
+				return model.Activations(ctx, 1e6, site.Hook, site.Index, one,
+					nil)
+			},
+			"neuron -1": func() ([][]float32, error) {
+				return model.Activations(ctx, site.Layer, site.Hook, -1, one,
+					nil)
+			},
+			"neuron 1e9": func() ([][]float32, error) {
+				return model.Activations(ctx, site.Layer, site.Hook, 1e9, one,
+					nil)
+			},
+			"unknown hook": func() ([][]float32, error) {
+				return model.Activations(ctx, site.Layer, "hook_x", site.Index, one,
+					nil)
+			},
 			"token -1":        func() ([][]float32, error) { return ask([][]int{{model.BOS(), -1}}, nil) },
 			"empty prompt":    func() ([][]float32, error) { return ask([][]int{{}}, nil) },
 			"too long":        func() ([][]float32, error) { return ask([][]int{tooLong}, nil) },
@@ -179,8 +195,8 @@ func TestLanguageModel(t *testing.T, model n2g.LanguageModel, site n2g.Site, tex
 	})
 }
 
-// checkRows wants as many rows each time, at most one a token, at least those up to the last position asked of the longest
-// prompt, and none for nothing.
+// checkRows wants as many rows each time, at most one a token, at least those up to the last position asked of the
+// longest prompt, and none for nothing.
 func checkRows(t *testing.T, model n2g.RowCounter, prompts [][]int) {
 	tokens, longest := 0, 0
 	for _, ids := range prompts {
@@ -243,11 +259,11 @@ func checkTokens(t *testing.T, model n2g.LanguageModel, texts []string) {
 	}
 }
 
-// TestMaskedModel checks what package n2g relies on: for each mask the substitutes in descending probability, each once,
-// that can be walked again and left early, whatever else is asked, and errors in place of panics.
+// TestMaskedModel checks what package n2g relies on: for each mask the substitutes in descending probability, each
+// once, that can be walked again and left early, whatever else is asked, and errors in place of panics.
 //
-// It runs a few texts of its own and those given, each of which holds the model's mask token: a dozen of different lengths
-// tell most.
+// It runs a few texts of its own and those given, each of which holds the model's mask token: a dozen of different
+// lengths tell most.
 func TestMaskedModel(t *testing.T, model n2g.MaskedModel, texts ...string) {
 	ctx := context.Background()
 	mask := model.MaskToken()

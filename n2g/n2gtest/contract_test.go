@@ -17,14 +17,16 @@ func TestToyModels(t *testing.T) {
 }
 
 func TestGoldenModels(t *testing.T) {
-	model, err := models.Open("../../testdata/golden/models/solu", models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
+	model, err := models.Open("../../testdata/golden/models/solu",
+		models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer model.Close()
 	TestLanguageModel(t, model, n2g.Site{Layer: 1, Index: 7})
 	for _, name := range []string{"bert", "distilbert"} {
-		masked, err := models.OpenMasked("../../testdata/golden/models/"+name, models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
+		masked, err := models.OpenMasked("../../testdata/golden/models/"+name,
+			models.Options{Backend: cmp.Or(os.Getenv(backends.EnvVar), backends.Go)})
 		if err != nil {
 			t.Fatal(err)
 		}

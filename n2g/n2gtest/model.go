@@ -129,7 +129,8 @@ func (m *Model) Calls() int {
 }
 
 // Activations follows the rule of the neuron.
-func (m *Model) Activations(ctx context.Context, layer int, hook string, index int, prompts, positions [][]int) ([][]float32, error) {
+func (m *Model) Activations(ctx context.Context, layer int, hook string, index int, prompts,
+	positions [][]int) ([][]float32, error) {
 	m.mu.Lock()
 	m.calls++
 	m.mu.Unlock()

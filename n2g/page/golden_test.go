@@ -123,7 +123,8 @@ func explanation(t testing.TB, name string) *n2g.Explanation {
 			}
 			for j, v := range a.Augment.Positive {
 				// importance holds the pruned prompt twice, alone and as the first positive variant.
-				prune.Variants = append(prune.Variants, n2g.Variant{Text: v.Text, Activation: v.Activation, Change: v.Change, Positive: true, Measured: a.Importance[j+1].measured()})
+				prune.Variants = append(prune.Variants, n2g.Variant{Text: v.Text, Activation: v.Activation, Change: v.Change,
+					Positive: true, Measured: a.Importance[j+1].measured()})
 			}
 			for _, v := range a.Augment.Negative {
 				prune.Variants = append(prune.Variants, n2g.Variant{Text: v.Text, Activation: v.Activation, Change: v.Change})
@@ -132,7 +133,8 @@ func explanation(t testing.TB, name string) *n2g.Explanation {
 		}
 	}
 	for i, t := range p.Eval {
-		e.Tests = append(e.Tests, n2g.Test{PromptIndex: i + len(p.Train), Tokens: t.Tokens, Activations: t.Activations, Predictions: t.Predicted})
+		e.Tests = append(e.Tests, n2g.Test{PromptIndex: i + len(p.Train), Tokens: t.Tokens, Activations: t.Activations,
+			Predictions: t.Predicted})
 	}
 	return e
 }

@@ -41,7 +41,8 @@ func small() *n2g.Explanation {
 		MaxActivation: 3.2109, Density: new(0.000423),
 		Options: n2g.Options{Cutoff: new(50), Stopwords: []string{"the", "<b>"}, Stages: true}.Resolved(),
 		Prunes: []n2g.Prune{{
-			PromptIndex: 4, Position: 3, Text: " cross my mind.", InitialMax: 3.1, TruncatedMax: 2.9, ImportantTokens: []string{" cross", "\n"},
+			PromptIndex: 4, Position: 3, Text: " cross my mind.", InitialMax: 3.1, TruncatedMax: 2.9,
+			ImportantTokens: []string{" cross", "\n"},
 			Variants: []n2g.Variant{
 				{Text: " cross my mind.", Activation: 2.9, Change: 1, Positive: true, Measured: measured},
 				{Text: " cross my heart.", Activation: 3, Change: 0.0345, Positive: true, Measured: measured},
@@ -56,7 +57,8 @@ func small() *n2g.Explanation {
 		}},
 		Scores:    &scores,
 		Baselines: &n2g.Baselines{TokenLookup: n2g.Baseline{Scores: scores}, NGram: n2g.Baseline{Scores: scores}},
-		Stages:    &n2g.Stages{Trains: []n2g.Train{{PromptIndex: 4, Tokens: measured.Tokens, Activations: measured.Activations}}},
+		Stages: &n2g.Stages{Trains: []n2g.Train{{PromptIndex: 4, Tokens: measured.Tokens,
+			Activations: measured.Activations}}},
 	}
 }
 
@@ -180,7 +182,8 @@ func TestWithoutGraph(t *testing.T) {
 			t.Errorf("the page holds %q", part)
 		}
 	}
-	if !strings.Contains(text, `<p class="text"> cross my mind.</p>`) || !strings.Contains(text, "<title>Walkthrough</title>") {
+	if !strings.Contains(text, `<p class="text"> cross my mind.</p>`) ||
+		!strings.Contains(text, "<title>Walkthrough</title>") {
 		t.Error("the pruned text is missing")
 	}
 	outline(t, write(t, &n2g.Explanation{}, page.Options{}))
@@ -190,7 +193,8 @@ func TestWriteAll(t *testing.T) {
 	second := small()
 	second.Site.Index, second.Scores = 2, nil
 	var b bytes.Buffer
-	if err := page.WriteAll(&b, []page.Entry{{Explanation: small(), Graph: graph}, {Explanation: second}}, page.Options{Theme: heatmap.Dark}); err != nil {
+	if err := page.WriteAll(&b, []page.Entry{{Explanation: small(), Graph: graph}, {Explanation: second}},
+		page.Options{Theme: heatmap.Dark}); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -198,7 +202,8 @@ func TestWriteAll(t *testing.T) {
 	if counts["article"] != 2 || counts["svg"] != 1 || counts["style"] != 1 || counts["box"] != 2*boxes(small()) {
 		t.Errorf("elements %v", counts)
 	}
-	for _, part := range []string{`<a href="#n2">Layer 3, neuron 2</a>`, `<article class="neuron" id="n2">`, "<title>2 neurons</title>", `class="n2g-dark"`} {
+	for _, part := range []string{`<a href="#n2">Layer 3, neuron 2</a>`, `<article class="neuron" id="n2">`,
+		"<title>2 neurons</title>", `class="n2g-dark"`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the page lacks %q", part)
 		}
@@ -219,7 +224,8 @@ func TestErrors(t *testing.T) {
 		t.Errorf("a broken pipe: %v", err)
 	}
 	for _, o := range []page.Options{{Graph: "<svg><script/></svg>"}, {Graph: "digraph {}"}} {
-		if err := page.Write(io.Discard, small(), o); err == nil || !strings.Contains(err.Error(), "graph of layer 3 neuron 1") {
+		if err := page.Write(io.Discard, small(), o); err == nil ||
+			!strings.Contains(err.Error(), "graph of layer 3 neuron 1") {
 			t.Errorf("%+v: error %v", o, err)
 		}
 	}
@@ -241,7 +247,8 @@ func TestPublishedNeuron(t *testing.T) {
 }
 
 func FuzzEscape(f *testing.F) {
-	for _, seed := range []string{"</script>", `" onload="x`, "<b>", "{{.}}", "]]>", "\x00\xff", "'>", "&lt;", "</style>", "-->"} {
+	for _, seed := range []string{"</script>", `" onload="x`, "<b>", "{{.}}", "]]>", "\x00\xff", "'>", "&lt;", "</style>",
+		"-->"} {
 		f.Add(seed, 0.5)
 	}
 	f.Fuzz(func(t *testing.T, s string, v float64) {

@@ -66,8 +66,9 @@ func qualified(n xml.Name) string {
 
 // drawing are the elements that only draw: they run, load and embed nothing.
 var drawing = map[string]bool{
-	"svg": true, "g": true, "a": true, "defs": true, "title": true, "desc": true, "style": true, "text": true, "tspan": true,
-	"path": true, "rect": true, "circle": true, "ellipse": true, "line": true, "polyline": true, "polygon": true,
+	"svg": true, "g": true, "a": true, "defs": true, "title": true, "desc": true, "style": true, "text": true,
+	"tspan": true,
+	"path":  true, "rect": true, "circle": true, "ellipse": true, "line": true, "polyline": true, "polygon": true,
 	"linearGradient": true, "radialGradient": true, "stop": true, "clipPath": true, "marker": true, "pattern": true,
 }
 

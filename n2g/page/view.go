@@ -69,7 +69,8 @@ func (n *neuron) compare(e *n2g.Explanation) {
 		if f := c.Scores.Firing; f.Support > 0 {
 			n.Comparisons[i].Rows = append(n.Comparisons[i].Rows, scoreRow{
 				Name: text(c.Predictor), Own: c.Predictor == e.Comparisons[0].Predictor,
-				Cells: []string{number(f.Precision), number(f.Recall), number(f.F1), number(c.Scores.AveragePrecision), number(c.Scores.Pearson), strconv.Itoa(f.Support)},
+				Cells: []string{number(f.Precision), number(f.Recall), number(f.F1), number(c.Scores.AveragePrecision),
+					number(c.Scores.Pearson), strconv.Itoa(f.Support)},
 			})
 		}
 	}

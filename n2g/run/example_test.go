@@ -26,7 +26,8 @@ func Example() {
 	defer s.Close()
 
 	words := []string{"cat", "dog", "cow"}
-	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Full: 2}, n2gtest.Rule{Token: " dog", Full: 3}, n2gtest.Rule{Token: " cow", Full: 1})
+	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Full: 2}, n2gtest.Rule{Token: " dog", Full: 3},
+		n2gtest.Rule{Token: " cow", Full: 1})
 	examples := func(layer, neuron int) (*n2g.Examples, error) {
 		if neuron == 2 {
 			return nil, fmt.Errorf("nobody has looked for it")

@@ -48,8 +48,8 @@ func child(path string) error {
 	return err
 }
 
-// TestKilled kills a run at random moments, as kill -9 does, and goes on with it: nothing is done twice, nothing is lost, and
-// in the end the store is that of a run without a break.
+// TestKilled kills a run at random moments, as kill -9 does, and goes on with it: nothing is done twice, nothing is
+// lost, and in the end the store is that of a run without a break.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.db")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -102,8 +102,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// runChild runs a child and kills it some time after its first sign of life, or early, while it opens the store. A child
-// may not begin what is done.
+// runChild runs a child and kills it some time after its first sign of life, or early, while it opens the store. A
+// child may not begin what is done.
 func runChild(t *testing.T, path string, early bool, after time.Duration, done map[string]bool) (killed bool) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run=^$")

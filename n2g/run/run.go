@@ -15,7 +15,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
-// Options of a run. The zero value explains with the published options, as many neurons at a time as there are processors.
+// Options of a run. The zero value explains with the published options, as many neurons at a time as there are
+// processors.
 type Options struct {
 	Method n2g.Options
 	// Examples tells where the examples come from, as [store.Identity] has it.
@@ -28,18 +29,19 @@ type Options struct {
 	Shard store.Shard
 	// Progress, where set, hears at the start and after each neuron, from one goroutine at a time.
 	Progress func(Progress)
-	// Complete, where set, adds to an explanation before it is written, such as its context graph; it is called concurrently.
-	// What it adds belongs into Examples, if anything has influence on it.
+	// Complete, where set, adds to an explanation before it is written, such as its context graph; it is called
+	// concurrently. What it adds belongs into Examples, if anything has influence on it.
 	Complete func(ctx context.Context, e *n2g.Explanation) error
 }
 
 // Source gives a neuron's examples. It is called concurrently.
 type Source func(layer, neuron int) (*n2g.Examples, error)
 
-// Run explains the neurons that are not in the store yet, and writes each when it is done. A neuron without examples, or
-// that cannot be explained, is recorded as failed and does not end the run; that the store cannot be written does, and
-// the end of ctx, when neurons begun are given up. The last Progress is returned in any case.
-func Run(ctx context.Context, model n2g.LanguageModel, masked n2g.MaskedModel, source Source, neurons []n2g.Site, s *store.Store, o Options) (Progress, error) {
+// Run explains the neurons that are not in the store yet, and writes each when it is done. A neuron without examples,
+// or that cannot be explained, is recorded as failed and does not end the run; that the store cannot be written does,
+// and the end of ctx, when neurons begun are given up. The last Progress is returned in any case.
+func Run(ctx context.Context, model n2g.LanguageModel, masked n2g.MaskedModel, source Source, neurons []n2g.Site,
+	s *store.Store, o Options) (Progress, error) {
 	r := &runner{model: model, masked: masked, source: source, store: s, options: o}
 	if err := r.prepare(ctx, neurons); err != nil {
 		return Progress{}, err
@@ -71,7 +73,8 @@ func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
 	case len(neurons) == 0:
 		return errors.New("no neuron is selected that has examples: select others, or mine their examples first")
 	case len(own) == 0:
-		return fmt.Errorf("none of the %d neurons selected is in shard %v: a shard of more neurons has some", len(neurons), r.options.Shard)
+		return fmt.Errorf("none of the %d neurons selected is in shard %v: a shard of more neurons has some", len(neurons),
+			r.options.Shard)
 	}
 	hook, err := r.hook(own)
 	if err != nil {

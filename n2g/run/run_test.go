@@ -70,7 +70,8 @@ func TestRun(t *testing.T) {
 		masked := n2gtest.NewMasked("dog", "lion")
 		s := newStore(t)
 		var heard []Progress
-		p, err := Run(ctx, model, masked, source, sites, s, Options{Concurrency: concurrency, Progress: func(p Progress) { heard = append(heard, p) }})
+		p, err := Run(ctx, model, masked, source, sites, s,
+			Options{Concurrency: concurrency, Progress: func(p Progress) { heard = append(heard, p) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,14 +255,16 @@ func TestRefuses(t *testing.T) {
 		"none of":      {sites, Options{Shard: store.Shard{Number: 9, Of: 9}}},
 		"has examples": {[]n2g.Site{}, Options{}},
 	} {
-		if _, err := Run(ctx, model, nil, source, test.sites, s, test.options); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := Run(ctx, model, nil, source, test.sites, s, test.options); err == nil ||
+			!strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	if _, err := Run(ctx, model, nil, source, sites, s, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(ctx, model, nil, source, sites, s, Options{Method: n2g.Options{Cutoff: new(7)}}); err == nil || !strings.Contains(err.Error(), "options") {
+	if _, err := Run(ctx, model, nil, source, sites, s, Options{Method: n2g.Options{Cutoff: new(7)}}); err == nil ||
+		!strings.Contains(err.Error(), "options") {
 		t.Errorf("other options: %v", err)
 	}
 }

@@ -83,9 +83,10 @@ func (s Selection) Sites(layers, neurons int, hook string) ([]n2g.Site, error) {
 	return sites, err
 }
 
-// Among is Sites of those neurons only that has accepts, nil being all: a sample is taken from them. It also returns how
-// many of the layers' chosen neurons were left out for it.
-func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron) bool) (sites []n2g.Site, leftOut int, err error) {
+// Among is Sites of those neurons only that has accepts, nil being all: a sample is taken from them. It also returns
+// how many of the layers' chosen neurons were left out for it.
+func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron) bool) (sites []n2g.Site, leftOut int,
+	err error) {
 	chosenLayers, err := expand(s.Layers, layers, "layer")
 	if err != nil {
 		return nil, 0, err
@@ -99,7 +100,8 @@ func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron
 	}
 	sites = []n2g.Site{}
 	for _, layer := range chosenLayers {
-		of := slices.DeleteFunc(slices.Clone(chosen), func(index int) bool { return has != nil && !has(store.Neuron{Layer: layer, Index: index}) })
+		of := slices.DeleteFunc(slices.Clone(chosen),
+			func(index int) bool { return has != nil && !has(store.Neuron{Layer: layer, Index: index}) })
 		leftOut += len(chosen) - len(of)
 		for _, index := range s.sample(of, layer) {
 			sites = append(sites, n2g.Site{Layer: layer, Index: index, Hook: hook})
@@ -133,8 +135,8 @@ func ParseShard(text string) (store.Shard, error) {
 	return store.Shard{Number: i, Of: n}, nil
 }
 
-// ShardOf returns the sites that belong to a shard: of those in order of layer and index, every Of-th from the Number-th
-// on, so that every shard has its part of each layer. The zero shard has all.
+// ShardOf returns the sites that belong to a shard: of those in order of layer and index, every Of-th from the
+// Number-th on, so that every shard has its part of each layer. The zero shard has all.
 func ShardOf(sites []n2g.Site, shard store.Shard) ([]n2g.Site, error) {
 	sites = slices.Clone(sites)
 	slices.SortFunc(sites, func(a, b n2g.Site) int {

@@ -137,8 +137,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	// A client that does not read is not waited for.
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
-	w.Write(b.Bytes())                                                              //nolint:errcheck // the client is gone, then
+	http.NewResponseController(w).SetWriteDeadline(
+		time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
+	w.Write(
+		b.Bytes()) //nolint:errcheck // the client is gone, then
 }
 
 // readBody reads a JSON object and nothing after it.

@@ -25,14 +25,16 @@ func (s *Server) operations() []operation {
 		op("GET", "/histograms", "how the filtered neurons' values are distributed", s.histograms),
 		op("GET", "/neurons/{layer}/{neuron}", "a neuron's explanation", s.explanation),
 		op("GET", "/neurons/{layer}/{neuron}/similar", "the neurons whose tokens are most alike", s.similar),
-		op("GET", "/neurons/{layer}/{neuron}/promoted", "the tokens that a neuron promotes and suppresses by its weights", s.promoted).asksModel(),
+		op("GET", "/neurons/{layer}/{neuron}/promoted", "the tokens that a neuron promotes and suppresses by its weights",
+			s.promoted).asksModel(),
 		op("GET", "/search", "neurons by their tokens", s.search),
 		op("POST", "/tokenize", "a text as tokens", s.tokenize),
 		op("POST", "/activations", "one neuron's activations on prompts", s.activations).asksModel(),
 		op("POST", "/layer_activations", "all neurons' activations of a layer on prompts", s.layerActivations).asksModel(),
 		op("POST", "/predict", "what a neuron's graph predicts on a text, without the model", s.predict),
 		op("POST", "/live", "what a neuron does on a text beside what its graph predicts", s.live).asksModel(),
-		op("POST", "/importance", "how much each token of a text matters for the activation on one of them", s.importance).asksModel(),
+		op("POST", "/importance", "how much each token of a text matters for the activation on one of them",
+			s.importance).asksModel(),
 		op("POST", "/fires", "the neurons that a text excites most, each beside its own maximum", s.fires).asksModel(),
 		op("POST", "/explain", "explains a neuron, from examples given or known", s.explain).takesLong(),
 		op("POST", "/effects", "what a neuron does to the next tokens", s.effects).asksModel(),
@@ -388,7 +390,8 @@ func (s *Server) prompt(text string) ([]int, []string, error) {
 		return nil, nil, err
 	}
 	if len(text) > s.o.Limits.Text {
-		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "the text has %d bytes; up to %d are read", len(text), s.o.Limits.Text)
+		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "the text has %d bytes; up to %d are read", len(text),
+			s.o.Limits.Text)
 	}
 	ids, err := n2g.CutPrompt(m, text, m.ContextLength())
 	if err != nil {
@@ -453,7 +456,8 @@ type Activations struct {
 // checkPrompts bounds a request.
 func (s *Server) checkPrompts(prompts [][]int) error {
 	if len(prompts) > s.o.Limits.Prompts {
-		return refuse(http.StatusRequestEntityTooLarge, "%d prompts are asked; up to %d are answered at a time", len(prompts), s.o.Limits.Prompts)
+		return refuse(http.StatusRequestEntityTooLarge, "%d prompts are asked; up to %d are answered at a time", len(prompts),
+			s.o.Limits.Prompts)
 	}
 	return nil
 }
@@ -505,7 +509,8 @@ func (s *Server) layerActivations(ctx context.Context, in *LayerRequest) (*Layer
 		rows += len(p)
 	}
 	if rows*s.o.Neurons > mostLayerValues {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "the answer would hold %d numbers, more than %d: ask fewer prompts at a time",
+		return nil, refuse(http.StatusRequestEntityTooLarge,
+			"the answer would hold %d numbers, more than %d: ask fewer prompts at a time",
 			rows*s.o.Neurons, mostLayerValues)
 	}
 	values, err := m.LayerActivations(ctx, in.Layer, in.Hook, in.Prompts)
@@ -580,7 +585,8 @@ func (s *Server) live(ctx context.Context, in *NeuronText) (*Live, error) {
 	if err != nil {
 		return nil, asked(ctx, err)
 	}
-	out := &Live{Tokens: tokens, IDs: ids, Activations: numbers(values[0]), Fire: *n2g.Options{}.Resolved().FireThreshold, First: s.first(ids)}
+	out := &Live{Tokens: tokens, IDs: ids, Activations: numbers(values[0]), Fire: *n2g.Options{}.Resolved().FireThreshold,
+		First: s.first(ids)}
 	n := store.Neuron{Layer: in.Layer, Index: in.Neuron}
 	if _, row, err := s.row(ctx, n); err == nil && row.Maximum > 0 {
 		out.Maximum, out.Known = row.Maximum, true
@@ -632,7 +638,8 @@ func (s *Server) importance(ctx context.Context, in *ImportanceRequest) (*Import
 		return nil, err
 	}
 	if in.Position < 0 || in.Position >= len(ids) {
-		return nil, refuse(http.StatusBadRequest, "position %d is asked, but the tokens stand at 0 to %d", in.Position, len(ids)-1)
+		return nil, refuse(http.StatusBadRequest, "position %d is asked, but the tokens stand at 0 to %d", in.Position,
+			len(ids)-1)
 	}
 	ids = ids[:in.Position+1]
 	prompts, positions := [][]int{ids}, [][]int{{in.Position}}
@@ -646,7 +653,8 @@ func (s *Server) importance(ctx context.Context, in *ImportanceRequest) (*Import
 	if err != nil {
 		return nil, asked(ctx, err)
 	}
-	out := &Importance{Tokens: tokens[:in.Position+1], Activation: Number(values[0][0]), Importances: make([]float64, len(ids))}
+	out := &Importance{Tokens: tokens[:in.Position+1], Activation: Number(values[0][0]),
+		Importances: make([]float64, len(ids))}
 	whole := float64(values[0][0])
 	for i := first; i < len(ids); i++ {
 		if share := 1 - float64(values[1+i-first][0])/whole; whole != 0 && !math.IsNaN(share) && !math.IsInf(share, 0) {
@@ -768,7 +776,8 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 	case examples != nil:
 		examples.Layer, examples.Neuron = in.Layer, in.Neuron
 		if len(examples.Prompts) > s.o.Limits.Prompts {
-			return nil, refuse(http.StatusRequestEntityTooLarge, "%d examples are given; up to %d are read", len(examples.Prompts), s.o.Limits.Prompts)
+			return nil, refuse(http.StatusRequestEntityTooLarge, "%d examples are given; up to %d are read",
+				len(examples.Prompts), s.o.Limits.Prompts)
 		}
 	case s.o.Examples == nil:
 		return nil, refuse(http.StatusBadRequest, "this server has no examples: give some")
@@ -810,7 +819,8 @@ type Likely struct {
 // Steerer is a model whose neurons can be set: it gives the most probable next tokens as it is, and with one neuron's
 // activation set to a value on every token.
 type Steerer interface {
-	Steer(ctx context.Context, ids []int, layer int, hook string, neuron int, value float64, k int) (before, after []Likely, err error)
+	Steer(ctx context.Context, ids []int, layer int, hook string, neuron int, value float64, k int) (before,
+		after []Likely, err error)
 }
 
 // Promoter is a model that tells which tokens a neuron promotes and suppresses by its weights.

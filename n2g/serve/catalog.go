@@ -107,7 +107,8 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	for i := range s.rows {
 		c.know(&s.rows[i])
 	}
-	slices.SortFunc(s.rows, func(a, b Row) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Neuron, b.Neuron)) })
+	slices.SortFunc(s.rows,
+		func(a, b Row) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Neuron, b.Neuron)) })
 	for i, r := range s.rows {
 		s.byID[store.Neuron{Layer: r.Layer, Index: r.Neuron}] = i
 	}
@@ -119,7 +120,8 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 
 // row is what the store knows of a neuron.
 func (c *catalog) row(r store.Row) Row {
-	row := Row{Layer: r.Layer, Neuron: r.Index, State: "explained", Maximum: r.MaxActivation, Density: r.Density, Nodes: r.Nodes, Parts: r.Components}
+	row := Row{Layer: r.Layer, Neuron: r.Index, State: "explained", Maximum: r.MaxActivation, Density: r.Density,
+		Nodes: r.Nodes, Parts: r.Components}
 	if r.Scores != nil && r.Scores.Firing.Support > 0 {
 		row.F1 = &r.Scores.Firing.F1
 		if r.TokenLookup != nil {
@@ -302,7 +304,8 @@ func (f *Filter) passes(r *Row, label string) bool {
 	within := func(v *float64, low, high *float64) bool {
 		return low == nil && high == nil || v != nil && (low == nil || *v >= *low) && (high == nil || *v <= *high)
 	}
-	return (f.Layer == nil || r.Layer == *f.Layer) && (f.Kind == "" || r.Kind == f.Kind) && (f.State == "" || r.State == f.State) &&
+	return (f.Layer == nil || r.Layer == *f.Layer) && (f.Kind == "" || r.Kind == f.Kind) &&
+		(f.State == "" || r.State == f.State) &&
 		within(&r.Maximum, f.MinMaximum, f.MaxMaximum) && within(r.Density, f.MinDensity, f.MaxDensity) &&
 		within(r.F1, f.MinF1, f.MaxF1) && within(r.Lead, f.MinLead, f.MaxLead) &&
 		(label == "" || strings.Contains(strings.ToLower(r.Label), label))

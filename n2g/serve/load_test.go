@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestLoad asks a server as many people at once would: N2G_LOAD clients for N2G_LOAD_TIME, on loopback. make load runs it with
-// 200 clients for 20 s; by itself it is a few clients for a moment. No request may fail.
+// TestLoad asks a server as many people at once would: N2G_LOAD clients for N2G_LOAD_TIME, on loopback. make load runs
+// it with 200 clients for 20 s; by itself it is a few clients for a moment. No request may fail.
 func TestLoad(t *testing.T) {
 	clients, length := 20, 500*time.Millisecond
 	if text := os.Getenv("N2G_LOAD"); text != "" {
@@ -32,7 +32,8 @@ func TestLoad(t *testing.T) {
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	texts := []string{
-		"if err != nil {\n\treturn nil, err\n}", "// The caller must hold the lock.", "func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {",
+		"if err != nil {\n\treturn nil, err\n}", "// The caller must hold the lock.",
+		"func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {",
 		"for i := range list {\n\tsum += list[i]\n}", "package main\n\nimport \"fmt\"\n",
 	}
 	kinds := []string{"live", "table", "neuron", "fires"}
@@ -44,7 +45,8 @@ func TestLoad(t *testing.T) {
 		switch kinds[kind] {
 		case "live":
 			text := texts[random.IntN(len(texts))]
-			body = fmt.Sprintf(`{"layer":%d,"neuron":%d,"text":%q}`, random.IntN(3), random.IntN(512), text[:1+random.IntN(len(text))]+" x")
+			body = fmt.Sprintf(`{"layer":%d,"neuron":%d,"text":%q}`, random.IntN(3), random.IntN(512),
+				text[:1+random.IntN(len(text))]+" x")
 		case "table":
 			path = fmt.Sprintf("/api/v1/neurons?sort=-maximum&layer=%d&offset=%d", random.IntN(3), random.IntN(400))
 		case "neuron":

@@ -27,13 +27,15 @@ func describe(operations []operation, version string) ([]byte, error) {
 		about := object{
 			"summary":     o.summary,
 			"operationId": strings.ToLower(o.method) + strings.NewReplacer("/", "_", "{", "", "}", "", "-", "_").Replace(o.path),
-			"responses":   object{"200": answer("the answer", o.out), "default": answer("why there is none", reflect.TypeFor[Problem]())},
+			"responses": object{"200": answer("the answer", o.out),
+				"default": answer("why there is none", reflect.TypeFor[Problem]())},
 		}
 		if parameters := d.parameters(o.in, o.method); len(parameters) > 0 {
 			about["parameters"] = parameters
 		}
 		if o.method != http.MethodGet {
-			about["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": d.schema(o.in)}}}
+			about["requestBody"] = object{"required": true,
+				"content": object{"application/json": object{"schema": d.schema(o.in)}}}
 		}
 		entry[strings.ToLower(o.method)] = about
 	}
@@ -93,7 +95,8 @@ func (d *describer) schema(t reflect.Type) object {
 		return d.schema(t.Elem())
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8,
+		reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return object{"type": "integer"}
 	case reflect.Float32, reflect.Float64:
 		return object{"type": "number"}

@@ -65,7 +65,8 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /live", s.page(s.livePage))
 	s.mux.HandleFunc("GET /run", s.page(s.runPage))
 	s.mux.HandleFunc("GET /api", s.page(s.apiPage))
-	for name, kind := range map[string]string{"style.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{"style.css": "text/css", "app.js": "text/javascript",
+		"icon.svg": "image/svg+xml"} {
 		s.mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, _ *http.Request) {
 			text, err := asset(name)
 			if err != nil {
@@ -229,7 +230,8 @@ func (s *Server) page(make func(context.Context, *http.Request) (*view, error)) 
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
+		http.NewResponseController(w).SetWriteDeadline(
+			time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
 		w.WriteHeader(status)
 		w.Write(text) //nolint:errcheck // the client is gone, then
 	}
@@ -261,7 +263,8 @@ var columns = []columnHead{
 }
 
 func (s *Server) explorerPage(ctx context.Context, r *http.Request) (*view, error) {
-	v := &view{Page: "explorer", Title: "Neurons", Kinds: []string{"lively", "dense", "dead"}, States: []string{"explained", "failed", "open"}}
+	v := &view{Page: "explorer", Title: "Neurons", Kinds: []string{"lively", "dense", "dead"},
+		States: []string{"explained", "failed", "open"}}
 	if err := readParameters(r, &v.Listing); err != nil {
 		return nil, err
 	}
@@ -327,7 +330,8 @@ func (v *view) furnish(address func(func(url.Values)) string) {
 	}
 	f := &v.Listing.Filter
 	v.Brushes = []brush{
-		{"maximum", "maximum", text(f.MinMaximum), text(f.MaxMaximum)}, {"density", "density", text(f.MinDensity), text(f.MaxDensity)},
+		{"maximum", "maximum", text(f.MinMaximum), text(f.MaxMaximum)},
+		{"density", "density", text(f.MinDensity), text(f.MaxDensity)},
 		{"F1", "f1", text(f.MinF1), text(f.MaxF1)}, {"lead over the token table", "lead", text(f.MinLead), text(f.MaxLead)},
 	}
 }
@@ -386,7 +390,8 @@ func (s *Server) fill(ctx context.Context, v *view, n store.Neuron, lean bool) e
 		}
 	}
 	if known := s.o.stats(n.Layer, n.Index); known != nil && !known.Dead() {
-		if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram, index.FireShare*known.Maximum()); err == nil && !lean {
+		if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram,
+			index.FireShare*known.Maximum()); err == nil && !lean {
 			v.Histogram = template.HTML(c.Inline())
 		}
 		if v.Corpus, err = s.corpusBands(n, known, lean); err != nil {
@@ -408,7 +413,8 @@ func facts(r *Row) []fact {
 		list = append(list, fact{"lead", leadText(r.Lead), "F1 less that of the table of tokens"})
 	}
 	if r.State == "explained" {
-		list = append(list, fact{"graph", fmt.Sprintf("%d nodes", r.Nodes), "of the graph"}, fact{"parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge"})
+		list = append(list, fact{"graph", fmt.Sprintf("%d nodes", r.Nodes), "of the graph"},
+			fact{"parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge"})
 	}
 	return list
 }
@@ -429,7 +435,8 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 			return err
 		}
 		v.Graphs = append(v.Graphs, drawing{"Neuron graph",
-			"Activating tokens at the right, red by activation; the context they need to their left, blue by importance; a bold border ends a line.",
+			"Activating tokens at the right, red by activation; the context they need to their left, blue by importance; a " +
+				"bold border ends a line.",
 			template.HTML(svg)})
 	}
 	if e.Context != nil {
@@ -439,7 +446,8 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 			return err
 		}
 		v.Graphs = append([]drawing{{"Context graph",
-			"Learned from the whole corpus: the tokens on which it fires, what must stand before them, and crossed out what must not.",
+			"Learned from the whole corpus: the tokens on which it fires, what must stand before them, and crossed out what " +
+				"must not.",
 			template.HTML(svg)}}, v.Graphs...)
 	}
 	v.Fire = strconv.FormatFloat(*o.FireThreshold, 'g', -1, 64)
@@ -503,7 +511,8 @@ func around(h heatmap.HeatMap, peak int) heatmap.HeatMap {
 // bands sorts test texts by their peak.
 func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 	list := []band{
-		{Name: "Test texts near its maximum", Note: "Upper strip: the neuron. Lower strip: the graph. Solid outline: missed; dashed: false alarm."},
+		{Name: "Test texts near its maximum", Note: "Upper strip: the neuron. Lower strip: the graph. Solid outline: " +
+			"missed; dashed: false alarm."},
 		{Name: "Test texts on which it fires"}, {Name: "Below firing"}, {Name: "Where it is quiet"},
 	}
 	tests := slices.Clone(e.Tests)
@@ -525,7 +534,8 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 			continue
 		}
 		at, value := peak(t)
-		h := heatmap.FromTest(n2g.Test{Tokens: t.Tokens[1:], Activations: t.Activations[1:], Predictions: t.Predictions[1:]}, fire)
+		h := heatmap.FromTest(n2g.Test{Tokens: t.Tokens[1:], Activations: t.Activations[1:], Predictions: t.Predictions[1:]},
+			fire)
 		h.NoLegend, h.Lean = true, lean
 		if lean {
 			h = around(h, at-1)
@@ -558,7 +568,8 @@ const (
 	leanExamples = 1
 )
 
-// corpusBands are examples of an index by their maximum, and places where a token on which the neuron fires leaves it quiet.
+// corpusBands are examples of an index by their maximum, and places where a token on which the neuron fires leaves it
+// quiet.
 func (s *Server) corpusBands(n store.Neuron, known *index.Stats, lean bool) ([]band, error) {
 	if s.o.TokenString == nil {
 		return nil, nil
@@ -601,7 +612,8 @@ func (s *Server) corpusBands(n store.Neuron, known *index.Stats, lean bool) ([]b
 	for i, f := range found {
 		name, note := fmt.Sprintf("Corpus: maxima of %s to %s", number3(float32(f.Low)), number3(float32(f.High))), ""
 		if i == 0 {
-			name, note = "Corpus: its highest", "Windows of the corpus by the neuron’s maximum in them; activations below the level that the index keeps are not shown."
+			name, note = "Corpus: its highest", "Windows of the corpus by the neuron’s maximum in them; activations below the "+
+				"level that the index keeps are not shown."
 		}
 		if f.Windows >= 0 {
 			note = strings.TrimSpace(note + fmt.Sprintf(" %d windows.", f.Windows))
@@ -610,7 +622,8 @@ func (s *Server) corpusBands(n store.Neuron, known *index.Stats, lean bool) ([]b
 			return nil, err
 		}
 	}
-	err = add("Corpus: the same tokens, quiet", "Places where a token stands on which the neuron fires elsewhere.", negatives)
+	err = add("Corpus: the same tokens, quiet", "Places where a token stands on which the neuron fires elsewhere.",
+		negatives)
 	return list, err
 }
 
@@ -625,13 +638,15 @@ func (s *Server) corpusMap(e index.Example, postings []index.Posting, maximum fl
 		return "", err
 	}
 	h := heatmap.HeatMap{
-		Form: heatmap.Compact, NoLegend: true, Lean: true, Rows: []heatmap.Row{{Name: "activation", Values: make([]float64, len(ids)), Max: maximum}},
+		Form: heatmap.Compact, NoLegend: true, Lean: true,
+		Rows:  []heatmap.Row{{Name: "activation", Values: make([]float64, len(ids)), Max: maximum}},
 		Marks: make([]heatmap.Mark, len(ids)),
 	}
 	for _, id := range ids {
 		h.Tokens = append(h.Tokens, s.o.TokenString(id))
 	}
-	at, _ := slices.BinarySearchFunc(postings, uint32(from), func(p index.Posting, position uint32) int { return cmp.Compare(p.Position, position) })
+	at, _ := slices.BinarySearchFunc(postings, uint32(from),
+		func(p index.Posting, position uint32) int { return cmp.Compare(p.Position, position) })
 	for ; at < len(postings) && int(postings[at].Position) < to; at++ {
 		h.Rows[0].Values[int(postings[at].Position)-from] = float64(postings[at].Value)
 	}
@@ -658,7 +673,8 @@ func (v *view) scores(e *n2g.Explanation) {
 		}})
 	}
 	if e.Baselines != nil {
-		lines = append(lines, line{"table of tokens", e.Baselines.TokenLookup.Scores}, line{"n-grams", e.Baselines.NGram.Scores})
+		lines = append(lines, line{"table of tokens", e.Baselines.TokenLookup.Scores},
+			line{"n-grams", e.Baselines.NGram.Scores})
 	}
 	values := func(s n2g.Scores) []float64 {
 		return []float64{s.Firing.F1, s.Firing.Precision, s.Firing.Recall, s.AveragePrecision, s.R2, s.Pearson}
@@ -695,7 +711,8 @@ func (s *Server) livePage(ctx context.Context, r *http.Request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{Page: "live", Title: "Live text", Row: *row, Sample: cmp.Or(in.Text, "// The caller must hold the lock.\nif err != nil {\n\treturn nil, err\n}")}, nil
+	return &view{Page: "live", Title: "Live text", Row: *row,
+		Sample: cmp.Or(in.Text, "// The caller must hold the lock.\nif err != nil {\n\treturn nil, err\n}")}, nil
 }
 
 // lively is the neuron whose graph predicts best.

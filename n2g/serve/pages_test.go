@@ -19,7 +19,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
 )
 
-// TestBrowser opens every page in a browser: nothing complains, no request leaves the origin, and what scripts add works.
+// TestBrowser opens every page in a browser: nothing complains, no request leaves the origin, and what scripts add
+// works.
 func TestBrowser(t *testing.T) {
 	address, o := listen(t, func(o *serve.Options) { o.Write, o.Model = true, steerable{o.Model} })
 	b := openBrowser(t, address)
@@ -28,7 +29,8 @@ func TestBrowser(t *testing.T) {
 	b.wait("histograms", `document.querySelectorAll(".bars rect").length > 100`)
 	b.shot("explorer")
 	b.do("the last row", chromedp.Evaluate(`document.querySelector("#scroll").scrollTop = 1e9`, nil))
-	b.wait("the last row", `[...document.querySelectorAll("#neurons tbody tr[data-at]")].some(r => r.dataset.at === "1535")`)
+	b.wait("the last row",
+		`[...document.querySelectorAll("#neurons tbody tr[data-at]")].some(r => r.dataset.at === "1535")`)
 	b.do("a filter", chromedp.SendKeys("#label", "r"))
 	b.wait("its address", `new URLSearchParams(location.search).get("label") === "r"`)
 	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
@@ -44,11 +46,13 @@ func TestBrowser(t *testing.T) {
 	b.shot("fires")
 
 	const text = "</script> if err != nil {\n\treturn nil, err // 漢字 שלום 😀\n}"
-	b.do("live text", chromedp.Navigate(address+"/live?"+url.Values{"layer": {"1"}, "neuron": {"19"}, "text": {text}}.Encode()))
+	b.do("live text", chromedp.Navigate(address+"/live?"+
+		url.Values{"layer": {"1"}, "neuron": {"19"}, "text": {text}}.Encode()))
 	b.wait("tokens", `document.querySelectorAll(".live .tok").length > 5`)
 	agree(t, b, o, 1, 19, text)
 	b.do("more text", chromedp.Focus("textarea[name=text]"),
-		chromedp.Evaluate(`document.activeElement.setSelectionRange(1e6, 1e6)`, nil), chromedp.SendKeys("textarea[name=text]", " err"))
+		chromedp.Evaluate(`document.activeElement.setSelectionRange(1e6, 1e6)`, nil),
+		chromedp.SendKeys("textarea[name=text]", " err"))
 	b.wait("the new token", `[...document.querySelectorAll(".live .tok")].at(-1).textContent.endsWith("err")`)
 	agree(t, b, o, 1, 19, text+" err")
 	b.do("a token", chromedp.Click(`.live > .live-out > .tokens .tok:last-of-type`))
@@ -59,7 +63,11 @@ func TestBrowser(t *testing.T) {
 	b.do("a picture", chromedp.EmulateViewport(1200, 860), chromedp.Navigate(address+"/neurons/1/222"))
 	b.wait("live", `document.querySelectorAll(".live .tok").length > 1`)
 	const picture = "func sum(list []int, names map[string]uint) (bytes []byte, err error) {"
-	b.do("a picture", chromedp.Evaluate(fmt.Sprintf(`{const t = document.querySelector("textarea[name=text]"); t.value = %q; t.dispatchEvent(new Event("input"))}`, picture), nil))
+	b.do("a picture",
+		chromedp.Evaluate(
+			fmt.Sprintf(
+				`{const t = document.querySelector("textarea[name=text]"); t.value = %q; t.dispatchEvent(new Event("input"))}`,
+				picture), nil))
 	b.wait("its tokens", `document.querySelectorAll(".live .tok").length > 12`)
 	b.shot("workbench")
 	b.do("neuron", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address+"/neurons/1/268"))
@@ -69,7 +77,8 @@ func TestBrowser(t *testing.T) {
 	b.wait("the next neuron", `location.pathname === "/neurons/1/269"`)
 
 	b.do("run", chromedp.Navigate(address+"/run"))
-	b.do("begin", chromedp.SendKeys("#layers", "0"), chromedp.SendKeys("#numbers", "30-35"), chromedp.Click("#start button"))
+	b.do("begin", chromedp.SendKeys("#layers", "0"), chromedp.SendKeys("#numbers", "30-35"),
+		chromedp.Click("#start button"))
 	b.wait("running", `["running","done"].includes(document.querySelector("[data-run=state]").textContent)`)
 	b.do("a reload", chromedp.Reload())
 	b.wait("done", `document.querySelector("[data-run=state]").textContent === "done"`)
@@ -79,12 +88,14 @@ func TestBrowser(t *testing.T) {
 		for _, path := range []string{"/", "/neurons/1/268", "/live", "/run", "/api"} {
 			b.do(name, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address+path))
 			b.wait(path, `document.readyState === "complete"`)
-			if over := b.text(`String(document.documentElement.scrollWidth - innerWidth)`); strings.HasPrefix(over, "-") == false && over != "0" {
+			if over := b.text(`String(document.documentElement.scrollWidth - innerWidth)`); strings.HasPrefix(over,
+				"-") == false && over != "0" {
 				t.Errorf("%s is %s pixels wider than a window of %d", path, over, width)
 			}
 		}
 	}
-	if missing := b.text(`JSON.stringify([...document.querySelectorAll("input,textarea,select,button")].filter(e => !e.labels?.length && !e.getAttribute("aria-label") && !e.textContent.trim()).map(e => e.outerHTML))`); missing != "[]" {
+	if missing := b.text(
+		`JSON.stringify([...document.querySelectorAll("input,textarea,select,button")].filter(e => !e.labels?.length && !e.getAttribute("aria-label") && !e.textContent.trim()).map(e => e.outerHTML))`); missing != "[]" {
 		t.Errorf("without a name: %s", missing)
 	}
 }
@@ -101,7 +112,10 @@ func agree(t *testing.T, b *browser, o serve.Options, layer, neuron int, text st
 		t.Fatal(err)
 	}
 	var shown []string
-	if err := json.Unmarshal([]byte(b.text(`JSON.stringify([...document.querySelectorAll(".live > .live-out > .tokens .tok")].map(e => e.dataset.activation))`)), &shown); err != nil {
+	if err := json.Unmarshal(
+		[]byte(
+			b.text(
+				`JSON.stringify([...document.querySelectorAll(".live > .live-out > .tokens .tok")].map(e => e.dataset.activation))`)), &shown); err != nil {
 		t.Fatal(err)
 	}
 	if len(shown) != len(want[0]) {
@@ -172,7 +186,8 @@ func TestSite(t *testing.T) {
 	b.shot("site")
 	b.do("neuron", chromedp.Click("#neurons tbody tr[data-at] a"), chromedp.WaitReady("article.neuron"))
 	b.shot("site-neuron")
-	if links := b.text(`JSON.stringify([...document.querySelectorAll("a")].map(a => a.href).filter(h => !h.startsWith("file:")))`); links != "[]" {
+	if links := b.text(
+		`JSON.stringify([...document.querySelectorAll("a")].map(a => a.href).filter(h => !h.startsWith("file:")))`); links != "[]" {
 		t.Errorf("links leave the site: %s", links)
 	}
 	for _, link := range strings.Split(b.text(`[...document.querySelectorAll("a")].map(a => a.href.split(/[?#]/)[0]).join("\n")`), "\n") {

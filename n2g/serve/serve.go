@@ -40,7 +40,8 @@ type Options struct {
 	// Masked varies words when neurons are explained; nil: they are not varied.
 	Masked n2g.MaskedModel
 	Store  *store.Store
-	// Examples gives a neuron's top texts, to explain it; nil: callers bring their own. ExamplesName tells them from others.
+	// Examples gives a neuron's top texts, to explain it; nil: callers bring their own. ExamplesName tells them from
+	// others.
 	Examples     run.Source
 	ExamplesName string
 	// Complete, where set, adds to an explanation that was made, such as its context graph.
@@ -50,7 +51,8 @@ type Options struct {
 	TokenString func(id int) string
 	// Write lets pages start and stop runs, which write to the store.
 	Write bool
-	// Token, if not empty, must be part of the first request's address (?token=…), of a cookie or of an Authorization header.
+	// Token, if not empty, must be part of the first request's address (?token=…), of a cookie or of an Authorization
+	// header.
 	Token string
 	// Hosts are names, beside those of loopback, under which the server may be asked.
 	Hosts   []string
@@ -231,7 +233,8 @@ func (s *Server) admits(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, apiPrefix) {
 		return true
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookie, Value: s.o.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: cookie, Value: s.o.Token, Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteStrictMode})
 	q.Del("token")
 	r.URL.RawQuery = q.Encode()
 	http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)

@@ -86,7 +86,8 @@ func warmOptions(s *store.Store) (o serve.Options, done func() error, err error)
 		return o, nil, err
 	}
 	return serve.Options{
-		Model: model, Layers: model.Config().Layers, Neurons: model.Config().DMLP, Files: model.Files(), Shape: model.Config(),
+		Model: model, Layers: model.Config().Layers, Neurons: model.Config().DMLP, Files: model.Files(),
+		Shape: model.Config(),
 		Store: s, Version: "v0.0.0-test", ExamplesName: "tiny's",
 		Examples: func(layer, neuron int) (*n2g.Examples, error) {
 			return corpus.Examples(x, model, n2g.Site{Layer: layer, Index: neuron})
@@ -203,7 +204,8 @@ func TestLive(t *testing.T) {
 	if live.Maximum != e.MaxActivation || !live.Known {
 		t.Errorf("maximum %g, want %g", live.Maximum, e.MaxActivation)
 	}
-	matters := get[serve.Importance](t, server, "POST", "/importance", `{"layer":1,"neuron":268,"text":"if err != nil {","position":3}`)
+	matters := get[serve.Importance](t, server, "POST", "/importance",
+		`{"layer":1,"neuron":268,"text":"if err != nil {","position":3}`)
 	ids, err = n2g.Prompt(o.Model, "if err != nil {")
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +220,8 @@ func TestLive(t *testing.T) {
 		t.Errorf("importance %g, want %g", matters.Importances[1], want)
 	}
 	fires := get[serve.Fires](t, server, "POST", "/fires", `{"text":"if err != nil {","limit":5}`)
-	if len(fires.Hits) != 5 || !slices.IsSortedFunc(fires.Hits, func(a, b serve.Fired) int { return -cmpFloat(a.Share, b.Share) }) {
+	if len(fires.Hits) != 5 || !slices.IsSortedFunc(fires.Hits,
+		func(a, b serve.Fired) int { return -cmpFloat(a.Share, b.Share) }) {
 		t.Errorf("hits %+v", fires.Hits)
 	}
 	best := fires.Hits[0]
@@ -270,12 +273,15 @@ func TestTable(t *testing.T) {
 		return n
 	}
 	for query, keep := range map[string]func(serve.Row) bool{
-		"layer=1":                          func(r serve.Row) bool { return r.Layer == 1 },
-		"kind=dead":                        func(r serve.Row) bool { return r.Kind == "dead" },
-		"min_maximum=1&max_maximum=5":      func(r serve.Row) bool { return r.Maximum >= 1 && r.Maximum <= 5 },
-		"min_f1=0.5":                       func(r serve.Row) bool { return r.F1 != nil && *r.F1 >= 0.5 },
-		"max_lead=0&state=explained":       func(r serve.Row) bool { return r.Lead != nil && *r.Lead <= 0 },
-		"min_density=0.001&layer=0&label=": func(r serve.Row) bool { return r.Density != nil && *r.Density >= 0.001 && r.Layer == 0 },
+		"layer=1":                     func(r serve.Row) bool { return r.Layer == 1 },
+		"kind=dead":                   func(r serve.Row) bool { return r.Kind == "dead" },
+		"min_maximum=1&max_maximum=5": func(r serve.Row) bool { return r.Maximum >= 1 && r.Maximum <= 5 },
+		"min_f1=0.5":                  func(r serve.Row) bool { return r.F1 != nil && *r.F1 >= 0.5 },
+		"max_lead=0&state=explained":  func(r serve.Row) bool { return r.Lead != nil && *r.Lead <= 0 },
+		"min_density=0.001&layer=0&label=": func(r serve.Row) bool {
+			return r.Density != nil && *r.Density >= 0.001 &&
+				r.Layer == 0
+		},
 	} {
 		if got, want := get[serve.Page](t, server, "GET", "/neurons?"+query, "").Matched, count(keep); got != want {
 			t.Errorf("%s matches %d rows, want %d", query, got, want)
@@ -285,8 +291,10 @@ func TestTable(t *testing.T) {
 		rows := get[serve.Page](t, server, "GET", "/neurons?limit=1000&sort="+sort, "").Rows
 		value := map[string]func(serve.Row) float64{
 			"maximum": func(r serve.Row) float64 { return r.Maximum }, "f1": func(r serve.Row) float64 { return value(r.F1) },
-			"density": func(r serve.Row) float64 { return value(r.Density) }, "lead": func(r serve.Row) float64 { return value(r.Lead) },
-			"nodes": func(r serve.Row) float64 { return float64(r.Nodes) }, "neuron": func(r serve.Row) float64 { return float64(r.Layer*1e6 + r.Neuron) },
+			"density": func(r serve.Row) float64 { return value(r.Density) },
+			"lead":    func(r serve.Row) float64 { return value(r.Lead) },
+			"nodes":   func(r serve.Row) float64 { return float64(r.Nodes) },
+			"neuron":  func(r serve.Row) float64 { return float64(r.Layer*1e6 + r.Neuron) },
 		}[strings.TrimPrefix(sort, "-")]
 		for i := 1; i < len(rows); i++ {
 			a, b := value(rows[i-1]), value(rows[i])
@@ -333,17 +341,19 @@ var questions = map[string][2]string{
 	"GET /neurons/{layer}/{neuron}/promoted": {"/neurons/1/268/promoted", ""},
 	"GET /search":                            {"/search?token=err*", ""},
 	"POST /tokenize":                         {"/tokenize", `{"text": "if err != nil"}`},
-	"POST /activations":                      {"/activations", `{"layer": 0, "neuron": 1, "prompts": [[0, 5, 6]], "positions": [[1, 2]]}`},
-	"POST /layer_activations":                {"/layer_activations", `{"layer": 0, "prompts": [[0, 5]]}`},
-	"POST /predict":                          {"/predict", `{"layer": 1, "neuron": 268, "text": "if err"}`},
-	"POST /live":                             {"/live", `{"layer": 1, "neuron": 268, "text": "if err"}`},
-	"POST /importance":                       {"/importance", `{"layer": 1, "neuron": 268, "text": "if err", "position": 1}`},
-	"POST /fires":                            {"/fires", `{"text": "if err"}`},
-	"POST /explain":                          {"/explain", `{"layer": 1, "neuron": 268, "options": {}}`},
-	"POST /effects":                          {"/effects", `{"layer": 1, "neuron": 268, "text": "if err", "value": 1}`},
-	"GET /run":                               {"/run", ""},
-	"POST /run":                              {"/run", `{"layers": "0", "neurons": "3", "sample": 0}`},
-	"POST /run/stop":                         {"/run/stop", `{}`},
+	"POST /activations": {"/activations",
+		`{"layer": 0, "neuron": 1, "prompts": [[0, 5, 6]], "positions": [[1, 2]]}`},
+	"POST /layer_activations": {"/layer_activations", `{"layer": 0, "prompts": [[0, 5]]}`},
+	"POST /predict":           {"/predict", `{"layer": 1, "neuron": 268, "text": "if err"}`},
+	"POST /live":              {"/live", `{"layer": 1, "neuron": 268, "text": "if err"}`},
+	"POST /importance": {"/importance",
+		`{"layer": 1, "neuron": 268, "text": "if err", "position": 1}`},
+	"POST /fires":    {"/fires", `{"text": "if err"}`},
+	"POST /explain":  {"/explain", `{"layer": 1, "neuron": 268, "options": {}}`},
+	"POST /effects":  {"/effects", `{"layer": 1, "neuron": 268, "text": "if err", "value": 1}`},
+	"GET /run":       {"/run", ""},
+	"POST /run":      {"/run", `{"layers": "0", "neurons": "3", "sample": 0}`},
+	"POST /run/stop": {"/run/stop", `{}`},
 }
 
 // TestOpenAPI holds docs/api.json to what is served: its operations, and the shape of what they answer.
@@ -418,7 +428,8 @@ func check(t *testing.T, where string, document, schema map[string]any, value an
 		kind = "object"
 	}
 	allowed := fmt.Sprint(schema["type"])
-	if schema["type"] != nil && !strings.Contains(allowed, kind) && !(kind == "number" && allowed == "integer") && kind != "null" {
+	if schema["type"] != nil && !strings.Contains(allowed, kind) && !(kind == "number" && allowed == "integer") &&
+		kind != "null" {
 		t.Errorf("%s is %s %v, the document says %s", where, kind, value, allowed)
 		return
 	}
@@ -445,7 +456,8 @@ func check(t *testing.T, where string, document, schema map[string]any, value an
 // steerable gives answers that only shape matters of.
 type steerable struct{ serve.Model }
 
-func (steerable) Steer(context.Context, []int, int, string, int, float64, int) (before, after []serve.Likely, err error) {
+func (steerable) Steer(context.Context, []int, int, string, int, float64, int) (before, after []serve.Likely,
+	err error) {
 	return []serve.Likely{{Token: "a", Probability: 1}}, []serve.Likely{{Token: "b", Probability: 1}}, nil
 }
 
@@ -496,7 +508,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %s %.40s: %d without a sentence: %s", test.method, test.path, test.body, w.Code, w.Body)
 		}
 		if w.Code != test.status || !strings.Contains(problem.Error, test.says) {
-			t.Errorf("%s %s %.40s: %d %q, want %d about %q", test.method, test.path, test.body, w.Code, problem.Error, test.status, test.says)
+			t.Errorf("%s %s %.40s: %d %q, want %d about %q", test.method, test.path, test.body, w.Code, problem.Error,
+				test.status, test.says)
 		}
 		if strings.Contains(problem.Error, filepath.Dir(o.Store.Path())) || strings.Contains(problem.Error, "\n") {
 			t.Errorf("%s: %q tells of the machine, or has several lines", test.path, problem.Error)
@@ -529,7 +542,8 @@ func TestGuard(t *testing.T) {
 			t.Errorf("%v: status %d, want %d", test.headers, w.Code, test.status)
 		}
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") {
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") ||
+			!strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("%v: policy %q", test.headers, policy)
 		}
 	}
@@ -541,7 +555,8 @@ func TestGuard(t *testing.T) {
 		t.Errorf("with a wrong token: %d", w.Code)
 	}
 	w := do(guarded, "GET", "/?layer=1&token=secret", "")
-	if w.Code != 303 || w.Header().Get("Location") != "/?layer=1" || !strings.Contains(w.Header().Get("Set-Cookie"), "HttpOnly") {
+	if w.Code != 303 || w.Header().Get("Location") != "/?layer=1" ||
+		!strings.Contains(w.Header().Get("Set-Cookie"), "HttpOnly") {
 		t.Errorf("with the token: %d %v", w.Code, w.Header())
 	}
 	for _, headers := range [][]string{{"Cookie", "n2g_token=secret"}, {"Authorization", "Bearer secret"}} {
@@ -555,7 +570,8 @@ func TestGuard(t *testing.T) {
 func TestPages(t *testing.T) {
 	server, _ := open(t, nil)
 	for path, says := range map[string]string{
-		"/": "1/268", "/?sort=-f1&layer=1": "aria-sort=\"descending\"", "/neurons/1/268": "Neuron graph", "/neurons/0/0": "not explained yet",
+		"/": "1/268", "/?sort=-f1&layer=1": "aria-sort=\"descending\"", "/neurons/1/268": "Neuron graph",
+		"/neurons/0/0": "not explained yet",
 		"/live?layer=1&neuron=268&text=%3C/script%3E": "&lt;/script&gt;", "/run": "only reads", "/api": "openapi.json",
 	} {
 		w := do(server, "GET", path, "")
@@ -695,7 +711,8 @@ func TestCancelled(t *testing.T) {
 	asked, ended := make(chan struct{}, 1), make(chan error, 1)
 	address, _ := listen(t, func(o *serve.Options) { o.Model = stuck{o.Model, asked, ended} })
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, "POST", address+"/api/v1/live", strings.NewReader(`{"layer":1,"neuron":2,"text":"a"}`))
+	r, err := http.NewRequestWithContext(ctx, "POST", address+"/api/v1/live",
+		strings.NewReader(`{"layer":1,"neuron":2,"text":"a"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

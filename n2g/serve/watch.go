@@ -15,7 +15,8 @@ import (
 
 // RunStatus is how a run gets on.
 type RunStatus struct {
-	State    string          `json:"state"`           // running, done, stopped, failed; watched: another process writes; idle
+	// running, done, stopped, failed; watched: another process writes; idle
+	State    string          `json:"state"`
 	Error    string          `json:"error,omitempty"` // why it failed
 	Planned  int             `json:"planned"`
 	Done     int             `json:"done"` // earlier runs' included

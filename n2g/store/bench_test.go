@@ -34,13 +34,16 @@ func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 		for i := from; i < min(from+batch, neurons); i++ {
 			var lines []n2g.Line
 			for range 1 + random.IntN(8) {
-				line := n2g.Line{End: 1, Elements: []n2g.Element{{Token: pick(), Activation: 0.5 + random.Float64()/2, Important: true, Activator: true}}}
+				line := n2g.Line{End: 1,
+					Elements: []n2g.Element{{Token: pick(), Activation: 0.5 + random.Float64()/2, Important: true, Activator: true}}}
 				for range random.IntN(3) {
-					line.Elements = append(line.Elements, n2g.Element{Token: pick(), Importance: 0.75 + random.Float64()/4, Important: true})
+					line.Elements = append(line.Elements, n2g.Element{Token: pick(), Importance: 0.75 + random.Float64()/4,
+						Important: true})
 				}
 				lines = append(lines, line)
 			}
-			e := &n2g.Explanation{Site: n2g.Site{Layer: i / 3072, Index: i % 3072}, Trie: n2g.BuildTrie(lines), Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
+			e := &n2g.Explanation{Site: n2g.Site{Layer: i / 3072, Index: i % 3072}, Trie: n2g.BuildTrie(lines),
+				Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
 			row := neuronRow{Row: rowOf(e)}
 			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
@@ -67,7 +70,8 @@ func BenchmarkSearch(b *testing.B) {
 			for name, terms := range map[string][]Term{
 				"rare":   {{Token: words[20000]}},
 				"common": {{Token: words[0]}},
-				"and":    {{Token: words[0], Kind: n2g.ActivatingKind}, {Token: words[1], Kind: n2g.ImportantKind}, {Token: words[2]}},
+				"and": {{Token: words[0], Kind: n2g.ActivatingKind}, {Token: words[1], Kind: n2g.ImportantKind},
+					{Token: words[2]}},
 				"prefix": {{Token: "a1", Prefix: true}, {Token: "b2", Prefix: true}},
 			} {
 				b.Run(name, func(b *testing.B) {
@@ -108,7 +112,8 @@ func BenchmarkSimilar(b *testing.B) {
 					}
 				}
 			})
-			for name, kind := range map[string]n2g.TokenKind{"activating": n2g.ActivatingKind, "important": n2g.ImportantKind, "both": n2g.AnyKind} {
+			for name, kind := range map[string]n2g.TokenKind{"activating": n2g.ActivatingKind, "important": n2g.ImportantKind,
+				"both": n2g.AnyKind} {
 				b.Run("pairs/"+name, func(b *testing.B) {
 					pairs := 0
 					for b.Loop() {
@@ -184,7 +189,8 @@ func realistic() *n2g.Explanation {
 		for i := range tokens {
 			tokens[i], values[i] = vocabulary(40)[random.IntN(40)], random.Float64()
 		}
-		e.Tests = append(e.Tests, n2g.Test{Tokens: append([]string(nil), tokens...), Activations: append([]float64(nil), values...), Predictions: make([]float64, 129)})
+		e.Tests = append(e.Tests, n2g.Test{Tokens: append([]string(nil), tokens...),
+			Activations: append([]float64(nil), values...), Predictions: make([]float64, 129)})
 	}
 	return e
 }

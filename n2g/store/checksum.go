@@ -12,8 +12,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// checksum is what a row of the store is checked with: the first 32 bits of the SHA-256 of its values, each with its type
-// and length. Checksums of 32 bits add up within SQLite's integers, so that a table's sum is kept as well.
+// checksum is what a row of the store is checked with: the first 32 bits of the SHA-256 of its values, each with its
+// type and length. Checksums of 32 bits add up within SQLite's integers, so that a table's sum is kept as well.
 func checksum(values ...any) int64 {
 	text := make([]byte, 0, 512)
 	for _, value := range values {
@@ -81,7 +81,8 @@ func (t tally) agrees(ctx context.Context, tx *sql.Tx, table string) error {
 	case err != nil:
 		return err
 	case t != want:
-		return fmt.Errorf("%w: of the %d rows of its table %s, %d are there, or others: %s", ErrDamaged, want.rows, table, t.rows, remedyFor(table))
+		return fmt.Errorf("%w: of the %d rows of its table %s, %d are there, or others: %s", ErrDamaged, want.rows, table,
+			t.rows, remedyFor(table))
 	}
 	return nil
 }
@@ -89,12 +90,14 @@ func (t tally) agrees(ctx context.Context, tx *sql.Tx, table string) error {
 // agreesWithVocabulary compares rows of tokens with what vocabulary says of them.
 func (t tally) agreesWithVocabulary(ctx context.Context, tx *sql.Tx, where string, values []any) error {
 	var want tally
-	row := tx.QueryRowContext(ctx, "SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM vocabulary "+where, values...)
+	row := tx.QueryRowContext(ctx, "SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM vocabulary "+where,
+		values...)
 	if err := row.Scan(&want.rows, &want.sum); err != nil {
 		return err
 	}
 	if t != want {
-		return fmt.Errorf("%w: of %d uses of tokens by neurons, %d are there, or others: %s", ErrDamaged, want.rows, t.rows, remedy)
+		return fmt.Errorf("%w: of %d uses of tokens by neurons, %d are there, or others: %s", ErrDamaged, want.rows, t.rows,
+			remedy)
 	}
 	return nil
 }
@@ -144,12 +147,14 @@ func (r *neuronRow) values() []any {
 const everyNeuron = "neurons"
 
 // eachNeuron calls do for rows of neurons, with whether each is what was written. from follows FROM.
-func eachNeuron(ctx context.Context, tx *sql.Tx, do func(r *neuronRow, sum int64, sound bool) error, from string, values ...any) error {
+func eachNeuron(ctx context.Context, tx *sql.Tx, do func(r *neuronRow, sum int64, sound bool) error, from string,
+	values ...any) error {
 	var r neuronRow
 	var sum int64
 	var density sql.NullFloat64
 	var scores nullableScores
-	targets := []any{&r.id, &r.Layer, &r.Index, &r.Hook, &r.MaxActivation, &density, &r.Nodes, &r.Edges, &r.Components, &r.Activating, &r.Important, &r.Repeated}
+	targets := []any{&r.id, &r.Layer, &r.Index, &r.Hook, &r.MaxActivation, &density, &r.Nodes, &r.Edges, &r.Components,
+		&r.Activating, &r.Important, &r.Repeated}
 	targets = append(append(targets, scores.targets()...), &r.digest, &sum)
 	return each(ctx, tx, targets, func() error {
 		row := r
@@ -190,7 +195,8 @@ func inRange(r *Row) bool {
 }
 
 // eachBaseline calls do for rows of baselines. A row without a neuron has the id 0.
-func eachBaseline(ctx context.Context, tx *sql.Tx, do func(id int64, name string, s *n2g.Scores, sum int64, sound bool) error) error {
+func eachBaseline(ctx context.Context, tx *sql.Tx,
+	do func(id int64, name string, s *n2g.Scores, sum int64, sound bool) error) error {
 	var id sql.NullInt64
 	var n struct{ layer, index sql.NullInt64 }
 	var name string
@@ -217,7 +223,8 @@ func (p *posting) sound() bool {
 	return p.id != 0 && tokenChecksum(p.of, p.token, p.kind, p.weight) == p.sum
 }
 
-// eachPosting calls do for rows of tokens, which is told once more what it was told of the row. rest follows the tables.
+// eachPosting calls do for rows of tokens, which is told once more what it was told of the row. rest follows the
+// tables.
 func eachPosting(ctx context.Context, tx *sql.Tx, do func(*posting) error, rest string, values ...any) error {
 	var p posting
 	var id, layer, index sql.NullInt64
@@ -225,7 +232,8 @@ func eachPosting(ctx context.Context, tx *sql.Tx, do func(*posting) error, rest 
 	return each(ctx, tx, targets, func() error {
 		p.id, p.of = id.Int64, Neuron{int(layer.Int64), int(index.Int64)}
 		return do(&p)
-	}, "SELECT token, kind, weight, t.checksum, id, layer, neuron FROM tokens t LEFT JOIN neurons ON id = neuron_id "+rest, values...)
+	}, "SELECT token, kind, weight, t.checksum, id, layer, neuron FROM tokens t LEFT JOIN neurons ON id = neuron_id "+rest,
+		values...)
 }
 
 // damagedToken says that a row of tokens is not what was written.

@@ -9,12 +9,13 @@ import (
 )
 
 // fillChecksums makes the checksums of a store that was written before there were any. Rows of scores and tokens get
-// those of the neuron's explanation, which has a digest: what differs from it is found like any later damage, when it is
-// read.
+// those of the neuron's explanation, which has a digest: what differs from it is found like any later damage, when it
+// is read.
 func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 	var id int64
 	var ids []int64
-	if err := each(ctx, tx, []any{&id}, func() error { ids = append(ids, id); return nil }, "SELECT neuron_id FROM explanations"); err != nil {
+	if err := each(ctx, tx, []any{&id}, func() error { ids = append(ids, id); return nil },
+		"SELECT neuron_id FROM explanations"); err != nil {
 		return err
 	}
 	lost := map[string]*tally{} // rows that should be there
@@ -26,7 +27,8 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 	for _, id := range ids {
 		var sum string
 		var raw any
-		if err := tx.QueryRowContext(ctx, "SELECT digest, json FROM explanations WHERE neuron_id = ?", id).Scan(&sum, &raw); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT digest, json FROM explanations WHERE neuron_id = ?", id).Scan(&sum,
+			&raw); err != nil {
 			return err
 		}
 		text, err := jsonOf(raw)
@@ -63,7 +65,8 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 		}
 		for _, t := range weightedTokens(e.Trie) {
 			sum := tokenChecksum(r.Neuron, t.token, t.kind, t.weight)
-			result, err := tx.ExecContext(ctx, "UPDATE tokens SET checksum = ? WHERE token = ? AND kind = ? AND neuron_id = ?", sum, t.token, t.kind, id)
+			result, err := tx.ExecContext(ctx, "UPDATE tokens SET checksum = ? WHERE token = ? AND kind = ? AND neuron_id = ?",
+				sum, t.token, t.kind, id)
 			if err != nil {
 				return err
 			}
@@ -80,12 +83,15 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, table := range countedTables() {
-		statement := fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*) + ?, coalesce(sum(checksum), 0) + ? FROM %[1]s", table)
+		statement := fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*) + ?, coalesce(sum(checksum), 0) + ? FROM %[1]s",
+			table)
 		if _, err := tx.ExecContext(ctx, statement, lost[table].rows, lost[table].sum); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind"); err != nil {
+	if _,
+		err := tx.ExecContext(ctx, "INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP "+
+		"BY token, kind"); err != nil {
 		return err
 	}
 	for i, t := range lostTokens {

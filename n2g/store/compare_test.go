@@ -264,12 +264,14 @@ func TestNearest(t *testing.T) {
 			similarity := map[Neuron]float64{}
 			for i, m := range got {
 				similarity[m.Neuron] = m.Similarity
-				if i > 0 && (m.Similarity > got[i-1].Similarity || m.Similarity == got[i-1].Similarity && m.Neuron.Compare(got[i-1].Neuron) < 0) {
+				if i > 0 && (m.Similarity > got[i-1].Similarity || m.Similarity == got[i-1].Similarity &&
+					m.Neuron.Compare(got[i-1].Neuron) < 0) {
 					t.Errorf("%v: %v stands after %v", a.Neuron, m, got[i-1])
 				}
 			}
 			for _, b := range rows {
-				if want := jaccard(all[a.String()], all[b.String()], kind); a.Neuron != b.Neuron && math.Abs(similarity[b.Neuron]-want) > 1e-6 {
+				if want := jaccard(all[a.String()], all[b.String()], kind); a.Neuron != b.Neuron &&
+					math.Abs(similarity[b.Neuron]-want) > 1e-6 {
 					t.Errorf("%v and %v, kind %v: %g, want %g", a.Neuron, b.Neuron, kind, similarity[b.Neuron], want)
 				}
 			}
@@ -316,7 +318,8 @@ func TestFind(t *testing.T) {
 	chain := func(tokens ...string) n2g.Line {
 		line := n2g.Line{End: 1}
 		for i, token := range tokens {
-			line.Elements = append(line.Elements, n2g.Element{Token: token, Activation: 1, Importance: 1, Important: true, Activator: i == 0})
+			line.Elements = append(line.Elements, n2g.Element{Token: token, Activation: 1, Importance: 1, Important: true,
+				Activator: i == 0})
 		}
 		return line
 	}

@@ -53,8 +53,10 @@ func answers(s *Store) (map[string]any, map[string]error) {
 	hits, err := s.Search(ctx, Term{Token: "w", Prefix: true})
 	keep("search w*", hits, err)
 	for name, export := range map[string]func(w io.Writer) error{
-		"jsonl": func(w io.Writer) error { return s.ExportJSONLines(ctx, w) }, "csv": func(w io.Writer) error { return s.ExportCSV(ctx, w) },
-		"stats": func(w io.Writer) error { return s.ExportStats(ctx, w) }, "neuron store": func(w io.Writer) error { return s.ExportNeuronStore(ctx, w) },
+		"jsonl":        func(w io.Writer) error { return s.ExportJSONLines(ctx, w) },
+		"csv":          func(w io.Writer) error { return s.ExportCSV(ctx, w) },
+		"stats":        func(w io.Writer) error { return s.ExportStats(ctx, w) },
+		"neuron store": func(w io.Writer) error { return s.ExportNeuronStore(ctx, w) },
 	} {
 		var b bytes.Buffer
 		err := export(&b)
@@ -121,7 +123,8 @@ func TestAnyBit(t *testing.T) {
 		}
 		for question, answer := range got {
 			if !reflect.DeepEqual(answer, want[question]) {
-				t.Errorf("bit %d of byte %d: %q: %.300q, and not %.300q", bit%8, bit/8, question, fmt.Sprint(answer), fmt.Sprint(want[question]))
+				t.Errorf("bit %d of byte %d: %q: %.300q, and not %.300q", bit%8, bit/8, question, fmt.Sprint(answer),
+					fmt.Sprint(want[question]))
 			}
 		}
 		os.Remove(path + "-wal")
@@ -168,9 +171,12 @@ func TestDamagedV1(t *testing.T) {
 		{"json-damaged", rows, "layer 0 neuron 0"},
 		{"kind-damaged", func(s *Store) error { return s.ExportNeuronStore(ctx, io.Discard) }, "layer 0 neuron 0"},
 		{"depth-huge", func(s *Store) error { _, err := s.Explanation(ctx, Neuron{0, 0}); return err }, "layer 0 neuron 0"},
-		{"DELETE FROM explanations WHERE neuron_id = 1", func(s *Store) error { return s.ExportJSONLines(ctx, io.Discard) }, "layer 0 neuron 3"},
-		{"UPDATE neurons SET neuron = 4 WHERE neuron = 3", func(s *Store) error { _, err := s.Polysemantic(ctx, 2); return err }, "layer 0 neuron 4"},
-		{"DELETE FROM tokens WHERE neuron_id = 2", func(s *Store) error { _, err := s.Tokens(ctx); return err }, "layer 2 neuron 117"},
+		{"DELETE FROM explanations WHERE neuron_id = 1", func(s *Store) error { return s.ExportJSONLines(ctx, io.Discard) },
+			"layer 0 neuron 3"},
+		{"UPDATE neurons SET neuron = 4 WHERE neuron = 3",
+			func(s *Store) error { _, err := s.Polysemantic(ctx, 2); return err }, "layer 0 neuron 4"},
+		{"DELETE FROM tokens WHERE neuron_id = 2", func(s *Store) error { _, err := s.Tokens(ctx); return err },
+			"layer 2 neuron 117"},
 		{"DELETE FROM baselines", rows, "baselines"},
 		{"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE id = 1", rows, "neurons"},
 	} {
@@ -252,7 +258,8 @@ func TestRepair(t *testing.T) {
 	} {
 		s := testStore(t)
 		all := fill(t, s, 73, 8)
-		if err := errors.Join(s.PutFailure(ctx, Neuron{3, 99}, "dull"), s.Plan(ctx, Shard{}, []Neuron{{4, 4}, {3, 99}}), s.Close()); err != nil {
+		if err := errors.Join(s.PutFailure(ctx, Neuron{3, 99}, "dull"), s.Plan(ctx, Shard{}, []Neuron{{4, 4}, {3, 99}}),
+			s.Close()); err != nil {
 			t.Fatal(err)
 		}
 		corrupt(t, s.Path(), statement)
@@ -270,7 +277,8 @@ func TestRepair(t *testing.T) {
 			}
 		}
 		r, err := s.Repair(ctx)
-		if err != nil || !slices.Equal(r.Removed, removed) || removed == nil && !r.Lost && !strings.Contains(statement, "vocabulary") {
+		if err != nil || !slices.Equal(r.Removed, removed) || removed == nil && !r.Lost &&
+			!strings.Contains(statement, "vocabulary") {
 			t.Errorf("%s: repaired %+v, %v", statement, r, err)
 		}
 		for e, err := range s.Explanations(ctx) {
@@ -300,7 +308,8 @@ func TestMergeDamaged(t *testing.T) {
 	if err := bad.Close(); err != nil {
 		t.Fatal(err)
 	}
-	corrupt(t, bad.Path(), "UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id = 3; UPDATE neurons SET r2 = 0 WHERE neuron = 4")
+	corrupt(t, bad.Path(), "UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id = 3; UPDATE "+
+		"neurons SET r2 = 0 WHERE neuron = 4")
 	m, err := into.Merge(ctx, bad.Path())
 	damagedOnes := []Neuron{{2, 2}, {4, 4}}
 	if err != nil || m.Added != 6 || !slices.Equal(m.Damaged, damagedOnes) {
@@ -360,7 +369,8 @@ func TestRemovedUnderfoot(t *testing.T) {
 		if err := meddle(s.Path()); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Put(ctx, madeUp(random, Neuron{0, 1}, vocabulary(20), 2)); err == nil || !strings.Contains(err.Error(), "was removed, or moved") {
+		if err := s.Put(ctx, madeUp(random, Neuron{0, 1}, vocabulary(20), 2)); err == nil ||
+			!strings.Contains(err.Error(), "was removed, or moved") {
 			t.Errorf("%s: %v", what, err)
 		}
 		if err := s.Close(); err == nil {
@@ -404,7 +414,8 @@ func TestPackedBomb(t *testing.T) {
 	if _, err := jsonOf(b.Bytes()); err == nil || !strings.Contains(err.Error(), "64 MiB") {
 		t.Errorf("a bomb: %v", err)
 	}
-	if _, err := jsonOf("[" + strings.Repeat("{},", 2<<20) + "{}]"); err == nil || !strings.Contains(err.Error(), "objects") {
+	if _, err := jsonOf("[" + strings.Repeat("{},", 2<<20) + "{}]"); err == nil ||
+		!strings.Contains(err.Error(), "objects") {
 		t.Errorf("many objects: %v", err)
 	}
 }

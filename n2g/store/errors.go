@@ -40,15 +40,19 @@ func explained(path, doing string, err error) error {
 	}
 	switch code := failure.Code(); code & 0xff { // the rest is detail
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%s %s: the disk is full; what was written before is safe: free some space and start again: %w", doing, path, err)
+		return fmt.Errorf("%s %s: the disk is full; what was written before is safe: free some space and start again: %w",
+			doing, path, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return fmt.Errorf("%s %s: it, or its folder, cannot be written: choose another place or change its permissions: %w", doing, path, err)
+		return fmt.Errorf("%s %s: it, or its folder, cannot be written: choose another place or change its permissions: %w",
+			doing, path, err)
 	case sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("%s %s: it cannot be opened: see that the folder exists and can be written: %w", doing, path, err)
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%s %s: the disk fails or is full; what was written before is safe: %w", doing, path, err)
 	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%s %s: it is no SQLite database, or its beginning is damaged: name the file that n2g run wrote: %w", doing, path, errors.Join(ErrDamaged, err))
+		return fmt.Errorf(
+			"%s %s: it is no SQLite database, or its beginning is damaged: name the file that n2g run wrote: %w", doing, path,
+			errors.Join(ErrDamaged, err))
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%s %s: %w: restore a copy, or make it anew", doing, path, errors.Join(ErrDamaged, err))
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

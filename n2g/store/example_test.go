@@ -25,9 +25,12 @@ func Example() {
 	}
 	defer s.Close()
 
-	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Context: " the", Full: 2, Alone: 0.1}, n2gtest.Rule{Token: " dog", Full: 3})
+	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Context: " the", Full: 2, Alone: 0.1},
+		n2gtest.Rule{Token: " dog", Full: 3})
 	for neuron, word := range []string{"cat", "dog"} {
-		e, err := n2g.Explain(ctx, model, nil, n2g.Examples{Neuron: neuron, Prompts: []string{"see the " + word, "now the " + word, "all the " + word, "of the " + word}}, n2g.Options{})
+		e,
+			err := n2g.Explain(ctx, model, nil, n2g.Examples{Neuron: neuron,
+			Prompts: []string{"see the " + word, "now the " + word, "all the " + word, "of the " + word}}, n2g.Options{})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -36,7 +39,8 @@ func Example() {
 		}
 	}
 
-	for _, term := range []store.Term{{Token: "cat", Kind: n2g.ActivatingKind}, {Token: "the"}, {Token: "d", Prefix: true}} {
+	for _, term := range []store.Term{{Token: "cat", Kind: n2g.ActivatingKind}, {Token: "the"},
+		{Token: "d", Prefix: true}} {
 		found, err := s.Search(ctx, term)
 		if err != nil {
 			log.Fatal(err)

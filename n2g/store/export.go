@@ -29,7 +29,8 @@ func (s *Store) ExportJSONLines(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-// ExportNeuronStore writes neuron_store.json as the published program does: by kind and token, the names of the neurons.
+// ExportNeuronStore writes neuron_store.json as the published program does: by kind and token, the names of the
+// neurons.
 func (s *Store) ExportNeuronStore(ctx context.Context, w io.Writer) error {
 	users := [2]map[string][]Neuron{{}, {}}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
@@ -54,8 +55,9 @@ func (s *Store) ExportNeuronStore(ctx context.Context, w io.Writer) error {
 	return writeJSON(w, tokens)
 }
 
-// ExportStats writes stats.json as the published program does: by layer and neuron, scikit-learn's classification report of
-// non-firing ("0") and firing ("1") tokens, with what that program calls correlation. Neurons without scores are left out.
+// ExportStats writes stats.json as the published program does: by layer and neuron, scikit-learn's classification
+// report of non-firing ("0") and firing ("1") tokens, with what that program calls correlation. Neurons without scores
+// are left out.
 func (s *Store) ExportStats(ctx context.Context, w io.Writer) error {
 	rows, err := s.Rows(ctx)
 	if err != nil {
@@ -88,8 +90,8 @@ type count float64
 
 func (c count) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.1f", float64(c)), nil }
 
-// report is scikit-learn's classification_report(output_dict=True) of the scores. A class that stands neither in the truth nor in the
-// predictions has no row, and no part in the averages.
+// report is scikit-learn's classification_report(output_dict=True) of the scores. A class that stands neither in the
+// truth nor in the predictions has no row, and no part in the averages.
 func report(s n2g.Scores) map[string]any {
 	total := float64(s.Firing.Support + s.NonFiring.Support)
 	// What is predicted to be of a class is either rightly so or misses the other class.

@@ -54,7 +54,8 @@ func TestStatsGolden(t *testing.T) {
 		class := func(name string) (c n2g.ClassScores) {
 			values, ok := golden.Stats[name].(map[string]any)
 			if ok {
-				c = n2g.ClassScores{Precision: values["precision"].(float64), Recall: values["recall"].(float64), F1: values["f1-score"].(float64), Support: int(values["support"].(float64))}
+				c = n2g.ClassScores{Precision: values["precision"].(float64), Recall: values["recall"].(float64),
+					F1: values["f1-score"].(float64), Support: int(values["support"].(float64))}
 			}
 			return c
 		}
@@ -167,7 +168,8 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	table, err := csv.NewReader(&out).ReadAll()
-	if err != nil || len(table) != len(all)+1 || table[0][0] != "layer" || table[0][len(table[0])-1] != "ngram_average_precision" {
+	if err != nil || len(table) != len(all)+1 || table[0][0] != "layer" ||
+		table[0][len(table[0])-1] != "ngram_average_precision" {
 		t.Errorf("%d lines of CSV, %v, head %v", len(table), err, table[0])
 	}
 }

@@ -19,8 +19,8 @@ const (
 	important  = "important"
 )
 
-// weightedTokens are the tokens of n2g.NewTokenSets, an activating one weighted by the highest activation and an important one by
-// the highest importance of its nodes, within [0, 1]; sorted.
+// weightedTokens are the tokens of n2g.NewTokenSets, an activating one weighted by the highest activation and an
+// important one by the highest importance of its nodes, within [0, 1]; sorted.
 func weightedTokens(root *n2g.Node) []weightedToken {
 	weights := [2]map[string]float64{{}, {}}
 	if root != nil {

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// Induction returns the neurons that look for what they have seen before: those with at least the given number of activating tokens
-// that recur in their own context, as induction heads make them. The share of such tokens among all activating ones orders them,
-// then layer and index.
+// Induction returns the neurons that look for what they have seen before: those with at least the given number of
+// activating tokens that recur in their own context, as induction heads make them. The share of such tokens among all
+// activating ones orders them, then layer and index.
 func (s *Store) Induction(ctx context.Context, atLeast int) ([]Hit, error) {
 	share := func(h Hit) float64 { return float64(h.Repeated) / float64(max(h.Activating, 1)) }
 	return s.allHits(ctx, func(h Hit) bool { return h.Repeated >= max(atLeast, 1) }, func(a, b Hit) int {

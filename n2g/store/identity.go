@@ -16,8 +16,8 @@ type Identity struct {
 	Model       string
 	MaskedModel string // empty: none
 	Hook        string
-	// ModelFingerprint and MaskedFingerprint tell models of one name apart (models.Causal.Fingerprint); empty: not known, and
-	// then not compared.
+	// ModelFingerprint and MaskedFingerprint tell models of one name apart (models.Causal.Fingerprint); empty: not known,
+	// and then not compared.
 	ModelFingerprint, MaskedFingerprint string
 
 	Options n2g.Options // resolved when stored; Casings and Observe are not
@@ -68,7 +68,8 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 			return s.identity.differs(identity)
 		}
 		for _, v := range values {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)", v[0], v[1], checksum(v[0], v[1])); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)", v[0], v[1],
+				checksum(v[0], v[1])); err != nil {
 				return err
 			}
 		}
@@ -83,8 +84,8 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 	return nil
 }
 
-// differs says in what a store's identity is not another. Options are compared by value: a program that knows more of them
-// writes more.
+// differs says in what a store's identity is not another. Options are compared by value: a program that knows more of
+// them writes more.
 func (i Identity) differs(other Identity) error {
 	for _, part := range []struct{ what, there, asked string }{
 		{"model", i.Model, other.Model},
@@ -93,7 +94,8 @@ func (i Identity) differs(other Identity) error {
 		{"examples", i.Examples, other.Examples},
 	} {
 		if part.there != part.asked {
-			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", part.what, shown(part.there), shown(part.asked))
+			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", part.what,
+				shown(part.there), shown(part.asked))
 		}
 	}
 	there, asked := reflect.ValueOf(i.Options.Resolved()), reflect.ValueOf(other.Options.Resolved())
@@ -103,7 +105,8 @@ func (i Identity) differs(other Identity) error {
 			continue
 		}
 		if a, b := jsonText(there.Field(k).Interface()), jsonText(asked.Field(k).Interface()); a != b {
-			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file", name, a, b)
+			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file", name, a,
+				b)
 		}
 	}
 	for _, of := range []struct{ model, there, asked string }{
@@ -111,7 +114,8 @@ func (i Identity) differs(other Identity) error {
 		{"masked", i.MaskedFingerprint, other.MaskedFingerprint},
 	} {
 		if of.there != of.asked && of.there != "" && of.asked != "" {
-			return fmt.Errorf("it holds explanations by a %s model of the same name with other weights or another tokenizer (fingerprint %s, and now %s): write to another file",
+			return fmt.Errorf("it holds explanations by a %s model of the same name with other weights or another tokenizer "+
+				"(fingerprint %s, and now %s): write to another file",
 				of.model, of.there, of.asked)
 		}
 	}
@@ -156,7 +160,9 @@ func readIdentity(ctx context.Context, tx *sql.Tx) (*Identity, error) {
 	decoder.DisallowUnknownFields() // an option that counts for nothing here may have counted for something there
 	if err := decoder.Decode(&i.Options); err != nil {
 		if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-			return nil, fmt.Errorf("it was written by a program with an option that this one does not know, %s: use that n2g, or a newer one", name)
+			return nil,
+				fmt.Errorf("it was written by a program with an option that this one does not know, %s: use that n2g, or a newer "+
+					"one", name)
 		}
 		return nil, fmt.Errorf("%w: its options are no JSON: %w", ErrDamaged, err)
 	}

@@ -18,7 +18,8 @@ var update = flag.Bool("update", false, "write the file of this layout in testda
 // kept are the explanations of the files in testdata.
 func kept() []*n2g.Explanation {
 	random := rand.New(rand.NewPCG(71, 0))
-	return []*n2g.Explanation{madeUp(random, Neuron{0, 3}, vocabulary(20), 2), madeUp(random, Neuron{2, 117}, vocabulary(20), 2)}
+	return []*n2g.Explanation{madeUp(random, Neuron{0, 3}, vocabulary(20), 2),
+		madeUp(random, Neuron{2, 117}, vocabulary(20), 2)}
 }
 
 // TestOldLayout: a store of each layout that was ever released is read, and written to. A change that fails here needs
@@ -73,7 +74,8 @@ func testOldLayout(t *testing.T, name string) {
 func layout(t *testing.T, s *Store) string {
 	t.Helper()
 	var text sql.NullString
-	if err := s.db.QueryRow("SELECT group_concat(sql, '; ') FROM (SELECT sql FROM sqlite_schema ORDER BY name)").Scan(&text); err != nil {
+	if err := s.db.QueryRow("SELECT group_concat(sql, '; ') FROM (SELECT sql FROM sqlite_schema ORDER BY name)").Scan(
+		&text); err != nil {
 		t.Fatal(err)
 	}
 	return text.String

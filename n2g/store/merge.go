@@ -19,10 +19,10 @@ type Merged struct {
 	Repaired  []Neuron // neurons that were damaged here, and are taken anew from the source
 }
 
-// Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons that this
-// one has not explained, and what was planned. A neuron that both have explained stays as it is here, unless it is damaged
-// here. What is damaged in the source is left out, and named. Stores of different models or options are refused; see
-// [Store.MissingShards] and [Store.Missing] for what is still to come.
+// Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons
+// that this one has not explained, and what was planned. A neuron that both have explained stays as it is here, unless
+// it is damaged here. What is damaged in the source is left out, and named. Stores of different models or options are
+// refused; see [Store.MissingShards] and [Store.Missing] for what is still to come.
 func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	source, err := Open(path, Options{ReadOnly: true})
 	if err != nil {
@@ -114,20 +114,27 @@ func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merge
 		return nil, err
 	}
 	// of joins a table of the source with the added neuron that its rows belong to.
-	const of = " JOIN source.neurons s ON s.id = x.neuron_id JOIN main.neurons m ON m.layer = s.layer AND m.neuron = s.neuron WHERE m.id > ?"
+	const of = " JOIN source.neurons s ON s.id = x.neuron_id JOIN main.neurons m ON m.layer = s.layer AND m.neuron = " +
+		"s.neuron WHERE m.id > ?"
 	for _, step := range []struct {
 		count *int
 		query string
 		value []any
 	}{
-		{&m.Added, "INSERT INTO main.neurons (" + neuronColumns + ") SELECT " + neuronColumns + ` FROM source.neurons s JOIN sound USING (id)
+		{&m.Added, "INSERT INTO main.neurons (" + neuronColumns + ") SELECT " + neuronColumns +
+			` FROM source.neurons s JOIN sound USING (id)
 			WHERE NOT EXISTS (SELECT 1 FROM main.neurons m WHERE m.layer = s.layer AND m.neuron = s.neuron) ORDER BY layer, neuron`, nil},
-		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ", checksum) SELECT m.id, x.name" + prefixed("x") + ", x.checksum FROM source.baselines x" + of, []any{before}},
-		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, x.checksum FROM source.tokens x" + of, []any{before}},
-		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of, []any{before}},
-		{nil, "INSERT OR IGNORE INTO main.planned (layer, neuron, checksum) SELECT layer, neuron, checksum FROM source.planned", nil},
+		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ", checksum) SELECT m.id, x.name" +
+			prefixed("x") + ", x.checksum FROM source.baselines x" + of, []any{before}},
+		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, " +
+			"x.checksum FROM source.tokens x" + of, []any{before}},
+		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of,
+			[]any{before}},
+		{nil, "INSERT OR IGNORE INTO main.planned (layer, neuron, checksum) SELECT layer, neuron, checksum FROM " +
+			"source.planned", nil},
 		{nil, "INSERT OR IGNORE INTO main.shards (number, of, checksum) SELECT number, of, checksum FROM source.shards", nil},
-		{&m.Failures, "INSERT OR IGNORE INTO main.failures (layer, neuron, reason, checksum) SELECT layer, neuron, reason, checksum FROM source.failures", nil},
+		{&m.Failures, "INSERT OR IGNORE INTO main.failures (layer, neuron, reason, checksum) SELECT layer, neuron, reason, " +
+			"checksum FROM source.failures", nil},
 		{nil, "DELETE FROM main.failures WHERE (layer, neuron) IN (SELECT layer, neuron FROM main.neurons)", nil},
 		{nil, "DROP TABLE temp.sound", nil},
 	} {

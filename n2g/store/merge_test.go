@@ -18,8 +18,10 @@ func TestMergeConflicts(t *testing.T) {
 	mine, theirs := madeUp(newRandom(2), Neuron{0, 2}, words, 3), madeUp(newRandom(3), Neuron{0, 2}, words, 3)
 	added := madeUp(newRandom(4), Neuron{0, 10}, words, 3)
 	for _, err := range []error{
-		a.Put(ctx, same), a.Put(ctx, mine), a.PutFailure(ctx, Neuron{0, 10}, "mine"), a.PutFailure(ctx, Neuron{0, 11}, "mine"),
-		b.Put(ctx, same), b.Put(ctx, added), b.Put(ctx, theirs), b.PutFailure(ctx, Neuron{0, 1}, "theirs"), b.PutFailure(ctx, Neuron{0, 11}, "theirs"), b.PutFailure(ctx, Neuron{0, 12}, "theirs"),
+		a.Put(ctx, same), a.Put(ctx, mine), a.PutFailure(ctx, Neuron{0, 10}, "mine"),
+		a.PutFailure(ctx, Neuron{0, 11}, "mine"),
+		b.Put(ctx, same), b.Put(ctx, added), b.Put(ctx, theirs), b.PutFailure(ctx, Neuron{0, 1}, "theirs"),
+		b.PutFailure(ctx, Neuron{0, 11}, "theirs"), b.PutFailure(ctx, Neuron{0, 12}, "theirs"),
 		a.Plan(ctx, Shard{1, 2}, []Neuron{{0, 1}}), b.Plan(ctx, Shard{2, 2}, []Neuron{{0, 2}, {0, 13}}),
 	} {
 		if err != nil {
@@ -55,7 +57,8 @@ func TestMergeConflicts(t *testing.T) {
 		}
 	}
 	var tokens int
-	if err := a.db.QueryRow("SELECT count(*) FROM tokens").Scan(&tokens); err != nil || tokens != len(weightedTokens(same.Trie))+len(weightedTokens(mine.Trie))+len(weightedTokens(added.Trie)) {
+	if err := a.db.QueryRow("SELECT count(*) FROM tokens").Scan(&tokens); err != nil ||
+		tokens != len(weightedTokens(same.Trie))+len(weightedTokens(mine.Trie))+len(weightedTokens(added.Trie)) {
 		t.Errorf("%d tokens, %v", tokens, err)
 	}
 }

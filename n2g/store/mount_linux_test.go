@@ -53,7 +53,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 	testdisk.ReadOnly(t, folder)
 	for _, name := range []string{"run.db", "new.db"} {
-		if _, err := Open(filepath.Join(folder, name), Options{}); err == nil || !strings.Contains(err.Error(), "cannot be written") || !strings.Contains(err.Error(), name) {
+		if _, err := Open(filepath.Join(folder, name), Options{}); err == nil ||
+			!strings.Contains(err.Error(), "cannot be written") || !strings.Contains(err.Error(), name) {
 			t.Errorf("writing %s: %v", name, err)
 		}
 	}

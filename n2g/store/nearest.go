@@ -15,10 +15,10 @@ type Match struct {
 	Shared     int     // tokens in common
 }
 
-// Nearest ranks the neurons that share a token with n by the weighted Jaccard similarity of their sets of the kind,
-// Σ min(a, b) / Σ max(a, b) over the tokens of either, where a and b are what the token weighs: the highest activation of an
-// activating token's nodes, the highest importance of an important one's. n2g.AnyKind takes both sets, a token of each kind
-// counting for itself. Equals stand by layer and index; no more than limit are returned, all if it is 0.
+// Nearest ranks the neurons that share a token with n by the weighted Jaccard similarity of their sets of the kind, Σ
+// min(a, b) / Σ max(a, b) over the tokens of either, where a and b are what the token weighs: the highest activation of
+// an activating token's nodes, the highest importance of an important one's. n2g.AnyKind takes both sets, a token of
+// each kind counting for itself. Equals stand by layer and index; no more than limit are returned, all if it is 0.
 func (t *Tokens) Nearest(n Neuron, kind n2g.TokenKind, limit int) ([]Match, error) {
 	a, ok := slices.BinarySearchFunc(t.neurons, n, Neuron.Compare)
 	if !ok {

@@ -40,11 +40,12 @@ type Store struct {
 	identity *Identity  // guarded by writing; nil: unknown
 }
 
-// Open opens the store at path, creating it if nothing is there, unless o.ReadOnly. One that another process writes to is
-// refused with a [LockedError]. A store of an older layout is brought up to date, and where it is only read, a copy of it in memory.
+// Open opens the store at path, creating it if nothing is there, unless o.ReadOnly. One that another process writes to
+// is refused with a [LockedError]. A store of an older layout is brought up to date, and where it is only read, a copy
+// of it in memory.
 //
-// What is read of a store is checked by checksums of rows, tables and explanations, so that damage to its file is an error
-// that wraps [ErrDamaged], and never a wrong answer. [Store.Repair] takes away what is damaged.
+// What is read of a store is checked by checksums of rows, tables and explanations, so that damage to its file is an
+// error that wraps [ErrDamaged], and never a wrong answer. [Store.Repair] takes away what is damaged.
 func Open(path string, o Options) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -61,8 +62,8 @@ func Open(path string, o Options) (*Store, error) {
 		return openReadOnly(path, absolute)
 	}
 	_, missing := os.Stat(absolute)
-	// A file of its own is locked, since SQLite uses locks of the database file itself, and closing any handle of that would
-	// drop them.
+	// A file of its own is locked, since SQLite uses locks of the database file itself, and closing any handle of that
+	// would drop them.
 	held, err := lock.Acquire(absolute)
 	var other *lock.HeldError
 	switch {
@@ -71,17 +72,18 @@ func Open(path string, o Options) (*Store, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening %s: its folder cannot be written: %w: choose another place", path, err)
 	}
-	// With a write-ahead log, synchronous NORMAL loses nothing when the process is killed; a power cut may take the last few
-	// neurons, never half of one.
-	s, err := open(path, dsn(absolute, "_txlock=immediate", pragma("journal_mode(WAL)"), pragma("synchronous(NORMAL)")), func(ctx context.Context, db *sql.DB) error {
-		if _, err := identify(ctx, db, false); err != nil {
-			return err
-		}
-		if err := checkPages(ctx, db, "main"); err != nil {
-			return err
-		}
-		return migrate(ctx, db)
-	})
+	// With a write-ahead log, synchronous NORMAL loses nothing when the process is killed; a power cut may take the last
+	// few neurons, never half of one.
+	s, err := open(path, dsn(absolute, "_txlock=immediate", pragma("journal_mode(WAL)"), pragma("synchronous(NORMAL)")),
+		func(ctx context.Context, db *sql.DB) error {
+			if _, err := identify(ctx, db, false); err != nil {
+				return err
+			}
+			if err := checkPages(ctx, db, "main"); err != nil {
+				return err
+			}
+			return migrate(ctx, db)
+		})
 	if err != nil {
 		return nil, errors.Join(err, held.Release())
 	}
@@ -105,7 +107,8 @@ func checkFile(path string, mustExist bool) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no file: name a store such as run.db", path)
 	case !mustExist && links(info) > 1:
-		return fmt.Errorf("%s has %d names (hard links), and a process that writes by one of them does not see what another writes by the other: remove the others, or copy the file", path, links(info))
+		return fmt.Errorf("%s has %d names (hard links), and a process that writes by one of them does not see what "+
+			"another writes by the other: remove the others, or copy the file", path, links(info))
 	}
 	return nil
 }
@@ -118,8 +121,8 @@ func (s *Store) noteFile(absolute string) (err error) {
 	return nil
 }
 
-// there tells whether what is written still has the name by which it was opened: a file that was removed is written to in
-// vain.
+// there tells whether what is written still has the name by which it was opened: a file that was removed is written to
+// in vain.
 func (s *Store) there() error {
 	now, err := os.Stat(s.path)
 	if err == nil && os.SameFile(s.file, now) {
@@ -128,7 +131,8 @@ func (s *Store) there() error {
 	if err == nil {
 		err = errors.New("another file lies there now")
 	}
-	return fmt.Errorf("the store %s was removed, or moved, while it was written: what was written since is lost: %w", s.path, err)
+	return fmt.Errorf("the store %s was removed, or moved, while it was written: what was written since is lost: %w",
+		s.path, err)
 }
 
 func openReadOnly(path, absolute string) (*Store, error) {
@@ -166,7 +170,9 @@ func openOld(path, absolute string) (*Store, error) {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	if info.Size() > maxOld {
-		return nil, fmt.Errorf("%s is of an older layout of the store, and too large to be brought up to date in memory: open it once for writing (n2g run, or n2g merge into it)", path)
+		return nil,
+			fmt.Errorf("%s is of an older layout of the store, and too large to be brought up to date in memory: open it once "+
+				"for writing (n2g run, or n2g merge into it)", path)
 	}
 	memory := "file:n2g-" + rand.Text() + "?mode=memory&cache=shared&" + strings.Join(pragmas(), "&")
 	return open(path, memory, func(ctx context.Context, db *sql.DB) error {
@@ -190,7 +196,9 @@ func openOld(path, absolute string) (*Store, error) {
 			return err
 		}
 		for _, table := range append(countedTables(), "explanations", "tokens") {
-			if _, err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s", table)); err != nil {
+			if _,
+				err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s",
+				table)); err != nil {
 				return err
 			}
 		}
@@ -207,10 +215,11 @@ func dsn(absolute string, parameters ...string) string {
 	return location.String() + "?" + strings.Join(append(parameters, pragmas()...), "&")
 }
 
-// pragmas of every connection. Temporary tables stay in memory: no file of ours lies in a shared folder. Checksums tell more
-// than constraints, which would keep what is damaged from being copied and named.
+// pragmas of every connection. Temporary tables stay in memory: no file of ours lies in a shared folder. Checksums tell
+// more than constraints, which would keep what is damaged from being copied and named.
 func pragmas() []string {
-	return []string{pragma("busy_timeout(10000)"), pragma("foreign_keys(1)"), pragma("temp_store(2)"), pragma("ignore_check_constraints(1)")}
+	return []string{pragma("busy_timeout(10000)"), pragma("foreign_keys(1)"), pragma("temp_store(2)"),
+		pragma("ignore_check_constraints(1)")}
 }
 
 func pragma(text string) string { return "_pragma=" + url.QueryEscape(text) }
@@ -252,8 +261,8 @@ func checkPages(ctx context.Context, q querier, database string) error {
 // Path is where the store lies.
 func (s *Store) Path() string { return s.path }
 
-// Close ends the work with the store and lets other processes write to it. One that Open made, and that nothing was written
-// to, is removed.
+// Close ends the work with the store and lets other processes write to it. One that Open made, and that nothing was
+// written to, is removed.
 func (s *Store) Close() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -294,8 +303,8 @@ func (s *Store) change(ctx context.Context, doing string, do func(*sql.Tx) error
 // Beside are the endings of the names of files that lie beside a store while it is written.
 func Beside() []string { return []string{"-wal", "-shm", ".lock"} }
 
-// Snapshot makes the file to a store with what the store from holds at this moment, also while another process, or this one,
-// writes it. It appears whole.
+// Snapshot makes the file to a store with what the store from holds at this moment, also while another process, or this
+// one, writes it. It appears whole.
 func Snapshot(ctx context.Context, from, to string) (err error) {
 	s, err := Open(from, Options{ReadOnly: true})
 	if err != nil {

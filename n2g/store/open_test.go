@@ -52,7 +52,8 @@ func TestTwoProcesses(t *testing.T) {
 		}
 		_, err = Open(path, Options{})
 		locked := new(LockedError)
-		if !errors.As(err, &locked) || locked.PID != child.Process.Pid || !strings.Contains(err.Error(), fmt.Sprint(child.Process.Pid)) || !strings.Contains(err.Error(), path) {
+		if !errors.As(err, &locked) || locked.PID != child.Process.Pid ||
+			!strings.Contains(err.Error(), fmt.Sprint(child.Process.Pid)) || !strings.Contains(err.Error(), path) {
 			t.Errorf("while process %d writes: %v", child.Process.Pid, err)
 		}
 		reader, err := Open(path, Options{ReadOnly: true})
@@ -166,7 +167,8 @@ func TestStrangers(t *testing.T) {
 	for _, test := range []struct{ path, want string }{
 		{make("CREATE TABLE bookmarks (url TEXT)"), "no store of neuron explanations"},
 		{make("CREATE TABLE x (y); PRAGMA user_version = 1"), "no store of neuron explanations"},
-		{make(fmt.Sprintf("CREATE TABLE x (y); PRAGMA application_id = %d; PRAGMA user_version = 99", ApplicationID)), "version 99"},
+		{make(fmt.Sprintf("CREATE TABLE x (y); PRAGMA application_id = %d; PRAGMA user_version = 99", ApplicationID)),
+			"version 99"},
 		{t.TempDir(), "is no file"},
 		{filepath.Join(t.TempDir(), "a", "run.db"), "there is no folder"},
 		{"/dev/null", "is no file"},
@@ -180,7 +182,8 @@ func TestStrangers(t *testing.T) {
 				continue
 			}
 			_, failed := os.Stat(test.path)
-			if there := failed == nil; (there || !readOnly) && !strings.Contains(err.Error(), test.want) || !there && readOnly && !strings.Contains(err.Error(), "there is no store") {
+			if there := failed == nil; (there || !readOnly) && !strings.Contains(err.Error(), test.want) || !there && readOnly &&
+				!strings.Contains(err.Error(), "there is no store") {
 				t.Errorf("%s: %v, want %q", test.path, err, test.want)
 			}
 		}

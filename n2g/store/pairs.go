@@ -15,15 +15,15 @@ type Pair struct {
 	Subset bool // one all but holds the other; else both are similar
 }
 
-// Pairs yields the published similar and subset pairs (section 9): neurons whose sets A and B of the kind have
-// |A∩B| / max(|A|, |B|) of at least the threshold (above 0; published: 0.9), and of the others those whose
-// |A∩B| / min(|A|, |B|) has. n2g.AnyKind asks it of both kinds, and then a neuron that lacks one of them is like none. A and B, and the
-// pairs, stand by name as strings; but in subset pairs of one kind A has the larger set. It ends with an error
-// if ctx does.
+// Pairs yields the published similar and subset pairs (section 9): neurons whose sets A and B of the kind have |A∩B| /
+// max(|A|, |B|) of at least the threshold (above 0; published: 0.9), and of the others those whose |A∩B| / min(|A|,
+// |B|) has. n2g.AnyKind asks it of both kinds, and then a neuron that lacks one of them is like none. A and B, and the
+// pairs, stand by name as strings; but in subset pairs of one kind A has the larger set. It ends with an error if ctx
+// does.
 //
 // It costs far less than comparing each with each: the smaller set of a pair shares all but a few of its tokens, hence
-// one of its few rarest, so that only neurons which have one of those are looked at. There may be very many pairs, where
-// many neurons have one token each; they are not kept.
+// one of its few rarest, so that only neurons which have one of those are looked at. There may be very many pairs,
+// where many neurons have one token each; they are not kept.
 func (t *Tokens) Pairs(ctx context.Context, kind n2g.TokenKind, threshold float64) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
 		m := t.newMatcher(kindsOf(kind), threshold)
@@ -62,7 +62,8 @@ type matcher struct {
 }
 
 func (t *Tokens) newMatcher(kinds []int, threshold float64) *matcher {
-	m := &matcher{Tokens: t, kinds: kinds, threshold: threshold, place: make([]int32, len(t.neurons)), seen: make([]int32, len(t.neurons))}
+	m := &matcher{Tokens: t, kinds: kinds, threshold: threshold, place: make([]int32, len(t.neurons)),
+		seen: make([]int32, len(t.neurons))}
 	for i, n := range t.order {
 		m.place[n] = int32(i)
 	}
@@ -96,7 +97,8 @@ func required(n int, threshold float64) int {
 	return r
 }
 
-// rarest are the tokens of a set of which a partner that is not smaller must have one, if they share the required number.
+// rarest are the tokens of a set of which a partner that is not smaller must have one, if they share the required
+// number.
 func rarest(set []use, threshold float64) []use {
 	if len(set) == 0 {
 		return nil
@@ -104,8 +106,8 @@ func rarest(set []use, threshold float64) []use {
 	return set[:len(set)-required(len(set), threshold)+1]
 }
 
-// candidates returns, in the order of names, the neurons with later names than a that share one of the rarest tokens of the smaller set. The
-// list is good until the next call.
+// candidates returns, in the order of names, the neurons with later names than a that share one of the rarest tokens of
+// the smaller set. The list is good until the next call.
 func (m *matcher) candidates(a int32) []int32 {
 	m.list = m.list[:0]
 	sets := m.sets[m.lead]

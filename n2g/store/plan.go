@@ -13,8 +13,8 @@ type Shard struct{ Number, Of int }
 // String is Number/Of.
 func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Number, s.Of) }
 
-// Plan records the neurons that a run is to explain in this store, in addition to those recorded before, and which shard
-// of the run they are, so that a merge can tell what is missing.
+// Plan records the neurons that a run is to explain in this store, in addition to those recorded before, and which
+// shard of the run they are, so that a merge can tell what is missing.
 func (s *Store) Plan(ctx context.Context, shard Shard, neurons []Neuron) error {
 	if shard == (Shard{}) {
 		shard = Shard{1, 1}
@@ -53,7 +53,8 @@ func planned(ctx context.Context, tx *sql.Tx) ([]Neuron, error) {
 
 // whole reads all rows of a table, each of which must be what was written. row returns targets of the columns, and what
 // their checksum should be.
-func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([]any, func() int64), columns, order string) ([]T, error) {
+func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([]any, func() int64), columns,
+	order string) ([]T, error) {
 	var one T
 	var sum int64
 	list := []T{}
@@ -61,7 +62,8 @@ func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([
 	targets, want := row(&one)
 	err := each(ctx, tx, append(targets, &sum), func() error {
 		if want() != sum {
-			return fmt.Errorf("%w: row %d of its table %s is not what was written: %s", ErrDamaged, len(list)+1, table, remedyFor(table))
+			return fmt.Errorf("%w: row %d of its table %s is not what was written: %s", ErrDamaged, len(list)+1, table,
+				remedyFor(table))
 		}
 		all.add(sum)
 		list = append(list, one)

@@ -47,7 +47,8 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 	doing := fmt.Sprintf("writing layer %d neuron %d to", e.Site.Layer, e.Site.Index)
 	return s.change(ctx, doing, func(tx *sql.Tx) error {
 		if i := s.identity; i != nil && (i.Model != e.Model || i.Hook != e.Site.Hook) {
-			return fmt.Errorf("it holds explanations of %s at %s, and this one is of %s at %s: write to another file", i.Model, i.Hook, e.Model, e.Site.Hook)
+			return fmt.Errorf("it holds explanations of %s at %s, and this one is of %s at %s: write to another file", i.Model,
+				i.Hook, e.Model, e.Site.Hook)
 		}
 		id, err := insertNeuron(ctx, tx, &row)
 		if err != nil {
@@ -64,7 +65,8 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 // PutFailure records why a neuron could not be explained. A neuron that was explained before stays so.
 func (s *Store) PutFailure(ctx context.Context, n Neuron, reason string) error {
 	return s.change(ctx, "writing to", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE layer = ? AND neuron = ?", n.Layer, n.Index); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE layer = ? AND neuron = ?", n.Layer,
+			n.Index); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO failures (layer, neuron, reason, checksum)
@@ -115,13 +117,15 @@ const (
 // insertNeuron writes a neuron with its baselines in place of what was there, and returns its id.
 func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err error) {
 	for _, table := range [2]string{"neurons", "failures"} { // what belongs to a neuron goes with it
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE layer = ? AND neuron = ?", r.Layer, r.Index); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE layer = ? AND neuron = ?", r.Layer,
+			r.Index); err != nil {
 			return 0, err
 		}
 	}
 	values := r.values()
 	values = append(values, checksum(values...))
-	result, err := tx.ExecContext(ctx, "INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")", values...)
+	result, err := tx.ExecContext(ctx, "INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")",
+		values...)
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +134,8 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err 
 	}
 	for name, scores := range r.baselines() {
 		values := append(append([]any{id, name}, scoreValues(scores)...), baselineChecksum(r.Neuron, name, scores))
-		if _, err := tx.ExecContext(ctx, "INSERT INTO baselines (neuron_id, name, "+scoreColumns+", checksum) VALUES ("+placeholders(len(values))+")", values...); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO baselines (neuron_id, name, "+scoreColumns+", checksum) VALUES ("+
+			placeholders(len(values))+")", values...); err != nil {
 			return 0, err
 		}
 	}
@@ -143,13 +148,15 @@ func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n Neuron, tokens []
 	if len(tokens) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
+	insert,
+		err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	for _, t := range tokens {
-		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight, tokenChecksum(n, t.token, t.kind, t.weight)); err != nil {
+		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight,
+			tokenChecksum(n, t.token, t.kind, t.weight)); err != nil {
 			return err
 		}
 	}

@@ -141,8 +141,8 @@ func countedTables() []string {
 	return []string{"baselines", "failures", "meta", "neurons", "planned", "shards"}
 }
 
-// counting are the triggers by which totals and vocabulary follow the other tables. Rows are inserted and deleted, never
-// updated.
+// counting are the triggers by which totals and vocabulary follow the other tables. Rows are inserted and deleted,
+// never updated.
 func counting() string {
 	text := `
 ALTER TABLE explanations DROP COLUMN digest;
@@ -205,11 +205,12 @@ func (m migration) apply(ctx context.Context, db *sql.DB, version int) error {
 	return tx.Commit()
 }
 
-// identify checks that the file is a store of a version that this program knows, which it returns. An empty one is, unless
-// mustExist.
+// identify checks that the file is a store of a version that this program knows, which it returns. An empty one is,
+// unless mustExist.
 func identify(ctx context.Context, db *sql.DB, mustExist bool) (version int, err error) {
 	var application, tables int
-	row := db.QueryRowContext(ctx, "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id a, pragma_user_version v")
+	row := db.QueryRowContext(ctx, "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) FROM "+
+		"pragma_application_id a, pragma_user_version v")
 	if err := row.Scan(&application, &version, &tables); err != nil {
 		return 0, err
 	}
@@ -220,7 +221,9 @@ func identify(ctx context.Context, db *sql.DB, mustExist bool) (version int, err
 	case application != ApplicationID:
 		return 0, errors.New("it is a SQLite database but no store of neuron explanations: name the file that n2g run wrote")
 	case version > known:
-		return 0, fmt.Errorf("it has version %d of the store's layout, and this program knows up to %d: use the newer n2g that wrote it", version, known)
+		return 0,
+			fmt.Errorf("it has version %d of the store's layout, and this program knows up to %d: use the newer n2g that "+
+				"wrote it", version, known)
 	case version < 1:
 		return 0, fmt.Errorf("%w: it has version %d of the store's layout", ErrDamaged, version)
 	}

@@ -13,7 +13,8 @@ const scoreColumns = "firing_precision, firing_recall, firing_f1, firing_support
 const scoreColumnCount = 11
 
 // neuronColumns are the columns of neurons but for its id.
-const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, important_tokens, repeated_tokens, " +
+const neuronColumns = "layer, neuron, hook, max_activation, density, nodes, edges, components, activating_tokens, " +
+	"important_tokens, repeated_tokens, " +
 	scoreColumns + ", digest, checksum"
 
 // csvHead names the columns of ExportCSV.

@@ -18,8 +18,8 @@ type Term struct {
 	Prefix bool // any token that begins with Token
 }
 
-// ParseTerm reads TOKEN, TOKEN:activating, TOKEN:important or TOKEN:any. A final * matches every token that begins like that;
-// \n, \t, \r, \* and \\ stand for a newline, a tab, a return, a star and a backslash.
+// ParseTerm reads TOKEN, TOKEN:activating, TOKEN:important or TOKEN:any. A final * matches every token that begins like
+// that; \n, \t, \r, \* and \\ stand for a newline, a tab, a return, a star and a backslash.
 func ParseTerm(text string) (Term, error) {
 	term := Term{Token: text}
 	if i := strings.LastIndexByte(text, ':'); i > 0 {
@@ -51,7 +51,8 @@ type Hit struct {
 }
 
 func (r *neuronRow) hit() Hit {
-	h := Hit{Neuron: r.Neuron, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important, Repeated: r.Repeated}
+	h := Hit{Neuron: r.Neuron, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important,
+		Repeated: r.Repeated}
 	if r.Scores != nil {
 		h.F1 = &r.Scores.Firing.F1
 	}
@@ -85,7 +86,8 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 		}
 		// The ids lead, and the order is made here: with IN and ORDER BY, SQLite would first put them into a table of its
 		// own and then sort whole rows, which takes as long again.
-		rows, err := soundNeurons(ctx, tx, "json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value", string(list))
+		rows, err := soundNeurons(ctx, tx, "json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value",
+			string(list))
 		for _, r := range rows {
 			hits = append(hits, r.hit())
 		}
@@ -95,7 +97,8 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	return hits, err
 }
 
-// neurons returns the ids of the neurons that have the term, ascending. What the vocabulary says of the tokens must be there.
+// neurons returns the ids of the neurons that have the term, ascending. What the vocabulary says of the tokens must be
+// there.
 func (t Term) neurons(ctx context.Context, tx *sql.Tx) (ids []int64, err error) {
 	where, values := t.condition()
 	var found tally

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkMergeShards joins the stores of 512 tasks of 90 neurons each, as many as SmolLM2 has, and reports the time, the heap
-// and the size of what comes out.
+// BenchmarkMergeShards joins the stores of 512 tasks of 90 neurons each, as many as SmolLM2 has, and reports the time,
+// the heap and the size of what comes out.
 func BenchmarkMergeShards(b *testing.B) {
 	const shards, neurons = 512, 90
 	folder := b.TempDir()

@@ -19,7 +19,8 @@ var ctx = context.Background()
 
 // identity that the explanations of these tests have.
 func testIdentity() Identity {
-	return Identity{Model: "toy", MaskedModel: "toy-masked", Hook: "hook_mid", Examples: "made up", ModelFingerprint: "aa", MaskedFingerprint: "bb"}
+	return Identity{Model: "toy", MaskedModel: "toy-masked", Hook: "hook_mid", Examples: "made up", ModelFingerprint: "aa",
+		MaskedFingerprint: "bb"}
 }
 
 func testStore(t testing.TB) *Store {
@@ -48,9 +49,12 @@ func vocabulary(n int) []string {
 func randomLine(random *rand.Rand, words []string) n2g.Line {
 	pick := func() string { return words[int(float64(len(words))*random.Float64()*random.Float64())] }
 	end := random.Float64()
-	line := n2g.Line{End: end, Elements: []n2g.Element{{Token: pick(), Activation: 0.5 + end/2, Importance: random.Float64(), Important: true, Activator: true}}}
+	line := n2g.Line{End: end,
+		Elements: []n2g.Element{{Token: pick(), Activation: 0.5 + end/2, Importance: random.Float64(), Important: true,
+			Activator: true}}}
 	for range random.IntN(4) {
-		e := n2g.Element{Token: pick(), Activation: 0.3 * random.Float64(), Importance: 0.75 + random.Float64(), Important: true}
+		e := n2g.Element{Token: pick(), Activation: 0.3 * random.Float64(), Importance: 0.75 + random.Float64(),
+			Important: true}
 		if random.IntN(3) == 0 {
 			e = n2g.Element{Token: n2g.IgnoreToken, Ignore: true}
 		}
@@ -69,10 +73,12 @@ func madeUp(random *rand.Rand, n Neuron, words []string, lines int) *n2g.Explana
 		class := func(support int) n2g.ClassScores {
 			return n2g.ClassScores{Precision: random.Float64(), Recall: random.Float64(), F1: random.Float64(), Support: support}
 		}
-		return n2g.Scores{Firing: class(random.IntN(9)), NonFiring: class(1000), R2: random.NormFloat64(), Pearson: random.Float64(), AveragePrecision: random.Float64()}
+		return n2g.Scores{Firing: class(random.IntN(9)), NonFiring: class(1000), R2: random.NormFloat64(),
+			Pearson: random.Float64(), AveragePrecision: random.Float64()}
 	}
 	e := &n2g.Explanation{
-		Format: n2g.Format, Model: "toy", MaskedModel: "toy-masked", Site: n2g.Site{Layer: n.Layer, Index: n.Index, Hook: "hook_mid"},
+		Format: n2g.Format, Model: "toy", MaskedModel: "toy-masked",
+		Site:          n2g.Site{Layer: n.Layer, Index: n.Index, Hook: "hook_mid"},
 		MaxActivation: 1 + random.Float64(), Prunes: []n2g.Prune{}, Options: n2g.Options{}.Resolved(),
 		Trie: n2g.BuildTrie(of), Graph: n2g.NewGraph(of),
 	}
@@ -120,11 +126,13 @@ func TestPutAndRead(t *testing.T) {
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%v: read %+v, want %+v", r.Neuron, got, want)
 			}
-			if !reflect.DeepEqual(r.Scores, want.Scores) || !reflect.DeepEqual(*r.NGram, want.Baselines.NGram.Scores) || !reflect.DeepEqual(*r.TokenLookup, want.Baselines.TokenLookup.Scores) {
+			if !reflect.DeepEqual(r.Scores, want.Scores) || !reflect.DeepEqual(*r.NGram, want.Baselines.NGram.Scores) ||
+				!reflect.DeepEqual(*r.TokenLookup, want.Baselines.TokenLookup.Scores) {
 				t.Errorf("%v: scores %+v", r.Neuron, r)
 			}
 			sets := n2g.NewTokenSets(want.Trie)
-			if r.Activating != len(sets.Activating) || r.Important != len(sets.Important) || r.Components != len(want.Graph.Components()) {
+			if r.Activating != len(sets.Activating) || r.Important != len(sets.Important) ||
+				r.Components != len(want.Graph.Components()) {
 				t.Errorf("%v: %+v", r.Neuron, r)
 			}
 		}
@@ -141,7 +149,8 @@ func TestPutAndRead(t *testing.T) {
 	}
 }
 
-// TestOnce: a neuron that is put again replaces itself, and a failure gives way to a result but not the other way round.
+// TestOnce: a neuron that is put again replaces itself, and a failure gives way to a result but not the other way
+// round.
 func TestOnce(t *testing.T) {
 	s := testStore(t)
 	random := rand.New(rand.NewPCG(2, 0))
@@ -170,7 +179,8 @@ func TestOnce(t *testing.T) {
 		t.Errorf("explanation %v", err)
 	}
 	var tokens int
-	if err := s.db.QueryRow("SELECT count(*) FROM tokens").Scan(&tokens); err != nil || tokens != len(weightedTokens(last.Trie)) {
+	if err := s.db.QueryRow("SELECT count(*) FROM tokens").Scan(&tokens); err != nil ||
+		tokens != len(weightedTokens(last.Trie)) {
 		t.Errorf("%d tokens, %v", tokens, err)
 	}
 	if _, err := s.Explanation(ctx, Neuron{9, 9}); err == nil || !strings.Contains(err.Error(), "layer 9 neuron 9") {

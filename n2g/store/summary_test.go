@@ -24,7 +24,8 @@ func TestSummary(t *testing.T) {
 		var scores []n2g.LayerScores
 		sum, firing := 0.0, 0.0
 		for _, e := range all {
-			of := map[Predictor]n2g.Scores{Graph: *e.Scores, TokenLookup: e.Baselines.TokenLookup.Scores, NGram: e.Baselines.NGram.Scores}[r.Predictor]
+			of := map[Predictor]n2g.Scores{Graph: *e.Scores, TokenLookup: e.Baselines.TokenLookup.Scores,
+				NGram: e.Baselines.NGram.Scores}[r.Predictor]
 			if e.Site.Layer != r.Layer {
 				continue
 			}
@@ -36,7 +37,8 @@ func TestSummary(t *testing.T) {
 		}
 		want := n2g.Summarize(scores)[0]
 		if r.Neurons != want.Neurons || r.Counted != want.Counted || math.Abs(r.Firing.F1.Mean-want.Firing.F1.Mean) > 1e-9 ||
-			math.Abs(r.NonFiring.Recall.Std-want.NonFiring.Recall.Std) > 1e-9 || math.Abs(r.AveragePrecision.Mean-sum/firing) > 1e-9 {
+			math.Abs(r.NonFiring.Recall.Std-want.NonFiring.Recall.Std) > 1e-9 ||
+			math.Abs(r.AveragePrecision.Mean-sum/firing) > 1e-9 {
 			t.Errorf("row %d: %+v, want %+v and average precision %g", i, r, want, sum/firing)
 		}
 	}
@@ -44,17 +46,21 @@ func TestSummary(t *testing.T) {
 
 func TestTables(t *testing.T) {
 	mean := func(m float64) n2g.MeanStd { return n2g.MeanStd{Mean: m, Std: m / 10} }
-	row := SummaryRow{Predictor: Graph, Summary: n2g.Summary{Layer: 2, Neurons: 50, Counted: 48}, AveragePrecision: mean(0.7)}
+	row := SummaryRow{Predictor: Graph, Summary: n2g.Summary{Layer: 2, Neurons: 50, Counted: 48},
+		AveragePrecision: mean(0.7)}
 	row.Firing = n2g.ClassSummary{Precision: mean(0.1), Recall: mean(0.2), F1: mean(0.3)}
 	row.NonFiring = n2g.ClassSummary{Precision: mean(0.4), Recall: mean(0.5), F1: mean(0.6)}
 	var text, markdown, table bytes.Buffer
-	for _, err := range []error{WriteText(&text, []SummaryRow{row}), WriteMarkdown(&markdown, []SummaryRow{row}), WriteCSV(&table, []SummaryRow{row})} {
+	for _, err := range []error{WriteText(&text, []SummaryRow{row}), WriteMarkdown(&markdown, []SummaryRow{row}),
+		WriteCSV(&table, []SummaryRow{row})} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	cells := []string{"2", "graph", "48 of 50", "0.10 ± 0.01", "0.20 ± 0.02", "0.30 ± 0.03", "0.40 ± 0.04", "0.50 ± 0.05", "0.60 ± 0.06", "0.70 ± 0.07"}
-	if lines := strings.Split(markdown.String(), "\n"); lines[2] != "| "+strings.Join(cells, " | ")+" |" || strings.Count(lines[0], "|") != strings.Count(lines[1], "|") {
+	cells := []string{"2", "graph", "48 of 50", "0.10 ± 0.01", "0.20 ± 0.02", "0.30 ± 0.03", "0.40 ± 0.04", "0.50 ± 0.05",
+		"0.60 ± 0.06", "0.70 ± 0.07"}
+	if lines := strings.Split(markdown.String(), "\n"); lines[2] != "| "+strings.Join(cells, " | ")+" |" ||
+		strings.Count(lines[0], "|") != strings.Count(lines[1], "|") {
 		t.Errorf("Markdown:\n%s", &markdown)
 	}
 	at := 0
@@ -67,7 +73,8 @@ func TestTables(t *testing.T) {
 		at += i
 	}
 	records, err := csv.NewReader(&table).ReadAll()
-	if err != nil || len(records) != 2 || records[0][4] != "firing_precision" || records[1][4] != "0.1" || records[1][5] != "0.01" || records[1][16] != "0.7" {
+	if err != nil || len(records) != 2 || records[0][4] != "firing_precision" || records[1][4] != "0.1" ||
+		records[1][5] != "0.01" || records[1][16] != "0.7" {
 		t.Errorf("CSV: %v, %v", records, err)
 	}
 }

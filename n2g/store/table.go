@@ -48,7 +48,8 @@ func summaryHead() []string {
 	return head
 }
 
-// WriteText writes the table in aligned columns. Of the neurons given, those are counted that have a firing test token or prediction.
+// WriteText writes the table in aligned columns. Of the neurons given, those are counted that have a firing test token
+// or prediction.
 func WriteText(w io.Writer, rows []SummaryRow) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, strings.ToUpper(strings.Join(summaryHead(), "\t")))

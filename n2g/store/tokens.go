@@ -18,8 +18,8 @@ type Tokens struct {
 	users   [2][][]int32
 }
 
-// use is a token, by number, as a neuron has it. Numbers of a kind are given by the number of neurons that have the token,
-// ascending, so that a set sorted by them begins with what tells most.
+// use is a token, by number, as a neuron has it. Numbers of a kind are given by the number of neurons that have the
+// token, ascending, so that a set sorted by them begins with what tells most.
 type use struct {
 	token  int32
 	weight float32
@@ -73,8 +73,8 @@ func (t *Tokens) read(ctx context.Context, tx *sql.Tx, rows []*neuronRow, number
 	return nil
 }
 
-// allPostings calls do for every row of tokens, by token, with the number of its kind: 0 is activating, 1 important. Each
-// must be what was written, each neuron have as many as its row says, and all add up.
+// allPostings calls do for every row of tokens, by token, with the number of its kind: 0 is activating, 1 important.
+// Each must be what was written, each neuron have as many as its row says, and all add up.
 func allPostings(ctx context.Context, tx *sql.Tx, rows []*neuronRow, do func(kind int, p *posting)) error {
 	open := make(map[int64][2]int, len(rows))
 	for _, r := range rows {

@@ -106,7 +106,8 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(Neuron) bool) (*verd
 			v.sound[r.Neuron] = r
 		}
 	}
-	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"), tokens.agreesWithVocabulary(ctx, tx, "", nil)} {
+	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
+		tokens.agreesWithVocabulary(ctx, tx, "", nil)} {
 		switch {
 		case errors.Is(err, ErrDamaged):
 			v.loose = true
@@ -143,8 +144,8 @@ type Repaired struct {
 	Lost    bool     // whether rows were there that are not now; what they were is not known
 }
 
-// Repair removes what is damaged, neurons with all that belongs to them and failures, so that a run makes it anew: it finds
-// them among those planned and not done. Damage to what SQLite needs to read the file at all is beyond it.
+// Repair removes what is damaged, neurons with all that belongs to them and failures, so that a run makes it anew: it
+// finds them among those planned and not done. Damage to what SQLite needs to read the file at all is beyond it.
 func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 	r := &Repaired{}
 	err := s.change(ctx, "repairing", func(tx *sql.Tx) error {
@@ -223,7 +224,8 @@ func recount(ctx context.Context, tx *sql.Tx) error {
 	statements := []string{"DELETE FROM totals", "DELETE FROM vocabulary",
 		"INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind"}
 	for _, table := range countedTables() {
-		statements = append(statements, fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s", table))
+		statements = append(statements, fmt.Sprintf(
+			"INSERT INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s", table))
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {

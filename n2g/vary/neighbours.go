@@ -57,7 +57,8 @@ func (n *neighbours) Fill(ctx context.Context, texts []string, offsets []int) ([
 }
 
 // FillWords proposes words in place of words[i], which the mask at byte offsets[i] of texts[i] stands for.
-func (n *neighbours) FillWords(ctx context.Context, texts []string, offsets []int, words []string) ([]iter.Seq2[string, float64], error) {
+func (n *neighbours) FillWords(ctx context.Context, texts []string, offsets []int,
+	words []string) ([]iter.Seq2[string, float64], error) {
 	if err := checkMasks(texts, offsets); err != nil {
 		return nil, err
 	}

@@ -35,9 +35,10 @@ type SelfOptions struct {
 	Rest       int // tokens behind the word that they are weighed by: 0 is 4, negative none
 }
 
-// Self is a masked model made of a causal one. The probability of a word w in place of the mask is p(w | left)·p(right | left, w),
-// made to add up to 1 over the candidates: the words most probable after what stands left of the mask. Candidates are
-// words of one token. A word at the very beginning has no left context but BOS, or a line end where the model has none.
+// Self is a masked model made of a causal one. The probability of a word w in place of the mask is p(w | left)·p(right
+// | left, w), made to add up to 1 over the candidates: the words most probable after what stands left of the mask.
+// Candidates are words of one token. A word at the very beginning has no left context but BOS, or a line end where the
+// model has none.
 func Self(model NextTokenModel, o SelfOptions) n2g.MaskedModel {
 	o.Candidates, o.Rest = cmp.Or(o.Candidates, 16), cmp.Or(o.Rest, 4)
 	return &self{model: model, options: o}
@@ -67,8 +68,8 @@ type blank struct {
 	proposals []proposal
 }
 
-// Fill proposes words for the mask at byte offsets[i] of texts[i]; see n2g.MaskedModel. The model is asked twice, about all texts
-// at once: for words, and for how the texts go on.
+// Fill proposes words for the mask at byte offsets[i] of texts[i]; see n2g.MaskedModel. The model is asked twice, about
+// all texts at once: for words, and for how the texts go on.
 func (s *self) Fill(ctx context.Context, texts []string, offsets []int) ([]iter.Seq2[string, float64], error) {
 	if err := checkMasks(texts, offsets); err != nil {
 		return nil, err

@@ -19,7 +19,8 @@ import (
 
 // vocabulary of a fake model: words with the blank before them and without, and what is no word.
 var vocabulary = []string{
-	"<|bos|>", " the", " cat", " dog", " sat", " ran", " on", " a", " mat", "the", "The", "cat", ".", " 7", "ing", "\n", " don't", "\ufffd", " naïve",
+	"<|bos|>", " the", " cat", " dog", " sat", " ran", " on", " a", " mat", "the", "The", "cat", ".", " 7", "ing", "\n",
+	" don't", "\ufffd", " naïve",
 }
 
 // bigrams is a causal model whose next token depends on the last one only, by arbitrary fixed numbers.
@@ -60,7 +61,8 @@ func (bigrams) logProbs(last int) []float32 {
 	return logProbs
 }
 
-func (m bigrams) NextLogProbs(ctx context.Context, prompts, positions [][]int, visit func(prompt, at int, logProbs []float32)) error {
+func (m bigrams) NextLogProbs(ctx context.Context, prompts, positions [][]int,
+	visit func(prompt, at int, logProbs []float32)) error {
 	for i, ids := range prompts {
 		for at, p := range positions[i] {
 			visit(i, at, m.logProbs(ids[p]))
@@ -142,7 +144,8 @@ func TestSelfIsBayes(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	near := vary.Neighbours(bigrams{})
 	mask := near.MaskToken()
-	filled, err := near.FillWords(context.Background(), []string{"the " + mask, mask + " sat", "a " + mask}, []int{4, 0, 2}, []string{"cat", "cat", "cathedral"})
+	filled, err := near.FillWords(context.Background(), []string{"the " + mask, mask + " sat", "a " + mask},
+		[]int{4, 0, 2}, []string{"cat", "cat", "cathedral"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,10 @@
 //   - context: the graph, in one part, predicts it much better than a table of tokens does, because context decides;
 //   - polysemantic: its graph falls into parts whose activating tokens begin with different letters, and predicts well.
 //
-// Left out are neurons of which most examples prune to the same text, since the licence at the head of every file excites many,
-// and teaches nothing; and quiet neurons, whose highest activation in the sample is below 0.01: a variant of a text can excite
-// them thousands of times more than anything in the sample does, so that their graphs are not to be trusted.
+// Left out are neurons of which most examples prune to the same text, since the licence at the head of every file
+// excites many, and teaches nothing; and quiet neurons, whose highest activation in the sample is below 0.01: a variant
+// of a text can excite them thousands of times more than anything in the sample does, so that their graphs are not to
+// be trusted.
 //
 // Usage, from the repository's root (the first command takes minutes):
 //
@@ -84,7 +85,8 @@ func candidates(ctx context.Context, path string) ([]*n2g.Explanation, error) {
 		for _, p := range e.Prunes {
 			different[strings.TrimSpace(p.Text)] = true
 		}
-		if e.MaxActivation >= minActivation && e.Scores != nil && e.Baselines != nil && e.Graph != nil && len(different) >= minDifferent {
+		if e.MaxActivation >= minActivation && e.Scores != nil && e.Baselines != nil && e.Graph != nil &&
+			len(different) >= minDifferent {
 			found = append(found, e)
 		}
 	}
@@ -128,8 +130,8 @@ var criteria = []struct {
 	}},
 }
 
-// rankDemo takes the best example of each well predicted neuron apart, as the walkthrough does, and ranks those that show
-// every step.
+// rankDemo takes the best example of each well predicted neuron apart, as the walkthrough does, and ranks those that
+// show every step.
 func rankDemo(ctx context.Context, found []*n2g.Explanation) error {
 	model, err := models.Open(tiny.Name, models.Options{})
 	if err != nil {
@@ -236,7 +238,8 @@ func describe(e *n2g.Explanation) string {
 			activating = append(activating, fmt.Sprintf("%q", node.Token))
 		}
 	}
-	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  fires on %s  pruned to %.80q",
+	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  fires on "+
+		"%s  pruned to %.80q",
 		e.Site.Layer, e.Site.Index, e.MaxActivation, e.Scores.Firing.F1, e.Baselines.TokenLookup.Scores.Firing.F1,
 		len(e.Graph.Nodes), len(e.Graph.Components()), strings.Join(activating, " "), e.Prunes[0].Text)
 }

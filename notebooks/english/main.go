@@ -1,10 +1,10 @@
-// Command english makes a corpus of English out of the files of some Debian packages: JSON Lines, one document a line, in an
-// order that mixes them. make english calls it; docs/mining.md tells what it is for.
+// Command english makes a corpus of English out of the files of some Debian packages: JSON Lines, one document a line,
+// in an order that mixes them. make english calls it; docs/mining.md tells what it is for.
 //
 //	go run ./notebooks/english -o english.jsonl.gz FOLDER
 //
-// FOLDER holds what dpkg-deb -x takes out of fortunes, fortunes-min, jargon-text, dict-devil and anarchism; what is missing
-// is left out and said.
+// FOLDER holds what dpkg-deb -x takes out of fortunes, fortunes-min, jargon-text, dict-devil and anarchism; what is
+// missing is left out and said.
 package main
 
 import (
@@ -53,7 +53,8 @@ type source struct {
 
 var sources = []source{
 	{"usr/share/games/fortunes/*", fortunes},
-	{"usr/share/doc/jargon-text/jargon.txt.gz", func(s string) []string { return grouped(paragraphs(s, 200), documentBytes) }},
+	{"usr/share/doc/jargon-text/jargon.txt.gz",
+		func(s string) []string { return grouped(paragraphs(s, 200), documentBytes) }},
 	{"usr/share/dictd/devil.dict.dz", func(s string) []string { return paragraphs(s, 40) }},
 	{"usr/share/doc/anarchism/markdown/*.md.gz", func(s string) []string {
 		return grouped(paragraphs(marks.ReplaceAllString(links.ReplaceAllString(s, "$1"), ""), 60), documentBytes)
@@ -98,7 +99,8 @@ func run(folder, out string, most int) error {
 	return write(out, all, most)
 }
 
-// read returns a file's text, unpacked; nothing for indexes and drawings among the fortunes, and for links to other files.
+// read returns a file's text, unpacked; nothing for indexes and drawings among the fortunes, and for links to other
+// files.
 func read(name string) (string, error) {
 	switch base := filepath.Base(name); {
 	case strings.HasSuffix(base, ".dat"), strings.HasSuffix(base, ".u8"), base == "ascii-art", base == "translate-me":

@@ -11,9 +11,9 @@
 // runs again in each. So open the lab inside the cell (it costs a few hundredths of a second) and never in a global
 // variable.
 //
-// [Open] follows the environment: N2G_MODEL and N2G_MASKED name the models (tiny, which is part of the library, if unset; for
-// another model without a masked one, words are varied by neighbours in its embedding),
-// N2G_CORPUS a folder of texts to look for examples in, N2G_BACKEND what computes.
+// [Open] follows the environment: N2G_MODEL and N2G_MASKED name the models (tiny, which is part of the library, if
+// unset; for another model without a masked one, words are varied by neighbours in its embedding), N2G_CORPUS a folder
+// of texts to look for examples in, N2G_BACKEND what computes.
 //
 // Errors end the cell with one sentence, as they should in a notebook; programs use the packages that lab calls.
 //

@@ -118,12 +118,13 @@ func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanatio
 	return Must(n2g.Explain(context.Background(), l.Model, l.Masked, l.Examples(layer, neuron), o))
 }
 
-// Context is Explain with the context graph of the embedded index beside the published graph, and both scored on its test
-// documents. The model is asked on as many tokens as the published graph has cost.
+// Context is Explain with the context graph of the embedded index beside the published graph, and both scored on its
+// test documents. The model is asked on as many tokens as the published graph has cost.
 func (l *Lab) Context(layer, neuron int) *n2g.Explanation {
 	e := l.Explain(layer, neuron)
 	explainer := contexttree.NewExplainer(l.Index(), l.Model.TokenString, contexttree.Options{})
-	if err := explainer.Complete(context.Background(), e, contexttree.Asker{Model: l.Model, Rows: e.Work.Rows}); err != nil {
+	if err := explainer.Complete(context.Background(), e,
+		contexttree.Asker{Model: l.Model, Rows: e.Work.Rows}); err != nil {
 		Must(e, err)
 	}
 	return e

@@ -15,7 +15,8 @@ import (
 func Example_readme() {
 	ctx := context.Background()
 	texts := []string{
-		"func f() {\n\tswitch {\n\tcase a:\n", "\t\tswitch {\n\t\tcase x > 0:\n", "for {\n\tswitch {\n", "\tif a {\n\t\tswitch {\n",
+		"func f() {\n\tswitch {\n\tcase a:\n", "\t\tswitch {\n\t\tcase x > 0:\n", "for {\n\tswitch {\n",
+		"\tif a {\n\t\tswitch {\n",
 	}
 	model, _ := models.Open("tiny", models.Options{})
 	masked, _ := models.OpenMasked("tiny", models.Options{})

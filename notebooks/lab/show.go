@@ -137,7 +137,8 @@ func contextGraph(g *n2g.ContextGraph) output {
 
 func prune(p n2g.Prune) []output {
 	if p.Measured == nil {
-		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", Code(p.Text), p.InitialMax, p.TruncatedMax)}}
+		return []output{{markdown: fmt.Sprintf("%s  \nactivation %.3g in the whole text, %.3g pruned", Code(p.Text),
+			p.InitialMax, p.TruncatedMax)}}
 	}
 	m := heatmap.FromMeasured(*p.Measured)
 	m.Title = fmt.Sprintf("pruned: activation %.3g in the whole text, %.3g pruned", p.InitialMax, p.TruncatedMax)
@@ -159,7 +160,8 @@ func variant(v n2g.Variant) []output {
 }
 
 func explanation(e *n2g.Explanation) []output {
-	title := fmt.Sprintf("**%s, layer %d neuron %d** (%s) · maximum activation %.3g", e.Model, e.Site.Layer, e.Site.Index, e.Site.Hook, e.MaxActivation)
+	title := fmt.Sprintf("**%s, layer %d neuron %d** (%s) · maximum activation %.3g", e.Model, e.Site.Layer, e.Site.Index,
+		e.Site.Hook, e.MaxActivation)
 	if e.Density != nil {
 		title += fmt.Sprintf(" · fires on %.3g %% of tokens", 100**e.Density)
 	}
@@ -186,24 +188,28 @@ func scores(e *n2g.Explanation) string {
 	var b strings.Builder
 	b.WriteString("| | precision | recall | F1 | average precision | R² |\n|---|---|---|---|---|---|\n")
 	row := func(name string, s n2g.Scores) {
-		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.R2)
+		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f |\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1,
+			s.AveragePrecision, s.R2)
 	}
 	row("**neuron graph**", *e.Scores)
 	if e.Baselines != nil {
 		row("token lookup", e.Baselines.TokenLookup.Scores)
 		row("n-gram", e.Baselines.NGram.Scores)
 	}
-	fmt.Fprintf(&b, "\n%d of %d test tokens fire.", e.Scores.Firing.Support, e.Scores.Firing.Support+e.Scores.NonFiring.Support)
+	fmt.Fprintf(&b, "\n%d of %d test tokens fire.", e.Scores.Firing.Support,
+		e.Scores.Firing.Support+e.Scores.NonFiring.Support)
 	return b.String()
 }
 
 // comparisons is the table of both graphs' scores beside the baselines'.
 func comparisons(list []n2g.Comparison) string {
 	var b strings.Builder
-	b.WriteString("| on | predictor | precision | recall | F1 | average precision | Pearson | firing tokens |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| on | predictor | precision | recall | F1 | average precision | Pearson | firing tokens " +
+		"|\n|---|---|---|---|---|---|---|---|\n")
 	for _, c := range list {
 		f := c.Scores.Firing
-		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %d |\n", c.Text, c.Predictor, f.Precision, f.Recall, f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, f.Support)
+		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %d |\n", c.Text, c.Predictor, f.Precision, f.Recall,
+			f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, f.Support)
 	}
 	return b.String()
 }
@@ -211,5 +217,6 @@ func comparisons(list []n2g.Comparison) string {
 // Code quotes a text as Go spells it, so that blanks and newlines show, for Markdown and its tables.
 func Code(text string) string {
 	escaped := html.EscapeString(fmt.Sprintf("%q", text))
-	return "<code>" + strings.NewReplacer("|", "&#124;", "*", "&#42;", "_", "&#95;", "`", "&#96;", `\`, "&#92;", "$", "&#36;").Replace(escaped) + "</code>"
+	return "<code>" + strings.NewReplacer("|", "&#124;", "*", "&#42;", "_", "&#95;", "`", "&#96;", `\`, "&#92;", "$",
+		"&#36;").Replace(escaped) + "</code>"
 }

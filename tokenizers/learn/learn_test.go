@@ -217,7 +217,8 @@ func TestWordPieceCoversItsCorpus(t *testing.T) {
 	}
 	tok := parse(t, v)
 	want := tokenizers.Special{BOS: -1, EOS: -1, Pad: 0, Mask: 4, Unknown: 1, CLS: 2, Sep: 3}
-	if got := tok.Special(); got.Mask != want.Mask || got.CLS != want.CLS || got.Sep != want.Sep || got.Pad != want.Pad || got.Unknown != want.Unknown {
+	if got := tok.Special(); got.Mask != want.Mask || got.CLS != want.CLS || got.Sep != want.Sep || got.Pad != want.Pad ||
+		got.Unknown != want.Unknown {
 		t.Errorf("special tokens %+v, want %+v", got, want)
 	}
 	known := map[string]bool{}

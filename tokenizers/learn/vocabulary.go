@@ -56,7 +56,9 @@ func ByteLevel(ctx context.Context, words *Words, opts Options) (*Vocabulary, er
 	opts = opts.withDefaults()
 	v := &Vocabulary{Tokens: slices.Clone(byteLevelSpecials), kind: byteLevel}
 	if least := len(v.Tokens) + 256; opts.Size < least {
-		return nil, fmt.Errorf("learn: a byte-level vocabulary of %d entries cannot hold the 256 bytes and the special tokens: ask for at least %d", opts.Size, least)
+		return nil,
+			fmt.Errorf("learn: a byte-level vocabulary of %d entries cannot hold the 256 bytes and the special tokens: ask "+
+				"for at least %d", opts.Size, least)
 	}
 	alphabet := make([]rune, 0, 256)
 	for _, r := range byteRunes {
@@ -89,7 +91,9 @@ func WordPiece(ctx context.Context, words *Words, opts Options) (*Vocabulary, er
 	alphabet := frequentRunes(words, list, opts.Alphabet)
 	inside := runesInside(list, alphabet)
 	if least := len(v.Tokens) + len(alphabet) + len(inside); opts.Size < least {
-		return nil, fmt.Errorf("learn: a WordPiece vocabulary of %d entries cannot hold %d characters and the special tokens: ask for at least %d or a smaller alphabet", opts.Size, len(alphabet), least)
+		return nil,
+			fmt.Errorf("learn: a WordPiece vocabulary of %d entries cannot hold %d characters and the special tokens: ask for "+
+				"at least %d or a smaller alphabet", opts.Size, len(alphabet), least)
 	}
 	first, later := make(map[rune]int32), make(map[rune]int32)
 	for _, r := range alphabet {

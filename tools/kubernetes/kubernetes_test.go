@@ -1,5 +1,5 @@
-// Package kubernetes holds the manifests that n2g writes to the types that Kubernetes publishes. It is no part of the program's
-// module, which does without them.
+// Package kubernetes holds the manifests that n2g writes to the types that Kubernetes publishes. It is no part of the
+// program's module, which does without them.
 package kubernetes
 
 import (
@@ -29,9 +29,11 @@ func TestManifest(t *testing.T) {
 		switch {
 		case job.Kind != "Job" || job.APIVersion != "batch/v1":
 			t.Errorf("document %d is a %s of %s", i, job.Kind, job.APIVersion)
-		case spec.CompletionMode == nil || *spec.CompletionMode != batch.IndexedCompletion || *spec.Completions < 1 || *spec.Parallelism > *spec.Completions:
+		case spec.CompletionMode == nil || *spec.CompletionMode != batch.IndexedCompletion || *spec.Completions < 1 ||
+			*spec.Parallelism > *spec.Completions:
 			t.Errorf("%s: %+v", job.Name, spec)
-		case spec.BackoffLimitPerIndex == nil || spec.PodFailurePolicy == nil || spec.Template.Spec.RestartPolicy != "Never": // what the first two need
+		// what the first two need
+		case spec.BackoffLimitPerIndex == nil || spec.PodFailurePolicy == nil || spec.Template.Spec.RestartPolicy != "Never":
 			t.Errorf("%s: %+v", job.Name, spec)
 		case len(spec.Template.Spec.Volumes) != len(spec.Template.Spec.Containers[0].VolumeMounts):
 			t.Errorf("%s: volumes %+v", job.Name, spec.Template.Spec.Volumes)

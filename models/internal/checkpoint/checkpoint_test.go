@@ -56,7 +56,8 @@ func pickled(views []view, storages []stored, legacy bool) string {
 		if legacy {
 			id += "N"
 		}
-		s += text(v.name) + "ctorch._utils\n_rebuild_tensor_v2\n(" + id + "tQJ" + le32(v.offset) + integers(v.shape) + integers(v.strides) + "\x89ccollections\nOrderedDict\n)RtR"
+		s += text(v.name) + "ctorch._utils\n_rebuild_tensor_v2\n(" + id + "tQJ" + le32(v.offset) + integers(v.shape) +
+			integers(v.strides) + "\x89ccollections\nOrderedDict\n)RtR"
 	}
 	return s + "u}" + text("_metadata") + "}sb."
 }
@@ -186,7 +187,8 @@ func TestBothFormats(t *testing.T) {
 			}
 			got := make([]float32, 1)
 			if f.Float32s("nothing", nil) == nil || f.Float32s("whole", make([]float32, 3)) == nil ||
-				f.Float32sAt("whole", -1, got) == nil || f.Float32sAt("whole", 12, got) == nil || f.Float32sAt("nothing", 0, got) == nil {
+				f.Float32sAt("whole", -1, got) == nil || f.Float32sAt("whole", 12, got) == nil ||
+				f.Float32sAt("nothing", 0, got) == nil {
 				t.Error("a wrong name or size is no error")
 			}
 
@@ -217,14 +219,16 @@ func TestFolder(t *testing.T) {
 	if err := safetensors.Write(&safe, []safetensors.Tensor{{Name: "scalar", Data: []float32{-2.5}}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	nested := "\x80\x02}(" + text("epoch") + "K\x03" + text("state_dict") + strings.TrimSuffix(pickled(views, storages, false)[2:], ".") + "u."
+	nested := "\x80\x02}(" + text("epoch") + "K\x03" + text("state_dict") +
+		strings.TrimSuffix(pickled(views, storages, false)[2:], ".") + "u."
 	for name, fsys := range map[string]fstest.MapFS{
 		"pytorch_model.bin": {"pytorch_model.bin": {Data: data}},
 		"one .pth":          {"model_final.pth": {Data: data}, "config.json": {}},
 		"nested":            {"checkpoint.pt": {Data: archive(t, nested, storages, zip.Store)}},
 		"shards": {
-			"pytorch_model.bin.index.json": {Data: []byte(`{"weight_map":{"whole":"a.bin","transposed":"a.bin","part":"a.bin","row":"a.bin","scalar":"b.bin","half":"b.bin","bfloat16":"b.bin"}}`)},
-			"a.bin":                        {Data: data}, "b.bin": {Data: data},
+			"pytorch_model.bin.index.json": {Data: []byte(
+				`{"weight_map":{"whole":"a.bin","transposed":"a.bin","part":"a.bin","row":"a.bin","scalar":"b.bin","half":"b.bin","bfloat16":"b.bin"}}`)},
+			"a.bin": {Data: data}, "b.bin": {Data: data},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +243,9 @@ func TestFolder(t *testing.T) {
 		})
 	}
 	t.Run("safetensors first", func(t *testing.T) {
-		weights, err := checkpoint.OpenFolder(fstest.MapFS{"model.safetensors": {Data: safe.Bytes()}, "pytorch_model.bin": {Data: data}})
+		weights,
+			err := checkpoint.OpenFolder(fstest.MapFS{"model.safetensors": {Data: safe.Bytes()},
+			"pytorch_model.bin": {Data: data}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,12 +296,13 @@ func TestHostileFiles(t *testing.T) {
 		"reaches beyond its storage":                     with(func(v *view, _ *stored) { v.offset = 1 }),
 		"shape [3 5]":                                    with(func(v *view, _ *stored) { v.shape = []int{3, 5} }),
 		"strides [6 1]":                                  with(func(v *view, _ *stored) { v.strides = []int{6, 1} }),
-		"shape [12 12]":                                  with(func(v *view, _ *stored) { v.shape, v.strides = []int{12, 12}, []int{0, 1} }),
-		"whose parts are not":                            with(func(v *view, _ *stored) { v.shape = []int{-3, -4} }),
-		`no storage "0"`:                                 archive(t, pickled(views, storages, false), nil, zip.Store),
-		"is compressed":                                  archive(t, pickled(views, storages, false), storages, zip.Deflate),
-		`storage type "torch.QInt8Storage"`:              with(func(_ *view, s *stored) { s.class = "QInt8Storage" }),
-		"it is cut short":                                with(func(v *view, s *stored) { s.elements = 1 << 30 }),
+		"shape [12 12]": with(
+			func(v *view, _ *stored) { v.shape, v.strides = []int{12, 12}, []int{0, 1} }),
+		"whose parts are not":               with(func(v *view, _ *stored) { v.shape = []int{-3, -4} }),
+		`no storage "0"`:                    archive(t, pickled(views, storages, false), nil, zip.Store),
+		"is compressed":                     archive(t, pickled(views, storages, false), storages, zip.Deflate),
+		`storage type "torch.QInt8Storage"`: with(func(_ *view, s *stored) { s.class = "QInt8Storage" }),
+		"it is cut short":                   with(func(v *view, s *stored) { s.elements = 1 << 30 }),
 		"no data.pkl": func() []byte {
 			var b bytes.Buffer
 			w := zip.NewWriter(&b)
@@ -304,8 +311,9 @@ func TestHostileFiles(t *testing.T) {
 			w.Close()
 			return b.Bytes()
 		}(),
-		"ends at byte":               legacy[:len(legacy)-4],
-		"but the tensors need 12":    legacyFile(pickled(views, storages, true), slices.Concat([]stored{{"0", "", 11, make([]byte, 44)}}, storages[1:])),
+		"ends at byte": legacy[:len(legacy)-4],
+		"but the tensors need 12": legacyFile(pickled(views, storages, true),
+			slices.Concat([]stored{{"0", "", 11, make([]byte, 44)}}, storages[1:])),
 		"or lists it twice":          legacyFile(pickled(views, storages, true), slices.Concat(storages, storages[:1])),
 		"does not hold all storages": legacyFile(pickled(views, storages, true), storages[:2]),
 	} {

@@ -98,15 +98,16 @@ func (f *File) Float32s(name string, dst []float32) error {
 	return f.Float32sAt(name, 0, dst)
 }
 
-// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major order.
-// A scattered tensor is read whole for each part.
+// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major
+// order. A scattered tensor is read whole for each part.
 func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	t, ok := f.tensors[name]
 	switch {
 	case !ok:
 		return fmt.Errorf("%s has no tensor %q", f.name, name)
 	case first < 0 || len(dst) > elements(t.shape)-first:
-		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, elements(t.shape), len(dst), first)
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, elements(t.shape),
+			len(dst), first)
 	case len(dst) == 0:
 		return nil
 	}

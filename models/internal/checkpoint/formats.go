@@ -93,7 +93,9 @@ func loadLegacy(r io.ReaderAt, size int64) (any, error) {
 	m := machine{code: code}
 	magic, err := m.run()
 	if n, ok := magic.(*big.Int); err != nil || !ok || n.Cmp(legacyMagic) != 0 {
-		return nil, errors.New("torch.save did not write it: neither a zip archive nor the magic number of older versions is at its start")
+		return nil,
+			errors.New("torch.save did not write it: neither a zip archive nor the magic number of older versions is at its " +
+				"start")
 	}
 	if protocol, err := m.run(); err != nil || protocol != int64(legacyProtocol) {
 		return nil, fmt.Errorf("the format's version is not %d, the only one of files without an archive", legacyProtocol)
@@ -143,7 +145,8 @@ func placeStorages(r io.ReaderAt, size, at int64, keys any, storages map[string]
 			return fmt.Errorf("the file is cut short before storage %q: %w", key, err)
 		}
 		if binary.LittleEndian.Uint64(count[:]) != uint64(s.elements) {
-			return fmt.Errorf("storage %q has %d elements, but the tensors need %d", key, binary.LittleEndian.Uint64(count[:]), s.elements)
+			return fmt.Errorf("storage %q has %d elements, but the tensors need %d", key, binary.LittleEndian.Uint64(count[:]),
+				s.elements)
 		}
 		s.begin = at + int64(len(count))
 		if err := s.check(key, size); err != nil {

@@ -103,7 +103,9 @@ func call(callee class, arguments tuple) (any, error) {
 	if len(name) > 100 {
 		name = name[:100] + "…"
 	}
-	return nil, fmt.Errorf("it calls %q, which no weight file needs and which may be an attack: convert the file to safetensors where you trust it", name)
+	return nil,
+		fmt.Errorf("it calls %q, which no weight file needs and which may be an attack: convert the file to safetensors "+
+			"where you trust it", name)
 }
 
 // rebuildTensor makes a tensor of (storage, offset, shape, strides, …).
@@ -120,7 +122,8 @@ func rebuildTensor(arguments tuple) (*tensor, error) {
 	}
 	t := &tensor{storage: s, offset: offset, shape: shape, strides: strides}
 	if !t.inside() {
-		return nil, fmt.Errorf("a tensor of shape %v with strides %v at %d reaches beyond its storage of %d elements", shape, strides, offset, s.elements)
+		return nil, fmt.Errorf("a tensor of shape %v with strides %v at %d reaches beyond its storage of %d elements", shape,
+			strides, offset, s.elements)
 	}
 	return t, nil
 }

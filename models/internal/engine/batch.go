@@ -67,10 +67,12 @@ func (g *group) path(row int) []int32 {
 	return path
 }
 
-// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for a good part of a second.
+// bucketing rounds a batch's shape up, so that few programs serve all: a backend compiles each for a good part of a
+// second.
 //
-// On the processor a batch is one group: a few hundred rows keep its cores busy, so that programs for more groups would gain
-// nothing. The shape a group runs in follows from its own size alone then, and with it, to the last bit, its results.
+// On the processor a batch is one group: a few hundred rows keep its cores busy, so that programs for more groups would
+// gain nothing. The shape a group runs in follows from its own size alone then, and with it, to the last bit, its
+// results.
 type bucketing struct {
 	most int  // rows of a batch, padding included
 	host bool // whether the processor computes

@@ -9,14 +9,15 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
-// Parameter reads a parameter by TransformerLens's name, in row-major order, whatever the files' order is; nil is one that
-// the model lacks.
+// Parameter reads a parameter by TransformerLens's name, in row-major order, whatever the files' order is; nil is one
+// that the model lacks.
 func (e *Causal) Parameter(name string) ([]float32, error) { return e.parameters.values(name) }
 
-// Project shows visit what each of n directions of the residual stream adds to the logits, W_U·(w ⊙ direction) with w the
-// final norm's weight, [d_vocab]. Nothing is centred or divided by a norm, and no bias counts. Calls come from several
-// goroutines, in no order; the slice is valid until the call returns.
-func (e *Causal) Project(ctx context.Context, n int, direction func(i int) []float32, visit func(i int, logits []float32)) error {
+// Project shows visit what each of n directions of the residual stream adds to the logits, W_U·(w ⊙ direction) with w
+// the final norm's weight, [d_vocab]. Nothing is centred or divided by a norm, and no bias counts. Calls come from
+// several goroutines, in no order; the slice is valid until the call returns.
+func (e *Causal) Project(ctx context.Context, n int, direction func(i int) []float32,
+	visit func(i int, logits []float32)) error {
 	if err := e.parameters.head(e.shape); err != nil {
 		return err
 	}
@@ -68,8 +69,8 @@ func (e *Causal) Project(ctx context.Context, n int, direction func(i int) []flo
 	return e.queue.Do(ctx, task{kind: aloneTask}, pieces)
 }
 
-// Neurons are the weights of neurons of a layer, a row of [d_model] each: Out what a neuron adds to the residual stream, In
-// what it reads of it, Gate what its gate reads where the MLP is gated.
+// Neurons are the weights of neurons of a layer, a row of [d_model] each: Out what a neuron adds to the residual
+// stream, In what it reads of it, Gate what its gate reads where the MLP is gated.
 type Neurons struct{ In, Gate, Out [][]float32 }
 
 // Neurons reads a layer's.

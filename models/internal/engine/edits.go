@@ -45,7 +45,8 @@ func (e Edit) at(position int) bool {
 
 // same says whether two edits do the same, wherever they do it.
 func (e Edit) same(other Edit) bool {
-	return e.Layer == other.Layer && e.Hook == other.Hook && e.Index == other.Index && e.Op == other.Op && e.Value == other.Value
+	return e.Layer == other.Layer && e.Hook == other.Hook && e.Index == other.Index && e.Op == other.Op &&
+		e.Value == other.Value
 }
 
 // Bundle asks for the logits of one prompt under several sets of edits.
@@ -64,9 +65,9 @@ type place struct {
 // logitRows is how many rows of logits are in memory at a time, for each batch that runs.
 const logitRows = 64
 
-// Logits shows visit the logits of every variant of each bundle at the at-th position asked, [variant][d_vocab]. Calls come from
-// several goroutines, in no order; the slices are valid until the call returns. Rows before the first that a variant
-// changes are computed once.
+// Logits shows visit the logits of every variant of each bundle at the at-th position asked, [variant][d_vocab]. Calls
+// come from several goroutines, in no order; the slices are valid until the call returns. Rows before the first that a
+// variant changes are computed once.
 func (e *Causal) Logits(ctx context.Context, bundles []Bundle, visit func(bundle, at int, logits [][]float32)) error {
 	if err := e.parameters.head(e.shape); err != nil {
 		return err
@@ -75,16 +76,19 @@ func (e *Causal) Logits(ctx context.Context, bundles []Bundle, visit func(bundle
 	for end := 0; end < len(bundles); {
 		g := newTrie()
 		var places []place
-		for first := end; end < len(bundles) && (end == first || len(g.ids)+len(bundles[end].IDs)*len(bundles[end].Variants) <= e.runner.limit()); end++ {
+		for first := end; end < len(bundles) && (end == first ||
+			len(g.ids)+len(bundles[end].IDs)*len(bundles[end].Variants) <= e.runner.limit()); end++ {
 			places = append(places, g.addBundle(end, bundles[end])...)
 		}
-		pieces = append(pieces, piece{alone: func(ctx context.Context) error { return e.visitLogits(ctx, &g.group, places, visit) }})
+		pieces = append(pieces,
+			piece{alone: func(ctx context.Context) error { return e.visitLogits(ctx, &g.group, places, visit) }})
 	}
 	return e.queue.Do(ctx, task{kind: aloneTask}, pieces)
 }
 
 // visitLogits runs a group and shows what is asked of it.
-func (e *Causal) visitLogits(ctx context.Context, g *group, places []place, visit func(bundle, at int, logits [][]float32)) error {
+func (e *Causal) visitLogits(ctx context.Context, g *group, places []place,
+	visit func(bundle, at int, logits [][]float32)) error {
 	var asked []int32
 	for _, p := range places {
 		asked = append(asked, p.rows...)

@@ -15,8 +15,8 @@ import (
 )
 
 // Causal answers what the neurons of a causal model do on prompts with no work that nobody reads: it stops at the site
-// asked, computes equal prefixes of a call's prompts once, brings only what was asked back from the device, and merges what
-// concurrent callers wait for into full batches. Callers have checked what they ask.
+// asked, computes equal prefixes of a call's prompts once, brings only what was asked back from the device, and merges
+// what concurrent callers wait for into full batches. Callers have checked what they ask.
 type Causal struct {
 	shape      transformer.Decoder
 	parameters *parameters
@@ -51,7 +51,8 @@ type runner interface {
 const inFlight = 2
 
 // New prepares a model of a shape on a backend. No weights are read yet.
-func New(shape transformer.Decoder, backend compute.Backend, info backends.Info, files safetensors.Weights, l weights.Layout) (*Causal, error) {
+func New(shape transformer.Decoder, backend compute.Backend, info backends.Info, files safetensors.Weights,
+	l weights.Layout) (*Causal, error) {
 	p := newParameters(backend, files, l)
 	if err := p.check(shape.Parameters()); err != nil {
 		return nil, err
@@ -100,7 +101,8 @@ func (e *Causal) Activations(ctx context.Context, layer int, hook string, reques
 }
 
 // LayerActivations computes every neuron of a layer at the requests' positions: [request][position][d_mlp].
-func (e *Causal) LayerActivations(ctx context.Context, layer int, hook string, requests []Request) ([][][]float32, error) {
+func (e *Causal) LayerActivations(ctx context.Context, layer int, hook string, requests []Request) ([][][]float32,
+	error) {
 	result := make([][][]float32, len(requests))
 	err := e.ask(ctx, task{wideTask, layer, hook}, requests, func(i, width int, values []float32) {
 		result[i] = append(result[i], values[:width:width])
@@ -113,7 +115,8 @@ func (e *Causal) LayerActivations(ctx context.Context, layer int, hook string, r
 
 // ask shares the requests' prefixes and runs the groups beside those of other callers. take is told of each request's
 // values, [width] a position, in the order of the question; calls for different requests come at the same time.
-func (e *Causal) ask(ctx context.Context, t task, requests []Request, take func(request, width int, values []float32)) error {
+func (e *Causal) ask(ctx context.Context, t task, requests []Request,
+	take func(request, width int, values []float32)) error {
 	groups := sharePrefixes(requests, e.runner.limit())
 	slices.SortStableFunc(groups, func(x, y *group) int { return cmp.Compare(len(y.ids), len(x.ids)) })
 	pieces := make([]piece, len(groups))

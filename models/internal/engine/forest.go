@@ -12,8 +12,8 @@ type Request struct {
 	Index     int   // the neuron
 }
 
-// group holds texts that run together and share the rows of equal prefixes: a trie in which each row follows its parent.
-// A causal model computes equal values for equal prefixes, so one row serves all texts that begin with it.
+// group holds texts that run together and share the rows of equal prefixes: a trie in which each row follows its
+// parent. A causal model computes equal values for equal prefixes, so one row serves all texts that begin with it.
 type group struct {
 	ids     []int32
 	depth   []int32 // the token's position in its text
@@ -30,8 +30,9 @@ type member struct {
 	rows    []int32
 }
 
-// sharePrefixes packs requests into groups of at most limit rows each. Requests that share a prefix come into the same group as
-// far as that limit allows; neurons of a group are equal. A request longer than the limit has a group of its own.
+// sharePrefixes packs requests into groups of at most limit rows each. Requests that share a prefix come into the same
+// group as far as that limit allows; neurons of a group are equal. A request longer than the limit has a group of its
+// own.
 func sharePrefixes(requests []Request, limit int) []*group {
 	order := make([]int, len(requests))
 	for i := range order {

@@ -43,7 +43,8 @@ func activation(name string) (func(x, scratch []float32), error) {
 	// The LayerNorm of solu_ln is a step of the MLP.
 	f := kernels.Activation(strings.TrimSuffix(name, "_ln"))
 	if f == nil || !transformer.KnownActivation(name) {
-		return nil, fmt.Errorf("the activation function %q is not among those known: %s", name, strings.Join(transformer.Activations(), ", "))
+		return nil, fmt.Errorf("the activation function %q is not among those known: %s", name,
+			strings.Join(transformer.Activations(), ", "))
 	}
 	return f, nil
 }
@@ -236,7 +237,8 @@ type blockWeights struct {
 
 // weights reads what a layer needs up to a hook point, everything for "".
 func (k *kernelRunner) weights(l int, stop string) (b blockWeights, err error) {
-	if b.attention, err = k.blocks[l].attention(); err != nil || strings.HasPrefix(stop, "attn.") || stop == transformer.HookAttnOut {
+	if b.attention, err = k.blocks[l].attention(); err != nil || strings.HasPrefix(stop, "attn.") ||
+		stop == transformer.HookAttnOut {
 		return b, err
 	}
 	if stop == transformer.HookResidPre || stop == transformer.HookResidMid {
@@ -289,9 +291,10 @@ func (r *pass) last(kv *keyValues, asked []int32) ([]float32, error) {
 	})
 }
 
-// reach runs a layer up to a hook point for the rows asked alone, and shows visit their values there, [count, width], from
-// place at on of those asked; several parts at the same time.
-func (r *pass) reach(l int, hook string, kv *keyValues, asked []int32, visit func(at, count int, values []float32)) error {
+// reach runs a layer up to a hook point for the rows asked alone, and shows visit their values there, [count, width],
+// from place at on of those asked; several parts at the same time.
+func (r *pass) reach(l int, hook string, kv *keyValues, asked []int32,
+	visit func(at, count int, values []float32)) error {
 	b, err := r.weights(l, hook)
 	if err != nil {
 		return err
@@ -308,8 +311,8 @@ func (r *pass) reach(l int, hook string, kv *keyValues, asked []int32, visit fun
 	})
 }
 
-// block takes rows whose stream is x through a layer, in place, and stops behind a hook point, if one is named; at is what
-// the watcher is told they begin with.
+// block takes rows whose stream is x through a layer, in place, and stops behind a hook point, if one is named; at is
+// what the watcher is told they begin with.
 func (r *pass) block(w *worker, l int, b blockWeights, kv *keyValues, x []float32, rows []int32, at int, stop string) {
 	n, d := len(rows), r.shape.DModel
 	reached := func(hook string, values []float32) bool {
@@ -376,7 +379,8 @@ func (r *pass) toMLP(l int, kv *keyValues, asked []int32, visit visitor) error {
 
 // attend computes to w.out what attention adds to rows whose stream is x, and says whether it stopped at a hook point
 // before; at is what the watcher is told they begin with.
-func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int, stop string) bool {
+func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues, x []float32, rows []int32, at int,
+	stop string) bool {
 	c := r.shape
 	heads := kernels.Heads{
 		Heads: c.Heads, KVHeads: c.KeyHeads(), DHead: c.DHead, Scale: float32(c.QueryScale(l)), Window: c.Window(l),
@@ -438,8 +442,8 @@ func (kv *keyValues) place(row int32) int32 {
 	return kv.at[row]
 }
 
-// mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and shows at the values at
-// each hook point on the way, [n, d_mlp], until it wants no more.
+// mlp takes the n rows in w.normed through the MLP up to what its way out multiplies, in w.pre, and shows at the values
+// at each hook point on the way, [n, d_mlp], until it wants no more.
 func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook string, values []float32) (more bool)) {
 	width := k.shape.DMLP
 	pre := w.pre[:n*width]

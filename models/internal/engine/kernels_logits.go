@@ -40,12 +40,13 @@ func (k *kernelRunner) finalNorm(final *finalWeights, x []float32) {
 	}
 }
 
-// tiedBlock is how many tokens of a tied embedding are packed at a time: their matrix stays in the cache, and none of the
-// whole vocabulary's size is kept beside the embedding.
+// tiedBlock is how many tokens of a tied embedding are packed at a time: their matrix stays in the cache, and none of
+// the whole vocabulary's size is kept beside the embedding.
 const tiedBlock = 512
 
 // unembed multiplies normalised rows by the way to the logits.
-func (all workers) unembed(ctx context.Context, c transformer.Decoder, final *finalWeights, dst, x []float32, n int) error {
+func (all workers) unembed(ctx context.Context, c transformer.Decoder, final *finalWeights, dst, x []float32,
+	n int) error {
 	d, vocabulary := c.DModel, c.DVocab
 	dst = dst[:n*vocabulary]
 	if final.unembed != nil {

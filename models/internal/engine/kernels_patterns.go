@@ -8,7 +8,8 @@ import (
 )
 
 // summarise sums what a query of each head pays of its attention to some places of the row's path, [head].
-func (r *pass) summarise(w *worker, heads kernels.Heads, q, keys []float32, stride int, row int32, summary string) []float32 {
+func (r *pass) summarise(w *worker, heads kernels.Heads, q, keys []float32, stride int, row int32,
+	summary string) []float32 {
 	path := w.path
 	first := 0
 	if heads.Window > 0 {

@@ -7,8 +7,8 @@ import (
 
 func (k *kernelRunner) programs() int { return 0 }
 
-// limit is how many rows a forest has: a few seconds' work, since the kernels look for the end of a context all the while,
-// and the more of a call come together the more they share.
+// limit is how many rows a forest has: a few seconds' work, since the kernels look for the end of a context all the
+// while, and the more of a call come together the more they share.
 func (k *kernelRunner) limit() int {
 	const work, least, most = 240e9, 512, 8192
 	c := k.shape

@@ -9,9 +9,10 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
 
-// column computes for each of the rows asked of a forest, in ascending order, the place that the forest names there of a
-// hook point: a neuron, or a coordinate.
-func (k *kernelRunner) column(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32, error) {
+// column computes for each of the rows asked of a forest, in ascending order, the place that the forest names there of
+// a hook point: a neuron, or a coordinate.
+func (k *kernelRunner) column(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32,
+	error) {
 	values := make([]float32, len(asked))
 	short, isMLP := strings.CutPrefix(hook, "mlp.")
 	return values, k.pass(ctx, forest, nil, func(r *pass) error {
@@ -84,7 +85,8 @@ func (k *kernelRunner) neuron(values []float32, w *worker, weights *inWeights, h
 }
 
 // all computes every place of a hook point on the rows asked of a forest: [row, width].
-func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32, error) {
+func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook string, asked []int32) ([]float32,
+	error) {
 	width := k.shape.Width(hook)
 	values := make([]float32, len(asked)*width)
 	return values, k.pass(ctx, forest, nil, func(r *pass) error {
@@ -96,8 +98,8 @@ func (k *kernelRunner) all(ctx context.Context, forest *group, layer int, hook s
 	})
 }
 
-// scanned hands every place of a hook point of some layers on every row of the windows to visit, as [Causal.Scan] does; rows
-// are numbered from first.
+// scanned hands every place of a hook point of some layers on every row of the windows to visit, as [Causal.Scan] does;
+// rows are numbered from first.
 func (k *kernelRunner) scanned(ctx context.Context, windows [][]int, first int, s *scan) error {
 	width := k.shape.Width(s.hook)
 	forest := &group{}
@@ -120,6 +122,7 @@ func (k *kernelRunner) scanned(ctx context.Context, windows [][]int, first int, 
 		if err != nil {
 			return err
 		}
-		return r.reach(last, s.hook, kv, iota32(len(forest.ids)), func(at, n int, values []float32) { watch(last, s.hook, at, n, values) })
+		return r.reach(last, s.hook, kv, iota32(len(forest.ids)),
+			func(at, n int, values []float32) { watch(last, s.hook, at, n, values) })
 	})
 }

@@ -34,8 +34,8 @@ type inWeights struct {
 // normWeights are a norm's weight and bias, nil where it has none.
 type normWeights struct{ weight, bias []float32 }
 
-// embeddings are the tables of tokens and of positions, nil where there is none. They lie in the backend's memory, which
-// programs use too.
+// embeddings are the tables of tokens and of positions, nil where there is none. They lie in the backend's memory,
+// which programs use too.
 type embeddings struct{ tokens, positions []float32 }
 
 // newLayerWeights prepares reading.
@@ -72,7 +72,8 @@ func (w *parameters) attention(c transformer.Decoder, layer int) (*attentionWeig
 	if err != nil {
 		return nil, err
 	}
-	keyValues, err := w.pack(c.DModel, projection{name("attn.W_K"), name("attn.b_K")}, projection{name("attn.W_V"), name("attn.b_V")})
+	keyValues, err := w.pack(c.DModel, projection{name("attn.W_K"), name("attn.b_K")},
+		projection{name("attn.W_V"), name("attn.b_V")})
 	if err != nil {
 		return nil, err
 	}
@@ -137,8 +138,8 @@ func (w *parameters) pack(in int, projections ...projection) (*kernels.Matrix, e
 // unpackSize is how many elements of a matrix are read at a time to be packed.
 const unpackSize = 4 << 20
 
-// unpack calls pack with a matrix in parts: from a row and column on, so many columns of all rows that fit. Their memory
-// is used again and again: as garbage it would count with the model, matrix after matrix.
+// unpack calls pack with a matrix in parts: from a row and column on, so many columns of all rows that fit. Their
+// memory is used again and again: as garbage it would count with the model, matrix after matrix.
 func (w *parameters) unpack(v weights.View, pack func(row, column, columns int, values []float32)) error {
 	part := func(v weights.View, row, column int) error {
 		n := v.Size()

@@ -31,7 +31,8 @@ type maskedRunner interface {
 }
 
 // NewMasked prepares a model of a shape on a backend. No weights are read yet.
-func NewMasked(shape transformer.BERT, backend compute.Backend, info backends.Info, files safetensors.Weights, l weights.Layout) (*Masked, error) {
+func NewMasked(shape transformer.BERT, backend compute.Backend, info backends.Info, files safetensors.Weights,
+	l weights.Layout) (*Masked, error) {
 	e := &Masked{shape: shape, parameters: newParameters(backend, files, l)}
 	e.exploring = newMaskedPrograms(shape, e.parameters)
 	e.runner = e.exploring
@@ -42,7 +43,8 @@ func NewMasked(shape transformer.BERT, backend compute.Backend, info backends.In
 		}
 		e.runner = kernels
 	}
-	e.queue = queue.New(queue.Config[maskedTask, maskedPiece]{Workers: inFlight, Calls: mostCalls, Choose: chooseMasked, Run: e.run})
+	e.queue = queue.New(queue.Config[maskedTask, maskedPiece]{Workers: inFlight, Calls: mostCalls, Choose: chooseMasked,
+		Run: e.run})
 	return e, nil
 }
 

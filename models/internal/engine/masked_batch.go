@@ -28,10 +28,9 @@ type maskedPiece struct {
 // is looked at.
 const maskedBatchTokens = 2048
 
-// chooseMasked takes texts in their order, as many as a batch holds. A program's batch has a number of places that its task
-// fixes, or a power of two: where the
-// next above would leave more than a quarter of them empty, it takes the one below, and the rest runs in a batch of its
-// own.
+// chooseMasked takes texts in their order, as many as a batch holds. A program's batch has a number of places that its
+// task fixes, or a power of two: where the next above would leave more than a quarter of them empty, it takes the one
+// below, and the rest runs in a batch of its own.
 func chooseMasked(t maskedTask, waiting []maskedPiece, _ int) []int {
 	n := 1
 	switch {

@@ -42,8 +42,9 @@ func BenchmarkFill(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	config := family.Masked{Family: "distilbert", Tied: true, BERT: transformer.BERT{Layers: 6, Heads: 12, DModel: 768, DMLP: 3072,
-		DVocab: 30522, Positions: 512, Epsilon: 1e-12, Activation: "gelu"}}
+	config := family.Masked{Family: "distilbert", Tied: true,
+		BERT: transformer.BERT{Layers: 6, Heads: 12, DModel: 768, DMLP: 3072,
+			DVocab: 30522, Positions: 512, Epsilon: 1e-12, Activation: "gelu"}}
 	weights := drawnWeights{}
 	for _, p := range slices.Concat(config.BodyParameters(), config.HeadParameters()) {
 		weights[p.Name] = p.Shape

@@ -54,7 +54,8 @@ func newMaskedKernels(c transformer.BERT, w *parameters) (*maskedKernels, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &maskedKernels{activate: activate, shape: c, parameters: w, pool: pool{dModel: c.DModel, width: c.DModel, dMLP: max(c.DMLP, c.DModel)}}
+	p := &maskedKernels{activate: activate, shape: c, parameters: w,
+		pool: pool{dModel: c.DModel, width: c.DModel, dMLP: max(c.DMLP, c.DModel)}}
 	p.embed = sync.OnceValues(p.readEmbeddings)
 	p.head = sync.OnceValues(p.readHead)
 	for l := range c.Layers {
@@ -99,7 +100,8 @@ func (p *maskedKernels) readBlock(l int) (*bertBlock, error) {
 		{"attention.q_lin", b.query, 0, d}, {"attention.k_lin", b.keyValues, 0, d}, {"attention.v_lin", b.keyValues, d, d},
 		{"attention.out_lin", b.out, 0, d}, {"ffn.lin1", b.in, 0, mlp}, {"ffn.lin2", b.mlpOut, 0, d},
 	} {
-		if err := p.dense(dense.matrix, dense.first, dense.width, name(dense.module)+".weight", name(dense.module)+".bias"); err != nil {
+		if err := p.dense(dense.matrix, dense.first, dense.width, name(dense.module)+".weight",
+			name(dense.module)+".bias"); err != nil {
 			return nil, err
 		}
 	}
@@ -114,7 +116,8 @@ func (p *maskedKernels) readBlock(l int) (*bertBlock, error) {
 func (p *maskedKernels) readHead() (*bertHead, error) {
 	c := p.shape
 	h := &bertHead{dense: kernels.NewMatrix(c.DModel, c.DModel), decoder: kernels.NewMatrix(c.DModel, c.DVocab)}
-	if err := p.dense(h.dense, 0, c.DModel, transformer.BERTHeadDense+".weight", transformer.BERTHeadDense+".bias"); err != nil {
+	if err := p.dense(h.dense, 0, c.DModel, transformer.BERTHeadDense+".weight",
+		transformer.BERTHeadDense+".bias"); err != nil {
 		return nil, err
 	}
 	var err error
@@ -252,7 +255,8 @@ func (r *maskedPass) block(l int, rows, wanted []int32) error {
 		return err
 	}
 	dHead := d / r.shape.Heads
-	heads := kernels.Heads{Heads: r.shape.Heads, KVHeads: r.shape.Heads, DHead: dHead, Scale: float32(1 / math.Sqrt(float64(dHead)))}
+	heads := kernels.Heads{Heads: r.shape.Heads, KVHeads: r.shape.Heads, DHead: dHead,
+		Scale: float32(1 / math.Sqrt(float64(dHead)))}
 	next := make([]float32, len(wanted)*d)
 	err = r.workers.each(r.ctx, len(wanted), func(w *worker, from, to int) {
 		n := to - from

@@ -23,16 +23,16 @@ func newMaskedPrograms(shape transformer.BERT, p *parameters) *maskedPrograms {
 	return &maskedPrograms{shape, p, newPrograms(), p.backend.HasSharedBuffers()}
 }
 
-// maskedLengths are the sequence lengths that programs are compiled for, and hostLengths those where the processor computes,
-// for which a program takes longer to compile than a few texts to run. A text's own length alone decides which it is padded
-// to.
+// maskedLengths are the sequence lengths that programs are compiled for, and hostLengths those where the processor
+// computes, for which a program takes longer to compile than a few texts to run. A text's own length alone decides
+// which it is padded to.
 var (
 	maskedLengths = []int{16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}
 	hostLengths   = []int{32, 64, 128, 256, 512}
 )
 
-// hostTokens is how many tokens a program runs on the processor, as long as its texts are shorter: always as many, so that
-// there is one program for each length, and a text is computed in the same shape whatever runs beside it.
+// hostTokens is how many tokens a program runs on the processor, as long as its texts are shorter: always as many, so
+// that there is one program for each length, and a text is computed in the same shape whatever runs beside it.
 const hostTokens = 128
 
 func (r *maskedPrograms) task(n int) maskedTask {
@@ -79,7 +79,8 @@ func (r *maskedPrograms) fillGraph(w transformer.Weights, inputs []*graph.Node) 
 }
 
 // run runs a program of that key on a batch's inputs, the first of which is [size, seq] and the others flat.
-func (r *maskedPrograms) run(key programKey, build buildFunc, b maskedBatch, inputs [][]int32, read func(i int, flat []float32)) error {
+func (r *maskedPrograms) run(key programKey, build buildFunc, b maskedBatch, inputs [][]int32,
+	read func(i int, flat []float32)) error {
 	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size(), b.task.padded)}
 	values := []any{inputs[0]}
 	for _, input := range inputs[1:] {
@@ -129,7 +130,8 @@ func (r *maskedPrograms) cacheGraph(w transformer.Weights, inputs []*graph.Node)
 func (r *maskedPrograms) cacheNames() []string {
 	names := []string{"hook_full_embed"}
 	for l := range r.shape.Layers {
-		for _, hook := range []string{"hook_normalized_resid_mid", "mlp.hook_pre", "mlp.hook_post", "hook_normalized_resid_post"} {
+		for _, hook := range []string{"hook_normalized_resid_mid", "mlp.hook_pre", "mlp.hook_post",
+			"hook_normalized_resid_post"} {
 			names = append(names, transformer.BlockName(l, hook))
 		}
 	}

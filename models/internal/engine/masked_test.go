@@ -20,7 +20,8 @@ const goldenModels = "../../../testdata/golden/models/"
 // golden is what a golden model is opened from on the processor. parse reads its config.json.
 func golden[C interface {
 	Layout(safetensors.Weights) (weights.Layout, error)
-}](t *testing.T, name string, parse func([]byte) (C, error)) (config C, files safetensors.Weights, layout weights.Layout) {
+}](t *testing.T, name string, parse func([]byte) (C, error)) (config C, files safetensors.Weights,
+	layout weights.Layout) {
 	t.Helper()
 	text, err := os.ReadFile(goldenModels + name + "/config.json")
 	if err != nil {
@@ -117,7 +118,8 @@ func TestMaskedBatches(t *testing.T) {
 					}
 					if programs {
 						tokens = b.size() * task.padded
-						if empty := b.size() - len(chosen); 4*empty > b.size() && (runner == device || len(list) > len(chosen)) || task.padded > positions {
+						if empty := b.size() - len(chosen); 4*empty > b.size() && (runner == device || len(list) > len(chosen)) ||
+							task.padded > positions {
 							t.Errorf("%d places of [%d %d] are empty", empty, b.size(), task.padded)
 						}
 						distinct[[2]int{b.size(), task.padded}] = true

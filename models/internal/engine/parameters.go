@@ -14,8 +14,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/weights"
 )
 
-// parameters holds a model's parameters on its backend. Each is read from the files when a program first needs it, once,
-// straight into the backend's memory, and shared by all programs.
+// parameters holds a model's parameters on its backend. Each is read from the files when a program first needs it,
+// once, straight into the backend's memory, and shared by all programs.
 type parameters struct {
 	backend compute.Backend
 	files   *weights.Files
@@ -28,11 +28,12 @@ type parameters struct {
 }
 
 func newParameters(backend compute.Backend, files safetensors.Weights, l weights.Layout) *parameters {
-	return &parameters{backend: backend, files: &weights.Files{Weights: files}, layout: l, loaded: map[string]func() (compute.Buffer, error){}}
+	return &parameters{backend: backend, files: &weights.Files{Weights: files}, layout: l,
+		loaded: map[string]func() (compute.Buffer, error){}}
 }
 
-// check compares the files' header with the configuration, so that a wrong file is refused before anything runs. What only
-// logits need may be missing: neurons are read without it.
+// check compares the files' header with the configuration, so that a wrong file is refused before anything runs. What
+// only logits need may be missing: neurons are read without it.
 func (w *parameters) check(list []transformer.Param) error {
 	for _, parameter := range list {
 		v, ok := w.layout(parameter.Name)
@@ -78,7 +79,8 @@ func (w *parameters) head(c transformer.Decoder) error {
 }
 
 // ErrNoHead is what asks for logits get of files without an unembedding, those of a base model.
-var ErrNoHead = errors.New("the model's files hold no unembedding or no final norm, so it has no logits: neurons can be read, but nothing behind them")
+var ErrNoHead = errors.New("the model's files hold no unembedding or no final norm, so it has no logits: neurons can " +
+	"be read, but nothing behind them")
 
 // shape is that of a parameter as the graph functions see it; ok is false for one that the model lacks.
 func (w *parameters) shape(name string) (shape shapes.Shape, ok bool) {

@@ -12,8 +12,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
-// hidden runs a group as a batch of its own. Which neurons are edited how is part of the program; which rows, which index
-// and by what number are inputs.
+// hidden runs a group as a batch of its own. Which neurons are edited how is part of the program; which rows, which
+// index and by what number are inputs.
 func (r *programRunner) hidden(_ context.Context, g *group, asked []int32) (x []float32, err error) {
 	b := batch{groups: []*group{g}, slots: 1, rows: r.bucketing.rows(len(g.ids))}
 	ids, positions, _, ancestor := b.tensors()
@@ -34,7 +34,8 @@ func (r *programRunner) hidden(_ context.Context, g *group, asked []int32) (x []
 		for row, mark := range g.marks {
 			mask[row] = slices.ContainsFunc(g.edits[mark], e.same)
 		}
-		inputs = append(inputs, shapes.Make(dtypes.Int32, 1), shapes.Make(dtypes.Float32, 1), shapes.Make(dtypes.Bool, 1, b.rows))
+		inputs = append(inputs, shapes.Make(dtypes.Int32, 1), shapes.Make(dtypes.Float32, 1),
+			shapes.Make(dtypes.Bool, 1, b.rows))
 		values = append(values, []int32{int32(e.Index)}, []float32{e.Value}, mask)
 	}
 	key := programKey{kind: fmt.Sprintf("hidden %d", len(rows)), layers: strings.Join(names, ","), groups: 1, rows: b.rows}
@@ -87,7 +88,8 @@ func editNode(op Op, x, index, number, mask *graph.Node) *graph.Node {
 	dims := x.Shape().Dimensions
 	neuron := graph.Iota(x.Graph(), shapes.Make(dtypes.Int32, 1, 1, dims[2]), 2)
 	here := graph.Equal(neuron, graph.Reshape(index, 1, 1, 1))
-	here = graph.LogicalAnd(graph.BroadcastToDims(here, dims...), graph.BroadcastToDims(graph.InsertAxes(mask, -1), dims...))
+	here = graph.LogicalAnd(graph.BroadcastToDims(here, dims...),
+		graph.BroadcastToDims(graph.InsertAxes(mask, -1), dims...))
 	edited := graph.BroadcastToDims(graph.Reshape(number, 1, 1, 1), dims...)
 	switch op {
 	case Scale:
@@ -105,11 +107,12 @@ func (r *programRunner) unembed(_ context.Context, dst, x []float32, n int, norm
 	inputs := []shapes.Shape{shapes.Make(dtypes.Float32, padded, r.shape.DModel)}
 	shape := r.shape
 	shape.NoFinalNorm = shape.NoFinalNorm || !normed
-	p, err := r.cached.get(programKey{kind: fmt.Sprintf("unembed, norm %v", normed), rows: padded}, func() (*program, error) {
-		return r.parameters.compile("logits", inputs, func(w transformer.Weights, in []*graph.Node) []*graph.Node {
-			return []*graph.Node{shape.Unembed(w, in[0], nil)}
+	p, err := r.cached.get(programKey{kind: fmt.Sprintf("unembed, norm %v", normed), rows: padded},
+		func() (*program, error) {
+			return r.parameters.compile("logits", inputs, func(w transformer.Weights, in []*graph.Node) []*graph.Node {
+				return []*graph.Node{shape.Unembed(w, in[0], nil)}
+			})
 		})
-	})
 	if err != nil {
 		return err
 	}

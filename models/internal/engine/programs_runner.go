@@ -28,7 +28,8 @@ const (
 )
 
 func newProgramRunner(shape transformer.Decoder, p *parameters) *programRunner {
-	return &programRunner{shape: shape, parameters: p, cached: newPrograms(), bucketing: bucketing{most: deviceRows, host: p.backend.HasSharedBuffers()}}
+	return &programRunner{shape: shape, parameters: p, cached: newPrograms(),
+		bucketing: bucketing{most: deviceRows, host: p.backend.HasSharedBuffers()}}
 }
 
 func (r *programRunner) limit() int    { return deviceGroup }
@@ -117,8 +118,8 @@ func (r *programRunner) wide(layer int, hook string) buildFunc {
 	}
 }
 
-// site builds a hook point, [slots, rows, width]; inputs are ids, positions, ancestors, and for a summary of attention which
-// of these count.
+// site builds a hook point, [slots, rows, width]; inputs are ids, positions, ancestors, and for a summary of attention
+// which of these count.
 func (r *programRunner) site(w transformer.Weights, layer int, hook string, in []*graph.Node) *graph.Node {
 	ids, positions, ancestor := in[0], in[1], in[2]
 	x := r.body(w, layer, ids, positions, ancestor)

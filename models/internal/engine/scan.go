@@ -20,11 +20,12 @@ type scan struct {
 	visit   func(layer, first int, values []float32)
 }
 
-// Scan computes every neuron of some layers on every token of windows. visit is told of some rows at a time: values[k*d_mlp+n] is
-// neuron n of layers[layer] on row first+k, rows being the tokens of all windows, one window after the other. Each
-// layer's rows come once, in any order, and several at the same time; values are the engine's own, to be read before
-// visit returns.
-func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+// Scan computes every neuron of some layers on every token of windows. visit is told of some rows at a time:
+// values[k*d_mlp+n] is neuron n of layers[layer] on row first+k, rows being the tokens of all windows, one window after
+// the other. Each layer's rows come once, in any order, and several at the same time; values are the engine's own, to
+// be read before visit returns.
+func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	if _, ok := transformer.PatternSummary(hook); ok {
 		return e.scanPatterns(ctx, layers, hook, windows, visit)
 	}
@@ -32,7 +33,8 @@ func (e *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 }
 
 // scanPatterns is Scan for summaries of attention, which a pass computes only where it stops.
-func (e *Causal) scanPatterns(ctx context.Context, layers []int, hook string, windows [][]int, visit func(layer, first int, values []float32)) error {
+func (e *Causal) scanPatterns(ctx context.Context, layers []int, hook string, windows [][]int,
+	visit func(layer, first int, values []float32)) error {
 	requests := make([]Request, len(windows))
 	for i, ids := range windows {
 		requests[i] = Request{IDs: ids}
@@ -68,7 +70,8 @@ func (r *programRunner) scan(s *scan) []piece {
 		n, slots := r.bucketing.windows(len(order), seq)
 		members := order[:n]
 		order = order[n:]
-		batches = append(batches, piece{alone: func(context.Context) error { return r.scanBatch(s, members, rows, slots, seq) }})
+		batches = append(batches,
+			piece{alone: func(context.Context) error { return r.scanBatch(s, members, rows, slots, seq) }})
 	}
 	return batches
 }

@@ -71,7 +71,8 @@ func ParseMasked(text []byte) (Masked, error) {
 		if family == "" {
 			family = "nameless"
 		}
-		return Masked{}, fmt.Errorf("the %s family is not known as a masked model: use one of model_type bert or distilbert", family)
+		return Masked{}, fmt.Errorf("the %s family is not known as a masked model: use one of model_type bert or distilbert",
+			family)
 	}
 	config.DVocab, config.Positions = file.DVocab, file.Positions
 	if config.Activation == "" {
@@ -146,8 +147,8 @@ var bertModules = strings.NewReplacer(
 	"vocab_projector.bias", "cls.predictions.bias",
 )
 
-// Layout finds the parameters of a masked model in its files. Files of a bare encoder lack its prefix, and those converted
-// from TensorFlow call the weight and bias of a LayerNorm gamma and beta.
+// Layout finds the parameters of a masked model in its files. Files of a bare encoder lack its prefix, and those
+// converted from TensorFlow call the weight and bias of a LayerNorm gamma and beta.
 func (config Masked) Layout(files safetensors.Weights) (weights.Layout, error) {
 	body := "distilbert."
 	if config.Family == "bert" {
@@ -177,7 +178,8 @@ func (config Masked) Layout(files safetensors.Weights) (weights.Layout, error) {
 			}
 		}
 		if !there {
-			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM", strings.Join(tried, " or "))
+			return nil, fmt.Errorf("the weights have no tensor %s: use a complete model of class ForMaskedLM",
+				strings.Join(tried, " or "))
 		}
 		v := weights.Plain(tried[len(tried)-1], parameter.Shape...)
 		if err := v.Check(files); err != nil {

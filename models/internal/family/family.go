@@ -28,7 +28,8 @@ type family struct {
 	name string
 	// parse reads config.json.
 	parse func(text []byte) (Config, error)
-	// anchors are tensors that every model of the family has, by what stands before which in the files its prefix is found.
+	// anchors are tensors that every model of the family has, by what stands before which in the files its prefix is
+	// found.
 	anchors []string
 	// layout says where the parameters lie.
 	layout func(c Config, files tensors) weights.Layout
@@ -84,9 +85,11 @@ func Parse(text []byte) (Config, error) {
 	case IsMasked(name):
 		return Config{}, fmt.Errorf("%s is a masked model: open it as one (-masked), and give a causal model here", name)
 	case !ok && name == "":
-		return Config{}, fmt.Errorf("it names no family (model_type); those that can be opened are %s", strings.Join(Names(), ", "))
+		return Config{}, fmt.Errorf("it names no family (model_type); those that can be opened are %s",
+			strings.Join(Names(), ", "))
 	case !ok:
-		return Config{}, fmt.Errorf("the %s family is not among those that can be opened, %s", name, strings.Join(Names(), ", "))
+		return Config{}, fmt.Errorf("the %s family is not among those that can be opened, %s", name,
+			strings.Join(Names(), ", "))
 	}
 	if err := checkKeys(text, f.fixed); err != nil {
 		return Config{}, err
@@ -180,7 +183,8 @@ func activation(name string) (string, error) {
 		name = synonym
 	}
 	if !transformer.KnownActivation(name) {
-		return "", fmt.Errorf("the activation function %q is not among those known: %s", name, strings.Join(transformer.Activations(), ", "))
+		return "", fmt.Errorf("the activation function %q is not among those known: %s", name,
+			strings.Join(transformer.Activations(), ", "))
 	}
 	return name, nil
 }

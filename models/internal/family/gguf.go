@@ -48,7 +48,8 @@ func ParseGGUF(file *gguf.File) (Config, error) {
 	s := file.Settings()
 	at := slices.IndexFunc(ggufForms, func(f ggufForm) bool { return f.arch == s.Architecture() })
 	if at < 0 {
-		return Config{}, fmt.Errorf("its architecture is %q; those that can be opened are %s", s.Architecture(), strings.Join(ggufArchitectures(), ", "))
+		return Config{}, fmt.Errorf("its architecture is %q; those that can be opened are %s", s.Architecture(),
+			strings.Join(ggufArchitectures(), ", "))
 	}
 	form := ggufForms[at]
 	if experts, _ := s.Number(".expert_count"); experts > 0 {
@@ -130,7 +131,8 @@ func ggufModules(c Config) modules {
 }
 
 // permuted finds queries and keys whose rotary dimensions were moved: llama.cpp turns neighbours (0 and 1, 2 and 3 …)
-// where Hugging Face's models turn the halves of a head, so the rows of a head lie [d_head/2, 2] instead of [2, d_head/2].
+// where Hugging Face's models turn the halves of a head, so the rows of a head lie [d_head/2, 2] instead of [2,
+// d_head/2].
 func permuted(c Config, part string, layer int) (weights.View, bool) {
 	heads, module := c.Heads, "attn_q"
 	switch part {
@@ -143,7 +145,8 @@ func permuted(c Config, part string, layer int) (weights.View, bool) {
 	d, e, half := c.DModel, c.DHead, c.DHead/2
 	name := blockNames("", "blk")(layer, module)
 	if strings.HasPrefix(part, "attn.b") {
-		return weights.View{File: name + ".bias", Stored: []int{heads * e}, Dims: []int{heads, 2, half}, Strides: []int{e, 1, 2}, Shape: []int{heads * e}}, true
+		return weights.View{File: name + ".bias", Stored: []int{heads * e}, Dims: []int{heads, 2, half},
+			Strides: []int{e, 1, 2}, Shape: []int{heads * e}}, true
 	}
 	return weights.View{File: name + ".weight", Stored: []int{heads * e, d}, Dims: []int{d, heads, 2, half},
 		Strides: []int{1, e * d, d, 2 * d}, Shape: []int{d, heads * e}}, true
@@ -219,7 +222,8 @@ func ggufLlamaConfig(s *gguf.Settings) object {
 		s.Refuse("heads of keys are %d wide and those of values %d, which is not supported", head, value)
 	}
 	if hasRotary && rotary != head {
-		s.Refuse("rotary positions on %d of the %d dimensions of a head are not supported for this architecture", rotary, head)
+		s.Refuse("rotary positions on %d of the %d dimensions of a head are not supported for this architecture", rotary,
+			head)
 	}
 	if scaling := ggufScaling(s); scaling != nil {
 		config["rope_scaling"] = scaling
@@ -242,15 +246,16 @@ func ggufScaling(s *gguf.Settings) object {
 	return scaling
 }
 
-// slowRotary divides the frequencies of rotary positions by the table that llama.cpp makes of Llama 3.1's stretching, if
-// the file has one.
+// slowRotary divides the frequencies of rotary positions by the table that llama.cpp makes of Llama 3.1's stretching,
+// if the file has one.
 func slowRotary(c *Config, file *gguf.File) error {
 	info, ok := file.Info(ggufRotary)
 	if !ok {
 		return nil
 	}
 	if info.Len() != c.RotaryDims/2 || c.RotaryFrequencies != nil {
-		return fmt.Errorf("the table %s of %v numbers does not fit rotary positions of %d dimensions", ggufRotary, info.Shape, c.RotaryDims)
+		return fmt.Errorf("the table %s of %v numbers does not fit rotary positions of %d dimensions", ggufRotary, info.Shape,
+			c.RotaryDims)
 	}
 	c.RotaryFrequencies = make([]float32, info.Len())
 	if err := file.Float32s(ggufRotary, c.RotaryFrequencies); err != nil {

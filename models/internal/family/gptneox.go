@@ -48,8 +48,9 @@ func parseGPTNeoX(text []byte) (Config, error) {
 func gptNeoXLayout(c Config, files tensors) weights.Layout {
 	d, h, e := c.DModel, c.Heads, c.DHead
 	m := modules{
-		names:  blockNames(files.prefix, "layers"),
-		norms:  map[string]string{"ln1": "input_layernorm", "ln2": "post_attention_layernorm", "ln_final": "final_layer_norm"},
+		names: blockNames(files.prefix, "layers"),
+		norms: map[string]string{"ln1": "input_layernorm", "ln2": "post_attention_layernorm",
+			"ln_final": "final_layer_norm"},
 		stored: weights.Transposed,
 		dense: map[string]linear{
 			"attn.W_O":  {"attention.dense", d, d, c.AttentionBias},

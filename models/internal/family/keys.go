@@ -8,7 +8,8 @@ import (
 	"slices"
 )
 
-// everyFamily are keys that change what any model of Hugging Face's computes, and are not implemented; see family.fixed.
+// everyFamily are keys that change what any model of Hugging Face's computes, and are not implemented; see
+// family.fixed.
 var everyFamily = map[string]string{
 	"quantization_config": "null", "pruned_heads": "{}", "is_causal": "true", "is_encoder_decoder": "false",
 	"use_bidirectional_attention": "false",

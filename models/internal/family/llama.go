@@ -73,8 +73,8 @@ func parseLlama(text []byte) (Config, error) {
 	return c, err
 }
 
-// parseMistral reads MistralConfig: all layers have one window, 4096 where the file says nothing, and none where it says
-// null.
+// parseMistral reads MistralConfig: all layers have one window, 4096 where the file says nothing, and none where it
+// says null.
 func parseMistral(text []byte) (Config, error) {
 	const window = 4096
 	file := struct {

@@ -36,16 +36,20 @@ func parseOPT(text []byte) (Config, error) {
 	}
 	switch {
 	case !orDefault(file.NormFirst, true):
-		return Config{}, errors.New("norms behind the layers (do_layer_norm_before false, opt-350m) are not implemented: choose another size")
+		return Config{},
+			errors.New("norms behind the layers (do_layer_norm_before false, opt-350m) are not implemented: choose another size")
 	case orDefault(file.Projected, file.DModel) != file.DModel:
-		return Config{}, errors.New("projected embeddings (word_embed_proj_dim other than hidden_size, opt-350m) are not implemented: choose another size")
+		return Config{},
+			errors.New("projected embeddings (word_embed_proj_dim other than hidden_size, opt-350m) are not implemented: " +
+				"choose another size")
 	}
 	const positionOffset = 2 // of the table of positions; its first rows belong to padding
 	c := Config{Decoder: transformer.Decoder{
 		Layers: file.Layers, DModel: file.DModel, Heads: file.Heads, DHead: perHead(file.DModel, file.Heads),
 		DMLP: file.Inner, DVocab: file.DVocab, Positions: file.Positions, PositionOffset: positionOffset, Epsilon: 1e-5,
 		NoFinalNorm: file.NoFinalNorm, Tied: orDefault(file.Tied, true),
-	}, AttentionBias: orDefault(file.Biases, true), MLPBias: orDefault(file.Biases, true), FoldedNorms: !orDefault(file.Affine, true)}
+	}, AttentionBias: orDefault(file.Biases, true), MLPBias: orDefault(file.Biases, true),
+		FoldedNorms: !orDefault(file.Affine, true)}
 	var err error
 	c.Activation, err = activation(orDefault(file.Activation, "relu"))
 	return c, err

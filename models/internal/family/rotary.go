@@ -65,7 +65,8 @@ func (f rotaryFile) apply(c *Config, part float64) error {
 		return nil
 	case "linear", "llama3", "yarn":
 	case "dynamic":
-		return fmt.Errorf("rotary positions of type dynamic are not implemented: they turn by what depends on the text's length, so that a token's values would depend on what follows it")
+		return fmt.Errorf("rotary positions of type dynamic are not implemented: they turn by what depends on the text's " +
+			"length, so that a token's values would depend on what follows it")
 	default:
 		return fmt.Errorf("rotary positions of type %q are not implemented: default, linear, llama3 and yarn are", kind)
 	}
@@ -74,7 +75,8 @@ func (f rotaryFile) apply(c *Config, part float64) error {
 		factor = float64(c.Positions) / original
 	}
 	if !(factor > 0) || !(c.RotaryBase > 1) || !(original > 0) {
-		return fmt.Errorf("rotary positions of type %s have the factor %g, base %g and original context %g: all must be positive",
+		return fmt.Errorf("rotary positions of type %s have the factor %g, base %g and original context %g: all must be "+
+			"positive",
 			kind, factor, c.RotaryBase, original)
 	}
 	frequencies := make([]float64, c.RotaryDims/2)
@@ -104,7 +106,8 @@ func (f rotaryFile) apply(c *Config, part float64) error {
 func (k rotaryKind) llama3(frequencies []float64, factor, original float64) error {
 	low, high := orDefault(k.LowFrequency, 0), orDefault(k.HighFrequency, 0)
 	if !(low > 0 && high > low) {
-		return fmt.Errorf("rotary positions of type llama3 need a low_freq_factor above 0 and a high_freq_factor above that, not %g and %g", low, high)
+		return fmt.Errorf("rotary positions of type llama3 need a low_freq_factor above 0 and a high_freq_factor above "+
+			"that, not %g and %g", low, high)
 	}
 	for i, frequency := range frequencies {
 		turns := original * frequency / (2 * math.Pi)

@@ -30,8 +30,10 @@ func findTensors(files safetensors.Weights, anchors []string) (tensors, error) {
 		}
 	}
 	if !ok {
-		return tensors{}, fmt.Errorf("the weights have no tensors called %s, under whatever prefix: they are not those of a model as config.json describes it",
-			strings.Join(anchors, " and "))
+		return tensors{},
+			fmt.Errorf("the weights have no tensors called %s, under whatever prefix: they are not those of a model as "+
+				"config.json describes it",
+				strings.Join(anchors, " and "))
 	}
 	return found, nil
 }

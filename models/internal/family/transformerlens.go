@@ -58,9 +58,13 @@ func parseTransformerLens(text []byte) (Config, error) {
 	case file.AttnOnly:
 		return Config{}, errors.New("the model is attention-only: it has no MLP, hence no neurons to explain")
 	case file.Shortformer || file.Position == "shortformer":
-		return Config{}, errors.New("shortformer positions (added to queries and keys alone) are not supported: choose a model with standard or rotary positions")
+		return Config{},
+			errors.New("shortformer positions (added to queries and keys alone) are not supported: choose a model with " +
+				"standard or rotary positions")
 	case file.UseLocalAttn || file.GatedMLP || file.RotaryGPTJ:
-		return Config{}, errors.New("local attention, gated MLPs and adjacent rotary pairs are not supported in TransformerLens's own format: open the model in its Hugging Face format")
+		return Config{},
+			errors.New("local attention, gated MLPs and adjacent rotary pairs are not supported in TransformerLens's own " +
+				"format: open the model in its Hugging Face format")
 	}
 	c := Config{Decoder: transformer.Decoder{
 		Layers: file.Layers, DModel: file.DModel, Heads: file.Heads, KVHeads: orDefault(file.NumKVHeads, 0),
@@ -110,8 +114,8 @@ func parseTransformerLens(text []byte) (Config, error) {
 }
 
 // transformerLensLayout is that of TransformerLens's own models. The old ones call norm what later ones call ln, some
-// parameters or all; those of up to eight layers store the positions transposed, and those of up to six layers every other
-// weight too.
+// parameters or all; those of up to eight layers store the positions transposed, and those of up to six layers every
+// other weight too.
 func transformerLensLayout(c Config, files tensors) weights.Layout {
 	// By the names of today, as TransformerLens's loader renames them.
 	names := map[string]string{}

@@ -114,14 +114,16 @@ func (f *File) Float32s(name string, dst []float32) error {
 	return f.Float32sAt(name, 0, dst)
 }
 
-// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major order.
+// Float32sAt is [File.Float32s] for a part of the tensor: its len(dst) elements from number first on, in row-major
+// order.
 func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	t, ok := f.header.tensors[name]
 	switch {
 	case !ok:
 		return fmt.Errorf("%s has no tensor %q", f.name, name)
 	case first < 0 || first > t.len() || len(dst) > t.len()-first:
-		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, t.len(), len(dst), first)
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, t.len(), len(dst),
+			first)
 	}
 	var err error
 	if convert, ok := dequantizers[t.kind]; ok {

@@ -23,7 +23,8 @@ import (
 )
 
 // typeNames are the tensors of testdata/types.gguf.
-var typeNames = []string{"BF16", "F16", "F32", "Q2_K", "Q3_K", "Q4_0", "Q4_1", "Q4_K", "Q5_0", "Q5_1", "Q5_K", "Q6_K", "Q8_0"}
+var typeNames = []string{"BF16", "F16", "F32", "Q2_K", "Q3_K", "Q4_0", "Q4_1", "Q4_K", "Q5_0", "Q5_1", "Q5_K", "Q6_K",
+	"Q8_0"}
 
 // readExpected is what Python's package gguf reads from testdata/types.gguf, by tensor.
 func readExpected(t testing.TB) map[string][]float32 {
@@ -106,7 +107,8 @@ func TestRequests(t *testing.T) {
 		{"absent", 0, 1, `no tensor "absent"`}, {"Q4_1", -1, 1, "1024 elements"}, {"Q4_1", 1024, 1, "1024 elements"},
 		{"Q4_1", 1000, 25, "1024 elements"}, {"F32", math.MaxInt, 1, "1024 elements"},
 	} {
-		if err := f.Float32sAt(c.name, c.first, make([]float32, c.size)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := f.Float32sAt(c.name, c.first, make([]float32, c.size)); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s from %d: %v", c.name, c.first, err)
 		}
 	}
@@ -119,7 +121,8 @@ func TestValues(t *testing.T) {
 	f := open(t)
 	for key, want := range map[string]any{
 		"general.architecture": "test",
-		"kinds.uint8":          int64(200), "kinds.int8": int64(-100), "kinds.uint16": int64(60000), "kinds.int16": int64(-30000),
+		"kinds.uint8":          int64(200), "kinds.int8": int64(-100), "kinds.uint16": int64(60000),
+		"kinds.int16":  int64(-30000),
 		"kinds.uint32": int64(4000000000), "kinds.int32": int64(-2000000000), "kinds.uint64": uint64(math.MaxUint64),
 		"kinds.int64": int64(math.MinInt64), "kinds.float32": float64(float32(0.1)), "kinds.float64": 0.1, "kinds.bool": true,
 		"kinds.string": "naïve ▁", "kinds.ints": []int64{1, -2, 3}, "kinds.floats": []float64{0.5, -1.5},
@@ -173,7 +176,8 @@ func TestHostile(t *testing.T) {
 		deep.put(uint32(9), uint64(1))
 	}
 	twoTensors := func(second string, offset uint64) []byte {
-		b := head(3, 2, 0).put("w", uint32(1), uint64(16), uint32(0), uint64(0), second, uint32(1), uint64(16), uint32(0), offset)
+		b := head(3, 2, 0).put("w", uint32(1), uint64(16), uint32(0), uint64(0), second, uint32(1), uint64(16), uint32(0),
+			offset)
 		for b.Len()%32 != 0 {
 			b.WriteByte(0)
 		}
@@ -263,7 +267,8 @@ func TestMemory(t *testing.T) {
 		b := head(3, 0, 1).put("a", uint32(9), kind, uint64(1<<20/16))
 		files = append(files, append(b.Bytes(), make([]byte, 1<<20)...))
 	}
-	files = append(files, append(head(3, 1<<15, 0).Bytes(), make([]byte, 1<<20)...), append(head(3, 0, 1<<15).Bytes(), make([]byte, 1<<20)...))
+	files = append(files, append(head(3, 1<<15, 0).Bytes(), make([]byte, 1<<20)...),
+		append(head(3, 0, 1<<15).Bytes(), make([]byte, 1<<20)...))
 	var before, after runtime.MemStats
 	for i, data := range files {
 		runtime.ReadMemStats(&before)

@@ -368,9 +368,11 @@ func (c *cursor) start() error {
 	case c.err != nil:
 		return c.err
 	case version>>16 != 0 && version&0xffff == 0:
-		return errors.New("the file is big-endian, which is not supported: convert the model again for little-endian machines")
+		return errors.New(
+			"the file is big-endian, which is not supported: convert the model again for little-endian machines")
 	case version < oldest || version > newest:
-		return fmt.Errorf("the file has version %d of the format, but only %d and %d are supported: convert the model again", version, oldest, newest)
+		return fmt.Errorf("the file has version %d of the format, but only %d and %d are supported: convert the model again",
+			version, oldest, newest)
 	}
 	return nil
 }
@@ -402,7 +404,8 @@ func (c *cursor) tensor(alignment int64) tensor {
 	}
 	block, bytes := t.kind.layout()
 	if block == 0 {
-		c.fail(fmt.Errorf("its type is %s, which is not supported (supported: %s): take the model in another quantisation", t.kind, supported))
+		c.fail(fmt.Errorf("its type is %s, which is not supported (supported: %s): take the model in another quantisation",
+			t.kind, supported))
 		return tensor{}
 	}
 	row := int64(1)
@@ -426,7 +429,8 @@ func (h header) place(dataStart, size int64) error {
 	names := make([]string, 0, len(h.tensors))
 	for name, t := range h.tensors {
 		if t.begin > size-dataStart || t.size > size-dataStart-t.begin {
-			return fmt.Errorf("tensor %q ends at byte %d of the data, of which there are %d: the file is cut short, fetch it again",
+			return fmt.Errorf("tensor %q ends at byte %d of the data, of which there are %d: the file is cut short, fetch it "+
+				"again",
 				name, t.begin+t.size, max(size-dataStart, 0))
 		}
 		t.begin += dataStart
@@ -434,7 +438,8 @@ func (h header) place(dataStart, size int64) error {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(h.tensors[a].begin, h.tensors[b].begin), cmp.Compare(h.tensors[a].size, h.tensors[b].size), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(h.tensors[a].begin, h.tensors[b].begin), cmp.Compare(h.tensors[a].size, h.tensors[b].size),
+			cmp.Compare(a, b))
 	})
 	for i := 1; i < len(names); i++ {
 		if before := h.tensors[names[i-1]]; before.begin+before.size > h.tensors[names[i]].begin {
@@ -446,5 +451,6 @@ func (h header) place(dataStart, size int64) error {
 
 // info describes a tensor as package safetensors does.
 func (t tensor) info(name string) safetensors.Info {
-	return safetensors.Info{Name: name, DType: safetensors.DType(t.kind.String()), Shape: slices.Clone(t.shape), Begin: t.begin, End: t.begin + t.size}
+	return safetensors.Info{Name: name, DType: safetensors.DType(t.kind.String()), Shape: slices.Clone(t.shape),
+		Begin: t.begin, End: t.begin + t.size}
 }

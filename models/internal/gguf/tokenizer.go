@@ -63,7 +63,8 @@ const (
 	o200kPattern = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` + contraction +
 		`?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` + contraction +
 		`?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	qwen35Pattern = contraction + `|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	qwen35Pattern = contraction +
+		`|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	deepseekWords = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|" +
 		`[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
@@ -84,10 +85,11 @@ var schemes = func() map[string]scheme {
 		"smollm": smollm, "starcoder": smollm, "refact": smollm, "command-r": smollm,
 		"llama3": llama3, "llama-v3": llama3, "llama-bpe": llama3,
 		"qwen2": qwen2, "deepseek-r1-qwen": qwen2,
-		"qwen35":      {normalizer: nfc, words: []section{splitAt(qwen35Pattern), byteLevel(false)}},
-		"tekken":      {words: []section{splitAt(tekkenPattern), byteLevel(false)}, ignoreMerges: true, addBOS: true},
-		"gpt-4o":      {words: []section{splitAt(o200kPattern), byteLevel(false)}},
-		"deepseek-v3": {words: []section{splitAt(`\p{N}{1,3}`), splitAt("[一-龥぀-ゟ゠-ヿ]+"), splitAt(deepseekWords), byteLevel(false)}},
+		"qwen35": {normalizer: nfc, words: []section{splitAt(qwen35Pattern), byteLevel(false)}},
+		"tekken": {words: []section{splitAt(tekkenPattern), byteLevel(false)}, ignoreMerges: true, addBOS: true},
+		"gpt-4o": {words: []section{splitAt(o200kPattern), byteLevel(false)}},
+		"deepseek-v3": {words: []section{splitAt(`\p{N}{1,3}`), splitAt("[一-龥぀-ゟ゠-ヿ]+"), splitAt(deepseekWords),
+			byteLevel(false)}},
 	}
 }()
 
@@ -122,7 +124,9 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	case "llama":
 		file, tables, addBOS = sentencePiece(s, tokens)
 	default:
-		return nil, fmt.Errorf("tokenizers of type %q are not supported: gpt2 (byte-level BPE) and llama (SentencePiece's BPE) are", model)
+		return nil,
+			fmt.Errorf("tokenizers of type %q are not supported: gpt2 (byte-level BPE) and llama (SentencePiece's BPE) are",
+				model)
 	}
 	special := f.specialTokens(s, tokens)
 	if says, ok := s.Bool(addBOSKey); ok {
@@ -132,7 +136,8 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	if bos, ok := special["bos_token"].(string); ok && addBOS {
 		id := slices.Index(tokens, bos)
 		file["post_processor"] = section{"type": "TemplateProcessing",
-			"single":         []section{{"SpecialToken": section{"id": bos, "type_id": 0}}, {"Sequence": section{"id": "A", "type_id": 0}}},
+			"single": []section{{"SpecialToken": section{"id": bos, "type_id": 0}},
+				{"Sequence": section{"id": "A", "type_id": 0}}},
 			"special_tokens": section{bos: section{"id": bos, "ids": []int{id}, "tokens": []string{bos}}},
 		}
 	}
@@ -213,7 +218,8 @@ func sentencePiece(s *Settings, tokens []string) (file section, tables tokenizer
 	}
 	const space = "▁"
 	normalizers := []section{{"type": "Replace", "pattern": section{"String": " "}, "content": space}}
-	decoders := []section{{"type": "Replace", "pattern": section{"String": space}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}}
+	decoders := []section{{"type": "Replace", "pattern": section{"String": space}, "content": " "},
+		{"type": "ByteFallback"}, {"type": "Fuse"}}
 	if prefix, ok := s.Bool(spacePrefixKey); prefix || !ok {
 		normalizers = slices.Insert(normalizers, 0, section{"type": "Prepend", "prepend": space})
 		decoders = append(decoders, section{"type": "Strip", "content": " ", "start": 1, "stop": 0})
@@ -244,7 +250,8 @@ func addedTokens(tokens []string, types []int64) []section {
 func (f *File) specialTokens(s *Settings, tokens []string) section {
 	special := section{}
 	for name, key := range map[string]string{
-		"bos_token": "bos_token_id", "eos_token": "eos_token_id", "unk_token": "unknown_token_id", "pad_token": "padding_token_id",
+		"bos_token": "bos_token_id", "eos_token": "eos_token_id", "unk_token": "unknown_token_id",
+		"pad_token": "padding_token_id",
 		"cls_token": "cls_token_id", "sep_token": "seperator_token_id", "mask_token": "mask_token_id",
 	} {
 		key = "tokenizer.ggml." + key

@@ -105,8 +105,8 @@ func TestTokenizer(t *testing.T) {
 	}
 }
 
-// TestTokenizerKinds writes tokenizers of every kind that package tokenizers is tested with into GGUF files, and finds the
-// Rust library's answers.
+// TestTokenizerKinds writes tokenizers of every kind that package tokenizers is tested with into GGUF files, and finds
+// the Rust library's answers.
 func TestTokenizerKinds(t *testing.T) {
 	f, err := os.Open("../../../tokenizers/testdata/kinds.json.gz")
 	if err != nil {
@@ -138,7 +138,8 @@ func TestTokenizerKinds(t *testing.T) {
 	if err := json.NewDecoder(z).Decode(&all); err != nil {
 		t.Fatal(err)
 	}
-	names := map[string]string{"tekken": "tekken", "o200k": "gpt-4o", "qwen35": "qwen35", "deepseek": "deepseek-v3", "llama3": "llama-bpe", "llama2": ""}
+	names := map[string]string{"tekken": "tekken", "o200k": "gpt-4o", "qwen35": "qwen35", "deepseek": "deepseek-v3",
+		"llama3": "llama-bpe", "llama2": ""}
 	for _, kind := range all.Kinds {
 		pre, ok := names[kind.Name]
 		if !ok {
@@ -161,7 +162,8 @@ func TestTokenizerKinds(t *testing.T) {
 			merges = append(merges, pair[0]+" "+pair[1])
 		}
 		change := map[string]any{
-			"tokenizer.ggml.pre": pre, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types, "tokenizer.ggml.merges": merges,
+			"tokenizer.ggml.pre": pre, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
+			"tokenizer.ggml.merges":       merges,
 			"tokenizer.ggml.bos_token_id": nil, "tokenizer.ggml.eos_token_id": nil,
 		}
 		if pre == "" {
@@ -211,7 +213,8 @@ func TestHostileTokenizers(t *testing.T) {
 		{"odd merge", map[string]any{"tokenizer.ggml.merges": []string{"12"}}, "two parts"},
 		{"merge of nothing known", map[string]any{"tokenizer.ggml.merges": []string{"x yz"}}, "vocabulary"},
 		{"too few types", map[string]any{"tokenizer.ggml.token_type": []int32{1}}, "1 types"},
-		{"a token twice", map[string]any{"tokenizer.ggml.tokens": []string{"a", "a"}, "tokenizer.ggml.token_type": nil, "tokenizer.ggml.bos_token_id": nil, "tokenizer.ggml.eos_token_id": nil}, `both "a"`},
+		{"a token twice", map[string]any{"tokenizer.ggml.tokens": []string{"a", "a"}, "tokenizer.ggml.token_type": nil,
+			"tokenizer.ggml.bos_token_id": nil, "tokenizer.ggml.eos_token_id": nil}, `both "a"`},
 		{"BOS outside", map[string]any{"tokenizer.ggml.bos_token_id": uint32(260)}, "bos_token_id"},
 		{"BOS a text", map[string]any{"tokenizer.ggml.bos_token_id": "<s>"}, "bos_token_id"},
 		{"BOS beyond 32 bits", map[string]any{"tokenizer.ggml.bos_token_id": uint32(1<<32 - 1)}, "bos_token_id"},

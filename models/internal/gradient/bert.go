@@ -38,15 +38,18 @@ func NewBERT(shape transformer.BERT, params []transformer.Param) (*Model, error)
 		return densePart{w, b, first, width, 1}
 	}
 	d := shape.DModel
-	s := &bert{shape: shape, words: at.of(transformer.BERTWords), places: at.of(transformer.BERTPositions), norm: normOf(transformer.BERTEmbedNorm),
+	s := &bert{shape: shape, words: at.of(transformer.BERTWords), places: at.of(transformer.BERTPositions),
+		norm:      normOf(transformer.BERTEmbedNorm),
 		attention: attention{heads: shape.Heads, dHead: d / shape.Heads}}
 	for l := range shape.Layers {
 		name := func(module string) string { return transformer.BERTModule(l, module) }
 		s.layers = append(s.layers, bertLayer{
-			qkv: m.dense(d, true, part(name("attention.q_lin"), 0, d), part(name("attention.k_lin"), d, d), part(name("attention.v_lin"), 2*d, d)),
+			qkv: m.dense(d, true, part(name("attention.q_lin"), 0, d), part(name("attention.k_lin"), d, d),
+				part(name("attention.v_lin"), 2*d, d)),
 			out: m.dense(d, true, part(name("attention.out_lin"), 0, d)), norm1: normOf(name("sa_layer_norm")),
-			in: m.dense(d, true, part(name("ffn.lin1"), 0, shape.DMLP)), mlpOut: m.dense(shape.DMLP, true, part(name("ffn.lin2"), 0, d)),
-			norm2: normOf(name("output_layer_norm")),
+			in:     m.dense(d, true, part(name("ffn.lin1"), 0, shape.DMLP)),
+			mlpOut: m.dense(shape.DMLP, true, part(name("ffn.lin2"), 0, d)),
+			norm2:  normOf(name("output_layer_norm")),
 		})
 	}
 	s.headDense, s.headNorm = m.dense(d, true, part(transformer.BERTHeadDense, 0, d)), normOf(transformer.BERTHeadNorm)
@@ -113,7 +116,8 @@ func (s *bert) window(w *worker, ids, positions, targets []int32, weight float32
 	// The head reads the rows that are asked for.
 	asked := len(positions)
 	get := func(name string, width int) []float32 { return w.buffer("head "+name, asked*width) }
-	picked, pre, post, n, normed, inverse := get("picked", d), get("pre", d), get("post", d), get("n", d), get("normed", d), get("inverse", 1)
+	picked, pre, post, n, normed, inverse := get("picked", d), get("pre", d), get("post", d), get("n", d),
+		get("normed", d), get("inverse", 1)
 	for i, p := range positions {
 		copy(picked[i*d:][:d], last[int(p)*d:])
 	}

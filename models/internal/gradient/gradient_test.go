@@ -54,8 +54,8 @@ func random(seed uint64, params []transformer.Param, vocabulary, windows, length
 	return s
 }
 
-// byGraph computes loss and gradients with GoMLX; the inputs of loss are ids [windows, length], targets and, where there are
-// any, places.
+// byGraph computes loss and gradients with GoMLX; the inputs of loss are ids [windows, length], targets and, where
+// there are any, places.
 func (s setting) byGraph(t *testing.T, loss func(w transformer.Weights, in []*Node) *Node) (float64, [][]float32) {
 	t.Helper()
 	backend, err := compute.NewWithConfig("go:ops_sequential")
@@ -132,7 +132,8 @@ func TestSoLU(t *testing.T) {
 		{1, 1, 8, 16, 11, 3, 1}, {2, 2, 6, 20, 37, 9, 3}, {1, 3, 8, 70, 90, 8, 2}, {3, 2, 16, 64, 130, 33, 2},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			shape := transformer.Decoder{Layers: c.layers, DModel: c.heads * c.dHead, Heads: c.heads, DHead: c.dHead, DMLP: c.mlp,
+			shape := transformer.Decoder{Layers: c.layers, DModel: c.heads * c.dHead, Heads: c.heads, DHead: c.dHead,
+				DMLP:   c.mlp,
 				DVocab: c.vocabulary, Positions: c.length + 2, Activation: "solu_ln", Epsilon: 1e-5}
 			s := random(uint64(i), shape.Parameters(), c.vocabulary, c.windows, c.length, 0)
 			loss, want := s.byGraph(t, func(w transformer.Weights, in []*Node) *Node {
@@ -157,7 +158,8 @@ func TestBERT(t *testing.T) {
 		{1, 1, 8, 16, 11, 5, 1, 2}, {2, 2, 6, 20, 37, 9, 3, 3}, {2, 2, 16, 64, 130, 34, 2, 10},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			shape := transformer.BERT{Layers: c.layers, Heads: c.heads, DModel: c.heads * c.dHead, DMLP: c.mlp, DVocab: c.vocabulary,
+			shape := transformer.BERT{Layers: c.layers, Heads: c.heads, DModel: c.heads * c.dHead, DMLP: c.mlp,
+				DVocab:    c.vocabulary,
 				Positions: c.length, Epsilon: 1e-12, Activation: "gelu"}
 			params := shape.BodyParameters()
 			for _, p := range shape.HeadParameters() {
@@ -170,7 +172,8 @@ func TestBERT(t *testing.T) {
 				dims := in[0].Shape().Dimensions
 				x := shape.Embed(w, in[0], nil)
 				for layer := range shape.Layers {
-					x = shape.Block(w, layer, x, transformer.Bidirectional(BroadcastToDims(Scalar(x.Graph(), in[0].DType(), dims[1]), dims[0])), nil)
+					x = shape.Block(w, layer, x, transformer.Bidirectional(
+						BroadcastToDims(Scalar(x.Graph(), in[0].DType(), dims[1]), dims[0])), nil)
 				}
 				return transformer.CrossEntropy(shape.Unembed(w, Gather(x, in[2])), in[1])
 			})
@@ -185,7 +188,8 @@ func TestBERT(t *testing.T) {
 
 // What is not written out is refused.
 func TestOtherShapes(t *testing.T) {
-	shape := transformer.Decoder{Layers: 1, DModel: 8, Heads: 1, DHead: 8, DMLP: 8, DVocab: 9, Positions: 4, Activation: "gelu", Epsilon: 1e-5}
+	shape := transformer.Decoder{Layers: 1, DModel: 8, Heads: 1, DHead: 8, DMLP: 8, DVocab: 9, Positions: 4,
+		Activation: "gelu", Epsilon: 1e-5}
 	if _, err := gradient.NewSoLU(shape, shape.Parameters()); err == nil {
 		t.Error("a GELU model was taken for a SoLU one")
 	}
@@ -197,7 +201,8 @@ func TestOtherShapes(t *testing.T) {
 
 // BenchmarkSoLU is the gradient of half a batch of the embedded causal model, on one core.
 func BenchmarkSoLU(b *testing.B) {
-	shape := transformer.Decoder{Layers: 3, DModel: 128, Heads: 2, DHead: 64, DMLP: 512, DVocab: 4096, Positions: 256, Activation: "solu_ln", Epsilon: 1e-5}
+	shape := transformer.Decoder{Layers: 3, DModel: 128, Heads: 2, DHead: 64, DMLP: 512, DVocab: 4096, Positions: 256,
+		Activation: "solu_ln", Epsilon: 1e-5}
 	s := random(1, shape.Parameters(), 4096, 4, 256, 0)
 	m, err := gradient.NewSoLU(shape, s.params)
 	if err != nil {

@@ -31,7 +31,8 @@ type Model struct {
 	workers []*worker
 }
 
-// Load takes the weights of a step, in the order of the parameters. Nobody may change them until the gradients are there.
+// Load takes the weights of a step, in the order of the parameters. Nobody may change them until the gradients are
+// there.
 func (m *Model) Load(weights [][]float32) {
 	m.weights = weights
 	for _, d := range m.layers {
@@ -46,8 +47,8 @@ func (m *Model) Workers(n int) {
 	}
 }
 
-// Gradient returns a part's mean loss, in nats a predicted token, and its gradient, in the order of the parameters, which
-// holds until the next call with the same worker. Calls with different workers may run at the same time.
+// Gradient returns a part's mean loss, in nats a predicted token, and its gradient, in the order of the parameters,
+// which holds until the next call with the same worker. Calls with different workers may run at the same time.
 func (m *Model) Gradient(worker int, p Part) (loss float64, gradients [][]float32) {
 	w := m.workers[worker]
 	w.begin(m.weights)

@@ -9,7 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
 
-// solu is a causal model of activation solu_ln (https://transformer-circuits.pub/2022/solu), as transformer.Decoder has it.
+// solu is a causal model of activation solu_ln (https://transformer-circuits.pub/2022/solu), as transformer.Decoder has
+// it.
 type solu struct {
 	shape          transformer.Decoder
 	words, places  int // the embeddings
@@ -28,13 +29,16 @@ type soluLayer struct {
 // NewSoLU is the model of a shape, whose parameters are given in an order of the caller's.
 func NewSoLU(shape transformer.Decoder, params []transformer.Param) (*Model, error) {
 	// Everything else that a shape can say stays at its zero value.
-	plain := transformer.Decoder{Layers: shape.Layers, DModel: shape.DModel, Heads: shape.Heads, DHead: shape.DHead, DMLP: shape.DMLP, DVocab: shape.DVocab,
-		Positions: shape.Positions, Activation: "solu_ln", Epsilon: shape.Epsilon, ScoreScale: shape.ScoreScale, ScaleByLayer: shape.ScaleByLayer}
+	plain := transformer.Decoder{Layers: shape.Layers, DModel: shape.DModel, Heads: shape.Heads, DHead: shape.DHead,
+		DMLP: shape.DMLP, DVocab: shape.DVocab,
+		Positions: shape.Positions, Activation: "solu_ln", Epsilon: shape.Epsilon, ScoreScale: shape.ScoreScale,
+		ScaleByLayer: shape.ScaleByLayer}
 	if !reflect.DeepEqual(shape, plain) {
 		return nil, fmt.Errorf("no gradient is written out for this shape: %+v", shape)
 	}
 	m, at := newModel(params)
-	s := &solu{shape: shape, words: at.of("embed.W_E"), places: at.of("pos_embed.W_pos"), width: shape.DModel, between: shape.Heads * shape.DHead,
+	s := &solu{shape: shape, words: at.of("embed.W_E"), places: at.of("pos_embed.W_pos"), width: shape.DModel,
+		between:   shape.Heads * shape.DHead,
 		attention: attention{heads: shape.Heads, dHead: shape.DHead, causal: true},
 		norm:      norm{at.of("ln_final.w"), at.of("ln_final.b")}}
 	for l := range shape.Layers {
@@ -45,11 +49,12 @@ func NewSoLU(shape transformer.Decoder, params []transformer.Param) (*Model, err
 			heads = append(heads, densePart{of("attn.W_" + which), of("attn.b_" + which), i * s.between, s.between, shape.Heads})
 		}
 		s.layers = append(s.layers, soluLayer{
-			norm1: norm{of("ln1.w"), of("ln1.b")}, norm2: norm{of("ln2.w"), of("ln2.b")}, normMLP: norm{of("mlp.ln.w"), of("mlp.ln.b")},
-			qkv:    m.dense(shape.DModel, false, heads...),
-			out:    m.dense(s.between, false, whole("attn.W_O", "attn.b_O", shape.DModel)),
-			in:     m.dense(shape.DModel, false, whole("mlp.W_in", "mlp.b_in", shape.DMLP)),
-			mlpOut: m.dense(shape.DMLP, false, whole("mlp.W_out", "mlp.b_out", shape.DModel)),
+			norm1: norm{of("ln1.w"), of("ln1.b")}, norm2: norm{of("ln2.w"), of("ln2.b")},
+			normMLP: norm{of("mlp.ln.w"), of("mlp.ln.b")},
+			qkv:     m.dense(shape.DModel, false, heads...),
+			out:     m.dense(s.between, false, whole("attn.W_O", "attn.b_O", shape.DModel)),
+			in:      m.dense(shape.DModel, false, whole("mlp.W_in", "mlp.b_in", shape.DMLP)),
+			mlpOut:  m.dense(shape.DMLP, false, whole("mlp.W_out", "mlp.b_out", shape.DModel)),
 		})
 	}
 	s.unembed = m.dense(shape.DModel, false, densePart{at.of("unembed.W_U"), at.of("unembed.b_U"), 0, shape.DVocab, 1})
@@ -69,8 +74,10 @@ func (s *solu) state(w *worker, layer, rows int) soluState {
 	get := func(name string, width int) []float32 { return w.buffer(fmt.Sprintf("%s %d", name, layer), rows*width) }
 	d, mlp := s.width, s.shape.DMLP
 	return soluState{
-		n1: get("n1", d), x1: get("x1", d), qkv: get("qkv", 3*s.between), patterns: get("patterns", s.shape.Heads*rows), z: get("z", s.between),
-		n2: get("n2", d), x2: get("x2", d), p: get("p", mlp), mid: get("mid", mlp), n3: get("n3", mlp), post: get("post", mlp),
+		n1: get("n1", d), x1: get("x1", d), qkv: get("qkv", 3*s.between), patterns: get("patterns", s.shape.Heads*rows),
+		z:  get("z", s.between),
+		n2: get("n2", d), x2: get("x2", d), p: get("p", mlp), mid: get("mid", mlp), n3: get("n3", mlp),
+		post:     get("post", mlp),
 		inverse1: get("inverse1", 1), inverse2: get("inverse2", 1), inv3: get("inverse3", 1),
 	}
 }

@@ -2,11 +2,11 @@ package kernels
 
 import "math"
 
-// What training needs beside the forward functions: values that the way back reads, and the way back. A derivative of the
-// loss by a value is written d of that value.
+// What training needs beside the forward functions: values that the way back reads, and the way back. A derivative of
+// the loss by a value is written d of that value.
 
-// Normalize writes the row x, less its mean and divided by its standard deviation, to dst, and returns one over the divisor.
-// dst may be x.
+// Normalize writes the row x, less its mean and divided by its standard deviation, to dst, and returns one over the
+// divisor. dst may be x.
 func Normalize(dst, x []float32, epsilon float64) (inverse float32) {
 	mean := sum(x) / float32(len(x))
 	variance := squares(x, mean) / float32(len(x))
@@ -15,8 +15,8 @@ func Normalize(dst, x []float32, epsilon float64) (inverse float32) {
 	return inverse
 }
 
-// NormalizeBack writes to dx what [Normalize] makes of dy, the derivative by its result n: (dy − mean(dy) − n·mean(dy·n)),
-// divided. dx may be dy.
+// NormalizeBack writes to dx what [Normalize] makes of dy, the derivative by its result n: (dy − mean(dy) −
+// n·mean(dy·n)), divided. dx may be dy.
 func NormalizeBack(dx, dy, n []float32, inverse float32) {
 	width := float32(len(n))
 	mean, along := sum(dy)/width, dot(dy, n)/width
@@ -32,14 +32,15 @@ func Softmax(dst, x []float32, factor float32) {
 	scale(dst, dst, 0, 1/total)
 }
 
-// SoftmaxBack writes to dx what [Softmax] makes of dp, the derivative by its result p: factor·p·(dp − Σ dp·p). dx may be dp.
+// SoftmaxBack writes to dx what [Softmax] makes of dp, the derivative by its result p: factor·p·(dp − Σ dp·p). dx may
+// be dp.
 func SoftmaxBack(dx, dp, p []float32, factor float32) {
 	scale(dx, dp, dot(dp, p), factor)
 	mul(dx, p)
 }
 
-// SoLUBack writes to dx the derivative by x of y = x·p with p = softmax(x): p·(dy − Σ dy·y) + y·dy. dx is neither of the
-// others.
+// SoLUBack writes to dx the derivative by x of y = x·p with p = softmax(x): p·(dy − Σ dy·y) + y·dy. dx is neither of
+// the others.
 func SoLUBack(dx, dy, y, p []float32) {
 	scale(dx, dy, dot(dy, y), 1)
 	mul(dx, p)
@@ -62,8 +63,8 @@ func GELUBack(dy, x, scratch []float32) {
 	}
 }
 
-// CrossEntropy returns −log of the probability that the logits give to the target, and replaces them by their derivatives
-// times weight: weight·(softmax − one at the target).
+// CrossEntropy returns −log of the probability that the logits give to the target, and replaces them by their
+// derivatives times weight: weight·(softmax − one at the target).
 func CrossEntropy(logits []float32, target int, weight float32) float64 {
 	most := largest(logits)
 	at := logits[target] - most

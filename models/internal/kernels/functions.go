@@ -22,8 +22,8 @@ func LayerNorm(dst, x, weight, bias []float32, epsilon float64) {
 	}
 }
 
-// RMSNorm writes the row x, divided by its root mean square (Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467),
-// to dst, times weight, which may be nil. dst may be x.
+// RMSNorm writes the row x, divided by its root mean square (Zhang and Sennrich 2019,
+// https://arxiv.org/abs/1910.07467), to dst, times weight, which may be nil. dst may be x.
 func RMSNorm(dst, x, weight []float32, epsilon float64) {
 	square := squares(x, 0) / float32(len(x))
 	scale(dst, x, 0, float32(1/math.Sqrt(float64(square)+epsilon)))
@@ -32,8 +32,8 @@ func RMSNorm(dst, x, weight []float32, epsilon float64) {
 	}
 }
 
-// Activation is the activation function of a name: solu, gelu, gelu_new, relu or silu; nil where there is none of it. It
-// replaces the row x and uses scratch, which is as long.
+// Activation is the activation function of a name: solu, gelu, gelu_new, relu or silu; nil where there is none of it.
+// It replaces the row x and uses scratch, which is as long.
 func Activation(name string) func(x, scratch []float32) {
 	return map[string]func(x, scratch []float32){
 		"solu": SoLU, "gelu": GELU, "gelu_new": GELUTanh, "silu": SiLU,

@@ -90,11 +90,13 @@ func TestFunctions(t *testing.T) {
 				return y
 			}()},
 			{"ReLU", ReLU, each(wide(x), func(v float64) float64 { return max(v, 0) })},
-			{"GELU", func(x []float32) { GELU(x, scratch) }, each(wide(x), func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) })},
+			{"GELU", func(x []float32) { GELU(x, scratch) },
+				each(wide(x), func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) })},
 			{"GELUTanh", func(x []float32) { GELUTanh(x, scratch) }, each(wide(x), func(v float64) float64 {
 				return v / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
 			})},
-			{"SiLU", func(x []float32) { SiLU(x, scratch) }, each(wide(x), func(v float64) float64 { return v / (1 + math.Exp(-v)) })},
+			{"SiLU", func(x []float32) { SiLU(x, scratch) },
+				each(wide(x), func(v float64) float64 { return v / (1 + math.Exp(-v)) })},
 		} {
 			y := slices.Clone(x)
 			test.run(y)
@@ -107,7 +109,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// exp is right to a few units of the last place, by vectors and one at a time, and neither overflows nor vanishes wildly.
+// exp is right to a few units of the last place, by vectors and one at a time, and neither overflows nor vanishes
+// wildly.
 func TestExp(t *testing.T) {
 	var x []float32
 	for v := float32(-87); v < 88; v += 0.0137 {

@@ -2,7 +2,8 @@ package kernels
 
 import "math"
 
-// The loops over a row in plain Go. Where there are vectors, these do what is left of a row behind the last whole vector.
+// The loops over a row in plain Go. Where there are vectors, these do what is left of a row behind the last whole
+// vector.
 
 // largestPlain is the greatest element, at least from.
 func largestPlain(x []float32, from float32) float32 {

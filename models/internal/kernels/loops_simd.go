@@ -50,8 +50,10 @@ func exps(dst, x []float32, shift float32) float32 {
 	least, most := archsimd.BroadcastFloat32x8(expLeast), archsimd.BroadcastFloat32x8(expMost)
 	perLn2 := archsimd.BroadcastFloat32x8(log2e)
 	hi, lo := archsimd.BroadcastFloat32x8(-ln2Hi), archsimd.BroadcastFloat32x8(-ln2Lo)
-	c7, c6, c5 := archsimd.BroadcastFloat32x8(expC7), archsimd.BroadcastFloat32x8(expC6), archsimd.BroadcastFloat32x8(expC5)
-	c4, c3, c2 := archsimd.BroadcastFloat32x8(expC4), archsimd.BroadcastFloat32x8(expC3), archsimd.BroadcastFloat32x8(expC2)
+	c7, c6, c5 := archsimd.BroadcastFloat32x8(expC7), archsimd.BroadcastFloat32x8(expC6),
+		archsimd.BroadcastFloat32x8(expC5)
+	c4, c3, c2 := archsimd.BroadcastFloat32x8(expC4), archsimd.BroadcastFloat32x8(expC3),
+		archsimd.BroadcastFloat32x8(expC2)
 	one, bias := archsimd.BroadcastFloat32x8(1), archsimd.BroadcastInt32x8(expOne)
 	var sums archsimd.Float32x8
 	for len(x) >= lanes {
@@ -114,7 +116,8 @@ func dot(a, b []float32) float32 {
 func mulAdd(dst, a, b []float32) {
 	if vectors {
 		for len(a) >= lanes {
-			archsimd.LoadFloat32x8Slice(a).MulAdd(archsimd.LoadFloat32x8Slice(b), archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
+			archsimd.LoadFloat32x8Slice(a).MulAdd(archsimd.LoadFloat32x8Slice(b),
+				archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
 			a, b, dst = a[lanes:], b[lanes:], dst[lanes:]
 		}
 		archsimd.ClearAVXUpperBits()
@@ -176,13 +179,15 @@ func scale(dst, x []float32, shift, c float32) {
 func gelu(x, exponentials []float32) {
 	if vectors {
 		p, one, zero := archsimd.BroadcastFloat32x8(tailP), archsimd.BroadcastFloat32x8(1), archsimd.Float32x8{}
-		a5, a4, a3 := archsimd.BroadcastFloat32x8(tailA5), archsimd.BroadcastFloat32x8(tailA4), archsimd.BroadcastFloat32x8(tailA3)
+		a5, a4, a3 := archsimd.BroadcastFloat32x8(tailA5), archsimd.BroadcastFloat32x8(tailA4),
+			archsimd.BroadcastFloat32x8(tailA3)
 		a2, a1 := archsimd.BroadcastFloat32x8(tailA2), archsimd.BroadcastFloat32x8(tailA1)
 		for len(x) >= lanes {
 			v := archsimd.LoadFloat32x8Slice(x)
 			a := v.Max(zero.Sub(v))
 			t := one.Div(p.MulAdd(a, one))
-			tail := a5.MulAdd(t, a4).MulAdd(t, a3).MulAdd(t, a2).MulAdd(t, a1).Mul(t).Mul(archsimd.LoadFloat32x8Slice(exponentials))
+			tail := a5.MulAdd(t, a4).MulAdd(t, a3).MulAdd(t, a2).MulAdd(t,
+				a1).Mul(t).Mul(archsimd.LoadFloat32x8Slice(exponentials))
 			v.Max(zero).Sub(a.Mul(tail)).StoreSlice(x)
 			x, exponentials = x[lanes:], exponentials[lanes:]
 		}

@@ -62,7 +62,8 @@ func (m *Matrix) Pack(src []float32, stride int) {
 	}
 }
 
-// PackTransposed makes rows of src, which lie stride apart, the matrix of as many outputs as there are rows; the bias stays.
+// PackTransposed makes rows of src, which lie stride apart, the matrix of as many outputs as there are rows; the bias
+// stays.
 func (m *Matrix) PackTransposed(src []float32, stride int) {
 	for column := range m.out {
 		to := m.panels[column/tileColumns*m.in*tileColumns+column%tileColumns:]
@@ -72,8 +73,8 @@ func (m *Matrix) PackTransposed(src []float32, stride int) {
 	}
 }
 
-// AddTransposed adds xᵀ·W to dst [width, out], for x [in, width] whose rows lie stride apart: what a dense layer's weight
-// gets from its inputs, where W holds the derivatives of its outputs. It returns scratch, grown as needed.
+// AddTransposed adds xᵀ·W to dst [width, out], for x [in, width] whose rows lie stride apart: what a dense layer's
+// weight gets from its inputs, where W holds the derivatives of its outputs. It returns scratch, grown as needed.
 func (m *Matrix) AddTransposed(dst, x []float32, stride, width int, scratch []float32) []float32 {
 	tilesDown := (width + tileRows - 1) / tileRows
 	if need := tilesDown * m.in * tileRows; cap(scratch) < need {
@@ -104,7 +105,8 @@ func (m *Matrix) AddTransposed(dst, x []float32, stride, width int, scratch []fl
 		}
 		for t := range tilesDown {
 			rows := min(tileRows, width-t*tileRows)
-			m.product(dst[t*tileRows*m.out:], m.out, Rows{packed[t*m.in*tileRows:], 1, tileRows}, rows, 0, m.in, panel, last, true)
+			m.product(dst[t*tileRows*m.out:], m.out, Rows{packed[t*m.in*tileRows:], 1, tileRows}, rows, 0, m.in, panel, last,
+				true)
 		}
 		panel = last
 	}
@@ -142,8 +144,8 @@ func (m *Matrix) Column(dst, x []float32, rows, column int) {
 	}
 }
 
-// Rows is the left factor of a product: element k of row r is Data[r·Row+k·Term]. So a matrix and its transpose are views
-// of the same values.
+// Rows is the left factor of a product: element k of row r is Data[r·Row+k·Term]. So a matrix and its transpose are
+// views of the same values.
 type Rows struct {
 	Data      []float32
 	Row, Term int
@@ -154,8 +156,8 @@ func (x Rows) at(row, term int) Rows {
 	return Rows{x.Data[row*x.Row+term*x.Term:], x.Row, x.Term}
 }
 
-// Product writes x·W + b to dst, whose rows lie stride apart, or adds x·W to it; of the sums, only the terms from … to-1, and
-// of the columns the first so many.
+// Product writes x·W + b to dst, whose rows lie stride apart, or adds x·W to it; of the sums, only the terms from …
+// to-1, and of the columns the first so many.
 func (m *Matrix) Product(dst []float32, stride int, x Rows, rows, from, to, columns int, add bool) {
 	if to <= from {
 		return
@@ -187,7 +189,8 @@ func (m *Matrix) widePanel(dst []float32, stride int, x Rows, rows, from, to, pa
 		if add {
 			start, startStride = dst[row*stride:], stride
 		}
-		tiles(dst[row*stride:], stride, start, startStride, x.Data[row*x.Row:], x.Row, x.Term, to-from, weight, m.in*tileColumns)
+		tiles(dst[row*stride:], stride, start, startStride, x.Data[row*x.Row:], x.Row, x.Term, to-from, weight,
+			m.in*tileColumns)
 	}
 	if row == rows {
 		return

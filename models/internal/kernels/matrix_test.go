@@ -131,7 +131,8 @@ func TestProduct(t *testing.T) {
 					want += float64(x[r*in+k]) * w(k, c)
 				}
 				if diff := math.Abs(float64(got[r*(out+gap)+c]) - want); diff > 1e-4 {
-					t.Fatalf("[%d, %d]·[%d, %d] of terms %d to %d, added %v: element %d, %d is %g away", rows, in, in, out, from, to, add, r, c, diff)
+					t.Fatalf("[%d, %d]·[%d, %d] of terms %d to %d, added %v: element %d, %d is %g away", rows, in, in, out, from, to,
+						add, r, c, diff)
 				}
 			}
 			for c := out; c < out+gap; c++ {
@@ -158,7 +159,8 @@ func TestProduct(t *testing.T) {
 	}
 }
 
-// The wide tile computes the bits of the narrow one, so that results do not depend on the width of a processor's registers.
+// The wide tile computes the bits of the narrow one, so that results do not depend on the width of a processor's
+// registers.
 func TestWideTiles(t *testing.T) {
 	if !wideVectors {
 		t.Skip("the processor has no AVX-512, or N2G_INSTRUCTIONS forbids it")

@@ -2,7 +2,8 @@ package kernels
 
 // tileGeneric computes a tile of x·W in plain Go, two rows of four columns at a time: dst[r·stride+c] =
 // start[r·startStride+c] + Σ x[r·row+k·term]·panel[k·tileColumns+c].
-func tileGeneric(dst []float32, stride int, start []float32, startStride int, x []float32, row, term, terms int, panel []float32) {
+func tileGeneric(dst []float32, stride int, start []float32, startStride int, x []float32, row, term, terms int,
+	panel []float32) {
 	for r := 0; r < tileRows; r += 2 {
 		x0, x1 := x[r*row:], x[(r+1)*row:]
 		for column := 0; column < tileColumns; column += 4 {

@@ -59,9 +59,9 @@ func New[K comparable, T any](config Config[K, T]) *Queue[K, T] {
 }
 
 // Do runs pieces in batches, with those of other calls of an equal key, and returns when all have run: nil, the first
-// error of a batch that one of them was in, [ErrClosed], or the cause of ctx's end. After an error the pieces that still
-// wait are dropped at once. Do returns only when no batch with a piece of the call runs any more, so that what Run reads
-// and writes belongs to the caller again.
+// error of a batch that one of them was in, [ErrClosed], or the cause of ctx's end. After an error the pieces that
+// still wait are dropped at once. Do returns only when no batch with a piece of the call runs any more, so that what
+// Run reads and writes belongs to the caller again.
 func (q *Queue[K, T]) Do(ctx context.Context, key K, pieces []T) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The tests run in bubbles (testing/synctest): time stands still while anything computes, so their order is fixed, and a
-// goroutine that a queue leaves behind fails them.
+// The tests run in bubbles (testing/synctest): time stands still while anything computes, so their order is fixed, and
+// a goroutine that a queue leaves behind fails them.
 
 // piece is a piece of work of a test and whose it is.
 type piece struct{ caller, number int }
@@ -238,7 +238,8 @@ func TestErrorsGoToThoseConcerned(t *testing.T) {
 		finish()
 		// [0] [1 2 3] [4 1 2] fails with both calls' rest.
 		for caller, err := range results {
-			if concerned := caller == 1 || caller == 2 || caller == 4; concerned != errors.Is(err, broken) || !concerned && err != nil {
+			if concerned := caller == 1 || caller == 2 || caller == 4; concerned != errors.Is(err, broken) || !concerned &&
+				err != nil {
 				t.Errorf("caller %d: %v", caller, err)
 			}
 		}

@@ -74,8 +74,8 @@ func (v View) foldVector(files *Files, dst []float32) error {
 	})
 }
 
-// blockSize is how many elements are read at a time where they must be brought into another order: enough that each line
-// of cache of the destination is written once, and little beside a model.
+// blockSize is how many elements are read at a time where they must be brought into another order: enough that each
+// line of cache of the destination is written once, and little beside a model.
 const blockSize = 1 << 20
 
 // readUnfolded is read without the fold. Every element of the view is read once, and nothing but the view.

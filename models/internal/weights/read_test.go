@@ -32,7 +32,8 @@ func (c *counter) Float32sAt(_ string, first int, dst []float32) error {
 	return nil
 }
 
-// Whatever a view picks of a tensor and in whatever order, it gets the right elements, reads each once and nothing else.
+// Whatever a view picks of a tensor and in whatever order, it gets the right elements, reads each once and nothing
+// else.
 func TestViewsReadEachElementOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	views := []View{
@@ -81,7 +82,8 @@ func TestViewsReadEachElementOnce(t *testing.T) {
 // What the files cannot give is an error, however a view reads.
 func TestViewsOfCutFiles(t *testing.T) {
 	data := &strings.Builder{}
-	if err := safetensors.Write(data, []safetensors.Tensor{{Name: "t", Shape: []int{6, 4}, Data: make([]float32, 24)}}, nil); err != nil {
+	if err := safetensors.Write(data, []safetensors.Tensor{{Name: "t", Shape: []int{6, 4}, Data: make([]float32, 24)}},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	whole := data.String()
@@ -93,7 +95,8 @@ func TestViewsOfCutFiles(t *testing.T) {
 		"plain": Plain("t", 6, 4), "transposed": Transposed("t", 4, 6),
 		"columns": {File: "t", Stored: []int{6, 4}, Offset: 2, Dims: []int{6, 2}, Strides: []int{4, 1}, Shape: []int{6, 2}},
 	} {
-		if err := v.Read(&Files{Weights: files}, make([]float32, size(v.Dims))); err == nil || !strings.Contains(err.Error(), `"t"`) {
+		if err := v.Read(&Files{Weights: files}, make([]float32, size(v.Dims))); err == nil ||
+			!strings.Contains(err.Error(), `"t"`) {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 )
 
-// View is how a parameter lies in the model's files: it is used in row-major order of Dims, and its element (i, j, …) is
-// element Offset + i·Strides[0] + j·Strides[1] + … of the tensor called File.
+// View is how a parameter lies in the model's files: it is used in row-major order of Dims, and its element (i, j, …)
+// is element Offset + i·Strides[0] + j·Strides[1] + … of the tensor called File.
 type View struct {
 	File    string
 	Stored  []int // the shape the file must give
@@ -27,8 +27,8 @@ type Fold struct {
 	Matrix *View  // W, for c
 }
 
-// Layout finds the parameters of a model, which are asked for by one set of names, in the files of its family. It answers
-// false for a parameter that the family or this model does not have.
+// Layout finds the parameters of a model, which are asked for by one set of names, in the files of its family. It
+// answers false for a parameter that the family or this model does not have.
 type Layout func(name string) (View, bool)
 
 // Plain is a tensor that is stored as it is used.

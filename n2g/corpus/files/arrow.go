@@ -15,7 +15,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Bounds of one message of an Arrow stream, https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc.
+// Bounds of one message of an Arrow stream,
+// https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc.
 const (
 	maxArrowMetadata = 64 << 20
 	maxArrowBody     = 512 << 20
@@ -31,8 +32,8 @@ func isArrow(head []byte) bool {
 	return bytes.HasPrefix(head, arrowMagic) || bytes.HasPrefix(head, arrowContinuation)
 }
 
-// arrow streams a text column of an Arrow file or stream. A file is a stream between a magic number and an index, which is
-// not needed.
+// arrow streams a text column of an Arrow file or stream. A file is a stream between a magic number and an index, which
+// is not needed.
 func (p *pass) arrow(in *input, head []byte) bool {
 	if bytes.HasPrefix(head, []byte("FEA1")) {
 		return p.failf(in.name, "it is of Feather's first version: write it again with Arrow (version 2)")
@@ -74,7 +75,8 @@ func (p *pass) arrow(in *input, head []byte) bool {
 			}
 			row++
 			if total += int64(len(text)) + 1; tooMuch(total, in.size) {
-				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly anything but repetition", row, maxRatio)
+				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly "+
+					"anything but repetition", row, maxRatio)
 			}
 			if !p.document(kindArrow, fmt.Sprintf("%s:%d", in.name, row), text) {
 				return false
@@ -137,8 +139,8 @@ func recovered(err *error) {
 	}
 }
 
-// messageReader reads the messages of an Arrow stream, within bounds. The library's own makes room for whatever a message claims,
-// and takes a stream that is cut short for one that ends.
+// messageReader reads the messages of an Arrow stream, within bounds. The library's own makes room for whatever a
+// message claims, and takes a stream that is cut short for one that ends.
 type messageReader struct {
 	r      io.Reader
 	schema arrowSchema
@@ -186,7 +188,8 @@ func (m *messageReader) Message() (*ipc.Message, error) {
 	size := probe.BodyLen()
 	probe.Release()
 	if size < 0 || size > maxArrowBody {
-		return nil, fmt.Errorf("a batch of %d MiB, where %d are the most: write it again in smaller batches", size>>20, maxArrowBody>>20)
+		return nil, fmt.Errorf("a batch of %d MiB, where %d are the most: write it again in smaller batches", size>>20,
+			maxArrowBody>>20)
 	}
 	body, err := readAll(m.r, size)
 	if err != nil {
@@ -235,7 +238,8 @@ type boundedAllocator struct {
 	used int
 }
 
-var errArrowMemory = fmt.Errorf("a batch takes more than %d MiB unpacked: write it again in smaller batches", maxArrowMemory>>20)
+var errArrowMemory = fmt.Errorf("a batch takes more than %d MiB unpacked: write it again in smaller batches",
+	maxArrowMemory>>20)
 
 func (a *boundedAllocator) Allocate(size int) []byte {
 	a.take(size)

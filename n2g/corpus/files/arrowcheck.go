@@ -34,8 +34,8 @@ type arrowSchema struct {
 	dictionaryViews int // dictionaries of such
 }
 
-// check refuses a message whose lists are longer than it is, or shorter than is read of them. The library makes room for as many
-// elements as a list claims to have.
+// check refuses a message whose lists are longer than it is, or shorter than is read of them. The library makes room
+// for as many elements as a list claims to have.
 func (s *arrowSchema) check(metadata []byte) (err error) {
 	defer func() {
 		if failure := recover(); failure != nil { // at an offset that leads out of it
@@ -63,7 +63,8 @@ func (s *arrowSchema) check(metadata []byte) (err error) {
 		return checkBatch(header, s.views)
 	case headerDictionary:
 		if at := header.Offset(slot(dictionaryData)); at != 0 {
-			return checkBatch(flatbuffers.Table{Bytes: metadata, Pos: header.Indirect(header.Pos + flatbuffers.UOffsetT(at))}, min(s.dictionaryViews, 1))
+			return checkBatch(flatbuffers.Table{Bytes: metadata, Pos: header.Indirect(header.Pos + flatbuffers.UOffsetT(at))},
+				min(s.dictionaryViews, 1))
 		}
 	}
 	return nil
@@ -92,7 +93,8 @@ func (s *arrowSchema) checkFields(t flatbuffers.Table, field, depth int) error {
 		return err
 	}
 	if s.fields += n; s.fields > maxArrowFields || depth == 0 {
-		return fmt.Errorf("it has more than %d columns, or columns in one another more than %d deep", maxArrowFields, maxArrowDepth)
+		return fmt.Errorf("it has more than %d columns, or columns in one another more than %d deep", maxArrowFields,
+			maxArrowDepth)
 	}
 	start := t.Vector(flatbuffers.UOffsetT(t.Offset(slot(field))))
 	for i := range n {

@@ -65,7 +65,8 @@ func (p *pass) table(in *input, head []byte) bool {
 	}
 }
 
-// separator is what stands between the columns: what makes the field one of the names of the first row, else what makes most.
+// separator is what stands between the columns: what makes the field one of the names of the first row, else what makes
+// most.
 func separator(head []byte, field string) rune {
 	first, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\ufeff")), []byte("\n"))
 	best, most := ',', 0

@@ -1,5 +1,5 @@
-// Package files reads corpora from the files they come in: text, JSON, CSV, Parquet and Arrow, and what gzip, zstd, bzip2
-// or xz made of them.
+// Package files reads corpora from the files they come in: text, JSON, CSV, Parquet and Arrow, and what gzip, zstd,
+// bzip2 or xz made of them.
 //
 // [Open] takes a folder, walked in lexical order, or one file, and streams its documents. What a file is, its content
 // says, and its name only where the content leaves it open:
@@ -11,8 +11,8 @@
 //	Arrow files, streams  the same; folders that the Python library datasets saved to disk hold such files
 //	anything else         is one document if it is UTF-8 text
 //
-// Links are followed, no file or folder being read twice for that. What was read and what was left out, and why, stands in
-// [Options.Report] at the end.
+// Links are followed, no file or folder being read twice for that. What was read and what was left out, and why, stands
+// in [Options.Report] at the end.
 //
 // It stands apart from package corpus so that who has texts of their own does not link decompressors.
 package files

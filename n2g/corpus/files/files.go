@@ -15,8 +15,8 @@ import (
 // Options of reading.
 type Options struct {
 	Field string // of a JSON object, and column of a table, that holds the text; "" is text
-	// Report, where set, is at the end of each iteration what it read and left out. Iterations that share it come one after
-	// the other.
+	// Report, where set, is at the end of each iteration what it read and left out. Iterations that share it come one
+	// after the other.
 	Report *corpus.Report
 }
 
@@ -24,7 +24,8 @@ func (o Options) field() string { return cmp.Or(o.Field, "text") }
 
 // Open streams the documents of a folder or of one file.
 //
-// Beside what cannot be read, it is an error if there are records and none has the field, or if there is no document at all.
+// Beside what cannot be read, it is an error if there are records and none has the field, or if there is no document at
+// all.
 func Open(root string, o Options) (corpus.Source, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -41,7 +42,8 @@ func Open(root string, o Options) (corpus.Source, error) {
 		return o.source(os.DirFS(root), real, ""), nil
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("corpus: %s is %s, which cannot be read again when a pass goes on: write it to a file first", root, special(info.Mode()))
+		return nil, fmt.Errorf("corpus: %s is %s, which cannot be read again when a pass goes on: write it to a file first",
+			root, special(info.Mode()))
 	}
 	return o.source(os.DirFS(filepath.Dir(root)), "", filepath.Base(root)), nil
 }
@@ -49,11 +51,12 @@ func Open(root string, o Options) (corpus.Source, error) {
 // FS streams the documents of a file system. Links are left out: [Open] follows them.
 func FS(fsys fs.FS, o Options) corpus.Source { return o.source(fsys, "", "") }
 
-// source streams one file, or the whole file system if name is empty. real is the path of a folder without links, empty where
-// fsys is none of the operating system's.
+// source streams one file, or the whole file system if name is empty. real is the path of a folder without links, empty
+// where fsys is none of the operating system's.
 func (o Options) source(fsys fs.FS, real, name string) corpus.Source {
 	return func(yield func(corpus.Text, error) bool) {
-		p := &pass{fsys: fsys, root: real, folders: map[string]bool{}, linked: map[string]bool{}, field: o.field(), tally: newTally(), yield: yield}
+		p := &pass{fsys: fsys, root: real, folders: map[string]bool{}, linked: map[string]bool{}, field: o.field(),
+			tally: newTally(), yield: yield}
 		p.run(name)
 		if o.Report != nil {
 			*o.Report = p.tally.report()
@@ -61,8 +64,8 @@ func (o Options) source(fsys fs.FS, real, name string) corpus.Source {
 	}
 }
 
-// pass is one iteration. Its methods report whether it goes on: not after an error, which they yield, nor once the caller
-// has stopped.
+// pass is one iteration. Its methods report whether it goes on: not after an error, which they yield, nor once the
+// caller has stopped.
 type pass struct {
 	fsys    fs.FS
 	root    string          // see source

@@ -82,14 +82,18 @@ func read(source corpus.Source) (all []string, err error) {
 	return all, nil
 }
 
-const jsonLines = "\ufeff{\"text\":\"one\",\"n\":1}\n\n{\"text\":\"\"}\n{\"text\":null}\r\n{\"text\":\"two\\nlines \\u0000 \\ud83d\\ude42\"}"
+const jsonLines = "\ufeff{\"text\":\"one\",\"n\":1}\n\n{\"text\":\"\"}\n{\"text\":null}\r\n{\"text\":\"two\\nlines " +
+	"\\u0000 \\ud83d\\ude42\"}"
 
 func TestFormats(t *testing.T) {
 	root := t.TempDir()
 	for name, content := range map[string][]byte{
-		"a.txt": []byte("plain"), "b.GZ": gzipped(t, "packed"), "c.go.zst": zstandard(t, "package c"), "d.jsonl": []byte(jsonLines),
-		"e.ndjson.gz": gzipped(t, `{"text":"e"}`), "f.jsonl.zst": zstandard(t, `{"text":"f"}`), "g.parquet": parquetFile(t, 5),
-		"h.bin": {0, 1, 2}, "i.gz": gzipped(t, "\x00"), ".hidden.txt": []byte("hidden"), "j.json": []byte(`{"text":"one object"}`),
+		"a.txt": []byte("plain"), "b.GZ": gzipped(t, "packed"), "c.go.zst": zstandard(t, "package c"),
+		"d.jsonl":     []byte(jsonLines),
+		"e.ndjson.gz": gzipped(t, `{"text":"e"}`), "f.jsonl.zst": zstandard(t, `{"text":"f"}`),
+		"g.parquet": parquetFile(t, 5),
+		"h.bin":     {0, 1, 2}, "i.gz": gzipped(t, "\x00"), ".hidden.txt": []byte("hidden"),
+		"j.json": []byte(`{"text":"one object"}`),
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), content, 0o644); err != nil {
 			t.Fatal(err)
@@ -187,14 +191,15 @@ func TestBombs(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"a.txt.gz":     {gzipped(t, long), "250 times its size"},
-		"b.txt.zst":    {zstandard(t, long), "250 times its size"},
-		"blank.gz":     {gzipped(t, strings.Repeat("\n", 80<<20)), "250 times its size"},
-		"c.jsonl.gz":   {gzipped(t, line), "longer than 64 MiB"},
-		"d.jsonl.zst":  {zstandard(t, line), "longer than 64 MiB"},
-		"e.json":       {[]byte("[" + line + "]"), "longer than 64 MiB"},
-		"f.csv":        {[]byte("text\n\"" + long), "longer than 64 MiB"},
-		"tail.zst":     {zstandard(t, strings.Repeat(`{"text": "`+strings.Repeat("b", 9000)+`"}`+"\n", 10_000)), "250 times its size"},
+		"a.txt.gz":    {gzipped(t, long), "250 times its size"},
+		"b.txt.zst":   {zstandard(t, long), "250 times its size"},
+		"blank.gz":    {gzipped(t, strings.Repeat("\n", 80<<20)), "250 times its size"},
+		"c.jsonl.gz":  {gzipped(t, line), "longer than 64 MiB"},
+		"d.jsonl.zst": {zstandard(t, line), "longer than 64 MiB"},
+		"e.json":      {[]byte("[" + line + "]"), "longer than 64 MiB"},
+		"f.csv":       {[]byte("text\n\"" + long), "longer than 64 MiB"},
+		"tail.zst": {zstandard(t, strings.Repeat(`{"text": "`+strings.Repeat("b", 9000)+`"}`+"\n", 10_000)),
+			"250 times its size"},
 		"same.parquet": {repetition(t, 100<<20), "250 times as long"},
 	} {
 		var before, now runtime.MemStats

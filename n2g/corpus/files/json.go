@@ -64,9 +64,9 @@ func (p *pass) lines(in *input) bool {
 	return true
 }
 
-// values streams the text fields of the elements of a JSON array, or of objects that stand one after the other. doubtful says
-// that the file may be no data at all: if it is not well-formed from the beginning it is left out, and if it is a single object
-// without the field it is no proof that the field is called otherwise.
+// values streams the text fields of the elements of a JSON array, or of objects that stand one after the other.
+// doubtful says that the file may be no data at all: if it is not well-formed from the beginning it is left out, and if
+// it is a single object without the field it is no proof that the field is called otherwise.
 func (p *pass) values(in *input, doubtful bool) bool {
 	if start, err := in.content.Peek(3); err == nil && string(start) == "\ufeff" {
 		in.content.Discard(3) //nolint:errcheck // they are there

@@ -67,7 +67,8 @@ func (p *pass) file(name string) bool {
 			return p.failf(name, "unpacking %s: %w", packing.name, err)
 		}
 		defer done()
-		p.buffers[1].Reset(&unpackReader{packing: packing, reader: unpacked, head: bytes.Clone(head[:min(len(head), 32)]), packed: in.size})
+		p.buffers[1].Reset(&unpackReader{packing: packing, reader: unpacked, head: bytes.Clone(head[:min(len(head), 32)]),
+			packed: in.size})
 		in.content, in.packed = p.buffers[1], true
 		if head, err = in.head(headBytes); err != nil {
 			return p.failf(name, "%w", err)
@@ -114,7 +115,8 @@ func (p *pass) content(in *input, head []byte) bool {
 	case named == ".csv" || named == ".tsv":
 		return p.table(in, head)
 	}
-	if start := bytes.TrimLeft(head, " \t\r\n\ufeff"); len(start) > 0 && start[0] == '{' && bytes.IndexByte(start, '\n') < 0 {
+	if start := bytes.TrimLeft(head, " \t\r\n\ufeff"); len(start) > 0 && start[0] == '{' &&
+		bytes.IndexByte(start, '\n') < 0 {
 		in.content = bufio.NewReaderSize(in.content, longHead)
 		long, err := in.head(longHead)
 		if err != nil {
@@ -176,8 +178,8 @@ func isLines(head []byte, named bool) bool {
 	return json.Valid(line) || json.Valid(lenient(line))
 }
 
-// isTable says whether a file that is named otherwise begins as a table: with a row of names, the asked one among them, and
-// one that is as long.
+// isTable says whether a file that is named otherwise begins as a table: with a row of names, the asked one among them,
+// and one that is as long.
 func isTable(head []byte, field string) bool {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(string(head), "\ufeff"), "\n")
 	second, _, _ := strings.Cut(rest, "\n")

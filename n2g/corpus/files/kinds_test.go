@@ -65,21 +65,26 @@ func TestKindByContent(t *testing.T) {
 		"pretty.json":                  {pretty, both},
 		"pretty.jsonl":                 {pretty, both},
 		"bom.json":                     {"\ufeff" + array, both},
-		"nan.json":                     {`[{"text": "` + a + `", "n": NaN}, {"text": "NaN \" -Infinity", "n": [-Infinity, NaN]}]`, []string{a, `NaN " -Infinity`}},
-		"nan.jsonl":                    {`{"text": "` + a + `", "n": NaN}` + "\n" + `{"n": -Infinity, "text": "` + b + `"}`, both},
-		"long.txt":                     {long + "\n" + line(b), []string{strings.Repeat("long ", 50_000), b}},
-		"table.csv":                    {table, both},
-		"table.csv.gz":                 {string(gzipped(t, table)), both},
-		"table.CSV":                    {strings.ReplaceAll(strings.ReplaceAll(table, "id,", "id;"), "1,", "1;")[:3] + strings.ReplaceAll(table[3:], ",", ";"), both},
-		"table.data":                   {table, both},
-		"table.tsv":                    {tabs, both},
-		"tabs.txt":                     {tabs, both},
-		"quotes.tsv":                   {"text\tn\nsaid \"so\" he\t1\n", []string{`said "so" he`}},
-		"breaks.csv":                   {"n,text\n1,\"two\nlines, \"\"quoted\"\"\"\n2," + b + "\n", []string{"two\nlines, \"quoted\"", b}},
-		"prose.txt":                    {"text, they said, is\nwhat, they say, it is\n", []string{"text, they said, is\nwhat, they say, it is\n"}},
-		"code.go":                      {"{\n\"a\": 1}", []string{"{\n\"a\": 1}"}},
-		"list.txt":                     {"[1] a note\n", []string{"[1] a note\n"}},
-		"brace.txt":                    {"{curly} text", []string{"{curly} text"}},
+		"nan.json": {`[{"text": "` + a +
+			`", "n": NaN}, {"text": "NaN \" -Infinity", "n": [-Infinity, NaN]}]`, []string{a, `NaN " -Infinity`}},
+		"nan.jsonl": {`{"text": "` + a + `", "n": NaN}` + "\n" + `{"n": -Infinity, "text": "` + b + `"}`,
+			both},
+		"long.txt":     {long + "\n" + line(b), []string{strings.Repeat("long ", 50_000), b}},
+		"table.csv":    {table, both},
+		"table.csv.gz": {string(gzipped(t, table)), both},
+		"table.CSV": {strings.ReplaceAll(strings.ReplaceAll(table, "id,", "id;"), "1,", "1;")[:3] +
+			strings.ReplaceAll(table[3:], ",", ";"), both},
+		"table.data": {table, both},
+		"table.tsv":  {tabs, both},
+		"tabs.txt":   {tabs, both},
+		"quotes.tsv": {"text\tn\nsaid \"so\" he\t1\n", []string{`said "so" he`}},
+		"breaks.csv": {"n,text\n1,\"two\nlines, \"\"quoted\"\"\"\n2," + b + "\n",
+			[]string{"two\nlines, \"quoted\"", b}},
+		"prose.txt": {"text, they said, is\nwhat, they say, it is\n",
+			[]string{"text, they said, is\nwhat, they say, it is\n"}},
+		"code.go":   {"{\n\"a\": 1}", []string{"{\n\"a\": 1}"}},
+		"list.txt":  {"[1] a note\n", []string{"[1] a note\n"}},
+		"brace.txt": {"{curly} text", []string{"{curly} text"}},
 	} {
 		got, err := contents(t, files.FS(fstest.MapFS{name: {Data: []byte(test.content)}}, files.Options{}))
 		if err != nil || !slices.Equal(got, test.want) {
@@ -93,7 +98,8 @@ func TestWhatOthersWrite(t *testing.T) {
 	six := []string{"one", "two née", "five", "six"}
 	packed := []string{"packed one", "packed two"}
 	for name, want := range map[string][]string{
-		"stream.arrow": six, "file.feather": six, "lz4.arrow": six, "large.arrow": six, "view.arrow": six, "dictionary.arrow": six,
+		"stream.arrow": six, "file.feather": six, "lz4.arrow": six, "large.arrow": six, "view.arrow": six,
+		"dictionary.arrow":     six,
 		"empty-groups.parquet": six, "no-rows.parquet": nil, "no-groups.parquet": nil, "all-missing.parquet": nil,
 		"lines.jsonl.bz2": packed, "lines.xz": packed, "lines.gz": packed, "rows.csv.xz": {"row, one"},
 	} {
@@ -129,8 +135,9 @@ func TestWhatOthersWrite(t *testing.T) {
 // TestReport: what was read and left out, and why.
 func TestReport(t *testing.T) {
 	fsys := fstest.MapFS{
-		"README.md":        {Data: []byte("# Card of the data set")},
-		"a.jsonl":          {Data: []byte("{\"text\":\"one\"}\n{\"body\":\"no\"}\n{\"text\":null}\n{\"text\":7}\n[1]\n{\"text\":\"née\"}")},
+		"README.md": {Data: []byte("# Card of the data set")},
+		"a.jsonl": {Data: []byte(
+			"{\"text\":\"one\"}\n{\"body\":\"no\"}\n{\"text\":null}\n{\"text\":7}\n[1]\n{\"text\":\"née\"}")},
 		"b.csv":            {Data: []byte("text,n\nfive,1\nsix,2\n")},
 		"c.csv":            {Data: []byte("body,n\nfive,1\n")},
 		"d/state.json":     {Data: []byte("{\n  \"_format\": \"arrow\"\n}")},
@@ -151,12 +158,14 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"one", "née", "five", "six", strings.Repeat("line\n", 209716), "plain", "kept"}; len(got) != len(want) || got[0] != want[0] || got[5] != "plain" {
+	if want := []string{"one", "née", "five", "six", strings.Repeat("line\n", 209716), "plain",
+		"kept"}; len(got) != len(want) || got[0] != want[0] || got[5] != "plain" {
 		t.Errorf("%.100q", got)
 	}
 	mixed := int64(len(got[4]))
 	want := corpus.Report{
-		Read: []corpus.Read{{Kind: "CSV", Files: 1, Documents: 2, Bytes: 7}, {Kind: "JSON Lines", Files: 1, Documents: 2, Bytes: 7}, {Kind: "text", Files: 3, Documents: 3, Bytes: mixed + 9}},
+		Read: []corpus.Read{{Kind: "CSV", Files: 1, Documents: 2, Bytes: 7},
+			{Kind: "JSON Lines", Files: 1, Documents: 2, Bytes: 7}, {Kind: "text", Files: 3, Documents: 3, Bytes: mixed + 9}},
 		LeftOut: []corpus.LeftOut{
 			{Reason: `CSV without a field "text"`, Files: 1, Names: []string{"c.csv"}},
 			{Reason: `JSON without a field "text"`, Files: 1, Names: []string{"d/state.json"}},
@@ -187,19 +196,22 @@ func TestNoRecordHasTheField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"a.jsonl": `{"content":"a"}`, "b.json": `[{"content":"a"}]`, "c.csv": "content,id\na,1\n", "d.arrow": string(data), "e.parquet": string(parquetFile(t, 3)),
-		"f.json": "{\"content\":\n\"a\"}", "many.jsonl": strings.Repeat("{\"content\":\"a\"}\n", 100_001),
+		"a.jsonl": `{"content":"a"}`, "b.json": `[{"content":"a"}]`, "c.csv": "content,id\na,1\n", "d.arrow": string(data),
+		"e.parquet": string(parquetFile(t, 3)),
+		"f.json":    "{\"content\":\n\"a\"}", "many.jsonl": strings.Repeat("{\"content\":\"a\"}\n", 100_001),
 	} {
 		fsys := fstest.MapFS{name: {Data: []byte(content)}, "z.txt": {Data: []byte("a text beside it")}}
 		if name == "f.json" { // it may be no data
 			delete(fsys, "z.txt")
 		}
 		_, err := contents(t, files.FS(fsys, files.Options{Field: "body"}))
-		if err == nil || !strings.Contains(err.Error(), `no record has a field "body"`) || !strings.Contains(err.Error(), name) {
+		if err == nil || !strings.Contains(err.Error(), `no record has a field "body"`) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := contents(t, files.FS(fstest.MapFS{"x.bin": {Data: []byte{0}}}, files.Options{})); err == nil || !strings.Contains(err.Error(), "not UTF-8 text (x.bin)") {
+	if _, err := contents(t, files.FS(fstest.MapFS{"x.bin": {Data: []byte{0}}}, files.Options{})); err == nil ||
+		!strings.Contains(err.Error(), "not UTF-8 text (x.bin)") {
 		t.Errorf("a corpus without a text: %v", err)
 	}
 }
@@ -207,7 +219,8 @@ func TestNoRecordHasTheField(t *testing.T) {
 func TestPointers(t *testing.T) {
 	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 	for _, name := range []string{"a.parquet", "a.jsonl.gz", "a.arrow", "a.txt"} {
-		if _, err := contents(t, files.FS(fstest.MapFS{name: {Data: []byte(pointer)}}, files.Options{})); err == nil || !strings.Contains(err.Error(), "Git LFS pointer") {
+		if _, err := contents(t, files.FS(fstest.MapFS{name: {Data: []byte(pointer)}}, files.Options{})); err == nil ||
+			!strings.Contains(err.Error(), "Git LFS pointer") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -287,7 +300,8 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q\n%s", root, got, err, want, report)
 		}
 		if root == "tree" {
-			for _, want := range []string{"2 files, links to nothing (g.txt, h.txt)", "links to what is read elsewhere in the corpus (a/up, b/back, b/deep/three.txt, c, d.txt, …)"} {
+			for _, want := range []string{"2 files, links to nothing (g.txt, h.txt)",
+				"links to what is read elsewhere in the corpus (a/up, b/back, b/deep/three.txt, c, d.txt, …)"} {
 				if !strings.Contains(report.String(), want) {
 					t.Errorf("%q lacks %q", report, want)
 				}

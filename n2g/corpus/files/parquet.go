@@ -10,8 +10,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
 )
 
-// maxUnpackedTable is the largest Parquet file that is read out of a compressed one: all of it at once, since it is read from
-// its end.
+// maxUnpackedTable is the largest Parquet file that is read out of a compressed one: all of it at once, since it is
+// read from its end.
 const maxUnpackedTable = 512 << 20
 
 // copiedLink is what some programs write for a symbolic link.
@@ -20,7 +20,8 @@ var copiedLink = regexp.MustCompile(`^[\pL\pN._/-]*/[\pL\pN._/-]+\s*$`)
 // parquet streams a text column of a Parquet file; the other columns are not read.
 func (p *pass) parquet(in *input) bool {
 	if head, _ := in.head(headBytes); copiedLink.Match(head) {
-		return p.failf(in.name, "it holds nothing but the path %s: a link that was copied as a text: copy what it leads to", bytes.TrimSpace(head))
+		return p.failf(in.name, "it holds nothing but the path %s: a link that was copied as a text: copy what it leads to",
+			bytes.TrimSpace(head))
 	}
 	reader, size, err := in.readerAt()
 	if err != nil {
@@ -50,7 +51,8 @@ func (p *pass) parquet(in *input) bool {
 		for _, text := range texts {
 			row++
 			if total += int64(len(text)) + 1; tooMuch(total, in.size) {
-				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly anything but repetition", row, maxRatio)
+				return p.failf(in.name, "behind row %d: its texts are more than %d times as long as the file: it holds hardly "+
+					"anything but repetition", row, maxRatio)
 			}
 			if !p.document(kindParquet, fmt.Sprintf("%s:%d", in.name, row), text) {
 				return false
@@ -65,13 +67,15 @@ func (in *input) readerAt() (io.ReaderAt, int64, error) {
 	if in.packed {
 		data, err := io.ReadAll(io.LimitReader(in.content, maxUnpackedTable+1))
 		if err == nil && len(data) > maxUnpackedTable {
-			err = fmt.Errorf("a Parquet file of more than %d MiB is not read through compression: unpack it", maxUnpackedTable>>20)
+			err = fmt.Errorf("a Parquet file of more than %d MiB is not read through compression: unpack it",
+				maxUnpackedTable>>20)
 		}
 		return bytes.NewReader(data), int64(len(data)), err
 	}
 	reader, ok := in.file.(io.ReaderAt)
 	if !ok {
-		return nil, 0, errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
+		return nil, 0,
+			errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
 	}
 	return reader, in.size, nil
 }

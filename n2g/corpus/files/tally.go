@@ -19,7 +19,8 @@ type tally struct {
 	read map[string]*corpus.Read
 	left map[string]*corpus.LeftOut
 
-	records, having int             // of tables and lists, a table without the column counting once; those that have the field
+	// of tables and lists, a table without the column counting once; those that have the field
+	records, having int
 	single          int             // files of one JSON object without the field, which may be no data
 	first           string          // the first without it
 	fields          map[string]bool // other fields of those without it
@@ -91,7 +92,8 @@ func (t *tally) missingField(field string) error {
 	if t.having > 0 || t.records == 0 && (t.single == 0 || documents > 0) {
 		return nil
 	}
-	return fmt.Errorf("corpus: no record has a field %q, the first being %s; there are %s: name the one that holds the text",
+	return fmt.Errorf("corpus: no record has a field %q, the first being %s; there are %s: name the one that holds the "+
+		"text",
 		field, t.first, textcolumn.Names(slices.Sorted(maps.Keys(t.fields))))
 }
 

@@ -86,7 +86,9 @@ func (u *unpackReader) Read(p []byte) (int, error) {
 	n, err := u.reader.Read(p)
 	u.read += int64(n)
 	if tooMuch(u.read, u.packed) {
-		return 0, fmt.Errorf("it unpacks to more than %d times its size, which nothing worth reading does: unpack it, if it is", maxRatio)
+		return 0,
+			fmt.Errorf("it unpacks to more than %d times its size, which nothing worth reading does: unpack it, if it is",
+				maxRatio)
 	}
 	if err != nil && err != io.EOF {
 		err = u.complaint(err)
@@ -107,10 +109,12 @@ func (u *unpackReader) complaint(err error) error {
 		if header.Decode(u.head) == nil && header.WindowSize > 0 {
 			size = fmt.Sprintf("a window of %d MiB", header.WindowSize>>20)
 		}
-		return fmt.Errorf("it was compressed with %s, and %d MiB are the most that are read: compress it again without --ultra --long (zstd -d --long=31, then zstd), or unpack it", size, maxWindow>>20)
+		return fmt.Errorf("it was compressed with %s, and %d MiB are the most that are read: compress it again without "+
+			"--ultra --long (zstd -d --long=31, then zstd), or unpack it", size, maxWindow>>20)
 	}
 	if errors.Is(err, xz.ErrMemlimit) {
-		return fmt.Errorf("it was compressed with a dictionary of more than %d MiB: compress it again with xz -9 or less, or unpack it", maxWindow>>20)
+		return fmt.Errorf("it was compressed with a dictionary of more than %d MiB: compress it again with xz -9 or less, "+
+			"or unpack it", maxWindow>>20)
 	}
 	return fmt.Errorf("unpacking %s: %w", u.packing.name, err)
 }

@@ -22,7 +22,8 @@ const (
 	reasonNotJSON = "not well-formed JSON, though named so"
 )
 
-// folder streams what lies below a folder, in lexical order of paths. real is the folder's path without links, or empty.
+// folder streams what lies below a folder, in lexical order of paths. real is the folder's path without links, or
+// empty.
 //
 // Each folder is entered once, whatever links lead to it, so that links can make no circle. A link to what lies in the
 // corpus anyway is left out.
@@ -68,7 +69,8 @@ func (p *pass) folder(name, real string) bool {
 	return true
 }
 
-// follow is where a link leads: the mode of what lies there and its path without links, which is empty if it is left out.
+// follow is where a link leads: the mode of what lies there and its path without links, which is empty if it is left
+// out.
 func (p *pass) follow(name, link string) (fs.FileMode, string) {
 	if link == "" {
 		p.tally.leave(reasonLink, name)

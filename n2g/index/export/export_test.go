@@ -36,7 +36,8 @@ func (l letters) Decode(ids []int) string {
 // small is an index of two neurons: the first's activation is 2 on each b behind an a, the second's is nowhere above 0.
 func small(t *testing.T) *index.Index {
 	t.Helper()
-	b := index.NewCorpusBuilder(index.Corpus{Name: "letters", Model: "by-hand", Vocabulary: 27, Window: 8}, index.Options{})
+	b := index.NewCorpusBuilder(index.Corpus{Name: "letters", Model: "by-hand", Vocabulary: 27, Window: 8},
+		index.Options{})
 	texts := []string{"abcabd", "bbaab", "xyz<&>"}
 	for d, text := range texts {
 		if err := b.Begin(fmt.Sprintf("%d.txt", d)); err != nil {
@@ -59,7 +60,8 @@ func small(t *testing.T) *index.Index {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := index.NewCollector(text, []index.Site{{Layer: 1, Hook: "hook_post", First: 5, Neurons: 2}}, index.Options{SampleEvery: -1})
+	c, err := index.NewCollector(text, []index.Site{{Layer: 1, Hook: "hook_post", First: 5, Neurons: 2}},
+		index.Options{SampleEvery: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +89,12 @@ func small(t *testing.T) *index.Index {
 func TestTables(t *testing.T) {
 	x := small(t)
 	wantWindows := []export.Window{
-		{Window: 0, Document: "0.txt", Split: index.SplitOf(index.HashText("abcabd")).String(), Position: 0, IDs: []int32{1, 2, 3, 1, 2, 4}, Tokens: strings.Split("abcabd", ""), Text: "abcabd"},
-		{Window: 1, Document: "1.txt", Split: index.SplitOf(index.HashText("bbaab")).String(), Position: 6, IDs: []int32{2, 2, 1, 1, 2}, Tokens: strings.Split("bbaab", ""), Text: "bbaab"},
-		{Window: 2, Document: "2.txt", Split: index.SplitOf(index.HashText("xyz<&>")).String(), Position: 11, IDs: []int32{24, 25, 26, 1, 1, 1}, Tokens: strings.Split("xyzaaa", ""), Text: "xyz<&>"},
+		{Window: 0, Document: "0.txt", Split: index.SplitOf(index.HashText("abcabd")).String(), Position: 0,
+			IDs: []int32{1, 2, 3, 1, 2, 4}, Tokens: strings.Split("abcabd", ""), Text: "abcabd"},
+		{Window: 1, Document: "1.txt", Split: index.SplitOf(index.HashText("bbaab")).String(), Position: 6,
+			IDs: []int32{2, 2, 1, 1, 2}, Tokens: strings.Split("bbaab", ""), Text: "bbaab"},
+		{Window: 2, Document: "2.txt", Split: index.SplitOf(index.HashText("xyz<&>")).String(), Position: 11,
+			IDs: []int32{24, 25, 26, 1, 1, 1}, Tokens: strings.Split("xyzaaa", ""), Text: "xyz<&>"},
 	}
 	wantActivations := []export.Activation{
 		{Layer: 1, Hook: "hook_post", Neuron: 5, Window: 0, Token: 1, ID: 2, Position: 1, Activation: 2},
@@ -136,14 +141,16 @@ func jsonLines[T any](t *testing.T, content []byte) (rows []T) {
 // TestNeuronpedia: the folders hold what Neuronpedia's import reads, field by field.
 func TestNeuronpedia(t *testing.T) {
 	x, folder := small(t), t.TempDir()
-	o := export.NeuronpediaOptions{Set: "mlp", Release: "tests", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), PerBand: 1}
+	o := export.NeuronpediaOptions{Set: "mlp", Release: "tests", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		PerBand: 1}
 	if err := export.Neuronpedia(t.Context(), x, letters{}, []int{0, 1}, folder, o); err != nil {
 		t.Fatal(err)
 	}
 	source := filepath.Join(folder, "by-hand", "1-mlp")
 	for name, fields := range map[string][]string{
-		"release":   {"name", "description", "creatorName", "creatorId", "visibility", "createdAt"},
-		"model":     {"id", "instruct", "creatorId", "displayName", "displayNameShort", "layers", "neuronsPerLayer", "createdAt", "updatedAt"},
+		"release": {"name", "description", "creatorName", "creatorId", "visibility", "createdAt"},
+		"model": {"id", "instruct", "creatorId", "displayName", "displayNameShort", "layers", "neuronsPerLayer",
+			"createdAt", "updatedAt"},
 		"sourceset": {"modelId", "name", "creatorId", "releaseName", "visibility", "createdAt"},
 		"source":    {"id", "modelId", "setName", "creatorId", "dataset", "num_prompts", "num_tokens_in_prompt", "createdAt"},
 	} {
@@ -162,7 +169,8 @@ func TestNeuronpedia(t *testing.T) {
 		}
 	}
 	features := unzipped(t, filepath.Join(source, "features", "batch-0.jsonl.gz"))
-	if len(features) != 2 || features[0]["index"] != "5" || features[0]["layer"] != "1-mlp" || features[0]["maxActApprox"] != 3.0 || features[1]["maxActApprox"] != 0.0 {
+	if len(features) != 2 || features[0]["index"] != "5" || features[0]["layer"] != "1-mlp" ||
+		features[0]["maxActApprox"] != 3.0 || features[1]["maxActApprox"] != 0.0 {
 		t.Errorf("features %v", features)
 	}
 	if share := features[0]["frac_nonzero"].(float64); share != 3.0/17 {
@@ -176,7 +184,9 @@ func TestNeuronpedia(t *testing.T) {
 	if diff := cmp.Diff([]any{"b", "b", "a", "a", "b"}, first["tokens"]); diff != "" {
 		t.Error(diff)
 	}
-	for field, want := range map[string]any{"modelId": "by-hand", "layer": "1-mlp", "index": "5", "maxValue": 3.0, "minValue": 0.0, "maxValueTokenIndex": 4.0, "qualifyingTokenIndex": 4.0, "binMin": -1.0, "binMax": -1.0, "binContains": -1.0, "createdAt": "2026-01-02T03:04:05"} {
+	for field, want := range map[string]any{"modelId": "by-hand", "layer": "1-mlp", "index": "5", "maxValue": 3.0,
+		"minValue": 0.0, "maxValueTokenIndex": 4.0, "qualifyingTokenIndex": 4.0, "binMin": -1.0, "binMax": -1.0,
+		"binContains": -1.0, "createdAt": "2026-01-02T03:04:05"} {
 		if first[field] != want {
 			t.Errorf("%s is %v, want %v", field, first[field], want)
 		}

@@ -35,12 +35,14 @@ const (
 	noBin           = -1  // bounds of the bin of a top example
 )
 
-// Neuronpedia writes the neurons of an index into folder/MODEL/LAYER-SET as Neuronpedia's bulk import reads them: release.jsonl,
-// model.jsonl, sourceset.jsonl, source.jsonl, features/batch-N.jsonl.gz and activations/batch-N.jsonl.gz. A neuron has its top
-// examples, whose bin is -1, and examples by ten bands of activation. Neurons that are never above 0, or not finite, are features without
-// examples.
-func Neuronpedia(ctx context.Context, x *index.Index, d Decoder, neurons []int, folder string, o NeuronpediaOptions) error {
-	o.Model, o.Release, o.CreatorName = cmp.Or(o.Model, filepath.Base(x.Meta().Model)), cmp.Or(o.Release, "n2g"), cmp.Or(o.CreatorName, "n2g")
+// Neuronpedia writes the neurons of an index into folder/MODEL/LAYER-SET as Neuronpedia's bulk import reads them:
+// release.jsonl, model.jsonl, sourceset.jsonl, source.jsonl, features/batch-N.jsonl.gz and
+// activations/batch-N.jsonl.gz. A neuron has its top examples, whose bin is -1, and examples by ten bands of
+// activation. Neurons that are never above 0, or not finite, are features without examples.
+func Neuronpedia(ctx context.Context, x *index.Index, d Decoder, neurons []int, folder string,
+	o NeuronpediaOptions) error {
+	o.Model, o.Release, o.CreatorName = cmp.Or(o.Model, filepath.Base(x.Meta().Model)), cmp.Or(o.Release, "n2g"),
+		cmp.Or(o.CreatorName, "n2g")
 	o.CreatorID, o.PerBand = cmp.Or(o.CreatorID, fallbackCreator), cmp.Or(o.PerBand, 5)
 	if o.Created.IsZero() {
 		o.Created = time.Now().UTC()
@@ -57,7 +59,8 @@ func Neuronpedia(ctx context.Context, x *index.Index, d Decoder, neurons []int, 
 		if len(chosen) == 0 {
 			continue
 		}
-		e := &pedia{x: x, decoder: d, options: o, set: cmp.Or(o.Set, "mlp-"+site.Hook), site: site, created: o.Created.Format("2006-01-02T15:04:05")}
+		e := &pedia{x: x, decoder: d, options: o, set: cmp.Or(o.Set, "mlp-"+site.Hook), site: site,
+			created: o.Created.Format("2006-01-02T15:04:05")}
 		e.source = fmt.Sprintf("%d-%s", site.Layer, e.set)
 		e.folder = filepath.Join(folder, o.Model, e.source)
 		if err := e.write(ctx, chosen); err != nil {
@@ -94,15 +97,18 @@ func (e *pedia) write(ctx context.Context, neurons []int) error {
 		},
 		"model": {
 			"id": o.Model, "instruct": false, "displayName": o.Model, "displayNameShort": o.Model, "visibility": "PUBLIC",
-			"inferenceEnabled": false, "layers": e.layers(), "neuronsPerLayer": e.site.First + e.site.Neurons, "owner": "", "updatedAt": e.created,
+			"inferenceEnabled": false, "layers": e.layers(), "neuronsPerLayer": e.site.First + e.site.Neurons, "owner": "",
+			"updatedAt": e.created,
 		},
 		"sourceset": {
-			"modelId": o.Model, "name": e.set, "description": "MLP neurons at " + e.site.Hook, "type": "neuron", "creatorName": o.CreatorName,
+			"modelId": o.Model, "name": e.set, "description": "MLP neurons at " + e.site.Hook, "type": "neuron",
+			"creatorName": o.CreatorName,
 			"releaseName": o.Release, "visibility": "PUBLIC", "hasDashboards": true, "urls": []string{},
 		},
 		"source": {
-			"id": e.source, "modelId": o.Model, "setName": e.set, "visibility": "PUBLIC", "hasDashboards": true, "inferenceEnabled": false,
-			"dataset": m.Name, "num_prompts": m.Windows, "num_tokens_in_prompt": m.Window,
+			"id": e.source, "modelId": o.Model, "setName": e.set, "visibility": "PUBLIC", "hasDashboards": true,
+			"inferenceEnabled": false,
+			"dataset":          m.Name, "num_prompts": m.Windows, "num_tokens_in_prompt": m.Window,
 		},
 	} {
 		for key, value := range creator {
@@ -212,9 +218,11 @@ func (e *pedia) neuron(n int, features, activations *json.Encoder) error {
 		return err
 	}
 	f := pediaFeature{
-		ModelID: e.options.Model, Layer: e.source, Index: strconv.Itoa(e.x.Meta().Neuron(n).Index), CreatorID: e.options.CreatorID, CreatedAt: e.created,
-		MaxActApprox: stats.Maximum(), Vector: []float64{}, HookName: fmt.Sprintf("blocks.%d.mlp.%s", e.site.Layer, e.site.Hook),
-		Heights: []float64{}, Values: []float64{},
+		ModelID: e.options.Model, Layer: e.source, Index: strconv.Itoa(e.x.Meta().Neuron(n).Index),
+		CreatorID: e.options.CreatorID, CreatedAt: e.created,
+		MaxActApprox: stats.Maximum(), Vector: []float64{},
+		HookName: fmt.Sprintf("blocks.%d.mlp.%s", e.site.Layer, e.site.Hook),
+		Heights:  []float64{}, Values: []float64{},
 	}
 	above := 0
 	for i, count := range stats.Histogram.Counts {
@@ -272,7 +280,8 @@ func (e *pedia) neuron(n int, features, activations *json.Encoder) error {
 	return nil
 }
 
-// activation is an example's window with the neuron's values: those that are kept, or all where the window is in the sample.
+// activation is an example's window with the neuron's values: those that are kept, or all where the window is in the
+// sample.
 func (e *pedia) activation(n int, example index.Example) (*pediaActivation, error) {
 	window := example.Window
 	ids, err := e.x.IDs(window.First, window.End)

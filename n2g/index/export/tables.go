@@ -117,7 +117,8 @@ func eachWindow(ctx context.Context, x *index.Index, d Decoder, put func(Window)
 		if err != nil {
 			return err
 		}
-		row := Window{Window: int32(number), Document: document.Origin, Split: document.Split().String(), Position: int64(window.First), Text: text}
+		row := Window{Window: int32(number), Document: document.Origin, Split: document.Split().String(),
+			Position: int64(window.First), Text: text}
 		for _, id := range ids {
 			row.IDs, row.Tokens = append(row.IDs, int32(id)), append(row.Tokens, d.TokenString(id))
 		}
@@ -155,7 +156,8 @@ func eachActivation(ctx context.Context, x *index.Index, neurons []int, put func
 				return err
 			}
 			err = put(Activation{
-				int32(neuron.Layer), neuron.Hook, int32(neuron.Index), int32(window.Number), int32(position - window.First), int32(ids[0]), int64(position), p.Value,
+				int32(neuron.Layer), neuron.Hook, int32(neuron.Index), int32(window.Number), int32(position - window.First),
+				int32(ids[0]), int64(position), p.Value,
 			})
 			if err != nil {
 				return err

@@ -40,9 +40,10 @@ type Options struct {
 // Layout says where everything goes.
 type Layout struct {
 	Width, Height float64
-	Nodes         []Box     // by node
-	Routes        [][]Point // by edge: from the left side of From through free places to the right side of To; nil: not drawn
-	Frames        []Box     // around each part of more than one node, where there are several parts
+	Nodes         []Box // by node
+	// by edge: from the left side of From through free places to the right side of To; nil: not drawn
+	Routes [][]Point
+	Frames []Box // around each part of more than one node, where there are several parts
 }
 
 // Box is a rectangle by its upper left corner.
@@ -487,7 +488,8 @@ func (p *part) write(l *Layout, x, y float64) {
 			case s == len(r.items)-1:
 				points = append(points, Point{l.Nodes[it.node].X + it.w, y + it.y})
 			default:
-				points = append(points, Point{x + p.xs[it.column] + p.ws[it.column], y + it.y}, Point{x + p.xs[it.column], y + it.y})
+				points = append(points, Point{x + p.xs[it.column] + p.ws[it.column], y + it.y},
+					Point{x + p.xs[it.column], y + it.y})
 			}
 		}
 		l.Routes[r.edge] = points

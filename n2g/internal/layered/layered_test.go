@@ -34,7 +34,8 @@ func TestPlace(t *testing.T) {
 		nodes, edges := random(seed, int(seed)%40)
 		l := Place(nodes, edges, distances)
 		for i, a := range l.Nodes {
-			if a.X < 0 || a.Y < -1e-6 || a.X+a.W > l.Width+1e-6 || a.Y+a.H > l.Height+1e-6 || a.W != nodes[i].W || a.H != nodes[i].H {
+			if a.X < 0 || a.Y < -1e-6 || a.X+a.W > l.Width+1e-6 || a.Y+a.H > l.Height+1e-6 || a.W != nodes[i].W ||
+				a.H != nodes[i].H {
 				t.Fatalf("seed %d: node %d at %+v in %g by %g", seed, i, a, l.Width, l.Height)
 			}
 			for k, b := range l.Nodes[:i] {

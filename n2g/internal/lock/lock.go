@@ -23,14 +23,14 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("process %d is writing it", e.PID)
 }
 
-// Lock is held by the one process that writes. The operating system's lock on a file beside the written one decides, and
-// ends with the process however that ends; the file's content, the process id, only tells.
+// Lock is held by the one process that writes. The operating system's lock on a file beside the written one decides,
+// and ends with the process however that ends; the file's content, the process id, only tells.
 type Lock struct {
 	file *flock.Flock
 }
 
-// Acquire takes the lock of the file at path, which need not exist, by way of the file path + ".lock". Where another process
-// holds it the error is a [HeldError].
+// Acquire takes the lock of the file at path, which need not exist, by way of the file path + ".lock". Where another
+// process holds it the error is a [HeldError].
 func Acquire(path string) (*Lock, error) {
 	name := path + ".lock"
 	for {

@@ -73,7 +73,8 @@ func TestRemovedUnderfoot(t *testing.T) {
 }
 
 func TestNoFolder(t *testing.T) {
-	if _, err := lock.Acquire(filepath.Join(t.TempDir(), "no", "file")); err == nil || errors.As(err, new(*lock.HeldError)) {
+	if _, err := lock.Acquire(filepath.Join(t.TempDir(), "no", "file")); err == nil ||
+		errors.As(err, new(*lock.HeldError)) {
 		t.Errorf("got %v", err)
 	}
 }

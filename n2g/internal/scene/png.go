@@ -27,8 +27,9 @@ var ErrTooLarge = errors.New("the picture is too large")
 // mostBrowser is the side, in dots, up to which a headless Chromium draws a picture whole.
 const mostBrowser = 16000
 
-// PNG draws the scene that layout places for a face. The built-in fonts draw Latin, Greek and Cyrillic; a scene of other
-// text is drawn by a headless Chromium where there is one (up to 16,000 dots a side), else that text appears as escapes.
+// PNG draws the scene that layout places for a face. The built-in fonts draw Latin, Greek and Cyrillic; a scene of
+// other text is drawn by a headless Chromium where there is one (up to 16,000 dots a side), else that text appears as
+// escapes.
 func PNG(ctx context.Context, layout func(Face) Scene, o PNGOptions) ([]byte, error) {
 	if o.Scale <= 0 {
 		o.Scale = 2
@@ -66,7 +67,8 @@ func PNG(ctx context.Context, layout func(Face) Scene, o PNGOptions) ([]byte, er
 // browse lets Chromium draw.
 func (s Scene) browse(ctx context.Context, o PNGOptions) ([]byte, error) {
 	ground := o.Theme.Palette()[Surface]
-	page := fmt.Sprintf(`<!DOCTYPE html><meta charset="utf-8"><style>body{margin:0;background:#%02x%02x%02x}svg{display:block}</style>%s`,
+	page := fmt.Sprintf(
+		`<!DOCTYPE html><meta charset="utf-8"><style>body{margin:0;background:#%02x%02x%02x}svg{display:block}</style>%s`,
 		ground[0], ground[1], ground[2], s.SVG(o.Theme, false))
 	return chromium.Screenshot(ctx, []byte(page), int(math.Ceil(s.Width)), int(math.Ceil(s.Height)), o.Scale)
 }

@@ -216,7 +216,8 @@ func (r *raster) stroke(line []Point, width float64, p Paint, dashed bool) {
 		if !dashed {
 			bar(a, b)
 			if i+1 < len(line) && width > 1.5 {
-				r.rounded(b.X*r.scale-dx-half*r.scale, b.Y*r.scale-dy-half*r.scale, width*r.scale, width*r.scale, half*r.scale, false)
+				r.rounded(b.X*r.scale-dx-half*r.scale, b.Y*r.scale-dy-half*r.scale, width*r.scale, width*r.scale, half*r.scale,
+					false)
 			}
 			continue
 		}
@@ -334,7 +335,8 @@ func (n nib) outline(segments sfnt.Segments) {
 // are shares of the font's size, y upwards.
 func (n nib) newline(size float64) {
 	for i, q := range [][2]float64{
-		{0.46, 0.55}, {0.53, 0.55}, {0.53, 0.21}, {0.22, 0.21}, {0.22, 0.34}, {0.05, 0.175}, {0.22, 0.01}, {0.22, 0.14}, {0.46, 0.14},
+		{0.46, 0.55}, {0.53, 0.55}, {0.53, 0.21}, {0.22, 0.21}, {0.22, 0.34}, {0.05, 0.175}, {0.22, 0.01}, {0.22, 0.14},
+		{0.46, 0.14},
 	} {
 		x, y := float32(n.x+q[0]*size), float32(n.y-q[1]*size)
 		if i == 0 {

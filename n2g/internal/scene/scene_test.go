@@ -59,7 +59,8 @@ func TestPNG(t *testing.T) {
 				x, y int
 				want RGB
 			}{
-				{"ground", 220, 120, p[Surface]}, {"box", 60, 50, p[Red]}, {"corner", 21, 21, p[Surface]}, {"border", 124, 50, p[Ink]},
+				{"ground", 220, 120, p[Surface]}, {"box", 60, 50, p[Red]}, {"corner", 21, 21, p[Surface]},
+				{"border", 124, 50, p[Ink]},
 				{"inside", 160, 50, p[Surface]}, {"line's start", 24, 120, p[Blue]}, {"line's end", 214, 180, p[Blue]},
 				{"triangle", 294, 40, RGB{1, 2, 3}}, {"dash", 242, 120, p[Mark]}, {"gap", 248, 120, p[Surface]},
 			} {
@@ -126,7 +127,8 @@ func TestFit(t *testing.T) {
 		want  string
 		cells int
 	}{
-		{"word", 4, "word", 4}, {"word", 3, "wo…", 3}, {"漢字漢字", 5, "漢字…", 5}, {"漢字漢字", 4, "漢…", 3}, {"👨‍👩‍👧👨‍👩‍👧", 3, "👨‍👩‍👧…", 3}, {"", 3, "", 0},
+		{"word", 4, "word", 4}, {"word", 3, "wo…", 3}, {"漢字漢字", 5, "漢字…", 5}, {"漢字漢字", 4, "漢…", 3},
+		{"👨‍👩‍👧👨‍👩‍👧", 3, "👨‍👩‍👧…", 3}, {"", 3, "", 0},
 	} {
 		if got, cells := Fit(test.text, test.room); got != test.want || cells != test.cells {
 			t.Errorf("Fit(%q, %d) = %q, %d; want %q, %d", test.text, test.room, got, cells, test.want, test.cells)

@@ -50,7 +50,8 @@ const (
 
 // roleClass names the roles inside the class n2g-scene.
 var roleClass = [...]string{
-	Surface: "bg", Ink: "ink", Muted: "mute", Line: "line", Mark: "mark", On: "on", Red: "r", Blue: "b", Violet: "v", Grey: "n",
+	Surface: "bg", Ink: "ink", Muted: "mute", Line: "line", Mark: "mark", On: "on", Red: "r", Blue: "b", Violet: "v",
+	Grey: "n",
 }
 
 // Variables declares a theme's colours as CSS triples, to which a rule adds its opacity.
@@ -80,7 +81,8 @@ var style = func() string {
 	var b strings.Builder
 	b.WriteString(Themed("n2g-scene"))
 	for role := Surface; role <= Grey; role++ {
-		fmt.Fprintf(&b, ".n2g-scene .%[1]s{fill:rgb(var(--%[1]s))}.n2g-scene .%[1]s-s{stroke:rgb(var(--%[1]s))}", roleClass[role])
+		fmt.Fprintf(&b, ".n2g-scene .%[1]s{fill:rgb(var(--%[1]s))}.n2g-scene .%[1]s-s{stroke:rgb(var(--%[1]s))}",
+			roleClass[role])
 	}
 	return b.String()
 }()

@@ -1,5 +1,5 @@
-// Package chart draws what runs and mining find: how well graphs predict, layer by layer and neuron by neuron, beside the
-// baselines, and how a neuron's activations are distributed.
+// Package chart draws what runs and mining find: how well graphs predict, layer by layer and neuron by neuron, beside
+// the baselines, and how a neuron's activations are distributed.
 //
 //	c, err := chart.Summary(rows)
 //	...
@@ -95,12 +95,14 @@ func (a *area) bar(x0, x1, y0, y1 float64, fill scene.Paint) {
 
 // line draws a straight line between two points.
 func (a *area) line(x0, y0, x1, y1 float64, stroke scene.Paint, pen float64) {
-	a.scene.Add(scene.Path{Points: []scene.Point{{X: a.x(x0), Y: a.y(y0)}, {X: a.x(x1), Y: a.y(y1)}}, Stroke: stroke, Pen: pen})
+	a.scene.Add(scene.Path{Points: []scene.Point{{X: a.x(x0), Y: a.y(y0)}, {X: a.x(x1), Y: a.y(y1)}}, Stroke: stroke,
+		Pen: pen})
 }
 
 // dot draws a disc.
 func (a *area) dot(x, y, radius float64, fill scene.Paint) {
-	a.scene.Add(scene.Rect{X: a.x(x) - radius, Y: a.y(y) - radius, W: 2 * radius, H: 2 * radius, Radius: radius, Fill: fill})
+	a.scene.Add(scene.Rect{X: a.x(x) - radius, Y: a.y(y) - radius, W: 2 * radius, H: 2 * radius, Radius: radius,
+		Fill: fill})
 }
 
 const margin = 16
@@ -141,7 +143,8 @@ func (c *Chart) layout(f scene.Face) scene.Scene {
 	for _, mark := range c.marks {
 		mark(a)
 	}
-	s.Add(scene.Path{Points: []scene.Point{{X: a.left, Y: a.top}, {X: a.left, Y: bottom}, {X: right, Y: bottom}}, Stroke: muted})
+	s.Add(scene.Path{Points: []scene.Point{{X: a.left, Y: a.top}, {X: a.left, Y: bottom}, {X: right, Y: bottom}},
+		Stroke: muted})
 	for _, t := range c.x.ticks {
 		x := a.x(t.at)
 		s.Add(scene.Path{Points: []scene.Point{{X: x, Y: bottom}, {X: x, Y: bottom + 4}}, Stroke: muted})
@@ -149,7 +152,8 @@ func (c *Chart) layout(f scene.Face) scene.Scene {
 			s.Add(scene.Text{X: x, Y: bottom + 16, Text: t.label, Size: scene.LabelSize, Middle: true, Fill: muted})
 		}
 	}
-	s.Add(scene.Text{X: a.left + c.width/2, Y: bottom + 34, Text: f.Show(scene.Label(c.x.name)), Size: scene.LabelSize, Middle: true, Fill: muted})
+	s.Add(scene.Text{X: a.left + c.width/2, Y: bottom + 34, Text: f.Show(scene.Label(c.x.name)), Size: scene.LabelSize,
+		Middle: true, Fill: muted})
 	s.Height = math.Ceil(bottom + 34 + margin)
 	return s
 }
@@ -205,10 +209,11 @@ func predictors() []struct {
 // vermilion is the colour of what a chart is about.
 var vermilion = scene.FixedColor(scene.RGB{0xd5, 0x5e, 0x00}, 1)
 
-// layerColor is the colour of a layer among others, from Okabe and Ito's palette, which people with colour blindness tell
-// apart.
+// layerColor is the colour of a layer among others, from Okabe and Ito's palette, which people with colour blindness
+// tell apart.
 func layerColor(i int, opacity float64) scene.Paint {
-	palette := []scene.RGB{{0x00, 0x72, 0xb2}, {0xe6, 0x9f, 0x00}, {0x00, 0x9e, 0x73}, {0xcc, 0x79, 0xa7}, {0xd5, 0x5e, 0x00}, {0x56, 0xb4, 0xe9}}
+	palette := []scene.RGB{{0x00, 0x72, 0xb2}, {0xe6, 0x9f, 0x00}, {0x00, 0x9e, 0x73}, {0xcc, 0x79, 0xa7},
+		{0xd5, 0x5e, 0x00}, {0x56, 0xb4, 0xe9}}
 	return scene.FixedColor(palette[i%len(palette)], opacity)
 }
 

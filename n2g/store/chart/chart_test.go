@@ -39,7 +39,8 @@ func neurons() []store.Row {
 	}
 	var list []store.Row
 	for i := range 300 {
-		list = append(list, store.Row{Neuron: store.Neuron{Layer: i % 3, Index: i}, Nodes: random.IntN(30), Scores: scores(), TokenLookup: scores(), NGram: scores()})
+		list = append(list, store.Row{Neuron: store.Neuron{Layer: i % 3, Index: i}, Nodes: random.IntN(30), Scores: scores(),
+			TokenLookup: scores(), NGram: scores()})
 	}
 	return append(list, store.Row{Neuron: store.Neuron{Layer: 7}}) // not tested
 }

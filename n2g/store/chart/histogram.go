@@ -13,8 +13,8 @@ import (
 const binsABar = 4
 
 // Histogram draws how a neuron's activations are distributed, both axes logarithmic. What reaches firing, half of its
-// highest as the method has it, is in colour. Bars are a quarter of a doubling wide; the one in which firing lies counts
-// as below.
+// highest as the method has it, is in colour. Bars are a quarter of a doubling wide; the one in which firing lies
+// counts as below.
 func Histogram(title string, h *index.Histogram, firing float64) (*Chart, error) {
 	if h == nil || len(h.Counts) == 0 {
 		return nil, errors.New("there are no activations above 0 to draw")

@@ -9,9 +9,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
-// Layers draws how a value of neurons is distributed in each layer, as box plots after Tukey: the middle half in the box,
-// the median in it, whiskers to the furthest value within one and a half boxes, dots beyond. value tells the value of a
-// neuron, or false for one that has none. name is what the value is called.
+// Layers draws how a value of neurons is distributed in each layer, as box plots after Tukey: the middle half in the
+// box, the median in it, whiskers to the furthest value within one and a half boxes, dots beyond. value tells the value
+// of a neuron, or false for one that has none. name is what the value is called.
 func Layers(rows []store.Row, name string, value func(store.Row) (float64, bool)) (*Chart, error) {
 	values := map[int][]float64{}
 	for _, r := range rows {

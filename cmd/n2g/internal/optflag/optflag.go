@@ -1,8 +1,8 @@
 // Package optflag makes command line flags of an options struct, so that the options are written down in one place.
 //
-// A field of type int, uint64, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name". Its tag
-// help:"…" is the text of the help, and default:"…" what a field left alone stands for. A first word of the help in
-// capitals names the flag's value; else it is a NUMBER, or a NAME where the field is a string.
+// A field of type int, uint64, float64, string or bool, or a pointer to one, is a flag if it has the tag flag:"name".
+// Its tag help:"…" is the text of the help, and default:"…" what a field left alone stands for. A first word of the
+// help in capitals names the flag's value; else it is a NUMBER, or a NAME where the field is a string.
 package optflag
 
 import (
@@ -46,7 +46,8 @@ func Add[T any](fs *flag.FlagSet) *Set {
 			panic(fmt.Sprintf("field %s.%s of type %s cannot be a flag", t, field.Name, field.Type))
 		}
 		s.names = append(s.names, name)
-		fs.Var(&value{set: s, field: i, kind: kind, shown: field.Tag.Get("default")}, name, usage(field.Tag.Get("help"), kind.Kind()))
+		fs.Var(&value{set: s, field: i, kind: kind, shown: field.Tag.Get("default")}, name,
+			usage(field.Tag.Get("help"), kind.Kind()))
 	}
 	return s
 }

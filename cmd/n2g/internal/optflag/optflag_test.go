@@ -69,7 +69,8 @@ func TestHelp(t *testing.T) {
 }
 
 func TestBadValues(t *testing.T) {
-	for _, args := range [][]string{{"-steps", "x"}, {"-steps", "1.5"}, {"-rate", "NaN"}, {"-quick=maybe"}, {"-seed", "-1"}, {"-none", "1"}} {
+	for _, args := range [][]string{{"-steps", "x"}, {"-steps", "1.5"}, {"-rate", "NaN"}, {"-quick=maybe"},
+		{"-seed", "-1"}, {"-none", "1"}} {
 		fs := flag.NewFlagSet("", flag.ContinueOnError)
 		fs.SetOutput(io.Discard)
 		optflag.Add[options](fs)
@@ -88,7 +89,8 @@ func TestMethodOptions(t *testing.T) {
 			t.Errorf("flag -%s has no help", name)
 		}
 	}
-	for _, name := range []string{"importance-threshold", "activation-threshold", "strong-threshold", "fire-threshold", "substitutes",
+	for _, name := range []string{"importance-threshold", "activation-threshold", "strong-threshold", "fire-threshold",
+		"substitutes",
 		"cutoff", "skip-interval", "post-context", "proportion-threshold", "seed"} {
 		if f := fs.Lookup(name); f == nil || f.DefValue == "" {
 			t.Errorf("no flag -%s with a default", name)

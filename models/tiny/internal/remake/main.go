@@ -59,8 +59,8 @@ func remake(ctx context.Context, folder, backend string, onlyIndex bool) error {
 	return writeIndex(ctx, folder, causal, backend)
 }
 
-// dense is the share of tokens up to which a quarter of a neuron's maximum is kept: what context graphs are learned from.
-// Neurons that reach it on more keep the postings of their top examples.
+// dense is the share of tokens up to which a quarter of a neuron's maximum is kept: what context graphs are learned
+// from. Neurons that reach it on more keep the postings of their top examples.
 const dense = 0.002
 
 // writeIndex mines the sample, and keeps what is known of all tokens and the postings of neurons that are not dense.

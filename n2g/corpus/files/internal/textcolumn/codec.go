@@ -50,7 +50,9 @@ func (c codec) unpack(data []byte, size int) ([]byte, error) {
 		defer d.Close()
 		unpacked, err = io.ReadAll(io.LimitReader(d, int64(size)+1))
 	default:
-		return nil, errors.New("its column is compressed in a way that is not read here (Brotli, LZ4 or LZO): write it again with zstd, Snappy or gzip")
+		return nil,
+			errors.New("its column is compressed in a way that is not read here (Brotli, LZ4 or LZO): write it again with " +
+				"zstd, Snappy or gzip")
 	}
 	switch {
 	case err != nil:

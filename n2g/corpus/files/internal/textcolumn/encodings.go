@@ -37,8 +37,8 @@ func plain(data []byte, count int) ([]string, error) {
 	return texts, nil
 }
 
-// hybrid reads count numbers of width bits in runs: of one number again and again, or of numbers packed without gaps, the lowest
-// bit first, eight at a time. A run may go beyond count.
+// hybrid reads count numbers of width bits in runs: of one number again and again, or of numbers packed without gaps,
+// the lowest bit first, eight at a time. A run may go beyond count.
 func hybrid(data []byte, width, count int) ([]uint32, error) {
 	numbers := make([]uint32, 0, count)
 	for len(numbers) < count {
@@ -105,8 +105,8 @@ func unpackBits(data []byte, at, width int) uint64 {
 	return n
 }
 
-// deltas reads numbers that are written as differences, in blocks of a smallest difference and, in miniblocks of a width each, what
-// the others have above it; and returns what follows them.
+// deltas reads numbers that are written as differences, in blocks of a smallest difference and, in miniblocks of a
+// width each, what the others have above it; and returns what follows them.
 func deltas(data []byte, count int) (numbers []int64, rest []byte, err error) {
 	r := thriftReader{data: data} // its variable-length numbers are the same
 	var head [3]uint64            // numbers of a block, miniblocks of a block, numbers in all
@@ -122,7 +122,8 @@ func deltas(data []byte, count int) (numbers []int64, rest []byte, err error) {
 		return nil, nil, errPageShort
 	case total != uint64(count):
 		return nil, nil, fmt.Errorf("it is damaged: a page of %d texts has the lengths of %d", count, total)
-	case miniblocks == 0 || miniblocks > 1<<10 || perBlock > 1<<20 || perBlock%miniblocks != 0 || perBlock/miniblocks%8 != 0 || perBlock == 0:
+	case miniblocks == 0 || miniblocks > 1<<10 || perBlock > 1<<20 || perBlock%miniblocks != 0 ||
+		perBlock/miniblocks%8 != 0 || perBlock == 0:
 		return nil, nil, errors.New("it is damaged: blocks of numbers of an impossible size")
 	}
 	perMiniblock := int(perBlock / miniblocks)

@@ -39,8 +39,8 @@ func (e *ColumnError) Error() string {
 	return fmt.Sprintf("it has no column %q, only %s: name the one that holds the text", e.Name, Names(e.Names))
 }
 
-// Open finds the column of that name in a file of so many bytes. Only columns of the top level are found; where there is none
-// with texts the error is a [ColumnError].
+// Open finds the column of that name in a file of so many bytes. Only columns of the top level are found; where there
+// is none with texts the error is a [ColumnError].
 func Open(file io.ReaderAt, size int64, name string) (*Column, error) {
 	meta, err := footer(file, size)
 	if err != nil {
@@ -97,8 +97,8 @@ func footer(file io.ReaderAt, size int64) (value, error) {
 	return meta, nil
 }
 
-// find returns which leaf of the schema the column is. The schema lists its elements, each before its children; the first is
-// the root.
+// find returns which leaf of the schema the column is. The schema lists its elements, each before its children; the
+// first is the root.
 func find(schema []value, name string) (leaf int, optional bool, err error) {
 	const (
 		fieldType, fieldRepetition, fieldName, fieldChildren = 1, 3, 4, 5
@@ -116,7 +116,8 @@ func find(schema []value, name string) (leaf int, optional bool, err error) {
 			continue
 		}
 		kind := element.field(fieldRepetition).number
-		if element.field(fieldChildren).number != 0 || !element.has(fieldType) || element.field(fieldType).number != byteArray || kind == repeated {
+		if element.field(fieldChildren).number != 0 || !element.has(fieldType) ||
+			element.field(fieldType).number != byteArray || kind == repeated {
 			return 0, false, &ColumnError{Name: name, Exists: true}
 		}
 		return leaf, kind != 0, nil

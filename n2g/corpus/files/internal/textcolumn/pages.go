@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// MaxPage is how many bytes the largest page may have, packed or unpacked, and the texts of a page together. Libraries write
-	// pages of about a megabyte.
+	// MaxPage is how many bytes the largest page may have, packed or unpacked, and the texts of a page together. Libraries
+	// write pages of about a megabyte.
 	MaxPage = 256 << 20
 	// maxValues of a page; libraries write some ten thousand.
 	maxValues = 1 << 22
@@ -48,7 +48,8 @@ type pageReader struct {
 const (
 	pageData, pageDictionary, pageDataV2 = 0, 2, 3
 
-	encodingPlain, encodingPlainDictionary, encodingRLE, encodingDeltaLength, encodingDelta, encodingRLEDictionary = 0, 2, 3, 6, 7, 8
+	encodingPlain, encodingPlainDictionary, encodingRLE, encodingDeltaLength, encodingDelta, encodingRLEDictionary = 0, 2,
+		3, 6, 7, 8
 )
 
 // next returns the texts of the next page, nil where it is none of data.
@@ -137,7 +138,8 @@ func (p *pageReader) head() (value, error) {
 func countOf(about value) (int, error) {
 	count := about.field(1).number
 	if count < 0 || count > maxValues {
-		return 0, fmt.Errorf("a page claims %d texts, more than the %d that are read: write it again with smaller pages", count, maxValues)
+		return 0, fmt.Errorf("a page claims %d texts, more than the %d that are read: write it again with smaller pages",
+			count, maxValues)
 	}
 	return int(count), nil
 }
@@ -152,7 +154,8 @@ func (p *pageReader) count(about value) (int, error) {
 	return count, err
 }
 
-// levelsV1 are the definition levels of a page, which stand before its values, and the values. nil levels say that no text is missing.
+// levelsV1 are the definition levels of a page, which stand before its values, and the values. nil levels say that no
+// text is missing.
 func (p *pageReader) levelsV1(data []byte, about value, count int) (levels []uint32, values []byte, err error) {
 	if !p.column.optional {
 		return nil, data, nil
@@ -169,9 +172,11 @@ func (p *pageReader) levelsV1(data []byte, about value, count int) (levels []uin
 }
 
 // levelsV2 is levelsV1 for pages of the second version, where levels are not packed.
-func (p *pageReader) levelsV2(data []byte, size int, about value, count int) (levels []uint32, values []byte, err error) {
+func (p *pageReader) levelsV2(data []byte, size int, about value, count int) (levels []uint32, values []byte,
+	err error) {
 	definition, repetition := about.field(5).number, about.field(6).number
-	if definition < 0 || repetition < 0 || definition > int64(len(data)) || repetition > int64(len(data))-definition || definition+repetition > int64(size) {
+	if definition < 0 || repetition < 0 || definition > int64(len(data)) || repetition > int64(len(data))-definition ||
+		definition+repetition > int64(size) {
 		return nil, nil, errors.New("it is damaged: the levels of a page go beyond it")
 	}
 	both := int(definition + repetition)

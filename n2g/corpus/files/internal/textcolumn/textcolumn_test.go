@@ -61,7 +61,8 @@ func texts(n int) (all []string, missing []bool) {
 }
 
 // written is a file of rows, and what its columns text and maybe hold.
-func written[T any](t testing.TB, n int, row func(text string, optional *string) T, options ...parquet.WriterOption) (file []byte, text, maybe []string) {
+func written[T any](t testing.TB, n int, row func(text string, optional *string) T,
+	options ...parquet.WriterOption) (file []byte, text, maybe []string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := parquet.NewGenericWriter[T](&b, options...)
@@ -103,10 +104,12 @@ func read(file []byte, name string) (all []string, err error) {
 
 // TestAgainstLibrary reads what another implementation writes, in every encoding, version, and compression.
 func TestAgainstLibrary(t *testing.T) {
-	for name, codec := range map[string]compress.Codec{"none": &parquet.Uncompressed, "snappy": &parquet.Snappy, "gzip": &parquet.Gzip, "zstd": &parquet.Zstd} {
+	for name, codec := range map[string]compress.Codec{"none": &parquet.Uncompressed, "snappy": &parquet.Snappy,
+		"gzip": &parquet.Gzip, "zstd": &parquet.Zstd} {
 		for version := 1; version <= 2; version++ {
 			for _, size := range []int{1, 9, 3000} {
-				options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version), parquet.PageBufferSize(5000)}
+				options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version),
+					parquet.PageBufferSize(5000)}
 				for encoding, write := range map[string]func() ([]byte, []string, []string){
 					"plain": func() ([]byte, []string, []string) {
 						return written(t, size, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} }, options...)
@@ -117,16 +120,19 @@ func TestAgainstLibrary(t *testing.T) {
 						}, options...)
 					},
 					"length": func() ([]byte, []string, []string) {
-						return written(t, size, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} }, options...)
+						return written(t, size, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} },
+							options...)
 					},
 					"delta": func() ([]byte, []string, []string) {
-						return written(t, size, func(s string, o *string) deltaRow { return deltaRow{Text: []byte(s), Optional: o} }, options...)
+						return written(t, size, func(s string, o *string) deltaRow { return deltaRow{Text: []byte(s), Optional: o} },
+							options...)
 					},
 				} {
 					file, text, maybe := write()
 					for column, want := range map[string][]string{"text": text, "maybe": maybe} {
 						if got, err := read(file, column); err != nil || !slices.Equal(got, want) {
-							t.Errorf("%s, version %d, %d rows, %s, column %s: %d texts, %v", name, version, size, encoding, column, len(got), err)
+							t.Errorf("%s, version %d, %d rows, %s, column %s: %d texts, %v", name, version, size, encoding, column, len(got),
+								err)
 						}
 					}
 				}
@@ -135,7 +141,8 @@ func TestAgainstLibrary(t *testing.T) {
 	}
 }
 
-// TestDelta: DELTA_BYTE_ARRAY is written for sorted columns of the library's own choice only, so it is asked for by schema.
+// TestDelta: DELTA_BYTE_ARRAY is written for sorted columns of the library's own choice only, so it is asked for by
+// schema.
 func TestDelta(t *testing.T) {
 	all, _ := texts(2000)
 	slices.Sort(all)
@@ -157,7 +164,8 @@ func TestDelta(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	file, _, _ := written(t, 9, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} })
-	packed, _, _ := written(t, 9, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} }, parquet.Compression(&parquet.Lz4Raw))
+	packed, _, _ := written(t, 9, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} },
+		parquet.Compression(&parquet.Lz4Raw))
 	for _, test := range []struct {
 		file       []byte
 		name, want string
@@ -170,7 +178,8 @@ func TestRefuses(t *testing.T) {
 		{file[:len(file)-1], "text", "whole"},
 		{nil, "text", "too short"},
 		{[]byte("\xff\xff\xff\xffPAR1"), "text", "whole"},
-		{append([]byte("PAR1\x19\xfc\xff\xff\xff\xff\x07"), "\x0b\x00\x00\x00PAR1"...), "text", "damaged"}, // a list of two billion
+		// a list of two billion
+		{append([]byte("PAR1\x19\xfc\xff\xff\xff\xff\x07"), "\x0b\x00\x00\x00PAR1"...), "text", "damaged"},
 	} {
 		if _, err := read(test.file, test.name); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s of %d bytes: %v, want %q", test.name, len(test.file), err, test.want)
@@ -200,9 +209,12 @@ func TestHostile(t *testing.T) {
 	var files [][]byte
 	for version := 1; version <= 2; version++ {
 		for _, codec := range []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Zstd} {
-			options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version), parquet.PageBufferSize(300)}
-			one, _, _ := written(t, 30, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} }, options...)
-			two, _, _ := written(t, 30, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} }, options...)
+			options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version),
+				parquet.PageBufferSize(300)}
+			one, _, _ := written(t, 30, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} },
+				options...)
+			two, _, _ := written(t, 30, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} },
+				options...)
 			files = append(files, one, two)
 		}
 	}
@@ -226,7 +238,8 @@ func TestHostile(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	for version := 1; version <= 2; version++ {
-		file, _, _ := written(f, 5, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} }, parquet.DataPageVersion(version))
+		file, _, _ := written(f, 5, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} },
+			parquet.DataPageVersion(version))
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
