@@ -19,7 +19,8 @@ func goldenExamples(t *testing.T) []Examples {
 	var list []Examples
 	for i := 0; i < len(files); i += 3 {
 		ref := readGoldenGraph[refNeuron](t, "neurons/"+filepath.Base(files[i]))
-		list = append(list, Examples{Layer: ref.Layer, Neuron: ref.Neuron, MaxActivation: ref.MaxAct, Prompts: ref.Prompts})
+		list = append(list, Examples{Site: Site{Layer: ref.Layer, Index: ref.Neuron}, MaxActivation: ref.MaxAct,
+			Prompts: ref.Prompts})
 	}
 	if len(list) < 9 {
 		t.Fatalf("only %d golden neurons", len(list))
@@ -68,7 +69,7 @@ func TestExplanationsDoNotDependOnConcurrency(t *testing.T) {
 			case err != nil:
 				t.Error(err)
 			case !bytes.Equal(got, want[i]):
-				t.Errorf("layer %d neuron %d differs when %d are explained at a time", neurons[i].Layer, neurons[i].Neuron,
+				t.Errorf("layer %d neuron %d differs when %d are explained at a time", neurons[i].Site.Layer, neurons[i].Site.Index,
 					inFlight)
 			}
 		})

@@ -15,14 +15,14 @@ import (
 // in few large calls, whatever the number of prompts, and nothing is asked twice.
 func Explain(ctx context.Context, model LanguageModel, masked MaskedModel, examples Examples,
 	opts Options) (*Explanation, error) {
-	n, err := newNeuron(model, Site{Layer: examples.Layer, Index: examples.Neuron, Hook: examples.Hook}, opts)
+	n, err := newNeuron(model, examples.Site, opts)
 	if err != nil {
 		return nil, err
 	}
 	x := explainer{neuron: n, options: opts.Resolved(), masked: masked, examples: examples}
 	e, err := x.explain(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("explain layer %d neuron %d of %s: %w", examples.Layer, examples.Neuron, model.Name(), err)
+		return nil, fmt.Errorf("explain layer %d neuron %d of %s: %w", n.site.Layer, n.site.Index, model.Name(), err)
 	}
 	return e, nil
 }

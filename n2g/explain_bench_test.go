@@ -51,7 +51,7 @@ func goldenNeurons(b *testing.B) (neurons []Examples, tokens float64) {
 	for _, file := range files {
 		name := "neurons/" + filepath.Base(file)
 		ref := readGoldenGraph[refNeuron](b, name)
-		neurons = append(neurons, Examples{Layer: ref.Layer, Neuron: ref.Neuron, MaxActivation: ref.MaxAct,
+		neurons = append(neurons, Examples{Site: Site{Layer: ref.Layer, Index: ref.Neuron}, MaxActivation: ref.MaxAct,
 			Prompts: ref.Prompts})
 		cost := readGoldenGraph[struct {
 			Work struct {

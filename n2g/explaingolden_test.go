@@ -219,7 +219,8 @@ func checkExplained(t *testing.T, model LanguageModel, masked MaskedModel, path 
 		t.Fatalf("the reference failed: %v", ref.Error)
 	}
 	e, err := Explain(context.Background(), model, masked, Examples{
-		Layer: graph.Layer, Neuron: graph.Neuron, Hook: "hook_mid", MaxActivation: graph.MaxAct, Prompts: graph.Prompts,
+		Site: Site{Layer: graph.Layer, Index: graph.Neuron, Hook: "hook_mid"}, MaxActivation: graph.MaxAct,
+		Prompts: graph.Prompts,
 	}, opts)
 	if err != nil {
 		t.Fatal(err)

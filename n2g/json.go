@@ -311,3 +311,51 @@ func (q *quotaReader) Read(p []byte) (int, error) {
 	q.left -= n
 	return n, err
 }
+
+// plainExamples are the fields of Examples but its Site.
+type plainExamples Examples
+
+// MarshalJSON writes the site as the fields layer, neuron and, unless it is empty, hook.
+func (e Examples) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // whoever calls may do it
+	err := encoder.Encode(struct {
+		Layer  int    `json:"layer"`
+		Neuron int    `json:"neuron"`
+		Hook   string `json:"hook,omitempty"`
+		plainExamples
+	}{e.Site.Layer, e.Site.Index, e.Site.Hook, plainExamples(e)})
+	return b.Bytes(), err
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. The site may also be the field site, in the form of [ParseSite].
+// Other fields are errors: they are misspelled ones.
+func (e *Examples) UnmarshalJSON(data []byte) error {
+	var line struct {
+		Layer  int    `json:"layer"`
+		Neuron int    `json:"neuron"`
+		Hook   string `json:"hook"`
+		Text   string `json:"site"`
+		plainExamples
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&line); err != nil {
+		return err
+	}
+	*e = Examples(line.plainExamples)
+	e.Site = Site{Layer: line.Layer, Index: line.Neuron, Hook: line.Hook}
+	if line.Text == "" {
+		return nil
+	}
+	if e.Site != (Site{}) {
+		return errors.New("the field site says what layer, neuron and hook say: give one of them")
+	}
+	site, err := ParseSite(line.Text)
+	if err == nil && site.Index == All {
+		err = fmt.Errorf("%s names all of a hook point: examples are of one", line.Text)
+	}
+	e.Site = site
+	return err
+}

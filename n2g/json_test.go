@@ -191,3 +191,35 @@ func FuzzExplanationJSON(f *testing.F) {
 		}
 	})
 }
+
+// TestExamplesJSON: examples are read in the form that programs before wrote, and in that of a site.
+func TestExamplesJSON(t *testing.T) {
+	want := Examples{Site: Site{Layer: 3, Index: 17, Hook: "hook_mid"}, MaxActivation: 1.5, Density: new(0.25),
+		Prompts: []string{"a"}}
+	rest := `"max_activation": 1.5, "density": 0.25, "prompts": ["a"]}`
+	for _, text := range []string{
+		`{"layer": 3, "neuron": 17, "hook": "hook_mid", ` + rest, `{"site": "blocks.3.mlp.hook_mid[17]", ` + rest,
+	} {
+		var got Examples
+		if err := json.Unmarshal([]byte(text), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %+v, error %v", text, got, err)
+		}
+	}
+	written, err := json.Marshal(want)
+	if err != nil || string(written) != `{"layer":3,"neuron":17,"hook":"hook_mid",`+strings.ReplaceAll(rest, " ", "") {
+		t.Errorf("%s, error %v", written, err)
+	}
+	for text, complaint := range map[string]string{
+		`{"layer": 3, "index": 17}`:                          `"index"`,
+		`{"site": "3/17"}`:                                   "is no site",
+		`{"site": "blocks.3.mlp[all]"}`:                      "all",
+		`{"site": "blocks.3.mlp[1]", "layer": 3}`:            "give one of them",
+		`{"layer": "3", "neuron": 17, "prompts": ["a"]}`:     "layer",
+		`{"layer": 3, "neuron": 17, "prompts": ["a"], 5: 1}`: "invalid",
+	} {
+		var got Examples
+		if err := json.Unmarshal([]byte(text), &got); err == nil || !strings.Contains(err.Error(), complaint) {
+			t.Errorf("%s: error %v, want %q in it", text, err, complaint)
+		}
+	}
+}

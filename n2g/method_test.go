@@ -133,7 +133,7 @@ func TestNeverFires(t *testing.T) {
 		n2g.ErrNeverFires) {
 		t.Errorf("PruneText: %v", err)
 	}
-	examples := n2g.Examples{Neuron: 1, Prompts: []string{"nothing here", "a bank", "a cat"}}
+	examples := n2g.Examples{Site: n2g.Site{Index: 1}, Prompts: []string{"nothing here", "a bank", "a cat"}}
 	e, err := n2g.Explain(ctx, bank(), nil, examples, n2g.Options{TrainProportion: new(1.0)})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestNeverFires(t *testing.T) {
 		!strings.HasPrefix(e.Notes[0], "prompt 3 of 3 is left out: the neuron never fires on the prompt") {
 		t.Errorf("prunes are %+v, notes %q", e.Prunes, e.Notes)
 	}
-	examples.Neuron = 3
+	examples.Site.Index = 3
 	for prompts, want := range map[int]string{1: "fires on the prompt: its highest activation there is -1;",
 		3: "fires on any of the 3 prompts"} {
 		examples.Prompts = examples.Prompts[:prompts]
@@ -152,7 +152,7 @@ func TestNeverFires(t *testing.T) {
 			t.Errorf("Explain of %d prompts: %v", prompts, err)
 		}
 	}
-	long := n2g.Examples{Neuron: 1, Prompts: []string{strings.Repeat(" a", 2000) + " bank"}}
+	long := n2g.Examples{Site: n2g.Site{Index: 1}, Prompts: []string{strings.Repeat(" a", 2000) + " bank"}}
 	if _, err := n2g.Explain(ctx, bank(), nil, long, n2g.Walkthrough()); err == nil ||
 		!strings.Contains(err.Error(), "of toy: the prompt has 2002 tokens with BOS, but the context of toy is 256") {
 		t.Errorf("a long prompt: %v", err)
@@ -405,7 +405,7 @@ func TestExplain(t *testing.T) {
 // BOS is context only, however high its activation.
 func TestBOSIsContextOnly(t *testing.T) {
 	e,
-		err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Neuron: 2,
+		err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Site: n2g.Site{Index: 2},
 		Prompts: []string{"<|endoftext|>a bank", "the bank<|endoftext|> bank"}}, n2g.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -450,7 +450,7 @@ func TestExplainRefuses(t *testing.T) {
 			return explain(ctx, n2g.Examples{Prompts: []string{"a", " "}}, n2g.Options{NoGraph: true})
 		},
 		"has no layer 4": func() error {
-			return explain(ctx, n2g.Examples{Layer: 4, Prompts: good.Prompts},
+			return explain(ctx, n2g.Examples{Site: n2g.Site{Layer: 4}, Prompts: good.Prompts},
 				n2g.Options{})
 		},
 		"option mode":             func() error { return explain(ctx, good, n2g.Options{Mode: new("none")}) },
@@ -485,7 +485,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("été bank 日本 bank", "É")
 	f.Fuzz(func(t *testing.T, text, word string) {
 		e, err := n2g.Explain(ctx, bank(), n2gtest.NewMasked(word, "sea"),
-			n2g.Examples{Neuron: 1, Prompts: []string{text, "a bank"}},
+			n2g.Examples{Site: n2g.Site{Index: 1}, Prompts: []string{text, "a bank"}},
 			n2g.Options{SkipInterval: new(2), StrongThreshold: new(0.5), Stages: true, TrainProportion: new(1.0)})
 		if err != nil {
 			return

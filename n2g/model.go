@@ -11,8 +11,8 @@ import (
 // is asked at the same time. The model is causal: an activation depends on its token and those before it only, so no
 // more of a prompt is sent than up to the last position asked.
 //
-// A model that has a usual hook point also implements DefaultHook() string; it serves where a [Site] or [Examples]
-// names none. One that computes less than every token it is sent implements [RowCounter], for the accounts in [Work].
+// A model that has a usual hook point also implements DefaultHook() string; it serves where a [Site] names
+// none. One that computes less than every token it is sent implements [RowCounter], for the accounts in [Work].
 // Package n2gtest checks implementations.
 type LanguageModel interface {
 	// Name identifies the model in an Explanation.
@@ -67,11 +67,8 @@ type Site struct {
 // Examples are the texts that excite a neuron most, in descending order of their maximum (Neuroscope's and
 // Lexoscope's convention), with the highest activation seen on any token of the data set they come from.
 type Examples struct {
-	Layer         int     `json:"layer"`
-	Neuron        int     `json:"neuron"`
-	Hook          string  `json:"hook,omitempty"` // empty: the model's own
-	MaxActivation float64 `json:"max_activation"` // 0: the highest over Prompts; see Options.NoGraph
-	// share of the data set's tokens on which the neuron fires, where known
-	Density *float64 `json:"density,omitempty"`
-	Prompts []string `json:"prompts"`
+	Site          Site     `json:"-"`                 // in JSON layer, neuron and hook; see UnmarshalJSON
+	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts; see Options.NoGraph
+	Density       *float64 `json:"density,omitempty"` // share of the data set's tokens on which it fires, where known
+	Prompts       []string `json:"prompts"`
 }

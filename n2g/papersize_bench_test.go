@@ -28,7 +28,8 @@ func BenchmarkExplainPaperSize(b *testing.B) {
 			b.Run(fmt.Sprintf("layer %d/%d in flight", site.layer, inFlight), func(b *testing.B) {
 				var neurons []Examples
 				for seed := range uint64(inFlight) {
-					neurons = append(neurons, Examples{Layer: site.layer, Neuron: site.neuron, Prompts: paperPrompts(b, model, seed)})
+					neurons = append(neurons, Examples{Site: Site{Layer: site.layer, Index: site.neuron},
+						Prompts: paperPrompts(b, model, seed)})
 				}
 				resetPeakMemory()
 				w := benchmarkExplain(b, model, masked, neurons, inFlight)

@@ -1,6 +1,7 @@
 package n2g
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -43,6 +44,17 @@ func (s Site) String() string {
 		hook = "mlp." + hook
 	}
 	return fmt.Sprintf("blocks.%d.%s[%s]", s.Layer, hook, index)
+}
+
+// PublishedName is layer_index, by which the published program names a neuron.
+func (s Site) PublishedName() string { return fmt.Sprintf("%d_%d", s.Layer, s.Index) }
+
+// WithoutHook is the site with an empty hook: what tells neurons of one hook point apart.
+func (s Site) WithoutHook() Site { return Site{Layer: s.Layer, Index: s.Index} }
+
+// Compare orders sites by layer, then index, then hook.
+func (s Site) Compare(t Site) int {
+	return cmp.Or(cmp.Compare(s.Layer, t.Layer), cmp.Compare(s.Index, t.Index), cmp.Compare(s.Hook, t.Hook))
 }
 
 // isNeuron says whether a hook point is the MLP's, whose names are short for those with mlp. in front.

@@ -3,10 +3,11 @@ package n2g
 import (
 	"context"
 	"fmt"
-	"github.com/neuron2graph/neuron2graph/models/backends"
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
 // refWalk is one prompt of the published walkthrough notebook.
@@ -87,7 +88,7 @@ func TestWalkthroughGolden(t *testing.T) {
 					continue
 				}
 				// The whole method in one call gives the same.
-				e, err := Explain(ctx, model, masked, Examples{Layer: ref.Layer, Neuron: ref.Neuron, Prompts: []string{ref.Prompt}},
+				e, err := Explain(ctx, model, masked, Examples{Site: Site{Layer: ref.Layer, Index: ref.Neuron}, Prompts: []string{ref.Prompt}},
 					o)
 				if err != nil {
 					t.Fatal(err)

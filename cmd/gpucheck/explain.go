@@ -95,7 +95,7 @@ func explainSome(ctx context.Context, model *models.Causal, masked *models.Maske
 	var wg sync.WaitGroup
 	for i := range count {
 		wg.Go(func() {
-			examples := n2g.Examples{Layer: i % model.Config().Layers, Neuron: first + i, Prompts: texts}
+			examples := n2g.Examples{Site: n2g.Site{Layer: i % model.Config().Layers, Index: first + i}, Prompts: texts}
 			_, failures[i] = n2g.Explain(ctx, model, masked, examples, n2g.Options{})
 		})
 	}

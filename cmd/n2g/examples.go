@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,13 +16,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
-
-// exampleLine is what -examples reads: n2g.Examples, and what is absent is seen to be.
-type exampleLine struct {
-	n2g.Examples
-	Layer  *int `json:"layer"`
-	Neuron *int `json:"neuron"`
-}
 
 // given returns the examples that the flags name; nil asks for a search, in an index or a corpus.
 func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
@@ -58,16 +52,21 @@ func (f *explainFlags) given(a *app) ([]n2g.Examples, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []n2g.Examples{{Layer: *f.layer, Neuron: *f.neuron, Hook: *f.hook, Prompts: []string{text}}}, nil
+	return []n2g.Examples{{Site: f.neuronSite(), Prompts: []string{text}}}, nil
+}
+
+// neuronSite is the neuron that the flags name.
+func (f *explainFlags) neuronSite() n2g.Site {
+	return n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
 }
 
 // choose keeps the examples of the neuron that the flags name, or all where they name none.
 func (f *explainFlags) choose(list []n2g.Examples) ([]n2g.Examples, error) {
 	var kept []n2g.Examples
 	for _, examples := range list {
-		if (*f.layer < 0 || examples.Layer == *f.layer) && (*f.neuron < 0 || examples.Neuron == *f.neuron) {
+		if (*f.layer < 0 || examples.Site.Layer == *f.layer) && (*f.neuron < 0 || examples.Site.Index == *f.neuron) {
 			if *f.hook != "" {
-				examples.Hook = *f.hook
+				examples.Site.Hook = *f.hook
 			}
 			kept = append(kept, examples)
 		}
@@ -84,11 +83,19 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 	if err := checkUTF8(data); err != nil {
 		return nil, err
 	}
-	decoder := strictDecoder(bytes.NewReader(data))
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	var list []n2g.Examples
 	for {
-		var line exampleLine
+		var line json.RawMessage
+		var named struct {
+			Site          *string
+			Layer, Neuron *int
+		}
+		var examples n2g.Examples
 		err := decoder.Decode(&line)
+		if err == nil {
+			err = cmp.Or(json.Unmarshal(line, &examples), json.Unmarshal(line, &named))
+		}
 		switch {
 		case errors.Is(err, io.EOF) && len(list) > 0:
 			return list, nil
@@ -96,23 +103,22 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 			return nil, fmt.Errorf("no examples in it; it holds objects like %s", layout)
 		case err != nil:
 			return nil, fmt.Errorf("object %d: %w; it should be like %s", len(list)+1, jsonComplaint(err), layout)
-		case line.Layer == nil || line.Neuron == nil:
+		case named.Site == nil && (named.Layer == nil || named.Neuron == nil):
 			return nil, fmt.Errorf("object %d lacks layer or neuron; it should be like %s", len(list)+1, layout)
-		case len(line.Prompts) == 0:
+		case len(examples.Prompts) == 0:
 			return nil, fmt.Errorf("object %d has no prompts; it should be like %s", len(list)+1, layout)
-		case line.MaxActivation < 0:
+		case examples.MaxActivation < 0:
 			return nil, fmt.Errorf("object %d has max_activation %g; it is positive, or absent for the highest of the prompts",
-				len(list)+1, line.MaxActivation)
+				len(list)+1, examples.MaxActivation)
 		}
-		line.Examples.Layer, line.Examples.Neuron = *line.Layer, *line.Neuron
-		list = append(list, line.Examples)
+		list = append(list, examples)
 	}
 }
 
 // search finds the neuron's examples: in the index of -index, in the corpus of -corpus, or in the sample of text that
 // is part of the program, of which there is an index for tiny.
 func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
-	site := n2g.Site{Layer: *f.layer, Index: *f.neuron, Hook: *f.hook}
+	site := f.neuronSite()
 	if *f.index != "" || *f.corpus == "" && model.Name() == tiny.Name {
 		x, err := openIndex(*f.index)
 		if err != nil {

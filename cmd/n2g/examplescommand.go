@@ -93,7 +93,7 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	out := &examplesOutput{Layer: site.Layer, Hook: examples.Hook, Neuron: site.Index, MaxActivation: stats.Maximum(),
+	out := &examplesOutput{Layer: site.Layer, Hook: examples.Site.Hook, Neuron: site.Index, MaxActivation: stats.Maximum(),
 		Density: stats.Density()}
 	switch *f.kind {
 	case topKind:

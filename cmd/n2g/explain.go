@@ -221,7 +221,7 @@ func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2
 	for i, examples := range given {
 		options.Observe = func(stage string, done, total int) {
 			progress.update(i*steps+done*steps/max(1, total),
-				fmt.Sprintf("layer %d neuron %d: %s, step", examples.Layer, examples.Neuron, stage))
+				fmt.Sprintf("layer %d neuron %d: %s, step", examples.Site.Layer, examples.Site.Index, stage))
 		}
 		e, err := n2g.Explain(ctx, model, masked, examples, options)
 		switch {

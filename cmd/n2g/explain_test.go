@@ -34,7 +34,8 @@ func readNeuron(t *testing.T, name string) publishedNeuron {
 
 func (n publishedNeuron) examples(t *testing.T) string {
 	t.Helper()
-	line, err := json.Marshal(n2g.Examples{Layer: n.Layer, Neuron: n.Neuron, MaxActivation: n.MaxAct, Prompts: n.Prompts})
+	line, err := json.Marshal(n2g.Examples{Site: n2g.Site{Layer: n.Layer, Index: n.Neuron}, MaxActivation: n.MaxAct,
+		Prompts: n.Prompts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
@@ -77,7 +78,7 @@ func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 }
 
 // chosenBy says which neurons lists of layers and of neurons name.
-func chosenBy(layers, neurons string) (func(store.Neuron) bool, error) {
+func chosenBy(layers, neurons string) (func(n2g.Site) bool, error) {
 	ofLayers, err := n2grun.ParseRanges(layers)
 	if err != nil {
 		return nil, fmt.Errorf("-layers: %w", err)
@@ -94,11 +95,11 @@ func chosenBy(layers, neurons string) (func(store.Neuron) bool, error) {
 		}
 		return ranges == nil
 	}
-	return func(n store.Neuron) bool { return within(n.Layer, ofLayers) && within(n.Index, ofNeurons) }, nil
+	return func(n n2g.Site) bool { return within(n.Layer, ofLayers) && within(n.Index, ofNeurons) }, nil
 }
 
 // exportGraphs writes a graph a file.
-func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, chosen func(store.Neuron) bool) error {
+func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, chosen func(n2g.Site) bool) error {
 	for _, folder := range []string{*f.dot, *f.svg} {
 		if folder == "" {
 			continue
@@ -128,7 +129,8 @@ func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, 
 		o := graphviz.OptionsFor(e.Options)
 		o.Title = name(e)
 		if *f.dot != "" {
-			if err := a.writeBytes(ctx, filepath.Join(*f.dot, n.String()+".dot"), []byte(graphviz.DOT(e.Graph, o))); err != nil {
+			path := filepath.Join(*f.dot, n.PublishedName()+".dot")
+			if err := a.writeBytes(ctx, path, []byte(graphviz.DOT(e.Graph, o))); err != nil {
 				return err
 			}
 		}
@@ -139,7 +141,7 @@ func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, 
 		if err != nil {
 			return fmt.Errorf("layer %d neuron %d: %w", n.Layer, n.Index, err)
 		}
-		if err := a.writeBytes(ctx, filepath.Join(*f.svg, n.String()+".svg"), picture); err != nil {
+		if err := a.writeBytes(ctx, filepath.Join(*f.svg, n.PublishedName()+".svg"), picture); err != nil {
 			return err
 		}
 	}

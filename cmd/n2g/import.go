@@ -69,7 +69,7 @@ func (a *app) importPage(name string, maxima corpus.ActivationMatrix) (*n2g.Exam
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if maxima != nil {
-		if page.Examples.MaxActivation, err = maxima.Max(page.Examples.Layer, page.Examples.Neuron); err != nil {
+		if page.Examples.MaxActivation, err = maxima.Max(page.Examples.Site.Layer, page.Examples.Site.Index); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}

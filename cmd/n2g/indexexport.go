@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/index/export"
-	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // Formats that n2g index export writes.
@@ -93,7 +93,7 @@ func chosenNeurons(m *index.Meta, layers, neurons string) ([]int, error) {
 	}
 	var chosen []int
 	for n := range m.Neurons() {
-		if neuron := m.Neuron(n); wanted(store.Neuron{Layer: neuron.Layer, Index: neuron.Index}) {
+		if neuron := m.Neuron(n); wanted(n2g.Site{Layer: neuron.Layer, Index: neuron.Index}) {
 			chosen = append(chosen, n)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -124,7 +125,7 @@ func (a *app) tellMissing(ctx context.Context, s *store.Store) error {
 }
 
 // some names the first few neurons.
-func some(neurons []store.Neuron) string {
+func some(neurons []n2g.Site) string {
 	const few = 10
 	var names []string
 	for _, n := range neurons[:min(few, len(neurons))] {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
@@ -214,7 +215,7 @@ func TestHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.PutFailure(t.Context(), store.Neuron{Layer: 1}, "a\x1b]0;PWN\x07\n0/1     forged row"),
+	if err := errors.Join(s.PutFailure(t.Context(), n2g.Site{Layer: 1}, "a\x1b]0;PWN\x07\n0/1     forged row"),
 		s.Close()); err != nil {
 		t.Fatal(err)
 	}

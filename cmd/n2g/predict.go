@@ -54,7 +54,7 @@ threshold that validation documents chose.`
 		if err != nil {
 			return err
 		}
-		e, err := a.explanationOf(ctx, *explanation, *path, store.Neuron{Layer: *layer, Index: *neuron})
+		e, err := a.explanationOf(ctx, *explanation, *path, n2g.Site{Layer: *layer, Index: *neuron})
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ threshold that validation documents chose.`
 }
 
 // explanationOf reads an explanation from a file, or else from a store.
-func (a *app) explanationOf(ctx context.Context, file, path string, n store.Neuron) (e *n2g.Explanation, err error) {
+func (a *app) explanationOf(ctx context.Context, file, path string, n n2g.Site) (e *n2g.Explanation, err error) {
 	switch file {
 	case "":
 		err = withStore(path, func(s *store.Store) error {

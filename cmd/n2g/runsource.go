@@ -11,7 +11,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
-	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // sourceFlags name where the examples of many neurons are.
@@ -28,7 +27,7 @@ func sourceFlagsOf(c *command) sourceFlags {
 // exampleSource is where the examples of many neurons are.
 type exampleSource struct {
 	examples n2grun.Source
-	has      func(store.Neuron) bool
+	has      func(n2g.Site) bool
 	hook     string       // they were found at; empty: unknown
 	identity string       // tells it from others
 	index    *index.Index // where they come from one
@@ -65,10 +64,10 @@ func fingerprint(data []byte) string {
 func indexSource(x *index.Index, decoder corpus.Decoder) *exampleSource {
 	m := x.Meta()
 	return &exampleSource{
-		examples: func(layer, neuron int) (*n2g.Examples, error) {
-			return corpus.Examples(x, decoder, n2g.Site{Layer: layer, Index: neuron})
+		examples: func(site n2g.Site) (*n2g.Examples, error) {
+			return corpus.Examples(x, decoder, site.WithoutHook())
 		},
-		has: func(n store.Neuron) bool {
+		has: func(n n2g.Site) bool {
 			_, err := m.Number(n.Layer, "", n.Index)
 			return err == nil
 		},
@@ -88,26 +87,26 @@ func (a *app) listSource(path string) (*exampleSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	byNeuron := map[store.Neuron]*n2g.Examples{}
+	byNeuron := map[n2g.Site]*n2g.Examples{}
 	for i := range list {
-		n := store.Neuron{Layer: list[i].Layer, Index: list[i].Neuron}
+		n := list[i].Site.WithoutHook()
 		if byNeuron[n] != nil {
 			return nil, fmt.Errorf("%s has examples of layer %d neuron %d twice", path, n.Layer, n.Index)
 		}
-		if list[i].Hook != list[0].Hook {
-			return nil, fmt.Errorf("%s has examples at %q and at %q: a run reads one hook", path, list[0].Hook, list[i].Hook)
+		if there := list[0].Site.Hook; list[i].Site.Hook != there {
+			return nil, fmt.Errorf("%s has examples at %q and at %q: a run reads one hook", path, there, list[i].Site.Hook)
 		}
 		byNeuron[n] = &list[i]
 	}
 	return &exampleSource{
-		examples: func(layer, neuron int) (*n2g.Examples, error) {
-			if examples := byNeuron[store.Neuron{Layer: layer, Index: neuron}]; examples != nil {
+		examples: func(site n2g.Site) (*n2g.Examples, error) {
+			if examples := byNeuron[site.WithoutHook()]; examples != nil {
 				return examples, nil
 			}
 			return nil, fmt.Errorf("%s has no examples of it", path)
 		},
-		has:      func(n store.Neuron) bool { return byNeuron[n] != nil },
-		hook:     list[0].Hook,
+		has:      func(site n2g.Site) bool { return byNeuron[site.WithoutHook()] != nil },
+		hook:     list[0].Site.Hook,
 		identity: fingerprint(data),
 	}, nil
 }

@@ -80,7 +80,7 @@ func (a *app) writeNearest(tokens *store.Tokens, name string, kind n2g.TokenKind
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NEURON\tSIMILARITY\tTOKENS IN COMMON")
 		for _, m := range matches {
-			fmt.Fprintf(table, "%s\t%.3f\t%d\n", written(m.Neuron), m.Similarity, m.Shared)
+			fmt.Fprintf(table, "%s\t%.3f\t%d\n", written(m.Site), m.Similarity, m.Shared)
 		}
 		return table.Flush()
 	})
@@ -100,7 +100,7 @@ func (a *app) writePairs(ctx context.Context, tokens *store.Tokens, kind n2g.Tok
 			counts[relation]++
 			switch limit := *f.list.limit; {
 			case *f.list.json:
-				if err := encodeJSON(w, map[string]any{"relation": relation, "a": p.A, "b": p.B}); err != nil {
+				if err := encodeJSON(w, map[string]any{"relation": relation, "a": jsonOf(p.A), "b": jsonOf(p.B)}); err != nil {
 					return err
 				}
 			case limit <= 0 || counts[relation] <= limit:

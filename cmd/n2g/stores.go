@@ -44,18 +44,32 @@ func parseKind(text string) (n2g.TokenKind, error) {
 }
 
 // parseNeuron reads layer/neuron.
-func parseNeuron(text string) (store.Neuron, error) {
+func parseNeuron(text string) (n2g.Site, error) {
 	layer, index, _ := strings.Cut(text, "/")
 	l, err1 := strconv.ParseUint(layer, 10, 31)
 	i, err2 := strconv.ParseUint(index, 10, 31)
 	if errors.Join(err1, err2) != nil {
-		return store.Neuron{}, fmt.Errorf("%q is no neuron: write layer and number like 2/117", text)
+		return n2g.Site{}, fmt.Errorf("%q is no neuron: write layer and number like 2/117", text)
 	}
-	return store.Neuron{Layer: int(l), Index: int(i)}, nil
+	return n2g.Site{Layer: int(l), Index: int(i)}, nil
 }
 
 // written is a neuron as parseNeuron reads it.
-func written(n store.Neuron) string { return fmt.Sprintf("%d/%d", n.Layer, n.Index) }
+func written(n n2g.Site) string { return fmt.Sprintf("%d/%d", n.Layer, n.Index) }
+
+// neuronJSON names a neuron among other fields of JSON.
+type neuronJSON struct {
+	Layer  int `json:"layer"`
+	Neuron int `json:"neuron"`
+}
+
+func jsonOf(site n2g.Site) neuronJSON { return neuronJSON{site.Layer, site.Index} }
+
+// hitLine is a neuron of a store as a line of JSON.
+type hitLine struct {
+	neuronJSON
+	store.Hit
+}
 
 // writeHits lists neurons of a store, as a table or as JSON Lines.
 func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
@@ -64,7 +78,11 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 		hits, rest = hits[:limit], len(hits)-limit
 	}
 	if asJSON {
-		return writeJSONLines(a.stdout, hits)
+		lines := make([]hitLine, len(hits))
+		for i, h := range hits {
+			lines[i] = hitLine{jsonOf(h.Site), h}
+		}
+		return writeJSONLines(a.stdout, lines)
 	}
 	return a.print(func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -74,7 +92,7 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 			if h.F1 != nil {
 				f1 = fmt.Sprintf("%.3f", *h.F1)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Neuron), f1, h.Nodes, h.Components, h.Activating,
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Site), f1, h.Nodes, h.Components, h.Activating,
 				h.Repeated, h.Important)
 		}
 		if err := table.Flush(); err != nil {

@@ -93,7 +93,7 @@ func (a *app) writeFailures(ctx context.Context, path string, failures []store.F
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NEURON\tREASON")
 		for _, f := range failures {
-			fmt.Fprintf(table, "%s\t%s\n", written(f.Neuron), printable(f.Reason))
+			fmt.Fprintf(table, "%s\t%s\n", written(f.Site), printable(f.Reason))
 		}
 		return table.Flush()
 	})

@@ -82,7 +82,7 @@ func TestReadPage(t *testing.T) {
 		if !slices.Equal(page.Examples.Prompts, want) {
 			t.Errorf("%s: got  %q\nwant %q", name, page.Examples.Prompts, want)
 		}
-		if page.Model != "solu-8l-pile" || page.Examples.Layer != 3 || page.Examples.Neuron != 17 ||
+		if page.Model != "solu-8l-pile" || page.Examples.Site.Layer != 3 || page.Examples.Site.Index != 17 ||
 			page.Examples.MaxActivation != 7.25 {
 			t.Errorf("%s: %+v", name, page)
 		}
@@ -141,7 +141,7 @@ func FuzzReadPage(f *testing.F) {
 	f.Add([]byte(lexoscopePage(pageTokens, true)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		page, err := corpus.ReadPage(data)
-		if err == nil && (len(page.Examples.Prompts) == 0 || page.Examples.Layer < 0 || page.Examples.Neuron < 0) {
+		if err == nil && (len(page.Examples.Prompts) == 0 || page.Examples.Site.Layer < 0 || page.Examples.Site.Index < 0) {
 			t.Errorf("%+v of %q", page, data)
 		}
 	})

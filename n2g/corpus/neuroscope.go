@@ -49,7 +49,7 @@ func ReadPage(page []byte) (*Page, error) {
 	if errNumber != nil || errLayer != nil {
 		return nil, fmt.Errorf("corpus: the page is about %q, which no model has", neuron[0])
 	}
-	found := &Page{Examples: n2g.Examples{Layer: layer, Neuron: number}}
+	found := &Page{Examples: n2g.Examples{Site: n2g.Site{Layer: layer, Index: number}}}
 	if model := pageModel.FindSubmatch(page); model != nil {
 		found.Model = string(model[1])
 	}

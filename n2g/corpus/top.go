@@ -50,7 +50,7 @@ func Examples(x *index.Index, decoder Decoder, site n2g.Site) (*n2g.Examples, er
 		return nil, err
 	}
 	found := &n2g.Examples{
-		Layer: site.Layer, Neuron: site.Index, Hook: x.Meta().Neuron(number).Hook,
+		Site:          n2g.Site{Layer: site.Layer, Index: site.Index, Hook: x.Meta().Neuron(number).Hook},
 		MaxActivation: stats.Maximum(), Density: new(stats.Density()),
 	}
 	for _, example := range top {

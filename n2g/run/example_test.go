@@ -28,11 +28,11 @@ func Example() {
 	words := []string{"cat", "dog", "cow"}
 	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Full: 2}, n2gtest.Rule{Token: " dog", Full: 3},
 		n2gtest.Rule{Token: " cow", Full: 1})
-	examples := func(layer, neuron int) (*n2g.Examples, error) {
-		if neuron == 2 {
+	examples := func(site n2g.Site) (*n2g.Examples, error) {
+		if site.Index == 2 {
 			return nil, fmt.Errorf("nobody has looked for it")
 		}
-		word := words[neuron]
+		word := words[site.Index]
 		return &n2g.Examples{Prompts: []string{"a " + word, "the " + word, "one " + word, "this " + word}}, nil
 	}
 	neurons, err := run.Selection{}.Sites(1, len(words), "")

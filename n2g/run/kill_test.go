@@ -40,10 +40,10 @@ func child(path string) error {
 	}
 	defer s.Close()
 	model, sites, source := toy(childNeurons)
-	_, err = Run(ctx, model, nil, func(layer, neuron int) (*n2g.Examples, error) {
-		fmt.Println(neuron)
+	_, err = Run(ctx, model, nil, func(site n2g.Site) (*n2g.Examples, error) {
+		fmt.Println(site.Index)
 		time.Sleep(3 * time.Millisecond)
-		return source(layer, neuron)
+		return source(site)
 	}, sites, s, Options{Concurrency: 3})
 	return err
 }

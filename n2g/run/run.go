@@ -35,7 +35,7 @@ type Options struct {
 }
 
 // Source gives a neuron's examples. It is called concurrently.
-type Source func(layer, neuron int) (*n2g.Examples, error)
+type Source func(n2g.Site) (*n2g.Examples, error)
 
 // Run explains the neurons that are not in the store yet, and writes each when it is done. A neuron without examples,
 // or that cannot be explained, is recorded as failed and does not end the run; that the store cannot be written does,
@@ -93,14 +93,13 @@ func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
 	if err := r.store.Begin(ctx, identity); err != nil {
 		return err
 	}
-	plan := make([]store.Neuron, len(own))
-	for i, site := range own {
-		plan[i] = store.Neuron{Layer: site.Layer, Index: site.Index}
+	for i := range own {
+		own[i].Hook = hook
 	}
-	if err := r.store.Plan(ctx, r.options.Shard, plan); err != nil {
+	if err := r.store.Plan(ctx, r.options.Shard, own); err != nil {
 		return err
 	}
-	return r.resume(ctx, own, hook)
+	return r.resume(ctx, own)
 }
 
 // fingerprint is that of a model which has one, as those of package models do.
@@ -126,36 +125,34 @@ func (r *runner) hook(sites []n2g.Site) (string, error) {
 }
 
 // resume leaves to do what the store does not have.
-func (r *runner) resume(ctx context.Context, own []n2g.Site, hook string) error {
-	before := map[store.Neuron]bool{}
+func (r *runner) resume(ctx context.Context, own []n2g.Site) error {
+	before := map[n2g.Site]bool{}
 	rows, err := r.store.Rows(ctx)
 	if err != nil {
 		return err
 	}
-	scores := map[store.Neuron]*n2g.Scores{}
+	scores := map[n2g.Site]*n2g.Scores{}
 	for _, row := range rows {
-		before[row.Neuron] = true
-		scores[row.Neuron] = row.Scores
+		before[row.Site] = true
+		scores[row.Site] = row.Scores
 	}
 	failures, err := r.store.Failures(ctx)
 	if err != nil {
 		return err
 	}
-	failed := map[store.Neuron]bool{}
+	failed := map[n2g.Site]bool{}
 	for _, f := range failures {
-		failed[f.Neuron] = true
+		failed[f.Site] = true
 	}
 	r.meter = meter{started: time.Now(), planned: len(own)}
 	for _, site := range own {
-		n := store.Neuron{Layer: site.Layer, Index: site.Index}
 		switch {
-		case before[n]:
+		case before[site]:
 			r.doneBefore++
-			r.score(scores[n])
-		case failed[n] && !r.options.RetryFailed:
+			r.score(scores[site])
+		case failed[site] && !r.options.RetryFailed:
 			r.failedBefore++
 		default:
-			site.Hook = hook
 			r.todo = append(r.todo, site)
 		}
 	}
@@ -203,7 +200,7 @@ func (r *runner) one(ctx context.Context, site n2g.Site) error {
 	ctx = context.WithoutCancel(ctx) // what is found is written, even if the run ends now
 	if err != nil {
 		reason := strings.Join(strings.Fields(err.Error()), " ")
-		if err := r.store.PutFailure(ctx, store.Neuron{Layer: site.Layer, Index: site.Index}, reason); err != nil {
+		if err := r.store.PutFailure(ctx, site, reason); err != nil {
 			return err
 		}
 		r.countFailure()
@@ -223,12 +220,12 @@ func (r *runner) explain(ctx context.Context, site n2g.Site) (e *n2g.Explanation
 			e, err = nil, fmt.Errorf("the program has a defect: %v at %s", p, origin(debug.Stack()))
 		}
 	}()
-	examples, err := r.source(site.Layer, site.Index)
+	examples, err := r.source(site)
 	if err != nil {
 		return nil, err
 	}
 	own := *examples
-	own.Layer, own.Neuron, own.Hook = site.Layer, site.Index, site.Hook
+	own.Site = site
 	if e, err = n2g.Explain(ctx, r.model, r.masked, own, r.options.Method); err != nil || r.options.Complete == nil {
 		return e, err
 	}

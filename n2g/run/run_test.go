@@ -30,10 +30,10 @@ func toy(neurons int) (*n2gtest.Model, []n2g.Site, Source) {
 		rules[i] = n2gtest.Rule{Token: words[i%len(words)], Full: 1 + float32(i)/100}
 		sites[i] = n2g.Site{Index: i}
 	}
-	return n2gtest.NewModel(rules...), sites, func(layer, neuron int) (*n2g.Examples, error) {
-		examples := &n2g.Examples{Layer: layer, Neuron: neuron}
+	return n2gtest.NewModel(rules...), sites, func(site n2g.Site) (*n2g.Examples, error) {
+		examples := &n2g.Examples{Site: site}
 		for i := range 4 {
-			examples.Prompts = append(examples.Prompts, strings.Repeat("so", i)+"the"+words[neuron%len(words)]+" ran")
+			examples.Prompts = append(examples.Prompts, strings.Repeat("so", i)+"the"+words[site.Index%len(words)]+" ran")
 		}
 		return examples, nil
 	}
@@ -57,7 +57,7 @@ func explanations(t *testing.T, s *store.Store) map[string]*n2g.Explanation {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[store.Neuron{Layer: e.Site.Layer, Index: e.Site.Index}.String()] = e
+		all[e.Site.PublishedName()] = e
 	}
 	return all
 }
@@ -98,7 +98,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("work is %v, that of the explanations %v", sum, work)
 		}
 		for _, site := range sites {
-			examples, _ := source(0, site.Index)
+			examples, _ := source(site)
 			want, err := n2g.Explain(ctx, model, masked, *examples, n2g.Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -120,8 +120,8 @@ func TestRun(t *testing.T) {
 func TestFailures(t *testing.T) {
 	model, sites, good := toy(6)
 	s := newStore(t)
-	broken := func(layer, neuron int) (*n2g.Examples, error) {
-		switch neuron {
+	broken := func(site n2g.Site) (*n2g.Examples, error) {
+		switch site.Index {
 		case 1:
 			return nil, errors.New("no examples of\nit")
 		case 2:
@@ -129,7 +129,7 @@ func TestFailures(t *testing.T) {
 		case 3:
 			panic("a defect")
 		}
-		return good(layer, neuron)
+		return good(site)
 	}
 	p, err := Run(ctx, model, nil, broken, sites, s, Options{})
 	if err != nil || p.Done != 3 || p.Failed != 3 {
@@ -189,11 +189,11 @@ func TestStoreFails(t *testing.T) {
 	s := newStore(t)
 	var begun atomic.Int32
 	var once sync.Once
-	_, err := Run(ctx, model, nil, func(layer, neuron int) (*n2g.Examples, error) {
+	_, err := Run(ctx, model, nil, func(site n2g.Site) (*n2g.Examples, error) {
 		if begun.Add(1) > 3 {
 			once.Do(func() { s.Close() })
 		}
-		return source(layer, neuron)
+		return source(site)
 	}, sites, s, Options{Concurrency: 2})
 	if err == nil || !strings.Contains(err.Error(), "run.db") || begun.Load() == 30 {
 		t.Errorf("%d begun, %v", begun.Load(), err)
@@ -237,7 +237,7 @@ func TestShardsMerge(t *testing.T) {
 		t.Error("the merged shards are not what one run gives")
 	}
 	planned, err := merged.Planned(ctx)
-	if err != nil || len(planned) != 14 || !slices.IsSortedFunc(planned, store.Neuron.Compare) {
+	if err != nil || len(planned) != 14 || !slices.IsSortedFunc(planned, n2g.Site.Compare) {
 		t.Errorf("planned %v, %v", planned, err)
 	}
 }

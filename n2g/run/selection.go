@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -85,7 +84,7 @@ func (s Selection) Sites(layers, neurons int, hook string) ([]n2g.Site, error) {
 
 // Among is Sites of those neurons only that has accepts, nil being all: a sample is taken from them. It also returns
 // how many of the layers' chosen neurons were left out for it.
-func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron) bool) (sites []n2g.Site, leftOut int,
+func (s Selection) Among(layers, neurons int, hook string, has func(n2g.Site) bool) (sites []n2g.Site, leftOut int,
 	err error) {
 	chosenLayers, err := expand(s.Layers, layers, "layer")
 	if err != nil {
@@ -101,7 +100,7 @@ func (s Selection) Among(layers, neurons int, hook string, has func(store.Neuron
 	sites = []n2g.Site{}
 	for _, layer := range chosenLayers {
 		of := slices.DeleteFunc(slices.Clone(chosen),
-			func(index int) bool { return has != nil && !has(store.Neuron{Layer: layer, Index: index}) })
+			func(index int) bool { return has != nil && !has(n2g.Site{Layer: layer, Index: index, Hook: hook}) })
 		leftOut += len(chosen) - len(of)
 		for _, index := range s.sample(of, layer) {
 			sites = append(sites, n2g.Site{Layer: layer, Index: index, Hook: hook})
@@ -139,10 +138,8 @@ func ParseShard(text string) (store.Shard, error) {
 // Number-th on, so that every shard has its part of each layer. The zero shard has all.
 func ShardOf(sites []n2g.Site, shard store.Shard) ([]n2g.Site, error) {
 	sites = slices.Clone(sites)
-	slices.SortFunc(sites, func(a, b n2g.Site) int {
-		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Index, b.Index))
-	})
-	sites = slices.CompactFunc(sites, func(a, b n2g.Site) bool { return a.Layer == b.Layer && a.Index == b.Index })
+	slices.SortFunc(sites, n2g.Site.Compare)
+	sites = slices.CompactFunc(sites, func(a, b n2g.Site) bool { return a.WithoutHook() == b.WithoutHook() })
 	if shard == (store.Shard{}) {
 		return sites, nil
 	}

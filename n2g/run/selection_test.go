@@ -68,7 +68,7 @@ func TestSelection(t *testing.T) {
 	if all := sites(Selection{Sample: 50}); len(all) != 60 {
 		t.Errorf("a sample larger than the layer has %d neurons", len(all))
 	}
-	odd, leftOut, err := Selection{Sample: 4}.Among(3, 20, "", func(n store.Neuron) bool { return n.Index%2 == 1 })
+	odd, leftOut, err := Selection{Sample: 4}.Among(3, 20, "", func(n n2g.Site) bool { return n.Index%2 == 1 })
 	if err != nil || leftOut != 30 || len(odd) != 12 ||
 		slices.ContainsFunc(odd, func(s n2g.Site) bool { return s.Index%2 == 0 }) {
 		t.Errorf("odd ones: %v, %d left out, %v", odd, leftOut, err)

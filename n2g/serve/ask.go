@@ -136,7 +136,7 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 }
 
 // choose returns the table, and the neurons with the filter's tokens; nil if it names none.
-func (s *Server) choose(ctx context.Context, f *Filter) (*snapshot, map[store.Neuron]bool, error) {
+func (s *Server) choose(ctx context.Context, f *Filter) (*snapshot, map[n2g.Site]bool, error) {
 	table, err := s.catalog.table(ctx)
 	if err != nil || f.Token == "" {
 		return table, nil, err
@@ -145,9 +145,9 @@ func (s *Server) choose(ctx context.Context, f *Filter) (*snapshot, map[store.Ne
 	if err != nil {
 		return nil, nil, err
 	}
-	found := make(map[store.Neuron]bool, len(hits))
+	found := make(map[n2g.Site]bool, len(hits))
 	for _, h := range hits {
-		found[h.Neuron] = true
+		found[h.WithoutHook()] = true
 	}
 	return table, found, nil
 }
@@ -262,10 +262,10 @@ type At struct {
 	Neuron int `path:"neuron"`
 }
 
-func (a At) id() store.Neuron { return store.Neuron{Layer: a.Layer, Index: a.Neuron} }
+func (a At) id() n2g.Site { return n2g.Site{Layer: a.Layer, Index: a.Neuron} }
 
 // row finds a neuron in the table.
-func (s *Server) row(ctx context.Context, n store.Neuron) (*snapshot, *Row, error) {
+func (s *Server) row(ctx context.Context, n n2g.Site) (*snapshot, *Row, error) {
 	table, err := s.catalog.table(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -278,7 +278,7 @@ func (s *Server) row(ctx context.Context, n store.Neuron) (*snapshot, *Row, erro
 }
 
 // stored reads a neuron's explanation.
-func (s *Server) stored(ctx context.Context, n store.Neuron) (*explained, error) {
+func (s *Server) stored(ctx context.Context, n n2g.Site) (*explained, error) {
 	_, row, err := s.row(ctx, n)
 	switch {
 	case err != nil:
@@ -332,7 +332,7 @@ func (s *Server) similar(ctx context.Context, in *At) (*Alike, error) {
 	a := &Alike{Neurons: []Like{}}
 	for _, m := range matches {
 		like := Like{Layer: m.Layer, Neuron: m.Index, Similarity: m.Similarity, Shared: m.Shared}
-		if i, ok := table.byID[m.Neuron]; ok {
+		if i, ok := table.byID[m.WithoutHook()]; ok {
 			like.Label = table.rows[i].Label
 		}
 		a.Neurons = append(a.Neurons, like)
@@ -361,7 +361,14 @@ type Question struct {
 
 // Found are the neurons that have all tokens.
 type Found struct {
-	Hits []store.Hit `json:"hits"`
+	Hits []Hit `json:"hits"`
+}
+
+// Hit is a neuron that was found.
+type Hit struct {
+	Layer  int `json:"layer"`
+	Neuron int `json:"neuron"`
+	store.Hit
 }
 
 func (s *Server) search(ctx context.Context, in *Question) (*Found, error) {
@@ -369,10 +376,11 @@ func (s *Server) search(ctx context.Context, in *Question) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hits == nil {
-		hits = []store.Hit{}
+	found := &Found{Hits: make([]Hit, len(hits))}
+	for i, h := range hits {
+		found.Hits[i] = Hit{h.Layer, h.Index, h}
 	}
-	return &Found{hits}, nil
+	return found, nil
 }
 
 // warm returns the model, if there is one.
@@ -543,7 +551,7 @@ type Prediction struct {
 }
 
 func (s *Server) predict(ctx context.Context, in *NeuronText) (*Prediction, error) {
-	e, err := s.stored(ctx, store.Neuron{Layer: in.Layer, Index: in.Neuron})
+	e, err := s.stored(ctx, n2g.Site{Layer: in.Layer, Index: in.Neuron})
 	if err != nil {
 		return nil, err
 	}
@@ -587,7 +595,7 @@ func (s *Server) live(ctx context.Context, in *NeuronText) (*Live, error) {
 	}
 	out := &Live{Tokens: tokens, IDs: ids, Activations: numbers(values[0]), Fire: *n2g.Options{}.Resolved().FireThreshold,
 		First: s.first(ids)}
-	n := store.Neuron{Layer: in.Layer, Index: in.Neuron}
+	n := n2g.Site{Layer: in.Layer, Index: in.Neuron}
 	if _, row, err := s.row(ctx, n); err == nil && row.Maximum > 0 {
 		out.Maximum, out.Known = row.Maximum, true
 	}
@@ -746,7 +754,7 @@ func strongest(table *snapshot, layer int, values [][]float32, from, to int) []F
 			continue
 		}
 		f.Share = float64(f.Activation) / float64(highest)
-		if k, ok := table.byID[store.Neuron{Layer: layer, Index: i}]; ok {
+		if k, ok := table.byID[n2g.Site{Layer: layer, Index: i}]; ok {
 			r := &table.rows[k]
 			f.Label = r.Label
 			if r.Maximum > 0 {
@@ -774,7 +782,7 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 	examples := in.Examples
 	switch {
 	case examples != nil:
-		examples.Layer, examples.Neuron = in.Layer, in.Neuron
+		examples.Site.Layer, examples.Site.Index = in.Layer, in.Neuron
 		if len(examples.Prompts) > s.o.Limits.Prompts {
 			return nil, refuse(http.StatusRequestEntityTooLarge, "%d examples are given; up to %d are read",
 				len(examples.Prompts), s.o.Limits.Prompts)
@@ -782,7 +790,7 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 	case s.o.Examples == nil:
 		return nil, refuse(http.StatusBadRequest, "this server has no examples: give some")
 	default:
-		if examples, err = s.o.Examples(in.Layer, in.Neuron); err != nil {
+		if examples, err = s.o.Examples(n2g.Site{Layer: in.Layer, Index: in.Neuron, Hook: s.o.Hook}); err != nil {
 			return nil, refuse(http.StatusNotFound, "there are no examples of layer %d neuron %d", in.Layer, in.Neuron)
 		}
 	}

@@ -37,7 +37,7 @@ const denseShare = 0.02
 // snapshot is the table at a moment, with what its orders need.
 type snapshot struct {
 	rows   []Row // by layer and index
-	byID   map[store.Neuron]int
+	byID   map[n2g.Site]int
 	made   time.Time
 	tokens *store.Tokens
 
@@ -50,12 +50,12 @@ type catalog struct {
 	o       Options
 	mu      sync.Mutex
 	current *snapshot
-	labels  map[store.Neuron]string
+	labels  map[n2g.Site]string
 	stale   bool
 }
 
 func newCatalog(o Options) *catalog {
-	return &catalog{o: o, labels: map[store.Neuron]string{}, stale: true}
+	return &catalog{o: o, labels: map[n2g.Site]string{}, stale: true}
 }
 
 // freshness is how old a table may be while a run goes on.
@@ -86,20 +86,20 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{byID: map[store.Neuron]int{}, orders: map[string][]int32{}, made: time.Now()}
+	s := &snapshot{byID: map[n2g.Site]int{}, orders: map[string][]int32{}, made: time.Now()}
 	for _, r := range stored {
 		s.rows = append(s.rows, c.row(r))
 	}
 	for _, f := range failures {
 		s.rows = append(s.rows, Row{Layer: f.Layer, Neuron: f.Index, State: "failed", Reason: f.Reason})
 	}
-	there := make(map[store.Neuron]bool, len(s.rows))
+	there := make(map[n2g.Site]bool, len(s.rows))
 	for _, r := range s.rows {
-		there[store.Neuron{Layer: r.Layer, Index: r.Neuron}] = true
+		there[n2g.Site{Layer: r.Layer, Index: r.Neuron}] = true
 	}
 	for layer := range c.o.Layers {
 		for i := range c.o.Neurons {
-			if !there[store.Neuron{Layer: layer, Index: i}] {
+			if !there[n2g.Site{Layer: layer, Index: i}] {
 				s.rows = append(s.rows, Row{Layer: layer, Neuron: i, State: "open"})
 			}
 		}
@@ -110,7 +110,7 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	slices.SortFunc(s.rows,
 		func(a, b Row) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Neuron, b.Neuron)) })
 	for i, r := range s.rows {
-		s.byID[store.Neuron{Layer: r.Layer, Index: r.Neuron}] = i
+		s.byID[n2g.Site{Layer: r.Layer, Index: r.Neuron}] = i
 	}
 	if err := c.label(ctx, s); err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ const mostLabels = 4096
 func (c *catalog) label(ctx context.Context, s *snapshot) error {
 	missing := 0
 	for i, r := range s.rows {
-		label, ok := c.labels[store.Neuron{Layer: r.Layer, Index: r.Neuron}]
+		label, ok := c.labels[n2g.Site{Layer: r.Layer, Index: r.Neuron}]
 		if s.rows[i].Label = label; !ok && r.State == "explained" {
 			missing++
 		}
@@ -187,7 +187,7 @@ func (c *catalog) label(ctx context.Context, s *snapshot) error {
 		if err != nil {
 			return err
 		}
-		n := store.Neuron{Layer: e.Site.Layer, Index: e.Site.Index}
+		n := n2g.Site{Layer: e.Site.Layer, Index: e.Site.Index}
 		c.labels[n] = labelOf(e)
 		if i, ok := s.byID[n]; ok {
 			s.rows[i].Label = c.labels[n]
@@ -312,7 +312,7 @@ func (f *Filter) passes(r *Row, label string) bool {
 }
 
 // walk visits the chosen rows in an order. found, if not nil, are the only ones.
-func (s *snapshot) walk(f *Filter, found map[store.Neuron]bool, name string, descending bool, visit func(*Row)) bool {
+func (s *snapshot) walk(f *Filter, found map[n2g.Site]bool, name string, descending bool, visit func(*Row)) bool {
 	rows, valued, ok := s.order(name)
 	if !ok {
 		return false
@@ -320,7 +320,7 @@ func (s *snapshot) walk(f *Filter, found map[store.Neuron]bool, name string, des
 	label := strings.ToLower(f.Label)
 	at := func(i int) {
 		r := &s.rows[i]
-		if f.passes(r, label) && (found == nil || found[store.Neuron{Layer: r.Layer, Index: r.Neuron}]) {
+		if f.passes(r, label) && (found == nil || found[n2g.Site{Layer: r.Layer, Index: r.Neuron}]) {
 			visit(r)
 		}
 	}
@@ -352,8 +352,8 @@ func (s *snapshot) walk(f *Filter, found map[store.Neuron]bool, name string, des
 type explanations struct {
 	store *store.Store
 	mu    sync.Mutex
-	kept  map[store.Neuron]*explained
-	order []store.Neuron
+	kept  map[n2g.Site]*explained
+	order []n2g.Site
 }
 
 // explained is an explanation with what is made of it.
@@ -365,7 +365,7 @@ type explained struct {
 
 const mostKept = 64
 
-func (x *explanations) get(ctx context.Context, n store.Neuron) (*explained, error) {
+func (x *explanations) get(ctx context.Context, n n2g.Site) (*explained, error) {
 	x.mu.Lock()
 	e, ok := x.kept[n]
 	x.mu.Unlock()
@@ -383,7 +383,7 @@ func (x *explanations) get(ctx context.Context, n store.Neuron) (*explained, err
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.kept == nil {
-		x.kept = map[store.Neuron]*explained{}
+		x.kept = map[n2g.Site]*explained{}
 	}
 	if _, ok := x.kept[n]; !ok {
 		x.order = append(x.order, n)

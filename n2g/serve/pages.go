@@ -22,7 +22,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
-	"github.com/neuron2graph/neuron2graph/n2g/store"
 	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
 )
 
@@ -350,7 +349,7 @@ func (s *Server) neuronPage(ctx context.Context, r *http.Request) (*view, error)
 }
 
 // fill puts all that is known of a neuron into a view.
-func (s *Server) fill(ctx context.Context, v *view, n store.Neuron, lean bool) error {
+func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error {
 	table, row, err := s.row(ctx, n)
 	if err != nil {
 		return err
@@ -570,7 +569,7 @@ const (
 
 // corpusBands are examples of an index by their maximum, and places where a token on which the neuron fires leaves it
 // quiet.
-func (s *Server) corpusBands(n store.Neuron, known *index.Stats, lean bool) ([]band, error) {
+func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band, error) {
 	if s.o.TokenString == nil {
 		return nil, nil
 	}
@@ -707,7 +706,7 @@ func (s *Server) livePage(ctx context.Context, r *http.Request) (*view, error) {
 	if err := readParameters(r, &in); err != nil {
 		return nil, err
 	}
-	_, row, err := s.row(ctx, store.Neuron{Layer: in.Layer, Index: in.Neuron})
+	_, row, err := s.row(ctx, n2g.Site{Layer: in.Layer, Index: in.Neuron})
 	if err != nil {
 		return nil, err
 	}

@@ -89,8 +89,8 @@ func warmOptions(s *store.Store) (o serve.Options, done func() error, err error)
 		Model: model, Layers: model.Config().Layers, Neurons: model.Config().DMLP, Files: model.Files(),
 		Shape: model.Config(),
 		Store: s, Version: "v0.0.0-test", ExamplesName: "tiny's",
-		Examples: func(layer, neuron int) (*n2g.Examples, error) {
-			return corpus.Examples(x, model, n2g.Site{Layer: layer, Index: neuron})
+		Examples: func(site n2g.Site) (*n2g.Examples, error) {
+			return corpus.Examples(x, model, site)
 		},
 		Index: x,
 	}, model.Close, nil
@@ -194,7 +194,7 @@ func TestLive(t *testing.T) {
 			t.Errorf("position %d: %v, the model says %v", i, live.Activations[i], v)
 		}
 	}
-	e, err := o.Store.Explanation(t.Context(), store.Neuron{Layer: 1, Index: 268})
+	e, err := o.Store.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -648,8 +648,8 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 20; i <= 23; i++ {
-		n := store.Neuron{Layer: 0, Index: i}
-		if !slices.Contains(done, n) && !slices.ContainsFunc(failed, func(f store.Failure) bool { return f.Neuron == n }) {
+		n := n2g.Site{Layer: 0, Index: i, Hook: o.Model.DefaultHook()}
+		if !slices.Contains(done, n) && !slices.ContainsFunc(failed, func(f store.Failure) bool { return f.Site == n }) {
 			t.Errorf("%v was neither explained nor failed, after %d looks", n, seen)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
-	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // Written says what [WriteSite] wrote.
@@ -75,12 +74,12 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 			return nil, err
 		}
 		v := &view{Page: "neuron", Static: true, Root: "../../", Home: "../../index.html", Info: info}
-		if err := s.fill(ctx, v, store.Neuron{Layer: r.Layer, Index: r.Neuron}, true); err != nil {
+		if err := s.fill(ctx, v, n2g.Site{Layer: r.Layer, Index: r.Neuron}, true); err != nil {
 			return nil, err
 		}
 		row := siteRow{Row: r}
 		if r.State == "explained" {
-			e, err := s.stored(ctx, store.Neuron{Layer: r.Layer, Index: r.Neuron})
+			e, err := s.stored(ctx, n2g.Site{Layer: r.Layer, Index: r.Neuron})
 			if err != nil {
 				return nil, err
 			}

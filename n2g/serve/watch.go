@@ -10,21 +10,27 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/run"
-	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // RunStatus is how a run gets on.
 type RunStatus struct {
 	// running, done, stopped, failed; watched: another process writes; idle
-	State    string          `json:"state"`
-	Error    string          `json:"error,omitempty"` // why it failed
-	Planned  int             `json:"planned"`
-	Done     int             `json:"done"` // earlier runs' included
-	Failed   int             `json:"failed"`
-	Rate     float64         `json:"rate"` // neurons a second
-	Left     float64         `json:"left"` // seconds
-	MeanF1   float64         `json:"mean_f1"`
-	Failures []store.Failure `json:"failures,omitempty"` // the last of them
+	State    string    `json:"state"`
+	Error    string    `json:"error,omitempty"` // why it failed
+	Planned  int       `json:"planned"`
+	Done     int       `json:"done"` // earlier runs' included
+	Failed   int       `json:"failed"`
+	Rate     float64   `json:"rate"` // neurons a second
+	Left     float64   `json:"left"` // seconds
+	MeanF1   float64   `json:"mean_f1"`
+	Failures []Failure `json:"failures,omitempty"` // the last of them
+}
+
+// Failure is a neuron that could not be explained.
+type Failure struct {
+	Layer  int    `json:"layer"`
+	Neuron int    `json:"neuron"`
+	Reason string `json:"reason"`
 }
 
 // RunRequest chooses neurons.
@@ -96,7 +102,7 @@ func (r *runner) start(selection run.Selection, known *explanations) error {
 	case r.o.Model == nil || r.o.Examples == nil:
 		return refuse(http.StatusNotImplemented, "a run needs a model and examples: start the server with -model and -index")
 	}
-	has := func(n store.Neuron) bool {
+	has := func(n n2g.Site) bool {
 		known := r.o.stats(n.Layer, n.Index)
 		return known == nil || !known.Dead()
 	}
@@ -198,7 +204,10 @@ func (r *runner) watch(ctx context.Context) (RunStatus, <-chan struct{}, error) 
 		status.State = "watched"
 	}
 	const most = 20
-	status.Failures = failures[max(0, len(failures)-most):]
+	status.Failures = nil
+	for _, f := range failures[max(0, len(failures)-most):] {
+		status.Failures = append(status.Failures, Failure{f.Layer, f.Index, f.Reason})
+	}
 	return status, changed, nil
 }
 

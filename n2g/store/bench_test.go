@@ -42,12 +42,12 @@ func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 				}
 				lines = append(lines, line)
 			}
-			e := &n2g.Explanation{Site: n2g.Site{Layer: i / 3072, Index: i % 3072}, Trie: n2g.BuildTrie(lines),
+			e := &n2g.Explanation{Site: at(i/3072, i%3072), Trie: n2g.BuildTrie(lines),
 				Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
 			row := neuronRow{Row: rowOf(e)}
 			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
-				err = insertTokens(ctx, tx, id, row.Neuron, weightedTokens(e.Trie))
+				err = insertTokens(ctx, tx, id, row.Site, weightedTokens(e.Trie))
 			}
 			if err != nil {
 				b.Fatal(err)
@@ -183,7 +183,7 @@ func BenchmarkSize(b *testing.B) {
 // realistic is an explanation with ten test prompts of 128 tokens, which make most of the size of a real one.
 func realistic() *n2g.Explanation {
 	random := rand.New(rand.NewPCG(3, 3))
-	e := madeUp(random, Neuron{}, vocabulary(40), 30)
+	e := madeUp(random, at(0, 0), vocabulary(40), 30)
 	tokens, values := make([]string, 129), make([]float64, 129)
 	for range 10 {
 		for i := range tokens {

@@ -40,11 +40,11 @@ func checksum(values ...any) int64 {
 	return int64(binary.LittleEndian.Uint32(sum[:4]))
 }
 
-func baselineChecksum(n Neuron, name string, s *n2g.Scores) int64 {
+func baselineChecksum(n n2g.Site, name string, s *n2g.Scores) int64 {
 	return checksum(append([]any{n.Layer, n.Index, name}, scoreValues(s)...)...)
 }
 
-func tokenChecksum(n Neuron, token, kind string, weight float64) int64 {
+func tokenChecksum(n n2g.Site, token, kind string, weight float64) int64 {
 	return checksum(n.Layer, n.Index, token, kind, weight)
 }
 
@@ -59,7 +59,7 @@ func remedyFor(table string) string {
 }
 
 // damaged says that a part of a neuron is not what was written.
-func damaged(n Neuron, part string) error {
+func damaged(n n2g.Site, part string) error {
 	return fmt.Errorf("%w: layer %d neuron %d: %s not what was written: %s", ErrDamaged, n.Layer, n.Index, part, remedy)
 }
 
@@ -172,7 +172,7 @@ func soundNeurons(ctx context.Context, tx *sql.Tx, from string, values ...any) (
 	var all tally
 	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
 		if !sound {
-			return damaged(r.Neuron, "the row is")
+			return damaged(r.Site, "the row is")
 		}
 		all.add(sum)
 		list = append(list, r)
@@ -205,7 +205,7 @@ func eachBaseline(ctx context.Context, tx *sql.Tx,
 	targets := append(append([]any{&id, &n.layer, &n.index, &name}, scores.targets()...), &sum)
 	return each(ctx, tx, targets, func() error {
 		s := scores.scores()
-		of := Neuron{int(n.layer.Int64), int(n.index.Int64)}
+		of := n2g.Site{Layer: int(n.layer.Int64), Index: int(n.index.Int64)}
 		return do(id.Int64, name, s, sum, id.Valid && s != nil && baselineChecksum(of, name, s) == sum)
 	}, "SELECT id, layer, neuron, name"+prefixed("b")+", b.checksum FROM baselines b LEFT JOIN neurons ON id = neuron_id")
 }
@@ -214,7 +214,7 @@ func eachBaseline(ctx context.Context, tx *sql.Tx,
 type posting struct {
 	weightedToken
 	id  int64 // of the neuron; 0: there is none
-	of  Neuron
+	of  n2g.Site
 	sum int64
 }
 
@@ -230,7 +230,7 @@ func eachPosting(ctx context.Context, tx *sql.Tx, do func(*posting) error, rest 
 	var id, layer, index sql.NullInt64
 	targets := []any{&p.token, &p.kind, &p.weight, &p.sum, &id, &layer, &index}
 	return each(ctx, tx, targets, func() error {
-		p.id, p.of = id.Int64, Neuron{int(layer.Int64), int(index.Int64)}
+		p.id, p.of = id.Int64, n2g.Site{Layer: int(layer.Int64), Index: int(index.Int64)}
 		return do(&p)
 	}, "SELECT token, kind, weight, t.checksum, id, layer, neuron FROM tokens t LEFT JOIN neurons ON id = neuron_id "+rest,
 		values...)

@@ -58,13 +58,13 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 		for name, s := range r.baselines() {
-			sum := baselineChecksum(r.Neuron, name, s)
+			sum := baselineChecksum(r.Site, name, s)
 			if err := set("baselines", sum, "checksum = ? WHERE neuron_id = ? AND name = ?", sum, id, name); err != nil {
 				return err
 			}
 		}
 		for _, t := range weightedTokens(e.Trie) {
-			sum := tokenChecksum(r.Neuron, t.token, t.kind, t.weight)
+			sum := tokenChecksum(r.Site, t.token, t.kind, t.weight)
 			result, err := tx.ExecContext(ctx, "UPDATE tokens SET checksum = ? WHERE token = ? AND kind = ? AND neuron_id = ?",
 				sum, t.token, t.kind, id)
 			if err != nil {
@@ -110,7 +110,7 @@ func fillUnproven(ctx context.Context, tx *sql.Tx) error {
 		values    []any
 	}
 	var updates []update
-	var n Neuron
+	var n n2g.Site
 	var shard Shard
 	var text, key string
 	note := func(statement string, values ...any) { updates = append(updates, update{statement, values}) }

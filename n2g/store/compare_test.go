@@ -66,9 +66,9 @@ func TestSearch(t *testing.T) {
 		}
 		var got []string
 		for _, r := range rows {
-			got = append(got, r.String())
+			got = append(got, r.PublishedName())
 		}
-		if !slices.IsSortedFunc(rows, func(a, b Hit) int { return a.Neuron.Compare(b.Neuron) }) {
+		if !slices.IsSortedFunc(rows, func(a, b Hit) int { return a.Compare(b.Site) }) {
 			t.Errorf("%v: found out of order", terms)
 		}
 		slices.Sort(got)
@@ -160,9 +160,9 @@ func TestPairs(t *testing.T) {
 		words := vocabulary(3 + int(seed)*4) // few words make many pairs
 		all := map[string]*n2g.Explanation{}
 		for i := range 60 {
-			n := Neuron{i % 13, i}
+			n := at(i%13, i)
 			e := madeUp(random, n, words, random.IntN(5))
-			all[n.String()] = e
+			all[n.PublishedName()] = e
 			if err := s.Put(ctx, e); err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func split(t *testing.T, tokens *Tokens, kind n2g.TokenKind, threshold float64) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		names := [2]string{p.A.String(), p.B.String()}
+		names := [2]string{p.A.PublishedName(), p.B.PublishedName()}
 		if p.Subset {
 			subset = append(subset, names)
 		} else {
@@ -257,31 +257,31 @@ func TestNearest(t *testing.T) {
 	}
 	for _, a := range rows[:shorter(20)] {
 		for _, kind := range kinds() {
-			got, err := tokens.Nearest(a.Neuron, kind, 0)
+			got, err := tokens.Nearest(a.Site, kind, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			similarity := map[Neuron]float64{}
+			similarity := map[n2g.Site]float64{}
 			for i, m := range got {
-				similarity[m.Neuron] = m.Similarity
+				similarity[m.Site] = m.Similarity
 				if i > 0 && (m.Similarity > got[i-1].Similarity || m.Similarity == got[i-1].Similarity &&
-					m.Neuron.Compare(got[i-1].Neuron) < 0) {
-					t.Errorf("%v: %v stands after %v", a.Neuron, m, got[i-1])
+					m.Compare(got[i-1].Site) < 0) {
+					t.Errorf("%v: %v stands after %v", a.Site, m, got[i-1])
 				}
 			}
 			for _, b := range rows {
-				if want := jaccard(all[a.String()], all[b.String()], kind); a.Neuron != b.Neuron &&
-					math.Abs(similarity[b.Neuron]-want) > 1e-6 {
-					t.Errorf("%v and %v, kind %v: %g, want %g", a.Neuron, b.Neuron, kind, similarity[b.Neuron], want)
+				if want := jaccard(all[a.PublishedName()], all[b.PublishedName()], kind); a.Site != b.Site &&
+					math.Abs(similarity[b.Site]-want) > 1e-6 {
+					t.Errorf("%v and %v, kind %v: %g, want %g", a.Site, b.Site, kind, similarity[b.Site], want)
 				}
 			}
-			few, err := tokens.Nearest(a.Neuron, kind, 3)
+			few, err := tokens.Nearest(a.Site, kind, 3)
 			if err != nil || !slices.Equal(few, got[:min(3, len(got))]) {
-				t.Errorf("%v: the first three are %v, %v", a.Neuron, few, err)
+				t.Errorf("%v: the first three are %v, %v", a.Site, few, err)
 			}
 		}
 	}
-	if _, err := tokens.Nearest(Neuron{99, 99}, n2g.AnyKind, 0); err == nil {
+	if _, err := tokens.Nearest(at(99, 99), n2g.AnyKind, 0); err == nil {
 		t.Error("an unknown neuron has neighbours")
 	}
 }
@@ -330,7 +330,7 @@ func TestFind(t *testing.T) {
 		{chain("a", "b"), chain("b", "c"), chain("d")},
 		{},
 	} {
-		e := madeUp(newRandom(1), Neuron{0, i}, vocabulary(9), 0)
+		e := madeUp(newRandom(1), at(0, i), vocabulary(9), 0)
 		e.Trie, e.Graph = n2g.BuildTrie(lines), n2g.NewGraph(lines)
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)

@@ -65,7 +65,7 @@ func answers(s *Store) (map[string]any, map[string]error) {
 	tokens, err := s.Tokens(ctx)
 	keep("tokens", tokens, err)
 	for i := range 8 {
-		e, err := s.Explanation(ctx, Neuron{i % 13, i})
+		e, err := s.Explanation(ctx, at(i%13, i))
 		keep(fmt.Sprint("explanation ", i), e, err)
 	}
 	return all, failed
@@ -76,8 +76,8 @@ func TestAnyBit(t *testing.T) {
 	s := testStore(t)
 	fill(t, s, 71, 8)
 	for _, err := range []error{
-		s.PutFailure(ctx, Neuron{3, 99}, "dull"),
-		s.Plan(ctx, Shard{1, 3}, []Neuron{{0, 0}, {3, 99}, {4, 4}}),
+		s.PutFailure(ctx, at(3, 99), "dull"),
+		s.Plan(ctx, Shard{1, 3}, []n2g.Site{at(0, 0), at(3, 99), at(4, 4)}),
 		s.Close(),
 	} {
 		if err != nil {
@@ -170,7 +170,7 @@ func TestDamagedV1(t *testing.T) {
 		{"score-damaged", rows, "layer 0 neuron 0"},
 		{"json-damaged", rows, "layer 0 neuron 0"},
 		{"kind-damaged", func(s *Store) error { return s.ExportNeuronStore(ctx, io.Discard) }, "layer 0 neuron 0"},
-		{"depth-huge", func(s *Store) error { _, err := s.Explanation(ctx, Neuron{0, 0}); return err }, "layer 0 neuron 0"},
+		{"depth-huge", func(s *Store) error { _, err := s.Explanation(ctx, at(0, 0)); return err }, "layer 0 neuron 0"},
 		{"DELETE FROM explanations WHERE neuron_id = 1", func(s *Store) error { return s.ExportJSONLines(ctx, io.Discard) },
 			"layer 0 neuron 3"},
 		{"UPDATE neurons SET neuron = 4 WHERE neuron = 3",
@@ -243,22 +243,22 @@ func corrupt(t *testing.T, path, statement string) {
 
 // TestRepair: what is damaged is taken away and named, and the rest stays.
 func TestRepair(t *testing.T) {
-	for statement, removed := range map[string][]Neuron{
-		"UPDATE neurons SET firing_f1 = 0.5 WHERE neuron = 2":                                               {{2, 2}},
-		"UPDATE baselines SET r2 = 0.125 WHERE neuron_id = 3":                                               {{2, 2}},
-		"UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id IN (1, 5)":              {{0, 0}, {4, 4}},
-		"UPDATE tokens SET weight = weight / 2 WHERE neuron_id = (SELECT min(neuron_id) FROM tokens)":       {{0, 0}},
-		"DELETE FROM tokens WHERE neuron_id = 2":                                                            {{1, 1}},
+	for statement, removed := range map[string][]n2g.Site{
+		"UPDATE neurons SET firing_f1 = 0.5 WHERE neuron = 2":                                               {at(2, 2)},
+		"UPDATE baselines SET r2 = 0.125 WHERE neuron_id = 3":                                               {at(2, 2)},
+		"UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id IN (1, 5)":              {at(0, 0), at(4, 4)},
+		"UPDATE tokens SET weight = weight / 2 WHERE neuron_id = (SELECT min(neuron_id) FROM tokens)":       {at(0, 0)},
+		"DELETE FROM tokens WHERE neuron_id = 2":                                                            {at(1, 1)},
 		"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE neuron = 6":                                     nil,
 		"UPDATE failures SET reason = 'bright'":                                                             nil,
 		"UPDATE planned SET neuron = 77 WHERE neuron = 4":                                                   nil,
 		"UPDATE totals SET rows = rows + 1 WHERE name = 'neurons'":                                          nil,
 		"UPDATE vocabulary SET neurons = neurons + 1":                                                       nil,
-		"UPDATE neurons SET layer = 9 WHERE neuron = 2; UPDATE neurons SET hook = 'other' WHERE neuron = 3": {{3, 3}, {9, 2}},
+		"UPDATE neurons SET layer = 9 WHERE neuron = 2; UPDATE neurons SET hook = 'other' WHERE neuron = 3": {{Layer: 3, Index: 3, Hook: "other"}, at(9, 2)},
 	} {
 		s := testStore(t)
 		all := fill(t, s, 73, 8)
-		if err := errors.Join(s.PutFailure(ctx, Neuron{3, 99}, "dull"), s.Plan(ctx, Shard{}, []Neuron{{4, 4}, {3, 99}}),
+		if err := errors.Join(s.PutFailure(ctx, at(3, 99), "dull"), s.Plan(ctx, Shard{}, []n2g.Site{at(4, 4), at(3, 99)}),
 			s.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestRepair(t *testing.T) {
 				t.Errorf("%s: after the repair: %v", statement, err)
 				break
 			}
-			if want := all[Neuron{e.Site.Layer, e.Site.Index}.String()]; !reflect.DeepEqual(e, want) {
+			if want := all[e.Site.PublishedName()]; !reflect.DeepEqual(e, want) {
 				t.Errorf("%s: layer %d neuron %d is another", statement, e.Site.Layer, e.Site.Index)
 			}
 		}
@@ -311,7 +311,7 @@ func TestMergeDamaged(t *testing.T) {
 	corrupt(t, bad.Path(), "UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id = 3; UPDATE "+
 		"neurons SET r2 = 0 WHERE neuron = 4")
 	m, err := into.Merge(ctx, bad.Path())
-	damagedOnes := []Neuron{{2, 2}, {4, 4}}
+	damagedOnes := []n2g.Site{at(2, 2), at(4, 4)}
 	if err != nil || m.Added != 6 || !slices.Equal(m.Damaged, damagedOnes) {
 		t.Fatalf("%+v, %v", m, err)
 	}
@@ -328,7 +328,7 @@ func TestMergeDamaged(t *testing.T) {
 	}
 	for _, s := range []*Store{into, again} {
 		for name, want := range all {
-			var n Neuron
+			var n n2g.Site
 			fmt.Sscanf(name, "%d_%d", &n.Layer, &n.Index)
 			if got, err := s.Explanation(ctx, n); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: %v", name, err)
@@ -349,7 +349,7 @@ func TestMergeV1(t *testing.T) {
 	}
 	defer into.Close()
 	m, err := into.Merge(ctx, path)
-	if err != nil || m.Added != 0 || !slices.Equal(m.Damaged, []Neuron{{0, 0}}) {
+	if err != nil || m.Added != 0 || !slices.Equal(m.Damaged, []n2g.Site{at(0, 0)}) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if m, err = into.Merge(ctx, damagedCopy(t, "reason-escape")); err != nil || m.Added != 1 {
@@ -369,7 +369,7 @@ func TestRemovedUnderfoot(t *testing.T) {
 		if err := meddle(s.Path()); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Put(ctx, madeUp(random, Neuron{0, 1}, vocabulary(20), 2)); err == nil ||
+		if err := s.Put(ctx, madeUp(random, at(0, 1), vocabulary(20), 2)); err == nil ||
 			!strings.Contains(err.Error(), "was removed, or moved") {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -457,7 +457,7 @@ func FuzzFile(f *testing.F) {
 
 // FuzzStoredJSON: whatever stands where an explanation's JSON belongs, reading it ends with a neuron or an error.
 func FuzzStoredJSON(f *testing.F) {
-	text, err := madeUp(newRandom(77), Neuron{0, 1}, vocabulary(20), 2).MarshalJSON()
+	text, err := madeUp(newRandom(77), at(0, 1), vocabulary(20), 2).MarshalJSON()
 	if err != nil {
 		f.Fatal(err)
 	}

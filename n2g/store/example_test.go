@@ -28,9 +28,10 @@ func Example() {
 	model := n2gtest.NewModel(n2gtest.Rule{Token: " cat", Context: " the", Full: 2, Alone: 0.1},
 		n2gtest.Rule{Token: " dog", Full: 3})
 	for neuron, word := range []string{"cat", "dog"} {
-		e,
-			err := n2g.Explain(ctx, model, nil, n2g.Examples{Neuron: neuron,
-			Prompts: []string{"see the " + word, "now the " + word, "all the " + word, "of the " + word}}, n2g.Options{})
+		e, err := n2g.Explain(ctx, model, nil, n2g.Examples{
+			Site:    n2g.Site{Index: neuron},
+			Prompts: []string{"see the " + word, "now the " + word, "all the " + word, "of the " + word},
+		}, n2g.Options{})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -46,11 +47,11 @@ func Example() {
 			log.Fatal(err)
 		}
 		for _, hit := range found {
-			fmt.Printf("%q: neuron %v, F1 %.2f\n", term.Token, hit.Neuron, *hit.F1)
+			fmt.Printf("%q: %v, F1 %.2f\n", term.Token, hit.Site, *hit.F1)
 		}
 	}
 	// Output:
-	// "cat": neuron 0_0, F1 1.00
-	// "the": neuron 0_0, F1 1.00
-	// "d": neuron 0_1, F1 1.00
+	// "cat": blocks.0.mlp.hook_mid[0], F1 1.00
+	// "the": blocks.0.mlp.hook_mid[0], F1 1.00
+	// "d": blocks.0.mlp.hook_mid[1], F1 1.00
 }

@@ -32,7 +32,7 @@ func (s *Store) ExportJSONLines(ctx context.Context, w io.Writer) error {
 // ExportNeuronStore writes neuron_store.json as the published program does: by kind and token, the names of the
 // neurons.
 func (s *Store) ExportNeuronStore(ctx context.Context, w io.Writer) error {
-	users := [2]map[string][]Neuron{{}, {}}
+	users := [2]map[string][]n2g.Site{{}, {}}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
 		rows, err := soundNeurons(ctx, tx, everyNeuron)
 		if err != nil {
@@ -46,9 +46,9 @@ func (s *Store) ExportNeuronStore(ctx context.Context, w io.Writer) error {
 	tokens := map[string]map[string][]string{activating: {}, important: {}}
 	for k, kind := range [2]string{activating, important} {
 		for token, neurons := range users[k] {
-			slices.SortFunc(neurons, Neuron.Compare)
+			slices.SortFunc(neurons, n2g.Site.Compare)
 			for _, n := range neurons {
-				tokens[kind][token] = append(tokens[kind][token], n.String())
+				tokens[kind][token] = append(tokens[kind][token], n.PublishedName())
 			}
 		}
 	}

@@ -101,7 +101,7 @@ func alike(a, b any) bool {
 func TestExport(t *testing.T) {
 	s := testStore(t)
 	all := fill(t, s, 7, 25)
-	plain := madeUp(newRandom(8), Neuron{3, 1}, vocabulary(9), 2)
+	plain := madeUp(newRandom(8), at(3, 1), vocabulary(9), 2)
 	plain.Scores, plain.Baselines = nil, nil
 	if err := s.Put(ctx, plain); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestExport(t *testing.T) {
 	}
 	count := 0
 	for e, err := range n2g.ReadExplanations(&out) {
-		if err != nil || !reflect.DeepEqual(e, all[Neuron{e.Site.Layer, e.Site.Index}.String()]) {
+		if err != nil || !reflect.DeepEqual(e, all[e.Site.PublishedName()]) {
 			t.Fatalf("line %d: %v", count, err)
 		}
 		count++

@@ -38,6 +38,6 @@ func (s *Store) allHits(ctx context.Context, wanted func(Hit) bool, order func(a
 		}
 		return err
 	})
-	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(order(a, b), a.Neuron.Compare(b.Neuron)) })
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Or(order(a, b), a.Compare(b.Site)) })
 	return hits, err
 }

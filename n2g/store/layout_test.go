@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "write the file of this layout in testda
 // kept are the explanations of the files in testdata.
 func kept() []*n2g.Explanation {
 	random := rand.New(rand.NewPCG(71, 0))
-	return []*n2g.Explanation{madeUp(random, Neuron{0, 3}, vocabulary(20), 2),
-		madeUp(random, Neuron{2, 117}, vocabulary(20), 2)}
+	return []*n2g.Explanation{madeUp(random, at(0, 3), vocabulary(20), 2),
+		madeUp(random, at(2, 117), vocabulary(20), 2)}
 }
 
 // TestOldLayout: a store of each layout that was ever released is read, and written to. A change that fails here needs
@@ -55,12 +55,12 @@ func testOldLayout(t *testing.T, name string) {
 		t.Errorf("identity %+v", identity)
 	}
 	for _, want := range kept() {
-		got, err := s.Explanation(ctx, Neuron{want.Site.Layer, want.Site.Index})
+		got, err := s.Explanation(ctx, at(want.Site.Layer, want.Site.Index))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("layer %d: %+v, %v", want.Site.Layer, got, err)
 		}
 	}
-	if missing, err := s.Missing(ctx); err != nil || len(missing) != 1 || missing[0] != (Neuron{5, 5}) {
+	if missing, err := s.Missing(ctx); err != nil || len(missing) != 1 || missing[0] != (at(5, 5)) {
 		t.Errorf("missing %v, %v", missing, err)
 	}
 	fresh := testStore(t)
@@ -98,10 +98,10 @@ func writeKept(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.PutFailure(ctx, Neuron{1, 1}, "never fires"); err != nil {
+	if err := s.PutFailure(ctx, at(1, 1), "never fires"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Plan(ctx, Shard{1, 2}, []Neuron{{0, 3}, {1, 1}, {5, 5}}); err != nil {
+	if err := s.Plan(ctx, Shard{1, 2}, []n2g.Site{at(0, 3), at(1, 1), at(5, 5)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

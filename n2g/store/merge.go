@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // Merged says what one source added to a store.
 type Merged struct {
-	Added     int      // explanations
-	Same      int      // neurons that both have, with the same explanation
-	Different []Neuron // neurons that both have, with different explanations: the store kept its own
-	Failures  int      // failures added
-	Damaged   []Neuron // neurons of the source that are not what was written: they are left out
-	Repaired  []Neuron // neurons that were damaged here, and are taken anew from the source
+	Added     int        // explanations
+	Same      int        // neurons that both have, with the same explanation
+	Different []n2g.Site // neurons that both have, with different explanations: the store kept its own
+	Failures  int        // failures added
+	Damaged   []n2g.Site // neurons of the source that are not what was written: they are left out
+	Repaired  []n2g.Site // neurons that were damaged here, and are taken anew from the source
 }
 
 // Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons
@@ -158,8 +160,8 @@ const inBoth = " FROM source.neurons s JOIN main.neurons m ON m.layer = s.layer 
 
 // repair removes neurons that are damaged here and sound in the source, which are then taken from there.
 func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error {
-	common := map[Neuron]bool{}
-	var n Neuron
+	common := map[n2g.Site]bool{}
+	var n n2g.Site
 	err := each(ctx, tx, []any{&n.Layer, &n.Index}, func() error {
 		if theirs.sound[n] != nil {
 			common[n] = true
@@ -169,7 +171,7 @@ func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error 
 	if err != nil || len(common) == 0 { // as in merges of shards, whose cost is then that of what is added
 		return err
 	}
-	ours, err := verifyRows(ctx, tx, func(n Neuron) bool { return common[n] })
+	ours, err := verifyRows(ctx, tx, func(n n2g.Site) bool { return common[n] })
 	if err != nil {
 		return err
 	}
@@ -181,10 +183,10 @@ func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error 
 
 // compare finds the neurons that both stores have explained.
 func (m *Merged) compare(ctx context.Context, tx *sql.Tx, theirs *verdict) error {
-	var n Neuron
+	var n n2g.Site
 	var own string
-	err := each(ctx, tx, []any{&n.Layer, &n.Index, &own}, func() error {
-		switch r := theirs.sound[n]; {
+	err := each(ctx, tx, []any{&n.Layer, &n.Index, &n.Hook, &own}, func() error {
+		switch r := theirs.sound[n.WithoutHook()]; {
 		case r == nil:
 		case r.digest == own:
 			m.Same++
@@ -192,8 +194,8 @@ func (m *Merged) compare(ctx context.Context, tx *sql.Tx, theirs *verdict) error
 			m.Different = append(m.Different, n)
 		}
 		return nil
-	}, "SELECT m.layer, m.neuron, m.digest"+inBoth)
-	slices.SortFunc(m.Different, Neuron.Compare)
+	}, "SELECT m.layer, m.neuron, m.hook, m.digest"+inBoth)
+	slices.SortFunc(m.Different, n2g.Site.Compare)
 	return err
 }
 

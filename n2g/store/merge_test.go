@@ -8,40 +8,42 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // TestMergeConflicts: what both have stays as it is in the store merged into, and differences are told.
 func TestMergeConflicts(t *testing.T) {
 	a, b := testStore(t), testStore(t)
 	words := vocabulary(30)
-	same := madeUp(newRandom(1), Neuron{0, 1}, words, 3)
-	mine, theirs := madeUp(newRandom(2), Neuron{0, 2}, words, 3), madeUp(newRandom(3), Neuron{0, 2}, words, 3)
-	added := madeUp(newRandom(4), Neuron{0, 10}, words, 3)
+	same := madeUp(newRandom(1), at(0, 1), words, 3)
+	mine, theirs := madeUp(newRandom(2), at(0, 2), words, 3), madeUp(newRandom(3), at(0, 2), words, 3)
+	added := madeUp(newRandom(4), at(0, 10), words, 3)
 	for _, err := range []error{
-		a.Put(ctx, same), a.Put(ctx, mine), a.PutFailure(ctx, Neuron{0, 10}, "mine"),
-		a.PutFailure(ctx, Neuron{0, 11}, "mine"),
-		b.Put(ctx, same), b.Put(ctx, added), b.Put(ctx, theirs), b.PutFailure(ctx, Neuron{0, 1}, "theirs"),
-		b.PutFailure(ctx, Neuron{0, 11}, "theirs"), b.PutFailure(ctx, Neuron{0, 12}, "theirs"),
-		a.Plan(ctx, Shard{1, 2}, []Neuron{{0, 1}}), b.Plan(ctx, Shard{2, 2}, []Neuron{{0, 2}, {0, 13}}),
+		a.Put(ctx, same), a.Put(ctx, mine), a.PutFailure(ctx, at(0, 10), "mine"),
+		a.PutFailure(ctx, at(0, 11), "mine"),
+		b.Put(ctx, same), b.Put(ctx, added), b.Put(ctx, theirs), b.PutFailure(ctx, at(0, 1), "theirs"),
+		b.PutFailure(ctx, at(0, 11), "theirs"), b.PutFailure(ctx, at(0, 12), "theirs"),
+		a.Plan(ctx, Shard{1, 2}, []n2g.Site{at(0, 1)}), b.Plan(ctx, Shard{2, 2}, []n2g.Site{at(0, 2), at(0, 13)}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	m, err := a.Merge(ctx, b.Path())
-	if err != nil || m.Added != 1 || m.Same != 1 || !slices.Equal(m.Different, []Neuron{{0, 2}}) {
+	if err != nil || m.Added != 1 || m.Same != 1 || !slices.Equal(m.Different, []n2g.Site{at(0, 2)}) {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	for n, want := range map[Neuron]any{{0, 1}: same, {0, 2}: mine, {0, 10}: added} {
+	for n, want := range map[n2g.Site]any{at(0, 1): same, at(0, 2): mine, at(0, 10): added} {
 		if got, err := a.Explanation(ctx, n); err != nil || !reflect.DeepEqual(any(got), want) {
 			t.Errorf("%v: %v", n, err)
 		}
 	}
 	failures, err := a.Failures(ctx)
-	if err != nil || !slices.Equal(failures, []Failure{{Neuron{0, 11}, "mine"}, {Neuron{0, 12}, "theirs"}}) {
+	if err != nil || !slices.Equal(failures, []Failure{{at(0, 11), "mine"}, {at(0, 12), "theirs"}}) {
 		t.Errorf("failures %v, %v", failures, err)
 	}
-	if missing, err := a.Missing(ctx); err != nil || !slices.Equal(missing, []Neuron{{0, 13}}) {
+	if missing, err := a.Missing(ctx); err != nil || !slices.Equal(missing, []n2g.Site{at(0, 13)}) {
 		t.Errorf("missing %v, %v", missing, err)
 	}
 	if missing, err := a.MissingShards(ctx); err != nil || len(missing) > 0 {
@@ -53,7 +55,7 @@ func TestMergeConflicts(t *testing.T) {
 	}
 	for _, r := range rows {
 		if !slices.Contains([]int{1, 2, 10}, r.Index) {
-			t.Errorf("found %v", r.Neuron)
+			t.Errorf("found %v", r.Site)
 		}
 	}
 	var tokens int

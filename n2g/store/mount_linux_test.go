@@ -20,7 +20,7 @@ func TestFullDisk(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 0))
 	written := 0
 	for ; err == nil && written < 1000; written++ {
-		err = s.Put(ctx, madeUp(random, Neuron{9, written}, vocabulary(40), 30))
+		err = s.Put(ctx, madeUp(random, at(9, written), vocabulary(40), 30))
 	}
 	if err == nil || !strings.Contains(err.Error(), "full") {
 		t.Fatalf("after %d neurons: %v", written, err)

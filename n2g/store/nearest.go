@@ -10,7 +10,7 @@ import (
 
 // Match is a neuron with how much it is like the one asked about.
 type Match struct {
-	Neuron
+	n2g.Site
 	Similarity float64 // weighted Jaccard, above 0 to 1
 	Shared     int     // tokens in common
 }
@@ -18,10 +18,10 @@ type Match struct {
 // Nearest ranks the neurons that share a token with n by the weighted Jaccard similarity of their sets of the kind, Σ
 // min(a, b) / Σ max(a, b) over the tokens of either, where a and b are what the token weighs: the highest activation of
 // an activating token's nodes, the highest importance of an important one's. n2g.AnyKind takes both sets, a token of
-// each kind counting for itself. Equals stand by layer and index; no more than limit are returned, all if it is 0.
-func (t *Tokens) Nearest(n Neuron, kind n2g.TokenKind, limit int) ([]Match, error) {
-	a, ok := slices.BinarySearchFunc(t.neurons, n, Neuron.Compare)
-	if !ok {
+// each kind counting for itself. An empty hook of n is the store's own. Equals stand by layer and index; no more than limit are returned, all if it is 0.
+func (t *Tokens) Nearest(n n2g.Site, kind n2g.TokenKind, limit int) ([]Match, error) {
+	a, ok := slices.BinarySearchFunc(t.neurons, n.WithoutHook(), func(a, b n2g.Site) int { return a.WithoutHook().Compare(b) })
+	if !ok || n.Hook != "" && n.Hook != t.neurons[a].Hook {
 		return nil, fmt.Errorf("the store has no explanation of layer %d neuron %d", n.Layer, n.Index)
 	}
 	low := map[int32]float64{} // Σ min
@@ -50,7 +50,7 @@ func (t *Tokens) Nearest(n Neuron, kind n2g.TokenKind, limit int) ([]Match, erro
 		}
 	}
 	slices.SortFunc(matches, func(x, y Match) int {
-		return cmp.Or(cmp.Compare(y.Similarity, x.Similarity), x.Neuron.Compare(y.Neuron))
+		return cmp.Or(cmp.Compare(y.Similarity, x.Similarity), x.Compare(y.Site))
 	})
 	if limit > 0 && len(matches) > limit {
 		matches = matches[:limit]

@@ -1,30 +1,25 @@
 package store
 
 import (
-	"cmp"
-	"fmt"
+	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// Neuron names a neuron within a store.
-type Neuron struct {
-	Layer int `json:"layer"`
-	Index int `json:"neuron"`
-}
-
-// String is layer_index, the published name of a neuron.
-func (n Neuron) String() string { return fmt.Sprintf("%d_%d", n.Layer, n.Index) }
-
-// Compare orders neurons by layer, then index.
-func (n Neuron) Compare(m Neuron) int {
-	return cmp.Or(cmp.Compare(n.Layer, m.Layer), cmp.Compare(n.Index, m.Index))
+// hookOf is the hook of all neurons, where [Store.Begin] recorded it. Tables of what is not explained name none.
+func hookOf(ctx context.Context, tx *sql.Tx) (hook string, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'hook'").Scan(&hook)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return hook, err
 }
 
 // Row is what the table of neurons holds of one: everything but texts and tokens.
 type Row struct {
-	Neuron
-	Hook          string
+	n2g.Site
 	MaxActivation float64
 	Density       *float64 // nil: unknown
 

@@ -219,7 +219,7 @@ func TestFull(t *testing.T) {
 	put := 0
 	var err error
 	for ; err == nil && put < 1000; put++ {
-		err = s.Put(ctx, madeUp(random, Neuron{9, put}, vocabulary(40), 30))
+		err = s.Put(ctx, madeUp(random, at(9, put), vocabulary(40), 30))
 	}
 	if err == nil || !strings.Contains(err.Error(), "the disk is full") || !strings.Contains(err.Error(), s.Path()) {
 		t.Fatalf("after %d neurons: %v", put, err)
@@ -238,7 +238,7 @@ func TestFull(t *testing.T) {
 	if done, err := again.Done(ctx); err != nil || len(done) != 5+put-1 {
 		t.Errorf("%d neurons, want %d, %v", len(done), 5+put-1, err)
 	}
-	if err := again.Put(ctx, madeUp(random, Neuron{9, put}, vocabulary(40), 30)); err != nil {
+	if err := again.Put(ctx, madeUp(random, at(9, put), vocabulary(40), 30)); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Pair is two neurons that are alike.
 type Pair struct {
-	A, B   Neuron
+	A, B   n2g.Site
 	Subset bool // one all but holds the other; else both are similar
 }
 

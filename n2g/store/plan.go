@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // Shard is part Number of Of of a run, both from 1. The zero value is a whole run.
@@ -15,7 +17,7 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Number, s.Of) }
 
 // Plan records the neurons that a run is to explain in this store, in addition to those recorded before, and which
 // shard of the run they are, so that a merge can tell what is missing.
-func (s *Store) Plan(ctx context.Context, shard Shard, neurons []Neuron) error {
+func (s *Store) Plan(ctx context.Context, shard Shard, neurons []n2g.Site) error {
 	if shard == (Shard{}) {
 		shard = Shard{1, 1}
 	}
@@ -40,15 +42,23 @@ func (s *Store) Plan(ctx context.Context, shard Shard, neurons []Neuron) error {
 }
 
 // Planned returns the neurons that runs were to explain, by layer and index.
-func (s *Store) Planned(ctx context.Context) (list []Neuron, err error) {
+func (s *Store) Planned(ctx context.Context) (list []n2g.Site, err error) {
 	err = s.reading(ctx, func(tx *sql.Tx) error { list, err = planned(ctx, tx); return err })
 	return list, err
 }
 
-func planned(ctx context.Context, tx *sql.Tx) ([]Neuron, error) {
-	return whole(ctx, tx, "planned", func(n *Neuron) ([]any, func() int64) {
+func planned(ctx context.Context, tx *sql.Tx) ([]n2g.Site, error) {
+	list, err := whole(ctx, tx, "planned", func(n *n2g.Site) ([]any, func() int64) {
 		return []any{&n.Layer, &n.Index}, func() int64 { return checksum(n.Layer, n.Index) }
 	}, "layer, neuron", "layer, neuron")
+	if err != nil {
+		return nil, err
+	}
+	hook, err := hookOf(ctx, tx)
+	for i := range list {
+		list[i].Hook = hook
+	}
+	return list, err
 }
 
 // whole reads all rows of a table, each of which must be what was written. row returns targets of the columns, and what
@@ -76,23 +86,23 @@ func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([
 }
 
 // Done returns the neurons that are explained, by layer and index.
-func (s *Store) Done(ctx context.Context) (list []Neuron, err error) {
+func (s *Store) Done(ctx context.Context) (list []n2g.Site, err error) {
 	err = s.reading(ctx, func(tx *sql.Tx) error { list, err = done(ctx, tx); return err })
 	return list, err
 }
 
-func done(ctx context.Context, tx *sql.Tx) ([]Neuron, error) {
+func done(ctx context.Context, tx *sql.Tx) ([]n2g.Site, error) {
 	rows, err := soundNeurons(ctx, tx, everyNeuron)
-	list := make([]Neuron, len(rows))
+	list := make([]n2g.Site, len(rows))
 	for i, r := range rows {
-		list[i] = r.Neuron
+		list[i] = r.Site
 	}
-	slices.SortFunc(list, Neuron.Compare)
+	slices.SortFunc(list, n2g.Site.Compare)
 	return list, err
 }
 
 // Missing returns the neurons that are planned, and neither explained nor failed.
-func (s *Store) Missing(ctx context.Context) (missing []Neuron, err error) {
+func (s *Store) Missing(ctx context.Context) (missing []n2g.Site, err error) {
 	err = s.reading(ctx, func(tx *sql.Tx) error {
 		asked, err := planned(ctx, tx)
 		if err != nil {
@@ -106,14 +116,14 @@ func (s *Store) Missing(ctx context.Context) (missing []Neuron, err error) {
 		if err != nil {
 			return err
 		}
-		over := map[Neuron]bool{}
+		over := map[n2g.Site]bool{}
 		for _, n := range there {
-			over[n] = true
+			over[n.WithoutHook()] = true
 		}
 		for _, f := range failed {
-			over[f.Neuron] = true
+			over[f.Site.WithoutHook()] = true
 		}
-		missing = slices.DeleteFunc(asked, func(n Neuron) bool { return over[n] })
+		missing = slices.DeleteFunc(asked, func(n n2g.Site) bool { return over[n.WithoutHook()] })
 		return nil
 	})
 	return missing, err
@@ -121,8 +131,8 @@ func (s *Store) Missing(ctx context.Context) (missing []Neuron, err error) {
 
 // Failure is a neuron that could not be explained, and why.
 type Failure struct {
-	Neuron
-	Reason string `json:"reason"`
+	n2g.Site
+	Reason string
 }
 
 // Failures returns the neurons that could not be explained, by layer and index.
@@ -132,9 +142,17 @@ func (s *Store) Failures(ctx context.Context) (list []Failure, err error) {
 }
 
 func failures(ctx context.Context, tx *sql.Tx) ([]Failure, error) {
-	return whole(ctx, tx, "failures", func(f *Failure) ([]any, func() int64) {
+	list, err := whole(ctx, tx, "failures", func(f *Failure) ([]any, func() int64) {
 		return []any{&f.Layer, &f.Index, &f.Reason}, func() int64 { return checksum(f.Layer, f.Index, f.Reason) }
 	}, "layer, neuron, reason", "layer, neuron")
+	if err != nil {
+		return nil, err
+	}
+	hook, err := hookOf(ctx, tx)
+	for i := range list {
+		list[i].Hook = hook
+	}
+	return list, err
 }
 
 // Shards returns the shards whose results the store holds, at least in part.

@@ -54,7 +54,7 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 		if err != nil {
 			return err
 		}
-		if err := insertTokens(ctx, tx, id, row.Neuron, weightedTokens(e.Trie)); err != nil {
+		if err := insertTokens(ctx, tx, id, row.Site, weightedTokens(e.Trie)); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO explanations (neuron_id, json) VALUES (?, ?)", id, stored)
@@ -63,7 +63,7 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 }
 
 // PutFailure records why a neuron could not be explained. A neuron that was explained before stays so.
-func (s *Store) PutFailure(ctx context.Context, n Neuron, reason string) error {
+func (s *Store) PutFailure(ctx context.Context, n n2g.Site, reason string) error {
 	return s.change(ctx, "writing to", func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE layer = ? AND neuron = ?", n.Layer,
 			n.Index); err != nil {
@@ -78,8 +78,7 @@ func (s *Store) PutFailure(ctx context.Context, n Neuron, reason string) error {
 
 func rowOf(e *n2g.Explanation) Row {
 	row := Row{
-		Neuron:        Neuron{e.Site.Layer, e.Site.Index},
-		Hook:          e.Site.Hook,
+		Site:          e.Site,
 		MaxActivation: e.MaxActivation,
 		Density:       e.Density,
 		Repeated:      repeated(e.Trie),
@@ -133,7 +132,7 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err 
 		return 0, err
 	}
 	for name, scores := range r.baselines() {
-		values := append(append([]any{id, name}, scoreValues(scores)...), baselineChecksum(r.Neuron, name, scores))
+		values := append(append([]any{id, name}, scoreValues(scores)...), baselineChecksum(r.Site, name, scores))
 		if _, err := tx.ExecContext(ctx, "INSERT INTO baselines (neuron_id, name, "+scoreColumns+", checksum) VALUES ("+
 			placeholders(len(values))+")", values...); err != nil {
 			return 0, err
@@ -144,7 +143,7 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err 
 
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n Neuron, tokens []weightedToken) error {
+func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, tokens []weightedToken) error {
 	if len(tokens) == 0 {
 		return nil
 	}

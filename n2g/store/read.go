@@ -14,17 +14,20 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// Explanation reads the explanation of one neuron.
-func (s *Store) Explanation(ctx context.Context, n Neuron) (*n2g.Explanation, error) {
+// Explanation reads the explanation of one neuron. An empty hook is the store's own.
+func (s *Store) Explanation(ctx context.Context, n n2g.Site) (*n2g.Explanation, error) {
 	for text, err := range s.texts(ctx, "neurons WHERE layer = ? AND neuron = ?", n.Layer, n.Index) {
 		if err != nil {
 			return nil, err
 		}
-		return s.decode(n, text)
+		if n.Hook != "" && n.Hook != text.neuron.Hook {
+			return nil, fmt.Errorf("%s has explanations at %s, and none of %v", s.path, text.neuron.Hook, n)
+		}
+		return s.decode(text.neuron, text)
 	}
 	// Before it is denied, all rows are counted: this one may be lost.
 	there, err := s.Done(ctx)
-	if err == nil && slices.Contains(there, n) {
+	if err == nil && slices.ContainsFunc(there, func(m n2g.Site) bool { return m.WithoutHook() == n.WithoutHook() }) {
 		err = s.explained("reading", damaged(n, "the index of neurons is, or the explanation"))
 	}
 	if err != nil {
@@ -34,7 +37,7 @@ func (s *Store) Explanation(ctx context.Context, n Neuron) (*n2g.Explanation, er
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(failed, func(f Failure) bool { return f.Neuron == n }); i >= 0 {
+	if i := slices.IndexFunc(failed, func(f Failure) bool { return f.Site.WithoutHook() == n.WithoutHook() }); i >= 0 {
 		return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d: it failed: %s", s.path, n.Layer, n.Index,
 			failed[i].Reason)
 	}
@@ -58,11 +61,11 @@ func (s *Store) Explanations(ctx context.Context) iter.Seq2[*n2g.Explanation, er
 
 // explanationText is a stored explanation whose digest is right.
 type explanationText struct {
-	neuron Neuron
+	neuron n2g.Site
 	json   []byte
 }
 
-func (s *Store) decode(n Neuron, text explanationText) (*n2g.Explanation, error) {
+func (s *Store) decode(n n2g.Site, text explanationText) (*n2g.Explanation, error) {
 	e := new(n2g.Explanation)
 	if err := e.UnmarshalJSON(text.json); err != nil {
 		return nil, fmt.Errorf("reading layer %d neuron %d of %s: %w", n.Layer, n.Index, s.path, err)
@@ -80,7 +83,7 @@ func (s *Store) texts(ctx context.Context, from string, values ...any) iter.Seq2
 			if err != nil {
 				return err
 			}
-			slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Neuron) })
+			slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Site) })
 			read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
 			if err != nil {
 				return err
@@ -91,7 +94,7 @@ func (s *Store) texts(ctx context.Context, from string, values ...any) iter.Seq2
 				if err != nil {
 					return err
 				}
-				if !yield(explanationText{r.Neuron, text}, nil) {
+				if !yield(explanationText{r.Site, text}, nil) {
 					return stopped
 				}
 			}
@@ -108,7 +111,7 @@ func soundText(ctx context.Context, read *sql.Stmt, r *neuronRow) ([]byte, error
 	var raw any
 	err := read.QueryRowContext(ctx, r.id).Scan(&raw)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, damaged(r.Neuron, "the explanation is lost, and so")
+		return nil, damaged(r.Site, "the explanation is lost, and so")
 	}
 	if err != nil {
 		return nil, err
@@ -118,7 +121,7 @@ func soundText(ctx context.Context, read *sql.Stmt, r *neuronRow) ([]byte, error
 		return nil, fmt.Errorf("layer %d neuron %d: %w", r.Layer, r.Index, err)
 	}
 	if digest(text) != r.digest {
-		return nil, damaged(r.Neuron, "the explanation is")
+		return nil, damaged(r.Site, "the explanation is")
 	}
 	return text, nil
 }
@@ -161,7 +164,7 @@ func (s *Store) Rows(ctx context.Context) ([]Row, error) {
 			case r == nil:
 				return fmt.Errorf("%w: scores of a baseline are of no neuron: %s", ErrDamaged, remedy)
 			case !sound:
-				return damaged(r.Neuron, "a baseline's scores are")
+				return damaged(r.Site, "a baseline's scores are")
 			case name == tokenLookup:
 				r.TokenLookup = scores
 			default:
@@ -182,6 +185,6 @@ func (s *Store) Rows(ctx context.Context) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(list, func(a, b Row) int { return a.Neuron.Compare(b.Neuron) })
+	slices.SortFunc(list, func(a, b Row) int { return a.Compare(b.Site) })
 	return list, nil
 }

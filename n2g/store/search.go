@@ -41,7 +41,7 @@ func ParseTerm(text string) (Term, error) {
 
 // Hit is a neuron that was found, with what tells whether it is worth a look.
 type Hit struct {
-	Neuron
+	n2g.Site   `json:"-"`
 	F1         *float64 `json:"firing_f1,omitempty"` // nil: not tested
 	Nodes      int      `json:"nodes"`               // of the graph
 	Components int      `json:"components"`          // separate sub-graphs
@@ -51,7 +51,7 @@ type Hit struct {
 }
 
 func (r *neuronRow) hit() Hit {
-	h := Hit{Neuron: r.Neuron, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important,
+	h := Hit{Site: r.Site, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important,
 		Repeated: r.Repeated}
 	if r.Scores != nil {
 		h.F1 = &r.Scores.Firing.F1
@@ -93,7 +93,7 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 		}
 		return err
 	})
-	slices.SortFunc(hits, func(a, b Hit) int { return a.Neuron.Compare(b.Neuron) })
+	slices.SortFunc(hits, func(a, b Hit) int { return a.Compare(b.Site) })
 	return hits, err
 }
 

@@ -32,7 +32,7 @@ func BenchmarkMergeShards(b *testing.B) {
 			b.Fatal(err)
 		}
 		for k := range neurons {
-			e := madeUp(random, Neuron{k % 30, i*3 + k/30}, words, 8)
+			e := madeUp(random, at(k%30, i*3+k/30), words, 8)
 			text, err := e.MarshalJSON()
 			if err != nil {
 				b.Fatal(err)
@@ -40,7 +40,7 @@ func BenchmarkMergeShards(b *testing.B) {
 			row := neuronRow{Row: rowOf(e), digest: digest(text)}
 			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
-				err = insertTokens(ctx, tx, id, row.Neuron, weightedTokens(e.Trie))
+				err = insertTokens(ctx, tx, id, row.Site, weightedTokens(e.Trie))
 			}
 			if err == nil {
 				_, err = tx.Exec("INSERT INTO explanations (neuron_id, json) VALUES (?, ?)", id, string(text))

@@ -64,7 +64,7 @@ func randomLine(random *rand.Rand, words []string) n2g.Line {
 }
 
 // madeUp is an explanation of a neuron with a random graph.
-func madeUp(random *rand.Rand, n Neuron, words []string, lines int) *n2g.Explanation {
+func madeUp(random *rand.Rand, n n2g.Site, words []string, lines int) *n2g.Explanation {
 	var of []n2g.Line
 	for range lines {
 		of = append(of, randomLine(random, words))
@@ -78,7 +78,7 @@ func madeUp(random *rand.Rand, n Neuron, words []string, lines int) *n2g.Explana
 	}
 	e := &n2g.Explanation{
 		Format: n2g.Format, Model: "toy", MaskedModel: "toy-masked",
-		Site:          n2g.Site{Layer: n.Layer, Index: n.Index, Hook: "hook_mid"},
+		Site:          n,
 		MaxActivation: 1 + random.Float64(), Prunes: []n2g.Prune{}, Options: n2g.Options{}.Resolved(),
 		Trie: n2g.BuildTrie(of), Graph: n2g.NewGraph(of),
 	}
@@ -88,6 +88,9 @@ func madeUp(random *rand.Rand, n Neuron, words []string, lines int) *n2g.Explana
 	return e
 }
 
+// at is a site of made-up explanations.
+func at(layer, index int) n2g.Site { return n2g.Site{Layer: layer, Index: index, Hook: "hook_mid"} }
+
 // fill puts made-up neurons into a store and returns them by name.
 func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Explanation {
 	t.Helper()
@@ -95,12 +98,12 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 	words := vocabulary(40)
 	all := map[string]*n2g.Explanation{}
 	for i := range neurons {
-		n := Neuron{i % 13, i}
+		n := at(i%13, i)
 		e := madeUp(random, n, words, random.IntN(5))
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)
 		}
-		all[n.String()] = e
+		all[n.PublishedName()] = e
 	}
 	return all
 }
@@ -114,31 +117,31 @@ func TestPutAndRead(t *testing.T) {
 		if err != nil || len(rows) != len(all) {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
-		if !slices.IsSortedFunc(rows, func(a, b Row) int { return a.Neuron.Compare(b.Neuron) }) {
+		if !slices.IsSortedFunc(rows, func(a, b Row) int { return a.Compare(b.Site) }) {
 			t.Error("rows are not in order")
 		}
 		for _, r := range rows {
-			want := all[r.String()]
-			got, err := s.Explanation(ctx, r.Neuron)
+			want := all[r.PublishedName()]
+			got, err := s.Explanation(ctx, r.Site)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%v: read %+v, want %+v", r.Neuron, got, want)
+				t.Errorf("%v: read %+v, want %+v", r.Site, got, want)
 			}
 			if !reflect.DeepEqual(r.Scores, want.Scores) || !reflect.DeepEqual(*r.NGram, want.Baselines.NGram.Scores) ||
 				!reflect.DeepEqual(*r.TokenLookup, want.Baselines.TokenLookup.Scores) {
-				t.Errorf("%v: scores %+v", r.Neuron, r)
+				t.Errorf("%v: scores %+v", r.Site, r)
 			}
 			sets := n2g.NewTokenSets(want.Trie)
 			if r.Activating != len(sets.Activating) || r.Important != len(sets.Important) ||
 				r.Components != len(want.Graph.Components()) {
-				t.Errorf("%v: %+v", r.Neuron, r)
+				t.Errorf("%v: %+v", r.Site, r)
 			}
 		}
 		count := 0
 		for e, err := range s.Explanations(ctx) {
-			if err != nil || !reflect.DeepEqual(e, all[Neuron{e.Site.Layer, e.Site.Index}.String()]) {
+			if err != nil || !reflect.DeepEqual(e, all[e.Site.PublishedName()]) {
 				t.Fatalf("explanation %d: %v", count, err)
 			}
 			count++
@@ -154,7 +157,7 @@ func TestPutAndRead(t *testing.T) {
 func TestOnce(t *testing.T) {
 	s := testStore(t)
 	random := rand.New(rand.NewPCG(2, 0))
-	n := Neuron{1, 2}
+	n := at(1, 2)
 	if err := s.PutFailure(ctx, n, "too dull"); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +186,7 @@ func TestOnce(t *testing.T) {
 		tokens != len(weightedTokens(last.Trie)) {
 		t.Errorf("%d tokens, %v", tokens, err)
 	}
-	if _, err := s.Explanation(ctx, Neuron{9, 9}); err == nil || !strings.Contains(err.Error(), "layer 9 neuron 9") {
+	if _, err := s.Explanation(ctx, at(9, 9)); err == nil || !strings.Contains(err.Error(), "layer 9 neuron 9") {
 		t.Errorf("unknown neuron: %v", err)
 	}
 }
@@ -234,7 +237,7 @@ func TestIdentity(t *testing.T) {
 	if err := s.Begin(ctx, unknown); err != nil {
 		t.Errorf("fingerprints that are not known: %v", err)
 	}
-	e := madeUp(rand.New(rand.NewPCG(3, 0)), Neuron{0, 1}, vocabulary(20), 1)
+	e := madeUp(rand.New(rand.NewPCG(3, 0)), at(0, 1), vocabulary(20), 1)
 	e.Model = "other"
 	if err := s.Put(ctx, e); err == nil || !strings.Contains(err.Error(), "other") {
 		t.Errorf("an explanation of another model: %v", err)
@@ -244,28 +247,33 @@ func TestIdentity(t *testing.T) {
 func TestPlan(t *testing.T) {
 	s := testStore(t)
 	random := rand.New(rand.NewPCG(4, 0))
-	if err := s.Plan(ctx, Shard{2, 3}, []Neuron{{1, 5}, {0, 9}, {0, 10}}); err != nil {
+	if err := s.Plan(ctx, Shard{2, 3}, []n2g.Site{at(1, 5), at(0, 9), at(0, 10)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Plan(ctx, Shard{2, 3}, []Neuron{{1, 5}, {1, 4}}); err != nil {
+	if err := s.Plan(ctx, Shard{2, 3}, []n2g.Site{at(1, 5), at(1, 4)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(ctx, madeUp(random, Neuron{0, 10}, vocabulary(20), 1)); err != nil {
+	if err := s.Put(ctx, madeUp(random, at(0, 10), vocabulary(20), 1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.PutFailure(ctx, Neuron{1, 4}, "dull"); err != nil {
+	if err := s.PutFailure(ctx, at(1, 4), "dull"); err != nil {
 		t.Fatal(err)
 	}
-	check := func(what string, list func(context.Context) ([]Neuron, error), want ...Neuron) {
+	check := func(what string, list func(context.Context) ([]n2g.Site, error), want ...n2g.Site) {
 		t.Helper()
 		got, err := list(ctx)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, %v, want %v", what, got, err, want)
 		}
 	}
-	check("planned", s.Planned, Neuron{0, 9}, Neuron{0, 10}, Neuron{1, 4}, Neuron{1, 5})
-	check("done", s.Done, Neuron{0, 10})
-	check("missing", s.Missing, Neuron{0, 9}, Neuron{1, 5})
+	for hook, found := range map[string]bool{"": true, "hook_mid": true, "hook_pre": false} {
+		if _, err := s.Explanation(ctx, n2g.Site{Index: 10, Hook: hook}); (err == nil) != found {
+			t.Errorf("at %q: %v", hook, err)
+		}
+	}
+	check("planned", s.Planned, at(0, 9), at(0, 10), at(1, 4), at(1, 5))
+	check("done", s.Done, at(0, 10))
+	check("missing", s.Missing, at(0, 9), at(1, 5))
 	if missing, err := s.MissingShards(ctx); err != nil || !slices.Equal(missing, []Shard{{1, 3}, {3, 3}}) {
 		t.Errorf("missing shards %v, %v", missing, err)
 	}
@@ -291,7 +299,7 @@ func TestReadBeside(t *testing.T) {
 	if err != nil || len(rows) != 6 {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
-	if err := reader.PutFailure(ctx, Neuron{0, 0}, "x"); err == nil || !strings.Contains(err.Error(), "reading only") {
+	if err := reader.PutFailure(ctx, at(0, 0), "x"); err == nil || !strings.Contains(err.Error(), "reading only") {
 		t.Errorf("writing to a reader: %v", err)
 	}
 	if _, err := Open(s.Path(), Options{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {

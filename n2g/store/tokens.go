@@ -12,7 +12,7 @@ import (
 // Tokens are the token sets of all neurons of a store, in memory, to compare them. They do not change, and may be used
 // concurrently.
 type Tokens struct {
-	neurons []Neuron
+	neurons []n2g.Site
 	order   []int32    // indices of neurons in the order of their names, 10_3 before 2_7
 	sets    [2][][]use // by kind and neuron: the tokens, the rarest of the kind first
 	users   [2][][]int32
@@ -33,11 +33,11 @@ func (s *Store) Tokens(ctx context.Context) (*Tokens, error) {
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Neuron) })
+		slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Site) })
 		number := make(map[int64]int32, len(rows))
 		for i, r := range rows {
 			number[r.id] = int32(i)
-			t.neurons = append(t.neurons, r.Neuron)
+			t.neurons = append(t.neurons, r.Site)
 		}
 		return t.read(ctx, tx, rows, number)
 	})
@@ -101,7 +101,7 @@ func allPostings(ctx context.Context, tx *sql.Tx, rows []*neuronRow, do func(kin
 	}
 	for _, r := range rows {
 		if open[r.id] != [2]int{} {
-			return damaged(r.Neuron, "the list of tokens is")
+			return damaged(r.Site, "the list of tokens is")
 		}
 	}
 	return all.agreesWithVocabulary(ctx, tx, "", nil)
@@ -132,7 +132,7 @@ func (t *Tokens) orderNames() {
 	t.order = make([]int32, len(t.neurons))
 	names := make([]string, len(t.neurons))
 	for i, n := range t.neurons {
-		t.order[i], names[i] = int32(i), n.String()
+		t.order[i], names[i] = int32(i), n.PublishedName()
 	}
 	slices.SortFunc(t.order, func(a, b int32) int { return cmp.Compare(names[a], names[b]) })
 }

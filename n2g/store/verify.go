@@ -12,18 +12,18 @@ import (
 
 // verdict is which neurons of a store are what was written.
 type verdict struct {
-	sound   map[Neuron]*neuronRow
-	damaged map[int64]Neuron // by id
-	loose   bool             // rows are of no neuron, or do not add up
+	sound   map[n2g.Site]*neuronRow // by place
+	damaged map[int64]n2g.Site      // by id
+	loose   bool                    // rows are of no neuron, or do not add up
 }
 
 // neurons that are damaged, in order.
-func (v *verdict) neurons() []Neuron {
-	var list []Neuron
+func (v *verdict) neurons() []n2g.Site {
+	var list []n2g.Site
 	for _, n := range v.damaged {
 		list = append(list, n)
 	}
-	slices.SortFunc(list, Neuron.Compare)
+	slices.SortFunc(list, n2g.Site.Compare)
 	return list
 }
 
@@ -43,17 +43,17 @@ func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 }
 
 // verifyRows checks the neurons asked for, all where asked is nil.
-func verifyRows(ctx context.Context, tx *sql.Tx, asked func(Neuron) bool) (*verdict, error) {
-	v := &verdict{sound: map[Neuron]*neuronRow{}, damaged: map[int64]Neuron{}}
+func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*verdict, error) {
+	v := &verdict{sound: map[n2g.Site]*neuronRow{}, damaged: map[int64]n2g.Site{}}
 	rows := map[int64]*neuronRow{}
 	var all, baselines, tokens tally
 	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
 		all.add(sum)
-		if asked != nil && !asked(r.Neuron) {
+		if asked != nil && !asked(r.Site.WithoutHook()) {
 			return nil
 		}
 		if rows[r.id] = r; !sound {
-			v.damaged[r.id] = r.Neuron
+			v.damaged[r.id] = r.Site
 		}
 		return nil
 	}, everyNeuron)
@@ -103,7 +103,7 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(Neuron) bool) (*verd
 		}
 		v.note(rows, id, err == nil)
 		if err == nil {
-			v.sound[r.Neuron] = r
+			v.sound[r.Site.WithoutHook()] = r
 		}
 	}
 	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
@@ -124,7 +124,7 @@ func (v *verdict) note(rows map[int64]*neuronRow, id int64, sound bool) {
 	case id == 0:
 		v.loose = true
 	case r != nil && !sound:
-		v.damaged[id] = r.Neuron
+		v.damaged[id] = r.Site
 	}
 }
 
@@ -140,8 +140,8 @@ func (v *verdict) remove(ctx context.Context, tx *sql.Tx) error {
 
 // Repaired is what [Store.Repair] did.
 type Repaired struct {
-	Removed []Neuron // neurons that were not what was written
-	Lost    bool     // whether rows were there that are not now; what they were is not known
+	Removed []n2g.Site // neurons that were not what was written
+	Lost    bool       // whether rows were there that are not now; what they were is not known
 }
 
 // Repair removes what is damaged, neurons with all that belongs to them and failures, so that a run makes it anew: it
@@ -181,7 +181,7 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 
 // removeUnsound removes damaged rows of the tables that stand for themselves.
 func removeUnsound(ctx context.Context, tx *sql.Tx) (found bool, err error) {
-	var n Neuron
+	var n n2g.Site
 	var shard Shard
 	var reason string
 	var sum int64

@@ -20,7 +20,7 @@ func Example_readme() {
 	}
 	model, _ := models.Open("tiny", models.Options{})
 	masked, _ := models.OpenMasked("tiny", models.Options{})
-	examples := n2g.Examples{Layer: 2, Neuron: 124, Prompts: texts}
+	examples := n2g.Examples{Site: n2g.Site{Layer: 2, Index: 124}, Prompts: texts}
 	explanation, err := n2g.Explain(ctx, model, masked, examples, n2g.Options{})
 	predicted := explanation.Predict([]string{"\n\t", "switch", " {", "\n\t"}) // no model needed from here on
 	fmt.Println(err, predicted[2] > 0.5, predicted[1])

@@ -39,10 +39,10 @@ func neurons() []store.Row {
 	}
 	var list []store.Row
 	for i := range 300 {
-		list = append(list, store.Row{Neuron: store.Neuron{Layer: i % 3, Index: i}, Nodes: random.IntN(30), Scores: scores(),
+		list = append(list, store.Row{Site: n2g.Site{Layer: i % 3, Index: i}, Nodes: random.IntN(30), Scores: scores(),
 			TokenLookup: scores(), NGram: scores()})
 	}
-	return append(list, store.Row{Neuron: store.Neuron{Layer: 7}}) // not tested
+	return append(list, store.Row{Site: n2g.Site{Layer: 7}}) // not tested
 }
 
 func nodes(r store.Row) (float64, bool) { return float64(r.Nodes), r.Scores != nil }

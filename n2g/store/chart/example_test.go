@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
 )
@@ -12,7 +13,7 @@ import (
 func ExampleLayers() {
 	var rows []store.Row // of Store.Rows, usually
 	for i := range 20 {
-		rows = append(rows, store.Row{Neuron: store.Neuron{Layer: i % 2, Index: i}, Nodes: 3 + i})
+		rows = append(rows, store.Row{Site: n2g.Site{Layer: i % 2, Index: i}, Nodes: 3 + i})
 	}
 	c, err := chart.Layers(rows, "nodes", func(r store.Row) (float64, bool) { return float64(r.Nodes), true })
 	if err != nil {
