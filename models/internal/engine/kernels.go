@@ -451,15 +451,17 @@ func (k *kernelRunner) mlp(w *worker, weights *inWeights, n int, at func(hook st
 	if !at(transformer.HookPre, pre) {
 		return
 	}
-	for row := 0; row < n*width; row += width {
-		k.activate(pre[row:row+width], w.scratch)
-	}
 	if weights.linear != nil {
 		weights.linear.Mul(w.linear, w.normed, n)
 		if !at(transformer.HookPreLinear, w.linear[:n*width]) {
 			return
 		}
-		kernels.Mul(pre, w.linear[:n*width])
+	}
+	for row := 0; row < n*width; row += width {
+		k.activate(pre[row:row+width], w.scratch)
+		if weights.linear != nil {
+			kernels.Mul(pre[row:row+width], w.linear[row:row+width])
+		}
 	}
 	if !at(transformer.HookMid, pre) {
 		return

@@ -9,6 +9,9 @@ type Heads struct {
 	Window                int     // how many rows of the path are seen, counted from its end; 0: all
 }
 
+// mostTogether is how many queries of shared keys and values are taken at a time at most.
+const mostTogether = 3
+
 // Attend writes to z [heads·d_head] what a query q of that shape takes from the rows of path, itself the last: keys and
 // values hold a row's at path[p]·stride, [kv_heads·d_head] each. It returns scratch, grown as needed.
 func (h Heads) Attend(z, q, keys, values []float32, stride int, path []int32, scratch []float32) []float32 {
@@ -20,24 +23,42 @@ func (h Heads) Attend(z, q, keys, values []float32, stride int, path []int32, sc
 		_, _ = keys[int(row)*stride:][:width], values[int(row)*stride:][:width]
 	}
 	n := (len(path) + 7) &^ 7 // whole vectors
-	if cap(scratch) < n {
-		scratch = make([]float32, 2*n)
-	}
-	p, padding := scratch[:n], scratch[len(path):n]
 	share := h.Heads / h.KVHeads
-	for head := range h.Heads {
-		from, kv := head*h.DHead, head/share*h.DHead
-		scores(p, q[from:from+h.DHead], keys[kv:], stride, path)
-		for i := range padding {
-			padding[i] = float32(math.Inf(-1))
+	most := together(share, h.DHead)
+	if cap(scratch) < most*n {
+		scratch = make([]float32, 2*most*n)
+	}
+	for head := 0; head < h.Heads; {
+		kv := head / share * h.DHead
+		count := min(most, share-head%share)
+		if count > 1 {
+			count = together(count, h.DHead)
 		}
-		scale(p, p, 0, h.Scale)
-		total := exps(p, p, largest(p))
-		out := z[from : from+h.DHead]
-		mix(out, p, values[kv:], stride, path)
-		scale(out, out, 0, 1/total)
+		from, to := head*h.DHead, (head+count)*h.DHead
+		p := scratch[:count*n]
+		groupScores(p, n, count, q[from:to], keys[kv:], stride, path)
+		var totals [mostTogether]float32
+		for i := range count {
+			totals[i] = h.exponentials(p[i*n:(i+1)*n], len(path))
+		}
+		groupMix(z[from:to], p, n, count, values[kv:], stride, path)
+		for i := range count {
+			out := z[from+i*h.DHead:][:h.DHead]
+			scale(out, out, 0, 1/totals[i])
+		}
+		head += count
 	}
 	return scratch
+}
+
+// exponentials makes the first so many of a row of scores their soft-max but for the divisor, which it returns.
+func (h Heads) exponentials(p []float32, rows int) float32 {
+	padding := p[rows:]
+	for i := range padding {
+		padding[i] = float32(math.Inf(-1))
+	}
+	scale(p, p, 0, h.Scale)
+	return exps(p, p, largest(p))
 }
 
 // scoresPlain writes q·k to dst for the keys of the rows on the path.
@@ -60,10 +81,6 @@ func mixPlain(z, p, values []float32, stride int, path []int32) {
 func Rotate(x []float32, dHead int, cos, sin []float32) {
 	half := len(cos)
 	for ; len(x) >= dHead; x = x[dHead:] {
-		first, second := x[:half], x[half:2*half]
-		for i, c := range cos {
-			a, b := first[i], second[i]
-			first[i], second[i] = a*c-b*sin[i], b*c+a*sin[i]
-		}
+		rotate(x[:half], x[half:2*half], cos, sin)
 	}
 }

@@ -110,3 +110,237 @@ value:
 	VMOVUPS Y0, (DI)
 	VZEROUPPER
 	RET
+
+// Where heads share keys and values, two or three queries are taken at a time: each key and value is loaded once for
+// all, and there are sums enough to wait for none. Every sum has the terms of the one above in the same order.
+
+#define KEYS \
+	MOVLQSX (R14), R8 \
+	MOVLQSX 4(R14), R9 \
+	MOVLQSX 8(R14), R10 \
+	MOVLQSX 12(R14), R11 \
+	IMULQ   R13, R8 \
+	IMULQ   R13, R9 \
+	IMULQ   R13, R10 \
+	IMULQ   R13, R11 \
+	ADDQ    DX, R8 \
+	ADDQ    DX, R9 \
+	ADDQ    DX, R10 \
+	ADDQ    DX, R11
+
+#define ZERO4(a, b, c, d) \
+	VXORPS a, a, a \
+	VXORPS b, b, b \
+	VXORPS c, c, c \
+	VXORPS d, d, d
+
+// FOURSUMS writes what the lanes of each of four vectors add up to, and goes on to the next query's.
+#define FOURSUMS(a, b, c, d, ax, bx) \
+	VHADDPS      b, a, a \
+	VHADDPS      d, c, c \
+	VHADDPS      c, a, a \
+	VEXTRACTF128 $1, a, bx \
+	VADDPS       bx, ax, ax \
+	VMOVUPS      ax, (R8) \
+	ADDQ         R9, R8
+
+// func scores2AVX2(dst *float32, dstStride int, q, keys *float32, width, stride int, path *int32, fours int)
+TEXT ·scores2AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), DI
+	MOVQ q+16(FP), SI
+	MOVQ keys+24(FP), DX
+	MOVQ width+32(FP), R12
+	MOVQ stride+40(FP), R13
+	MOVQ path+48(FP), R14
+	MOVQ fours+56(FP), CX
+	LEAQ (SI)(R12*1), BX
+
+four:
+	KEYS
+	ZERO4(Y0, Y1, Y2, Y3)
+	ZERO4(Y4, Y5, Y6, Y7)
+	XORQ AX, AX
+
+term:
+	VMOVUPS     (SI)(AX*1), Y13
+	VMOVUPS     (BX)(AX*1), Y14
+	VMOVUPS     (R8)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y14, Y4
+	VMOVUPS     (R9)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y14, Y5
+	VMOVUPS     (R10)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y14, Y6
+	VMOVUPS     (R11)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y14, Y7
+	ADDQ        $32, AX
+	CMPQ        AX, R12
+	JLT         term
+
+	MOVQ DI, R8
+	MOVQ dstStride+8(FP), R9
+	FOURSUMS(Y0, Y1, Y2, Y3, X0, X1)
+	FOURSUMS(Y4, Y5, Y6, Y7, X4, X5)
+	ADDQ $16, DI
+	ADDQ $16, R14
+	DECQ CX
+	JNZ  four
+	VZEROUPPER
+	RET
+
+// func scores3AVX2(dst *float32, dstStride int, q, keys *float32, width, stride int, path *int32, fours int)
+TEXT ·scores3AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), DI
+	MOVQ q+16(FP), SI
+	MOVQ keys+24(FP), DX
+	MOVQ width+32(FP), R12
+	MOVQ stride+40(FP), R13
+	MOVQ path+48(FP), R14
+	MOVQ fours+56(FP), CX
+	LEAQ (SI)(R12*1), BX
+	LEAQ (SI)(R12*2), R15
+
+four:
+	KEYS
+	ZERO4(Y0, Y1, Y2, Y3)
+	ZERO4(Y4, Y5, Y6, Y7)
+	ZERO4(Y8, Y9, Y10, Y11)
+	XORQ AX, AX
+
+term:
+	VMOVUPS     (SI)(AX*1), Y13
+	VMOVUPS     (BX)(AX*1), Y14
+	VMOVUPS     (R15)(AX*1), Y15
+	VMOVUPS     (R8)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y14, Y4
+	VFMADD231PS Y12, Y15, Y8
+	VMOVUPS     (R9)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y14, Y5
+	VFMADD231PS Y12, Y15, Y9
+	VMOVUPS     (R10)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y14, Y6
+	VFMADD231PS Y12, Y15, Y10
+	VMOVUPS     (R11)(AX*1), Y12
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y14, Y7
+	VFMADD231PS Y12, Y15, Y11
+	ADDQ        $32, AX
+	CMPQ        AX, R12
+	JLT         term
+
+	MOVQ DI, R8
+	MOVQ dstStride+8(FP), R9
+	FOURSUMS(Y0, Y1, Y2, Y3, X0, X1)
+	FOURSUMS(Y4, Y5, Y6, Y7, X4, X5)
+	FOURSUMS(Y8, Y9, Y10, Y11, X8, X9)
+	ADDQ $16, DI
+	ADDQ $16, R14
+	DECQ CX
+	JNZ  four
+	VZEROUPPER
+	RET
+
+#define STOREZ(a, b, c, d) \
+	VMOVUPS a, (DI) \
+	VMOVUPS b, 32(DI) \
+	VMOVUPS c, 64(DI) \
+	VMOVUPS d, 96(DI) \
+	ADDQ    R9, DI
+
+// func mix2AVX2(z *float32, zStride int, p *float32, pStride int, values *float32, stride int, path *int32, n int)
+TEXT ·mix2AVX2(SB), NOSPLIT, $0-64
+	MOVQ z+0(FP), DI
+	MOVQ zStride+8(FP), R9
+	MOVQ p+16(FP), SI
+	MOVQ pStride+24(FP), BX
+	MOVQ values+32(FP), DX
+	MOVQ stride+40(FP), R13
+	MOVQ path+48(FP), R14
+	MOVQ n+56(FP), CX
+	ADDQ SI, BX
+	ZERO4(Y0, Y1, Y2, Y3)
+	ZERO4(Y4, Y5, Y6, Y7)
+	XORQ AX, AX
+
+value:
+	MOVLQSX      (R14)(AX*4), R8
+	VBROADCASTSS (SI)(AX*4), Y12
+	VBROADCASTSS (BX)(AX*4), Y13
+	IMULQ        R13, R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VMOVUPS      32(R8), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VMOVUPS      64(R8), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VMOVUPS      96(R8), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	INCQ         AX
+	CMPQ         AX, CX
+	JLT          value
+
+	STOREZ(Y0, Y1, Y2, Y3)
+	STOREZ(Y4, Y5, Y6, Y7)
+	VZEROUPPER
+	RET
+
+// func mix3AVX2(z *float32, zStride int, p *float32, pStride int, values *float32, stride int, path *int32, n int)
+TEXT ·mix3AVX2(SB), NOSPLIT, $0-64
+	MOVQ z+0(FP), DI
+	MOVQ zStride+8(FP), R9
+	MOVQ p+16(FP), SI
+	MOVQ pStride+24(FP), BX
+	MOVQ values+32(FP), DX
+	MOVQ stride+40(FP), R13
+	MOVQ path+48(FP), R14
+	MOVQ n+56(FP), CX
+	LEAQ (SI)(BX*2), R15
+	ADDQ SI, BX
+	ZERO4(Y0, Y1, Y2, Y3)
+	ZERO4(Y4, Y5, Y6, Y7)
+	ZERO4(Y8, Y9, Y10, Y11)
+	XORQ AX, AX
+
+value:
+	MOVLQSX      (R14)(AX*4), R8
+	VBROADCASTSS (SI)(AX*4), Y12
+	VBROADCASTSS (BX)(AX*4), Y13
+	VBROADCASTSS (R15)(AX*4), Y14
+	IMULQ        R13, R8
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y8
+	VMOVUPS      32(R8), Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y9
+	VMOVUPS      64(R8), Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y10
+	VMOVUPS      96(R8), Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y11
+	INCQ         AX
+	CMPQ         AX, CX
+	JLT          value
+
+	STOREZ(Y0, Y1, Y2, Y3)
+	STOREZ(Y4, Y5, Y6, Y7)
+	STOREZ(Y8, Y9, Y10, Y11)
+	VZEROUPPER
+	RET

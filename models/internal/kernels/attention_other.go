@@ -2,8 +2,13 @@
 
 package kernels
 
-func scores(dst, q, keys []float32, stride int, path []int32) {
+// together says that queries are taken one at a time.
+func together(n, dHead int) int { return 1 }
+
+func groupScores(dst []float32, n, count int, q, keys []float32, stride int, path []int32) {
 	scoresPlain(dst, q, keys, stride, path)
 }
 
-func mix(z, p, values []float32, stride int, path []int32) { mixPlain(z, p, values, stride, path) }
+func groupMix(z, p []float32, n, count int, values []float32, stride int, path []int32) {
+	mixPlain(z, p, values, stride, path)
+}

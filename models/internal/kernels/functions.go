@@ -26,10 +26,12 @@ func LayerNorm(dst, x, weight, bias []float32, epsilon float64) {
 // https://arxiv.org/abs/1910.07467), to dst, times weight, which may be nil. dst may be x.
 func RMSNorm(dst, x, weight []float32, epsilon float64) {
 	square := squares(x, 0) / float32(len(x))
-	scale(dst, x, 0, float32(1/math.Sqrt(float64(square)+epsilon)))
-	if weight != nil {
-		mul(dst, weight)
+	inverse := float32(1 / math.Sqrt(float64(square)+epsilon))
+	if weight == nil {
+		scale(dst, x, 0, inverse)
+		return
 	}
+	scaleMul(dst, x, weight, inverse)
 }
 
 // Activation is the activation function of a name: solu, gelu, gelu_new, relu or silu; nil where there is none of it.
@@ -81,16 +83,12 @@ func GELUTanh(x, scratch []float32) {
 
 // SiLU replaces x by x·sigmoid(x). scratch is as long as x.
 func SiLU(x, scratch []float32) {
-	for i, v := range x {
-		scratch[i] = -v
-	}
+	scale(scratch, x, 0, -1)
 	sigmoid(x, scratch)
 }
 
 // sigmoid replaces x by x·sigmoid(−y), and y by what is left of it.
 func sigmoid(x, y []float32) {
 	exps(y, y, 0)
-	for i, e := range y {
-		x[i] /= 1 + e
-	}
+	divide(x, y)
 }

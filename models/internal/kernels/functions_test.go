@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -138,6 +139,7 @@ func TestAttend(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, h := range []Heads{
 		{4, 4, 32, 0.2, 0}, {4, 2, 16, 1, 0}, {2, 1, 5, 0.5, 3}, {3, 3, 40, 0.1, 7}, {1, 1, 72, 0.1, 0},
+		{9, 3, 64, 0.125, 0}, {4, 2, 64, 0.125, 3}, {7, 1, 32, 0.2, 0}, {8, 2, 96, 0.1, 5}, {6, 2, 40, 0.1, 0},
 	} {
 		t.Run(fmt.Sprint(h), func(t *testing.T) {
 			const rows = 30
@@ -152,6 +154,13 @@ func TestAttend(t *testing.T) {
 			}
 			for head := range h.Heads {
 				share := head / (h.Heads / h.KVHeads)
+				alone := make([]float32, h.DHead)
+				from := share * h.DHead
+				Heads{1, 1, h.DHead, h.Scale, h.Window}.Attend(alone, q[head*h.DHead:][:h.DHead], kv[from:], kv[width+from:],
+					stride, path, nil)
+				if !slices.Equal(alone, z[head*h.DHead:][:h.DHead]) {
+					t.Errorf("head %d differs from itself alone", head)
+				}
 				var p []float64
 				for _, row := range seen {
 					score := 0.0
@@ -183,6 +192,22 @@ func TestRotate(t *testing.T) {
 	if !slices.Equal(x, want) {
 		t.Errorf("got %v, want %v", x, want)
 	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	const heads, dHead, half = 2, 64, 21
+	x = randoms(rng, heads*dHead)
+	turned, cos, sin := slices.Clone(x), randoms(rng, half), randoms(rng, half)
+	Rotate(turned, dHead, cos, sin)
+	for head := 0; head < heads*dHead; head += dHead {
+		for i := range half {
+			a, b := complex(x[head+i], x[head+half+i]), complex(turned[head+i], turned[head+half+i])
+			if want := a * complex(cos[i], sin[i]); cmplx.Abs(complex128(b-want)) > 1e-6*(1+cmplx.Abs(complex128(want))) {
+				t.Errorf("plane %d of the head at %d is %g, want %g", i, head, b, want)
+			}
+		}
+		if !slices.Equal(turned[head+2*half:head+dHead], x[head+2*half:head+dHead]) {
+			t.Errorf("what is behind the planes of the head at %d was changed", head)
+		}
+	}
 }
 
 func BenchmarkSoLU(b *testing.B) {
@@ -199,6 +224,30 @@ func BenchmarkGELU(b *testing.B) {
 	}
 }
 
+func BenchmarkSiLU(b *testing.B) {
+	x, scratch := randoms(rand.New(rand.NewPCG(5, 6)), 3072), make([]float32, 3072)
+	for b.Loop() {
+		SiLU(x, scratch)
+	}
+}
+
+func BenchmarkRMSNorm(b *testing.B) {
+	x, w := randoms(rand.New(rand.NewPCG(5, 6)), 768), randoms(rand.New(rand.NewPCG(7, 6)), 768)
+	for b.Loop() {
+		RMSNorm(x, x, w, 1e-5)
+	}
+}
+
+func BenchmarkRotate(b *testing.B) {
+	x, angles := randoms(rand.New(rand.NewPCG(5, 6)), 9*64), randoms(rand.New(rand.NewPCG(7, 6)), 32)
+	for i := range angles {
+		angles[i] = float32(math.Sqrt(0.5))
+	}
+	for b.Loop() {
+		Rotate(x, 64, angles, angles)
+	}
+}
+
 func BenchmarkLayerNorm(b *testing.B) {
 	x, w := randoms(rand.New(rand.NewPCG(5, 6)), 768), randoms(rand.New(rand.NewPCG(7, 6)), 768)
 	for b.Loop() {
@@ -206,13 +255,14 @@ func BenchmarkLayerNorm(b *testing.B) {
 	}
 }
 
-// BenchmarkAttend is a query that sees 40 rows, in a small model and in one of GPT-2's size.
+// BenchmarkAttend is a query that sees 40 rows, in a small model, in one of GPT-2's size, and where heads share keys.
 func BenchmarkAttend(b *testing.B) {
-	for _, h := range []Heads{{4, 4, 32, 0.125, 0}, {12, 12, 64, 0.125, 0}} {
-		b.Run(fmt.Sprintf("%d heads of %d", h.Heads, h.DHead), func(b *testing.B) {
+	for _, h := range []Heads{{4, 4, 32, 0.125, 0}, {12, 12, 64, 0.125, 0}, {9, 3, 64, 0.125, 0}, {32, 8, 64, 0.125, 0}} {
+		b.Run(fmt.Sprintf("%d heads of %d and %d", h.Heads, h.DHead, h.KVHeads), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(5, 6))
-			width := h.Heads * h.DHead
-			kv, q, z := randoms(rng, 100*2*width), randoms(rng, width), make([]float32, width)
+			width := h.KVHeads * h.DHead
+			kv, q := randoms(rng, 100*2*width), randoms(rng, h.Heads*h.DHead)
+			z := make([]float32, h.Heads*h.DHead)
 			path := make([]int32, 40)
 			for i := range path {
 				path[i] = int32(i * 2)

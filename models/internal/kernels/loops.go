@@ -109,6 +109,28 @@ func scalePlain(dst, x []float32, shift, c float32) {
 	}
 }
 
+// scaleMulPlain writes x·c·weight to dst.
+func scaleMulPlain(dst, x, weight []float32, c float32) {
+	for i, v := range x {
+		dst[i] = v * c * weight[i]
+	}
+}
+
+// dividePlain divides x by 1 + y.
+func dividePlain(x, y []float32) {
+	for i, v := range y {
+		x[i] /= 1 + v
+	}
+}
+
+// rotatePlain turns each plane (a, b) by an angle.
+func rotatePlain(a, b, cos, sin []float32) {
+	for i, c := range cos {
+		x, y := a[i], b[i]
+		a[i], b[i] = x*c-y*sin[i], y*c+x*sin[i]
+	}
+}
+
 // The normal distribution's upper tail, after Abramowitz and Stegun 7.1.26: ½·(a1·t + … + a5·t⁵)·exp(−x²/2) with
 // t = 1/(1 + p·|x|), right to 10⁻⁷.
 const (

@@ -25,3 +25,9 @@ func mul(dst, x []float32) { mulPlain(dst, x) }
 func scale(dst, x []float32, shift, c float32) { scalePlain(dst, x, shift, c) }
 
 func gelu(x, exponentials []float32) { geluPlain(x, exponentials) }
+
+func scaleMul(dst, x, weight []float32, c float32) { scaleMulPlain(dst, x, weight, c) }
+
+func divide(x, y []float32) { dividePlain(x, y) }
+
+func rotate(a, b, cos, sin []float32) { rotatePlain(a, b, cos, sin) }

@@ -88,14 +88,20 @@ func squares(x []float32, mean float32) float32 {
 	if !vectors {
 		return squaresPlain(x, mean, 0)
 	}
-	var a archsimd.Float32x8
+	var a, b, c, d archsimd.Float32x8
 	subtract := archsimd.BroadcastFloat32x8(mean)
+	for len(x) >= 4*lanes {
+		u, v := archsimd.LoadFloat32x8Slice(x).Sub(subtract), archsimd.LoadFloat32x8Slice(x[lanes:]).Sub(subtract)
+		w, z := archsimd.LoadFloat32x8Slice(x[2*lanes:]).Sub(subtract), archsimd.LoadFloat32x8Slice(x[3*lanes:]).Sub(subtract)
+		a, b, c, d = u.MulAdd(u, a), v.MulAdd(v, b), w.MulAdd(w, c), z.MulAdd(z, d)
+		x = x[4*lanes:]
+	}
 	for len(x) >= lanes {
 		v := archsimd.LoadFloat32x8Slice(x).Sub(subtract)
 		a = v.MulAdd(v, a)
 		x = x[lanes:]
 	}
-	return squaresPlain(x, mean, total(a))
+	return squaresPlain(x, mean, total(a.Add(b).Add(c.Add(d))))
 }
 
 // dot is Σ a·b.
@@ -173,6 +179,47 @@ func scale(dst, x []float32, shift, c float32) {
 		archsimd.ClearAVXUpperBits()
 	}
 	scalePlain(dst, x, shift, c)
+}
+
+// scaleMul writes x·c·weight to dst.
+func scaleMul(dst, x, weight []float32, c float32) {
+	if vectors {
+		times := archsimd.BroadcastFloat32x8(c)
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).Mul(times).Mul(archsimd.LoadFloat32x8Slice(weight)).StoreSlice(dst)
+			x, weight, dst = x[lanes:], weight[lanes:], dst[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	scaleMulPlain(dst, x, weight, c)
+}
+
+// divide divides x by 1 + y.
+func divide(x, y []float32) {
+	if vectors {
+		one := archsimd.BroadcastFloat32x8(1)
+		for len(x) >= lanes {
+			archsimd.LoadFloat32x8Slice(x).Div(archsimd.LoadFloat32x8Slice(y).Add(one)).StoreSlice(x)
+			x, y = x[lanes:], y[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	dividePlain(x, y)
+}
+
+// rotate turns each plane (a, b) by an angle.
+func rotate(a, b, cos, sin []float32) {
+	if vectors {
+		for len(cos) >= lanes {
+			x, y := archsimd.LoadFloat32x8Slice(a), archsimd.LoadFloat32x8Slice(b)
+			c, s := archsimd.LoadFloat32x8Slice(cos), archsimd.LoadFloat32x8Slice(sin)
+			x.Mul(c).Sub(y.Mul(s)).StoreSlice(a)
+			y.Mul(c).Add(x.Mul(s)).StoreSlice(b)
+			a, b, cos, sin = a[lanes:], b[lanes:], cos[lanes:], sin[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	rotatePlain(a, b, cos, sin)
 }
 
 // gelu replaces x by x·Φ(x); exponentials holds exp(−x²/2).
