@@ -29,7 +29,8 @@ type Explanation struct {
 	// and of baselines on its other documents.
 	Context     *ContextGraph `json:"context,omitempty"`
 	Comparisons []Comparison  `json:"comparisons,omitempty"`
-	Notes       []string      `json:"notes,omitempty"` // what was left out and why, a sentence each
+	Effects     *Effects      `json:"effects,omitempty"` // what the neuron does, where that was asked
+	Notes       []string      `json:"notes,omitempty"`   // what was left out and why, a sentence each
 
 	Work   *Work   `json:"work,omitempty"`   // what it has cost; older programs wrote none
 	Stages *Stages `json:"stages,omitempty"` // only if Options.Stages

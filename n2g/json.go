@@ -146,6 +146,9 @@ func (e *Explanation) check() error {
 	if err := e.Graph.check(); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}
+	if err := e.Effects.check(); err != nil {
+		return fmt.Errorf("effects: %w", err)
+	}
 	for i, t := range e.Tests {
 		if len(t.Activations) != len(t.Tokens) || len(t.Predictions) != len(t.Tokens) {
 			return fmt.Errorf("test %d has %d tokens, %d activations and %d predictions", i, len(t.Tokens), len(t.Activations),

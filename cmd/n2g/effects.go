@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 )
 
@@ -16,28 +17,36 @@ import (
 type effectsOutput struct {
 	Layer  int `json:"layer"`
 	Neuron int `json:"neuron"`
-	effects.Attribution
+	n2g.Attribution
 	Connected *effects.Neighbours `json:"connected,omitempty"`
 }
 
 func (a *app) effects() *command {
 	c := newCommand("effects", "show what a neuron does: the tokens that it promotes and suppresses, and the neurons it "+
 		"is connected with")
-	c.long = `Direct logit attribution: what one unit of the neuron's activation adds to the logit of each token, W_U·(w ⊙ W_out[neuron]) with w the
-final norm's weight. Kurtosis says how pointed that is: 3 as a normal distribution, more where few tokens stand out. -layer all and -neuron
-all ask many; connected neurons are left out then.`
+	c.long = `Direct logit attribution: what one unit of the neuron's activation adds to the logit of each token,
+W_U·(w ⊙ W_out[neuron]) with w the final norm's weight. Kurtosis says how pointed that is: 3 as a normal distribution,
+more where few tokens stand out. -layer all and -neuron all ask many; connected neurons are left out then.
+
+-store writes the tokens of many neurons into a store, for n2g search -promotes and n2g serve: of every neuron of a model
+in a minute or so, whether it was explained or not.`
 	c.examples = []string{`-layer 1 -neuron 268`, `-model smollm2 -layer 10 -neuron 214 -json`,
-		`-layer all -neuron all -json`}
+		`-layer all -neuron all -json`, `-model smollm2 -layer all -neuron all -store smollm2.db`}
 	ref, backend := modelFlag(c), backendFlag(c)
 	layer := c.flags.String("layer", "", "`NUMBER` the layer, from 0, or all")
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
 	k := c.flags.Int("k", effects.DefaultTokens, "`NUMBER` of tokens each way, and of neurons of each kind")
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
+	out := c.path(fills, "store", "", "`FILE` a store to write the tokens to, made if it is not there; nothing is "+
+		"printed then, and neurons of which it has some are passed over")
 	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, "+
 		"kurtosis, connected")
 	c.run = func(ctx context.Context) error {
 		if *k < 1 {
 			return fmt.Errorf("-k is %d: it is at least 1", *k)
+		}
+		if *out != "" && *asJSON {
+			return errors.New("give one of -store and -json")
 		}
 		index, err := neuronNumber(*neuron)
 		if err != nil {
@@ -51,6 +60,9 @@ all ask many; connected neurons are left out then.`
 		layers, err := layersAsked(*layer, model.Config().Layers)
 		if err != nil {
 			return err
+		}
+		if *out != "" {
+			return a.fillEffects(ctx, model, *out, layers, index, *k)
 		}
 		if err := model.HasLogits(); err != nil {
 			return err
@@ -147,7 +159,7 @@ func (o *effectsOutput) write(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PROMOTED\t\tSUPPRESSED\t")
 	for i := range max(len(o.Promoted), len(o.Suppressed)) {
-		cell := func(list []effects.TokenEffect) string {
+		cell := func(list []n2g.TokenEffect) string {
 			if i >= len(list) {
 				return "\t"
 			}

@@ -32,6 +32,7 @@ type explainFlags struct {
 	graph                     *string
 	stages, verbose           *bool
 	context                   contextFlags
+	effects                   *int
 	method                    *optflag.Set
 }
 
@@ -79,6 +80,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 			"work (-stages=false: only those that predict and show)"),
 		verbose: c.flags.Bool("v", false, verboseUsage),
 		context: contextFlagsOf(c),
+		effects: effectsFlag(c),
 		method:  optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
@@ -165,6 +167,12 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	}
 	if err := f.addContext(ctx, a, model, explanations); err != nil {
 		return err
+	}
+	attribute := &attributor{model: model, tokens: *f.effects}
+	for _, e := range explanations {
+		if err := attribute.complete(ctx, e); err != nil {
+			return err
+		}
 	}
 	if *f.verbose {
 		var work n2g.Work

@@ -79,6 +79,9 @@ func (a *app) tellMerged(path string, m *store.Merged) {
 	if m.Same > 0 {
 		fmt.Fprintf(a.text, ", %d were there", m.Same)
 	}
+	if m.Effects > 0 {
+		fmt.Fprintf(a.text, ", effects of %d", m.Effects)
+	}
 	if m.Failures > 0 {
 		fmt.Fprintf(a.text, ", %d failures", m.Failures)
 	}

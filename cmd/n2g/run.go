@@ -23,6 +23,7 @@ type runFlags struct {
 	compress, verbose            *bool
 	out                          *string
 	context                      contextFlags
+	effects                      *int
 	method                       *optflag.Set
 }
 
@@ -62,6 +63,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		verbose: c.flags.Bool("v", false, verboseUsage),
 		out:     c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
 		context: contextFlagsOf(c),
+		effects: effectsFlag(c),
 		method:  optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
@@ -105,11 +107,16 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	options.Examples = source.identity
+	attribute := &attributor{model: model, tokens: *f.effects}
+	options.Complete = attribute.complete
 	if source.index != nil && f.context.wanted() {
 		options.Examples += f.context.identity()
 		explainer := contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
 		options.Complete = func(ctx context.Context, e *n2g.Explanation) error {
-			return explainer.Complete(ctx, e, f.context.asker(model, e))
+			if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
+				return err
+			}
+			return attribute.complete(ctx, e)
 		}
 	}
 	if *f.casings != "" {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
 )
@@ -59,7 +60,7 @@ func (m *steerable) Promoted(ctx context.Context, layer, neuron, k int) (up, dow
 	if err != nil {
 		return nil, nil, err
 	}
-	weighted := func(list []effects.TokenEffect) (out []serve.Weighted) {
+	weighted := func(list []n2g.TokenEffect) (out []serve.Weighted) {
 		for _, t := range list {
 			out = append(out, serve.Weighted{Token: t.Token, Weight: t.Value})
 		}

@@ -43,6 +43,9 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 	if e.Context != nil {
 		writeContext(w, e.Context)
 	}
+	if e.Effects != nil {
+		writeEffects(w, e.Effects)
+	}
 	if e.Scores != nil {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "\nFIRING TOKENS\tPRECISION\tRECALL\tF1\tSUPPORT")
@@ -114,4 +117,30 @@ func quoted(tokens []string) string {
 		list[i] = fmt.Sprintf("%q", token)
 	}
 	return strings.Join(list, ", ")
+}
+
+// writeEffects writes what a neuron does.
+func writeEffects(w io.Writer, e *n2g.Effects) {
+	line := func(what string, list []n2g.TokenEffect) {
+		if len(list) == 0 {
+			return
+		}
+		tokens := make([]string, len(list))
+		for i, t := range list {
+			tokens[i] = t.Token
+		}
+		fmt.Fprintf(w, "%s %s\n", what, quoted(tokens))
+	}
+	fmt.Fprintln(w)
+	line("promotes  ", e.Promoted)
+	line("suppresses", e.Suppressed)
+	fmt.Fprintf(w, "kurtosis %.1f\n", e.Kurtosis)
+	if f := e.Faithfulness; f != nil {
+		fmt.Fprintf(w, "faithfulness %.3f", f.Graph)
+		if f.Context != nil {
+			fmt.Fprintf(w, ", of the context graph %.3f", *f.Context)
+		}
+		fmt.Fprintf(w, "; the neuron's own firing reaches %.3f (mean KL by ablation %.2g over %d tokens)\n", f.Firing,
+			f.MeanKL, f.Positions)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // Projector projects directions of the residual stream, [d_model] each, to the logits: W_U·(w ⊙ d) with w the final
@@ -11,23 +13,6 @@ import (
 // logits are valid until it returns.
 type Projector interface {
 	ProjectToLogits(ctx context.Context, directions [][]float32, visit func(i int, logits []float32)) error
-}
-
-// TokenEffect is a token with what a neuron adds to its logit for each unit of its activation.
-type TokenEffect struct {
-	ID    int     `json:"id"`
-	Token string  `json:"token"`
-	Value float64 `json:"value"`
-}
-
-// Attribution is the direct effect of a neuron on the logits (direct logit attribution): what it writes to the residual
-// stream, seen by the unembedding as if nothing stood between.
-type Attribution struct {
-	Promoted   []TokenEffect `json:"promoted"`   // highest first
-	Suppressed []TokenEffect `json:"suppressed"` // lowest first
-	// Kurtosis of the effects over the vocabulary, m4/m2²: 3 for a normal distribution, higher where the neuron points at
-	// few tokens.
-	Kurtosis float64 `json:"kurtosis"`
 }
 
 // Vocabulary is the tokens that a model may say: those of its tokenizer, which may be fewer than the rows of the
@@ -42,11 +27,11 @@ const DefaultTokens = 10
 
 // Attribute finds the k most promoted and suppressed tokens of neurons, whose rows of W_out are given. No more than a
 // block of logits is in memory at a time.
-func Attribute(ctx context.Context, m Projector, out [][]float32, k int, v Vocabulary) ([]Attribution, error) {
+func Attribute(ctx context.Context, m Projector, out [][]float32, k int, v Vocabulary) ([]n2g.Attribution, error) {
 	if k < 0 {
 		return nil, fmt.Errorf("effects: %d tokens are asked", k)
 	}
-	result := make([]Attribution, len(out))
+	result := make([]n2g.Attribution, len(out))
 	err := m.ProjectToLogits(ctx, out, func(i int, logits []float32) {
 		if v.Size > 0 && v.Size < len(logits) {
 			logits = logits[:v.Size]
@@ -59,12 +44,12 @@ func Attribute(ctx context.Context, m Projector, out [][]float32, k int, v Vocab
 	return result, nil
 }
 
-func attribution(logits []float32, k int, tokenString func(int) string) Attribution {
-	a := Attribution{Kurtosis: kurtosis(logits)}
-	name := func(ids []int) []TokenEffect {
-		list := make([]TokenEffect, len(ids))
+func attribution(logits []float32, k int, tokenString func(int) string) n2g.Attribution {
+	a := n2g.Attribution{Kurtosis: kurtosis(logits)}
+	name := func(ids []int) []n2g.TokenEffect {
+		list := make([]n2g.TokenEffect, len(ids))
 		for i, id := range ids {
-			list[i] = TokenEffect{id, tokenString(id), float64(logits[id])}
+			list[i] = n2g.TokenEffect{ID: id, Token: tokenString(id), Value: float64(logits[id])}
 		}
 		return list
 	}

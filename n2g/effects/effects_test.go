@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // matrix projects by a matrix of [d_vocab][d_model].
@@ -28,6 +30,11 @@ func (m matrix) ProjectToLogits(_ context.Context, directions [][]float32, visit
 	return nil
 }
 
+// tokens are two of them with their effects.
+func tokens(a int, x float64, b int, y float64) []n2g.TokenEffect {
+	return []n2g.TokenEffect{{ID: a, Token: fmt.Sprint("t", a), Value: x}, {ID: b, Token: fmt.Sprint("t", b), Value: y}}
+}
+
 func TestAttribute(t *testing.T) {
 	m := matrix{{1, 0}, {0, 1}, {3, 0}, {3, 1}, {-2, 0}, {99, 99}}
 	v := Vocabulary{Size: 5, TokenString: func(id int) string { return fmt.Sprint("t", id) }}
@@ -35,9 +42,9 @@ func TestAttribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Attribution{
-		{Promoted: []TokenEffect{{2, "t2", 3}, {3, "t3", 3}}, Suppressed: []TokenEffect{{4, "t4", -2}, {1, "t1", 0}}},
-		{Promoted: []TokenEffect{{0, "t0", 0}, {2, "t2", 0}}, Suppressed: []TokenEffect{{1, "t1", -2}, {3, "t3", -2}}},
+	want := []n2g.Attribution{
+		{Promoted: tokens(2, 3., 3, 3.), Suppressed: tokens(4, -2., 1, 0.)},
+		{Promoted: tokens(0, 0., 2, 0.), Suppressed: tokens(1, -2., 3, -2.)},
 	}
 	for i := range got {
 		got[i].Kurtosis = 0

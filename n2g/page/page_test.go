@@ -55,6 +55,14 @@ func small() *n2g.Explanation {
 			PromptIndex: 9, Tokens: []string{"<|endoftext|>", " It", " crossed", " my", " mind", "\n"},
 			Activations: []float64{0, 0, 0.1, 0, 0.8, 0.6}, Predictions: []float64{0, 0, 0, 0.7, 0.98, 0},
 		}},
+		Effects: &n2g.Effects{
+			Attribution: n2g.Attribution{
+				Promoted:   []n2g.TokenEffect{{ID: 7, Token: " mind", Value: 2.25}, {ID: 8, Token: "</script>", Value: 1.5}},
+				Suppressed: []n2g.TokenEffect{{ID: 9, Token: "\n", Value: -1.125}}, Kurtosis: 4.25,
+			},
+			Faithfulness: &n2g.Faithfulness{Graph: .625, Context: new(.5), Firing: .75, Positions: 500, Predicted: 4,
+				MeanKL: .01},
+		},
 		Scores:    &scores,
 		Baselines: &n2g.Baselines{TokenLookup: n2g.Baseline{Scores: scores}, NGram: n2g.Baseline{Scores: scores}},
 		Stages: &n2g.Stages{Trains: []n2g.Train{{PromptIndex: 4, Tokens: measured.Tokens,
@@ -139,6 +147,9 @@ func boxes(e *n2g.Explanation) int {
 			n += len(e.Stages.Trains[0].Tokens) - 1
 		}
 	}
+	if e.Effects != nil {
+		n += len(e.Effects.Promoted) + len(e.Effects.Suppressed)
+	}
 	for _, t := range e.Tests {
 		n += len(t.Tokens) - 1
 	}
@@ -161,6 +172,7 @@ func TestContents(t *testing.T) {
 		"2 variants, 1 of them still exciting", "&#43;3 %", "−100 %", "read my mind.↵", "whole prompt, 4 tokens",
 		"Prompt 10 ", "1 missed · 1 false alarm<", `<span class="x1" title="↵ truth 0.6, prediction 0">`,
 		`<tr class="changed"><th>cutoff</th><td class="num">50</td>`, "the &lt;b&gt;", `<tr><th>skip_interval</th>`,
+		`<span class="chip" title="&#43;2.250">·mind</span>`, "Faithfulness <b>0.625</b>", "Kurtosis 4.2",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the page lacks %q", part)

@@ -28,6 +28,7 @@ type neuron struct {
 	Label, Support                string
 	Context                       template.HTML
 	Comparisons                   []comparison
+	Does                          *does
 	Scores                        []scoreRow
 	FireThreshold                 string
 	Trains                        []train
@@ -40,6 +41,41 @@ type neuron struct {
 
 // fact is a number of the headline.
 type fact struct{ Name, Value, Title string }
+
+// does is what the neuron does to the next token.
+type does struct {
+	Kurtosis                      string
+	Lists                         []tokenList
+	Faithfulness, Context, Firing string // empty where it was not measured
+}
+
+// tokenList are tokens with what the neuron adds to their logits.
+type tokenList struct {
+	Name   string
+	Tokens []struct{ Token, Value string }
+}
+
+func newDoes(e *n2g.Effects) *does {
+	if e == nil {
+		return nil
+	}
+	d := &does{Kurtosis: strconv.FormatFloat(e.Kurtosis, 'f', 1, 64)}
+	for i, list := range [2][]n2g.TokenEffect{e.Promoted, e.Suppressed} {
+		one := tokenList{Name: [2]string{"promotes", "suppresses"}[i]}
+		for _, t := range list {
+			one.Tokens = append(one.Tokens, struct{ Token, Value string }{glyph.Visible(t.Token),
+				fmt.Sprintf("%+.3f", t.Value)})
+		}
+		d.Lists = append(d.Lists, one)
+	}
+	if f := e.Faithfulness; f != nil {
+		d.Faithfulness, d.Firing = score(f.Graph), score(f.Firing)
+		if f.Context != nil {
+			d.Context = score(*f.Context)
+		}
+	}
+	return d
+}
 
 // comparison is how well predictors do on one text.
 type comparison struct {
@@ -134,6 +170,7 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	n.addTests(e, *resolved.FireThreshold)
 	n.Scores = scores(e)
 	n.Facts = facts(e)
+	n.Does = newDoes(e.Effects)
 	return n, nil
 }
 

@@ -68,6 +68,19 @@ func answers(s *Store) (map[string]any, map[string]error) {
 		e, err := s.Explanation(ctx, at(i%13, i))
 		keep(fmt.Sprint("explanation ", i), e, err)
 	}
+	there, err := s.WithEffects(ctx)
+	keep("neurons with effects", there, err)
+	for _, n := range there {
+		e, err := s.Effects(ctx, n)
+		keep(fmt.Sprint("effects ", n), e, err)
+	}
+	if len(there) == 0 {
+		return all, failed
+	}
+	for _, suppressed := range []bool{false, true} {
+		found, err := s.SearchEffects(ctx, EffectTerm{Token: "mone", Prefix: true, Suppressed: suppressed})
+		keep(fmt.Sprint("search effects ", suppressed), found, err)
+	}
 	return all, failed
 }
 
@@ -75,6 +88,7 @@ func answers(s *Store) (map[string]any, map[string]error) {
 func TestAnyBit(t *testing.T) {
 	s := testStore(t)
 	fill(t, s, 71, 8)
+	putMadeUpEffects(t, s, 72, 12)
 	for _, err := range []error{
 		s.PutFailure(ctx, at(3, 99), "dull"),
 		s.Plan(ctx, Shard{1, 3}, []n2g.Site{at(0, 0), at(3, 99), at(4, 4)}),

@@ -67,6 +67,9 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 		if s.identity != nil {
 			return s.identity.differs(identity)
 		}
+		if err := checkEffectsOf(ctx, tx, EffectsOf{identity.Model, identity.ModelFingerprint}); err != nil {
+			return err
+		}
 		for _, v := range values {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)", v[0], v[1],
 				checksum(v[0], v[1])); err != nil {

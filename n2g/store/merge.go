@@ -19,6 +19,7 @@ type Merged struct {
 	Failures  int        // failures added
 	Damaged   []n2g.Site // neurons of the source that are not what was written: they are left out
 	Repaired  []n2g.Site // neurons that were damaged here, and are taken anew from the source
+	Effects   int        // neurons whose effects were added; those that are damaged are left out
 }
 
 // Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons
@@ -150,6 +151,11 @@ func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merge
 				return nil, err
 			}
 			*step.count = int(n)
+		}
+	}
+	if theirs.effects != nil {
+		if m.Effects, err = copyEffects(ctx, tx, theirs.effects); err != nil {
+			return nil, err
 		}
 	}
 	return m, tx.Commit()

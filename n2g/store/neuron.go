@@ -31,4 +31,7 @@ type Row struct {
 
 	Scores             *n2g.Scores // nil: not tested
 	TokenLookup, NGram *n2g.Scores // the baselines', nil likewise
+
+	Kurtosis     *float64 // of its effects on the tokens, nil where they are not stored
+	Faithfulness *float64 // n2g.Faithfulness.Graph, nil where it was not measured
 }

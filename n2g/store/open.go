@@ -205,7 +205,10 @@ func openOld(path, absolute string) (*Store, error) {
 		if _, err := conn.ExecContext(ctx, "DETACH old"); err != nil {
 			return err
 		}
-		return migrate(ctx, db)
+		if err := migrate(ctx, db); err != nil {
+			return err
+		}
+		return copyOldEffects(ctx, conn, absolute)
 	})
 }
 

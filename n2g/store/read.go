@@ -14,7 +14,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// Explanation reads the explanation of one neuron. An empty hook is the store's own.
+// Explanation reads the explanation of one neuron, with its effects where the store has them. An empty hook is the store's own.
 func (s *Store) Explanation(ctx context.Context, n n2g.Site) (*n2g.Explanation, error) {
 	for text, err := range s.texts(ctx, "neurons WHERE layer = ? AND neuron = ?", n.Layer, n.Index) {
 		if err != nil {
@@ -61,14 +61,18 @@ func (s *Store) Explanations(ctx context.Context) iter.Seq2[*n2g.Explanation, er
 
 // explanationText is a stored explanation whose digest is right.
 type explanationText struct {
-	neuron n2g.Site
-	json   []byte
+	neuron  n2g.Site
+	json    []byte
+	effects *n2g.Effects // that the store has of it
 }
 
 func (s *Store) decode(n n2g.Site, text explanationText) (*n2g.Explanation, error) {
 	e := new(n2g.Explanation)
 	if err := e.UnmarshalJSON(text.json); err != nil {
 		return nil, fmt.Errorf("reading layer %d neuron %d of %s: %w", n.Layer, n.Index, s.path, err)
+	}
+	if e.Effects == nil {
+		e.Effects = text.effects
 	}
 	return e, nil
 }
@@ -89,12 +93,21 @@ func (s *Store) texts(ctx context.Context, from string, values ...any) iter.Seq2
 				return err
 			}
 			defer read.Close()
+			withEffects, err := hasEffects(ctx, tx)
+			if err != nil {
+				return err
+			}
 			for _, r := range rows {
-				text, err := soundText(ctx, read, r)
-				if err != nil {
+				text := explanationText{neuron: r.Site}
+				if text.json, err = soundText(ctx, read, r); err != nil {
 					return err
 				}
-				if !yield(explanationText{r.Site, text}, nil) {
+				if withEffects {
+					if text.effects, err = readEffects(ctx, tx, r.Site); err != nil {
+						return err
+					}
+				}
+				if !yield(text, nil) {
 					return stopped
 				}
 			}
@@ -176,8 +189,15 @@ func (s *Store) Rows(ctx context.Context) ([]Row, error) {
 		if err == nil {
 			err = all.agrees(ctx, tx, "baselines")
 		}
+		if err != nil {
+			return err
+		}
+		effects, err := soundEffects(ctx, tx)
 		list = make([]Row, len(rows))
 		for i, r := range rows {
+			if e := effects[r.WithoutHook()]; e != nil {
+				r.Kurtosis, r.Faithfulness = &e.kurtosis, e.graph
+			}
 			list[i] = r.Row
 		}
 		return err

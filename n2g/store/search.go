@@ -28,15 +28,25 @@ func ParseTerm(text string) (Term, error) {
 			term.Token, term.Kind = text[:i], kind
 		}
 	}
-	token, star := strings.CutSuffix(term.Token, "*")
-	if escapes := len(token) - len(strings.TrimRight(token, `\`)); star && escapes%2 == 0 {
-		term.Token, term.Prefix = token, true
-	}
-	term.Token = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\*`, "*", `\\`, `\`).Replace(term.Token)
-	if term.Token == "" {
+	if term.Token, term.Prefix = readToken(term.Token); term.Token == "" {
 		return Term{}, fmt.Errorf("%q asks for no token: write TOKEN, TOKEN:activating, TOKEN:important or BEGINNING*", text)
 	}
 	return term, nil
+}
+
+// readToken reads TOKEN, or BEGINNING* of which it says that it is a prefix, with the escapes of [ParseTerm].
+func readToken(text string) (token string, prefix bool) {
+	token, star := strings.CutSuffix(text, "*")
+	if escapes := len(token) - len(strings.TrimRight(token, `\`)); !star || escapes%2 != 0 {
+		token, star = text, false
+	}
+	return strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\*`, "*", `\\`, `\`).Replace(token), star
+}
+
+// behind is what sorts behind all that begins with a token: in UTF-8 no byte is the highest, so it is the token with
+// its last byte raised.
+func behind(token string) string {
+	return token[:len(token)-1] + string([]byte{token[len(token)-1] + 1})
 }
 
 // Hit is a neuron that was found, with what tells whether it is worth a look.
@@ -125,9 +135,7 @@ func (t Term) condition() (where string, values []any) {
 	token := n2g.NormalizeToken(t.Token)
 	where, values = "WHERE token = ?", []any{token}
 	if t.Prefix {
-		// In UTF-8 no byte is the highest, so what begins with token is what sorts before it with its last byte raised.
-		after := token[:len(token)-1] + string([]byte{token[len(token)-1] + 1})
-		where, values = "WHERE token >= ? AND token < ?", []any{token, after}
+		where, values = "WHERE token >= ? AND token < ?", []any{token, behind(token)}
 	}
 	switch t.Kind {
 	case n2g.ActivatingKind:

@@ -15,6 +15,7 @@ type verdict struct {
 	sound   map[n2g.Site]*neuronRow // by place
 	damaged map[int64]n2g.Site      // by id
 	loose   bool                    // rows are of no neuron, or do not add up
+	effects map[n2g.Site]bool       // which neurons' effects are sound, by place; nil: there are none
 }
 
 // neurons that are damaged, in order.
@@ -38,7 +39,16 @@ func (v *verdict) soundIDs() []int64 {
 
 // verify checks everything that belongs to neurons.
 func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
-	err = s.reading(ctx, func(tx *sql.Tx) error { v, err = verifyRows(ctx, tx, nil); return err })
+	err = s.reading(ctx, func(tx *sql.Tx) error {
+		if v, err = verifyRows(ctx, tx, nil); err != nil {
+			return err
+		}
+		there, err := hasEffects(ctx, tx)
+		if err == nil && there {
+			v.effects, _, err = verifyEffects(ctx, tx)
+		}
+		return err
+	})
 	return v, err
 }
 
@@ -173,7 +183,11 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 		if err != nil {
 			return err
 		}
-		r.Lost = r.Lost || lost
+		lostEffects, err := repairEffects(ctx, tx)
+		if err != nil {
+			return err
+		}
+		r.Lost = r.Lost || lost || lostEffects
 		return recount(ctx, tx)
 	})
 	return r, err
@@ -221,11 +235,10 @@ func removeUnsound(ctx context.Context, tx *sql.Tx) (found bool, err error) {
 
 // recount makes totals and vocabulary what the other tables, all of whose rows are sound, add up to.
 func recount(ctx context.Context, tx *sql.Tx) error {
-	statements := []string{"DELETE FROM totals", "DELETE FROM vocabulary",
+	statements := []string{"DELETE FROM vocabulary",
 		"INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind"}
 	for _, table := range countedTables() {
-		statements = append(statements, fmt.Sprintf(
-			"INSERT INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s", table))
+		statements = append(statements, countAnew(table))
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
@@ -233,4 +246,10 @@ func recount(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
+}
+
+// countAnew makes the totals of a table what its rows add up to.
+func countAnew(table string) string {
+	return fmt.Sprintf("INSERT OR REPLACE INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s",
+		table)
 }

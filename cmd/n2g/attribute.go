@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/effects"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// effectsFlag says how many tokens explanations keep of what neurons promote and suppress.
+func effectsFlag(c *command) *int {
+	return c.flags.Int("effects", effects.DefaultTokens, "`NUMBER` of tokens kept that the neuron promotes most, and "+
+		"suppresses most, by its weights; 0 leaves them out")
+}
+
+// attributor adds to explanations what their neurons do, by a model's weights. It may be used concurrently.
+type attributor struct {
+	model  *models.Causal
+	tokens int
+
+	mu   sync.Mutex
+	kept [2]layerOut // of the layers asked last
+}
+
+// layerOut is what the neurons of a layer write, [d_mlp][d_model].
+type layerOut struct {
+	layer int
+	out   [][]float32
+}
+
+// complete adds the tokens that an explanation's neuron promotes and suppresses, where it is one of an MLP and the
+// model has an unembedding.
+func (a *attributor) complete(ctx context.Context, e *n2g.Explanation) error {
+	hook, negative := strings.CutPrefix(e.Site.Hook, "-")
+	ofMLP := []string{"", "hook_pre", "hook_pre_linear", "hook_mid", "hook_post"}
+	if a.tokens < 1 || !slices.Contains(ofMLP, strings.TrimPrefix(hook, "mlp.")) || a.model.HasLogits() != nil {
+		return nil
+	}
+	out, err := a.outputs(e.Site.Layer)
+	if err != nil {
+		return err
+	}
+	if e.Site.Index >= len(out) {
+		return fmt.Errorf("layer %d has no neuron %d", e.Site.Layer, e.Site.Index)
+	}
+	direction := out[e.Site.Index]
+	if negative { // which fires where the neuron is lowest
+		turned := make([]float32, len(direction))
+		for i, v := range direction {
+			turned[i] = -v
+		}
+		direction = turned
+	}
+	found, err := effects.Attribute(ctx, a.model, [][]float32{direction}, a.tokens, vocabularyOf(a.model))
+	if err != nil {
+		return err
+	}
+	e.Effects = &n2g.Effects{Attribution: found[0]}
+	return nil
+}
+
+// outputs reads a layer's W_out, unless it was read for one of the neurons before.
+func (a *attributor) outputs(layer int) ([][]float32, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, l := range a.kept {
+		if l.out != nil && l.layer == layer {
+			a.kept[0], a.kept[i] = a.kept[i], a.kept[0]
+			return l.out, nil
+		}
+	}
+	w, err := a.model.NeuronWeights(layer)
+	if err != nil {
+		return nil, err
+	}
+	a.kept[0], a.kept[1] = layerOut{layer, w.Out}, a.kept[0]
+	return w.Out, nil
+}
+
+// fillEffects writes the effects of neurons of some layers into a store, those of one neuron of each layer or of all
+// where index is negative. Neurons that the store has effects of are passed over.
+func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string, layers []int, index,
+	k int) (err error) {
+	if err := model.HasLogits(); err != nil {
+		return err
+	}
+	fingerprint, err := model.Fingerprint()
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(path, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	there, err := s.WithEffects(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[n2g.Site]bool{}
+	for _, n := range there {
+		known[n.WithoutHook()] = true
+	}
+	of := store.EffectsOf{Model: model.Name(), Fingerprint: fingerprint}
+	added, before := 0, 0
+	bar := a.progress(len(layers))
+	for i, layer := range layers {
+		bar.update(i, "effects, layers")
+		weights, err := model.NeuronWeights(layer)
+		if err != nil {
+			return err
+		}
+		var neurons []n2g.Site
+		var out [][]float32
+		for n, direction := range weights.Out {
+			id := n2g.Site{Layer: layer, Index: n}
+			switch {
+			case index >= 0 && n != index:
+			case known[id]:
+				before++
+			default:
+				neurons, out = append(neurons, id), append(out, direction)
+			}
+		}
+		if index >= len(weights.Out) {
+			return fmt.Errorf("-neuron is %d: layer %d of %s has neurons 0 to %d", index, layer, model.Name(),
+				len(weights.Out)-1)
+		}
+		if len(out) == 0 {
+			continue
+		}
+		found, err := effects.Attribute(ctx, model, out, k, vocabularyOf(model))
+		if err != nil {
+			return err
+		}
+		list := make([]store.NeuronEffects, len(found))
+		for i, one := range found {
+			list[i] = store.NeuronEffects{Site: neurons[i], Effects: &n2g.Effects{Attribution: one}}
+		}
+		if err := s.PutEffects(ctx, of, list); err != nil {
+			return err
+		}
+		added += len(list)
+	}
+	bar.end()
+	fmt.Fprintf(a.text, "%s: effects of %d neurons added", path, added)
+	if before > 0 {
+		fmt.Fprintf(a.text, ", %d were there", before)
+	}
+	fmt.Fprintln(a.text)
+	return nil
+}

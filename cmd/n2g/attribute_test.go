@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// TestStoredEffects: n2g effects -store fills a store once, n2g search finds what it holds, and a run into the same
+// store adds explanations that have it too.
+func TestStoredEffects(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "effects.db")
+	status, stdout, stderr := call(t, "", "effects", "-layer", "1", "-neuron", "all", "-k", "4", "-store", path)
+	if status != 0 || !strings.Contains(stdout, "effects of 512 neurons added") {
+		t.Fatalf("%d %q %q", status, stdout, stderr)
+	}
+	status, stdout, _ = call(t, "", "effects", "-layer", "1", "-neuron", "all", "-store", path)
+	if status != 0 || !strings.Contains(stdout, "0 neurons added, 512 were there") {
+		t.Errorf("again: %d %q", status, stdout)
+	}
+	// Every neuron is found by its own first token, and by no other rule than a list of all says.
+	var one effectsOutput
+	all := map[int]effectsOutput{}
+	_, stdout, _ = call(t, "", "effects", "-layer", "1", "-neuron", "all", "-k", "4", "-json")
+	for line := range strings.Lines(stdout) {
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatal(err)
+		}
+		all[one.Neuron] = one
+		one = effectsOutput{}
+	}
+	token := all[268].Promoted[0].Token
+	spaced := " " + strings.TrimSpace(token)
+	status, stdout, stderr = call(t, "", "search", "-store", path, "-promotes", spaced, "-n", "0", "-json")
+	found := map[int]bool{}
+	for line := range strings.Lines(stdout) {
+		var hit effectLine
+		if err := json.Unmarshal([]byte(line), &hit); err != nil {
+			t.Fatal(err)
+		}
+		found[hit.Neuron] = true
+	}
+	for n, e := range all {
+		want := false
+		for _, p := range e.Promoted {
+			want = want || p.Token == spaced
+		}
+		if found[n] != want {
+			t.Errorf("neuron %d: found %v, want %v: %q %q", n, found[n], want, token, stderr)
+		}
+	}
+	status, stdout, stderr = call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "268", "-context-splits", "0")
+	if status != 0 {
+		t.Fatalf("%q %q", stdout, stderr)
+	}
+	s, err := store.Open(path, store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
+	if err != nil || e.Effects == nil || len(e.Effects.Promoted) != 10 || e.Effects.Promoted[0] != all[268].Promoted[0] {
+		t.Errorf("%+v, %v", e, err)
+	}
+	status, stdout, _ = call(t, "", "search", "-store", path, "-promotes", token, "-suppresses", "*")
+	if status != 1 || stdout != "" {
+		t.Errorf("a star alone: %d %q", status, stdout)
+	}
+	if status, _, stderr := call(t, "", "search", "-store", path); status != 1 || !strings.Contains(stderr, "told what") {
+		t.Errorf("nothing asked: %d %q", status, stderr)
+	}
+}
+
+// TestExplainTellsEffects: the summary, the JSON and the page of an explanation tell what the neuron does.
+func TestExplainTellsEffects(t *testing.T) {
+	folder := t.TempDir()
+	file, html := filepath.Join(folder, "e.json"), filepath.Join(folder, "e.html")
+	explain := []string{"explain", "-layer", "1", "-neuron", "268", "-context-splits", "0", "-masked", "none"}
+	if _, stdout, stderr := call(t, "", explain...); !strings.Contains(stdout, "\npromotes   \"") {
+		t.Errorf("%q %q", stdout, stderr)
+	}
+	if status, _, stderr := call(t, "", append(explain, "-json", file, "-html", html, "-effects", "3")...); status != 0 {
+		t.Fatal(stderr)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e n2g.Explanation
+	if err := json.Unmarshal(data, &e); err != nil || e.Effects == nil || len(e.Effects.Suppressed) != 3 {
+		t.Errorf("%+v, %v", e.Effects, err)
+	}
+	if page, err := os.ReadFile(html); err != nil || !strings.Contains(string(page), "What it does") {
+		t.Error(err)
+	}
+	if _, stdout, _ := call(t, "", append(explain, "-effects", "0")...); strings.Contains(stdout, "promotes") {
+		t.Errorf("%q", stdout)
+	}
+}
