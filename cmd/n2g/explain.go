@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
@@ -160,12 +161,17 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		}
 		given = []n2g.Examples{*found}
 	}
+	contexts, read, err := f.contexts(model)
+	if err != nil {
+		return err
+	}
+	defer read()
 	began := time.Now()
 	explanations, failure := a.explainAll(ctx, model, masked, given, options)
 	if len(explanations) == 0 {
 		return failure
 	}
-	if err := f.addContext(ctx, a, model, explanations); err != nil {
+	if err := f.addContext(ctx, contexts, model, explanations); err != nil {
 		return err
 	}
 	attribute := &attributor{model: model, tokens: *f.effects}
@@ -184,24 +190,41 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	return errors.Join(f.output(ctx, a, explanations), failure)
 }
 
-// addContext adds context graphs where the examples come from an index.
-func (f *explainFlags) addContext(ctx context.Context, a *app, model *models.Causal,
+// contexts makes context graphs where the examples come from an index; nil where they do not. It reads ahead while the
+// model runs, until done.
+func (f *explainFlags) contexts(model *models.Causal) (x *contexttree.Explainer, done func(), err error) {
+	if !f.context.wanted() || *f.index == "" && !f.embedded(model) {
+		return nil, func() {}, nil
+	}
+	from, err := openIndex(*f.index)
+	if err != nil {
+		return nil, nil, err
+	}
+	x = contexttree.NewExplainer(from, model.TokenString, f.context.options())
+	var ahead sync.WaitGroup
+	ahead.Go(x.Prepare)
+	return x, func() {
+		ahead.Wait()
+		from.Close() //nolint:errcheck // it was only read
+	}, nil
+}
+
+// embedded tells whether the examples come from the embedded index.
+func (f *explainFlags) embedded(model *models.Causal) bool {
+	return *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && model.Name() == tiny.Name
+}
+
+// addContext adds context graphs.
+func (f *explainFlags) addContext(ctx context.Context, x *contexttree.Explainer, model *models.Causal,
 	explanations []*n2g.Explanation) error {
-	embedded := *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && model.Name() == tiny.Name
-	if !f.context.wanted() || *f.index == "" && !embedded {
+	if x == nil {
 		return nil
 	}
-	x, err := openIndex(*f.index)
-	if err != nil {
-		return err
-	}
-	defer x.Close() //nolint:errcheck // it is only read
-	explainer := contexttree.NewExplainer(x, model.TokenString, f.context.options())
 	for _, e := range explanations {
-		if _, err := x.Meta().Number(e.Site.Layer, e.Site.Hook, e.Site.Index); err != nil && embedded {
+		if !x.Has(e.Site) && f.embedded(model) {
 			continue // the examples were found in the sample
 		}
-		if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
+		if err := x.Complete(ctx, e, f.context.asker(model, e)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
@@ -39,21 +40,25 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)),
 		c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
-	var rows []n2g.Comparison
-	add := func(predictor string, threshold float64, predictions []float64) {
-		rows = append(rows,
-			n2g.Comparison{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold,
+	var predictors []func() []n2g.Comparison
+	rowsOf := func(predictor string, threshold float64, predictions []float64) []n2g.Comparison {
+		return []n2g.Comparison{
+			{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold,
 				Scores: test.scores(predictions, threshold)},
-			n2g.Comparison{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold,
+			{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold,
 				Scores: hard.scores(predictions, threshold)},
-			n2g.Comparison{Text: TopExamples, Predictor: predictor, FireThreshold: threshold,
-				Scores: top.scores(predictions, threshold)})
+			{Text: TopExamples, Predictor: predictor, FireThreshold: threshold,
+				Scores: top.scores(predictions, threshold)}}
 	}
 	chosen := func(predictor string, predict func(Split) []float64) {
-		add(predictor, validate.threshold(predict(Validate)), predict(Test))
+		predictors = append(predictors, func() []n2g.Comparison {
+			return rowsOf(predictor, validate.threshold(predict(Validate)), predict(Test))
+		})
 	}
 	if g != nil {
-		add(ContextGraph, g.FireThreshold, predictionsOf(c, g, Test))
+		predictors = append(predictors, func() []n2g.Comparison {
+			return rowsOf(ContextGraph, g.FireThreshold, predictionsOf(c, g, Test))
+		})
 	}
 	if trie != nil {
 		p := n2g.NewPredictor(trie)
@@ -61,7 +66,13 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	}
 	chosen(TokenTable, func(s Split) []float64 { return c.tokenPredictions(table, s) })
 	chosen(BigramTable, func(s Split) []float64 { return c.bigramPredictions(a, q, table, s) })
-	return rows, nil
+	rows := make([][]n2g.Comparison, len(predictors))
+	var all sync.WaitGroup
+	for i, score := range predictors {
+		all.Go(func() { rows[i] = score() })
+	}
+	all.Wait()
+	return slices.Concat(rows...), nil
 }
 
 // triePredictions are those of a published graph.

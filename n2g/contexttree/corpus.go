@@ -49,26 +49,32 @@ type Window struct {
 // NewCorpus takes windows in the order in which [Activations] count their positions. tokenString is the text of one id;
 // ids of equal text, such as parts of characters, count as one token.
 func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, error) {
-	c := &Corpus{starts: make([]int32, 1, len(windows)+1)}
-	symbols := map[int32]int32{}
-	c.numbers = map[string]int32{}
+	c := &Corpus{starts: make([]int32, 1, len(windows)+1), numbers: map[string]int32{}}
+	total := 0
+	for _, w := range windows {
+		total += len(w.IDs)
+	}
+	c.symbols, c.ids, c.window = make([]int32, 0, total), make([]int32, 0, total), make([]int32, 0, total)
+	c.splits, c.documents = make([]Split, 0, len(windows)), make([]int32, 0, len(windows))
+	var symbols numbering
 	for number, w := range windows {
 		if w.Split < 0 || w.Split >= splits {
 			return nil, fmt.Errorf("contexttree: window %d is of the unknown split %d", number, w.Split)
 		}
 		for _, id := range w.IDs {
-			symbol, ok := symbols[id]
-			if !ok {
+			symbol := symbols.of(id)
+			if *symbol == 0 { // 1 more than the symbol
 				text := tokenString(int(id))
-				if symbol, ok = c.numbers[text]; !ok {
-					symbol = int32(len(c.tokens))
-					c.numbers[text] = symbol
+				known, ok := c.numbers[text]
+				if !ok {
+					known = int32(len(c.tokens))
+					c.numbers[text] = known
 					c.tokens = append(c.tokens, text)
 					c.example = append(c.example, id)
 				}
-				symbols[id] = symbol
+				*symbol = known + 1
 			}
-			c.symbols, c.ids = append(c.symbols, symbol), append(c.ids, id)
+			c.symbols, c.ids = append(c.symbols, *symbol-1), append(c.ids, id)
 			c.window = append(c.window, int32(number))
 		}
 		c.starts = append(c.starts, int32(len(c.symbols)))
@@ -78,6 +84,30 @@ func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, erro
 	c.sort()
 	c.bigrams = sync.OnceValue(c.findBigrams)
 	return c, nil
+}
+
+// numbering gives ids numbers, 0 at first: those that vocabularies have by position, others by hash.
+type numbering struct {
+	low   []int32
+	other map[int32]*int32
+}
+
+func (n *numbering) of(id int32) *int32 {
+	if id >= 0 && id < 1<<20 {
+		if int(id) >= len(n.low) {
+			n.low = append(n.low, make([]int32, max(int(id)+1, 2*len(n.low))-len(n.low))...)
+		}
+		return &n.low[id]
+	}
+	if n.other == nil {
+		n.other = map[int32]*int32{}
+	}
+	number, ok := n.other[id]
+	if !ok {
+		number = new(int32)
+		n.other[id] = number
+	}
+	return number
 }
 
 // sort lists the positions of each symbol, by split.
@@ -115,34 +145,40 @@ type bigrams struct {
 	counts []int32 // in Build
 }
 
+// findBigrams goes from symbol to symbol, since a symbol's places are known: the pairs it ends are then numbered by what
+// stands before.
 func (c *Corpus) findBigrams() *bigrams {
-	key := func(p int) uint64 {
-		before := uint64(len(c.tokens)) // the window begins
-		if int32(p) > c.starts[c.window[p]] {
-			before = uint64(c.symbols[p-1])
-		}
-		return before<<32 | uint64(c.symbols[p])
-	}
 	b := &bigrams{of: make([]int32, len(c.symbols))}
-	numbers := map[uint64]int32{}
-	for p := range c.symbols {
-		if c.split(int32(p)) != Build {
-			continue
+	before := func(p int32) int32 {
+		if p > c.starts[c.window[p]] {
+			return c.symbols[p-1]
 		}
-		number, ok := numbers[key(p)]
-		if !ok {
-			number = int32(len(b.counts))
-			numbers[key(p)] = number
-			b.counts = append(b.counts, 0)
-		}
-		b.counts[number]++
+		return int32(len(c.tokens)) // the window begins
 	}
-	for p := range c.symbols {
-		number, ok := numbers[key(p)]
-		if !ok {
-			number = -1
+	numbers := make([]int32, len(c.tokens)+1) // of the pair with each symbol before; of this symbol from first on
+	for i := range numbers {
+		numbers[i] = -1
+	}
+	for symbol := range c.tokens {
+		first := int32(len(b.counts))
+		for s := range splits {
+			for _, p := range c.places[s][c.first[s][symbol]:c.first[s][symbol+1]] {
+				number := &numbers[before(p)]
+				switch {
+				case *number >= first:
+				case s == Build:
+					*number = int32(len(b.counts))
+					b.counts = append(b.counts, 0)
+				default:
+					b.of[p] = -1
+					continue
+				}
+				b.of[p] = *number
+				if s == Build {
+					b.counts[*number]++
+				}
+			}
 		}
-		b.of[p] = number
 	}
 	return b
 }

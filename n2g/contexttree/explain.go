@@ -27,6 +27,19 @@ func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *E
 	}
 }
 
+// Prepare reads what Complete needs of the index for any neuron, which can be done while the explanation is made.
+func (x *Explainer) Prepare() {
+	if c, err := x.corpus(); err == nil {
+		c.bigrams()
+	}
+}
+
+// Has tells whether the index has a neuron.
+func (x *Explainer) Has(s n2g.Site) bool {
+	_, err := x.index.Meta().Number(s.Layer, s.Hook, s.Index)
+	return err == nil
+}
+
 // Complete learns the context graph of an explanation's neuron and compares it with the published one. With asker's
 // model, which may be nil, the graph is asked about ([Learner.Ask]). A neuron that is never above 0 gets a note
 // instead, and so does one on which the index keeps less than all firing tokens and no sample to tell what it left out.
