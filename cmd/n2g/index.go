@@ -100,10 +100,10 @@ func (a *app) fires() *command {
 	c := newCommand("fires", "find the neurons that fire on a text, from an index, without running a model")
 	c.long = `Looks the text up in an index's corpus and ranks the neurons that fire on it (that reach half of their maximum on one of its tokens) by
 how special that is to it: the log-likelihood ratio against firing anywhere with the neuron's density.`
-	c.examples = []string{`-text 'if err != nil'`, `-index go.n2g -text func -limit 50 -json`}
+	c.examples = []string{`-text 'if err != nil'`, `-index go.n2g -file snippet.go -limit 50 -json`}
 	path, ref := indexFlag(c), c.path(reads, "model", "",
 		"`MODEL` whose tokenizer reads the text (default: that of the index)")
-	text := c.flags.String("text", "", "`TEXT` to look up, taken as it is")
+	source := textFlagsOf(c, "the text to look up")
 	limit := c.flags.Int("limit", 20, "`NUMBER` of neurons shown; 0 shows all")
 	places := c.flags.Int("places", 200, "`NUMBER` of places in the corpus looked at, if it has more")
 	asJSON := c.flags.Bool("json", false, "print JSON")
@@ -111,7 +111,14 @@ how special that is to it: the log-likelihood ratio against firing anywhere with
 		if *limit < 0 || *places < 1 {
 			return errors.New("-limit is at least 0, and -places at least 1")
 		}
-		found, x, done, err := a.lookUp(*path, *ref, *text, *places)
+		if !source.given() {
+			return errors.New("give the text to look up, with -text TEXT or -file FILE")
+		}
+		text, err := source.readUTF8(a)
+		if err != nil {
+			return err
+		}
+		found, x, done, err := a.lookUp(*path, *ref, text, *places)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,10 @@ import (
 // TestIndexCommands asks the embedded index everything, without a forward pass.
 func TestIndexCommands(t *testing.T) {
 	neuron := []string{"-layer", "1", "-neuron", "268"}
+	snippet := filepath.Join(t.TempDir(), "snippet.go")
+	if err := os.WriteFile(snippet, []byte("if err != nil"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args []string
 		want []string
@@ -30,6 +34,7 @@ func TestIndexCommands(t *testing.T) {
 		{append([]string{"examples", "-kind", "tokens"}, neuron...), []string{"IN CORPUS"}},
 		{append([]string{"examples", "-kind", "cofiring"}, neuron...), []string{"FIRES WITH IT"}},
 		{[]string{"fires", "-text", "if err != nil"}, []string{"times in the corpus", "SCORE"}},
+		{[]string{"fires", "-file", snippet}, []string{"times in the corpus", "SCORE"}},
 		{[]string{"text", "if err != nil"}, []string{`"if err != nil":`, "[if err != nil]"}},
 		{[]string{"text", "f err != ni"}, []string{`"f err != ni":`}},
 	} {
@@ -52,6 +57,7 @@ func TestIndexCommands(t *testing.T) {
 	for _, args := range [][]string{
 		{"index", "-index", "index.go"}, {"index", "-index", "/no/such/index"}, {"index", "-index", "."}, {"fires"},
 		{"text", "no such text, hopefully"}, {"fires", "-text", "x", "-limit", "-1"},
+		{"fires", "-text", "x", "-file", snippet}, {"fires", "-file", "/no/such/file"},
 		{"examples"}, {"examples", "-layer", "9", "-neuron", "0"}, {"examples", "-layer", "1", "-neuron", "512"},
 		append([]string{"examples", "-kind", "best"}, neuron...),
 		{"index", "export"}, {"index", "export", "-o", t.TempDir(), "-format", "csv"},

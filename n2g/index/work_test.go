@@ -303,23 +303,41 @@ func readAll(data []byte) error {
 	return err
 }
 
-// FuzzRead: whatever bytes say, reading them ends, with an answer or an error.
+// FuzzRead: whatever bytes say, reading them ends, with an answer or an error. What is varied is a list of changes to a
+// sound file, not the file: the fuzzer spends most of its time shortening inputs of thousands of bytes.
 func FuzzRead(f *testing.F) {
 	w := newWorld(2, 4, 4)
-	c := func(o Options) []byte {
-		t := &testing.T{}
-		return w.whole(t, o)
-	}
-	f.Add(c(Options{SampleEvery: 2}), uint(0), byte(1))
-	f.Add(c(Options{Signs: 2, NoSuffixes: true}), uint(70), byte(255))
-	f.Fuzz(func(t *testing.T, data []byte, at uint, flip byte) {
-		if len(data) > 0 {
-			data = bytes.Clone(data)
-			data[at%uint(len(data))] ^= flip
-			sealed(data)
-		}
+	t := &testing.T{}
+	files := [][]byte{w.whole(t, Options{SampleEvery: 2}), w.whole(t, Options{Signs: 2, NoSuffixes: true})}
+	f.Add(uint8(0), []byte{0, 0, 0, 1})
+	f.Add(uint8(1), []byte{70, 0, 0, 255, 1, 16, 3, 9})
+	f.Add(uint8(1), []byte{0, 4, 9, 0})
+	f.Add(uint8(0), []byte{200, 15, 5, 200})
+	f.Fuzz(func(_ *testing.T, which uint8, changes []byte) {
+		data := changed(files[int(which)%len(files)], changes)
+		sealed(data)
 		readAll(data) //nolint:errcheck // damage is expected; panics are not
 	})
+}
+
+// changed does to a copy of data what each four bytes of changes say: at a place (two bytes), what (one), with which
+// value (one).
+func changed(data, changes []byte) []byte {
+	data = bytes.Clone(data)
+	for ; len(changes) >= 4 && len(data) > 0; changes = changes[4:] {
+		at, what, value := int(binary.LittleEndian.Uint16(changes))%len(data), changes[2], changes[3]
+		switch width := int(what % 8); {
+		case what >= 250: // the file ends there
+			data = data[:at]
+		case width == 0:
+			data[at] ^= value
+		default: // a number of several bytes, with its sign
+			for k := range min(width, len(data)-at) {
+				data[at+k] = byte(int64(int8(value)) >> (8 * k))
+			}
+		}
+	}
+	return data
 }
 
 // sealed makes the checksums of damaged bytes right, where the trailer can be read, so that what lies behind them is
