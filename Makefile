@@ -32,8 +32,9 @@ notebook: ## open the notebooks in Jupyter on 127.0.0.1
 
 test: fetch vet staticcheck unit race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
 
-vet: ## go vet, also of the files behind build tags
+vet: ## go vet, also of the files behind build tags; no line of Go over 120 columns
 	go vet ./...
+	cd tools && go run ./columns ..
 	go vet -tags daulet ./tokenizers
 	CGO_ENABLED=0 go build ./...
 
@@ -44,6 +45,7 @@ unit: ## all tests of Go code
 	go test ./...
 	@for instructions in avx2 none; do set -e; echo "N2G_INSTRUCTIONS=$$instructions go test ./models/internal/kernels ./models/internal/gradient"; \
 	  N2G_INSTRUCTIONS=$$instructions go test -count=1 ./models/internal/kernels ./models/internal/gradient; done
+	cd tools && go test ./columns
 	cd tools/kubernetes && go test ./...
 	cd tools/workflow && go test ./...
 

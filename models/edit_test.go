@@ -2,15 +2,14 @@ package models_test
 
 import (
 	"cmp"
-	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
@@ -196,10 +195,6 @@ func TestProjectToLogits(t *testing.T) {
 // Ablations and the tokens that neurons promote, of a real model, against PyTorch.
 func TestSmolLM2Effects(t *testing.T) {
 	file := smolLM2(t)
-	text, err := os.ReadFile("../testdata/golden/smollm2/ref.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var ref struct {
 		Inputs []struct {
 			IDs []int `json:"ids"`
@@ -220,9 +215,7 @@ func TestSmolLM2Effects(t *testing.T) {
 			KL     []float64 `json:"kl_per_position"`
 		} `json:"ablation"`
 	}
-	if err := json.Unmarshal(text, &ref); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "../testdata/golden/smollm2/ref.json", &ref)
 	m, err := models.Open(file, models.Options{Backend: "go"})
 	if err != nil {
 		t.Fatal(err)

@@ -320,8 +320,7 @@ func TestMaskedRefusesBadInput(t *testing.T) {
 		"no [MASK] at byte -1": fill("the [MASK]", -1),
 		"no [MASK] at byte 99": fill("the [MASK]", 99),
 		"1 texts but 2 offsets": func() error {
-			_,
-				err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1})
+			_, err := m.Fill(ctx, []string{"[MASK]"}, []int{0, 1})
 			return err
 		},
 		"is the mask token 4 ([MASK]): put [MASK] where":                          ids(2, 5, 3),

@@ -66,8 +66,13 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, want := range [][]float32{{all[0][0][index], all[0][1][index], all[0][2][index], all[0][3][index], all[0][4][index]},
-			{all[1][2][index]}, {all[2][4][index], all[2][1][index]}} {
+		of := func(prompt int, positions ...int) (values []float32) {
+			for _, p := range positions {
+				values = append(values, all[prompt][p][index])
+			}
+			return values
+		}
+		for k, want := range [][]float32{of(0, 0, 1, 2, 3, 4), of(1, 2), of(2, 4, 1)} {
 			for i := range want {
 				if !near(column[k][i], want[i]) {
 					t.Errorf("%s of prompt %d: %v, want %v", hook, k, column[k], want)

@@ -12,13 +12,15 @@ import (
 // HookPoints lists the places of a layer that can be read, in the order in which they are computed. They are called as
 // TransformerLens calls them:
 //
-//   - hook_resid_pre, hook_resid_mid, hook_resid_post: the residual stream, [d_model]; hook_attn_out and hook_mlp_out: what
-//     is added to it. A model whose MLP stands beside attention has no hook_resid_mid.
-//   - ln2.hook_normalized, also called mlp.hook_in: what enters the MLP, [d_model], the norm's weight and bias included.
+//   - hook_resid_pre, hook_resid_mid, hook_resid_post: the residual stream, [d_model]; hook_attn_out and hook_mlp_out:
+//     what is added to it. A model whose MLP stands beside attention has no hook_resid_mid.
+//   - ln2.hook_normalized, also called mlp.hook_in: what enters the MLP, [d_model], the norm's weight and bias
+//     included.
 //   - attn.hook_z: what the heads give, [heads·d_head], head h at h·d_head.
 //   - mlp.hook_pre, mlp.hook_pre_linear (of gated MLPs), mlp.hook_mid, mlp.hook_post: neurons, [d_mlp].
-//   - attn.bos, attn.self, attn.prev, attn.induction, which are ours: how much of its attention a head pays to the prompt's
-//     first token, to the token itself, to the one before it, and to all that followed the same token before, [heads].
+//   - attn.bos, attn.self, attn.prev, attn.induction, which are ours: how much of its attention a head pays to the
+//     prompt's first token, to the token itself, to the one before it, and to all that followed the same token before,
+//     [heads].
 func (m *Causal) HookPoints() []string { return m.config.shape().HookPoints() }
 
 // Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae], features. An empty

@@ -2,15 +2,14 @@ package models_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
@@ -42,13 +41,7 @@ func TestSmolLM2(t *testing.T) {
 	file := smolLM2(t)
 	const stride = 16
 	var ref smolLM2Reference
-	data, err := os.ReadFile("../testdata/golden/smollm2/ref.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &ref); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "../testdata/golden/smollm2/ref.json", &ref)
 	sample, err := safetensors.Open("../testdata/golden/smollm2/sample.safetensors")
 	if err != nil {
 		t.Fatal(err)

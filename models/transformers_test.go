@@ -1,7 +1,6 @@
 package models_test
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"maps"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
@@ -38,19 +38,8 @@ type transformersCase struct {
 
 func readTransformersCases(t *testing.T) []transformersCase {
 	t.Helper()
-	f, err := os.Open("testdata/transformers/reference.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unzipped, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cases []transformersCase
-	if err := json.NewDecoder(unzipped).Decode(&cases); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "testdata/transformers/reference.json.gz", &cases)
 	return cases
 }
 

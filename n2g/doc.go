@@ -16,8 +16,8 @@
 // It begins with [Examples], the texts on which the neuron's highest activation is highest, twenty as a rule; package
 // corpus finds them. They are divided into train and test prompts ([SplitExamples]). Then, for each train prompt,
 //
-//   - [PruneText] cuts away what stands before the activating token while the neuron stays excited, down to the shortest
-//     text that does it;
+//   - [PruneText] cuts away what stands before the activating token while the neuron stays excited, down to the
+//     shortest text that does it;
 //   - [MeasureImportance] masks each token of what is left and measures how much activation that costs: the tokens that
 //     matter;
 //   - [Augment] has a masked language model replace important words by others that fit, and tests which of them the

@@ -46,17 +46,3 @@ func ExampleSplitExamples() {
 	// [5 14 9 7 16 11 3 0 15 12]
 	// [18 1 19 8 10 17 6 13 4 2]
 }
-
-// Which neurons know a token, and which are alike.
-func ExampleTokenIndex() {
-	index := n2g.NewTokenIndex(map[string]n2g.TokenSets{
-		"0_7": {Activating: []string{"err", "nil"}, Important: []string{"if"}},
-		"3_1": {Activating: []string{"err", "nil"}, Important: []string{"return"}},
-	})
-	fmt.Println(index.Search(n2g.TokenQuery{Token: " Err"}, n2g.TokenQuery{Token: "if", Kind: n2g.ImportantKind}))
-	similar, _ := index.Similar(n2g.ActivatingKind, 0.9)
-	fmt.Println(similar)
-	// Output:
-	// [0_7]
-	// [[0_7 3_1]]
-}

@@ -1,35 +1,23 @@
 package n2g
 
 import (
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
 
 // readGoldenGraph decodes a file of ../testdata/golden.
 func readGoldenGraph[T any](t testing.TB, path string) T {
 	t.Helper()
-	f, err := os.Open(filepath.Join("../testdata/golden", path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var v T
-	if err := json.NewDecoder(z).Decode(&v); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, filepath.Join("../testdata/golden", path), &v)
 	return v
 }
 
@@ -204,7 +192,6 @@ type refUnits struct {
 			Predictions []float64 `json:"pred"`
 		} `json:"queries"`
 	} `json:"fit_cases"`
-	StoreCases []refStoreCase `json:"store_cases"`
 }
 
 type refStore map[string]map[string][]string // kind → token → neurons
@@ -222,18 +209,6 @@ func (s refStore) sets(neuron string) TokenSets {
 		return tokens
 	}
 	return TokenSets{Activating: of("activating"), Important: of("important")}
-}
-
-type refStoreCase struct {
-	Store       refStore `json:"store"`
-	FindSimilar map[string]struct {
-		Similar [][2]string `json:"similar"`
-		Subset  [][2]string `json:"subset"`
-	} `json:"find_similar"`
-	Search []struct {
-		Query [][2]*string `json:"query"`
-		Out   []string     `json:"out"`
-	} `json:"search"`
 }
 
 func TestNormalizeTokenGolden(t *testing.T) {

@@ -62,8 +62,8 @@ func TestExplanationRoundTrip(t *testing.T) {
 
 // The fields that other programs rely on are there, by name, in an Explanation of nothing too.
 func TestExplanationSchema(t *testing.T) {
-	data,
-		err := json.Marshal(Explanation{Prunes: []Prune{{}}, Trie: &Node{Token: RootToken, Children: []*Node{{Token: "a"}}}})
+	trie := &Node{Token: RootToken, Children: []*Node{{Token: "a"}}}
+	data, err := json.Marshal(Explanation{Prunes: []Prune{{}}, Trie: trie})
 	if err != nil {
 		t.Fatal(err)
 	}

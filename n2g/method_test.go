@@ -404,8 +404,7 @@ func TestExplain(t *testing.T) {
 
 // BOS is context only, however high its activation.
 func TestBOSIsContextOnly(t *testing.T) {
-	e,
-		err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Site: n2g.Site{Index: 2},
+	e, err := n2g.Explain(ctx, bank(), nil, n2g.Examples{Site: n2g.Site{Index: 2},
 		Prompts: []string{"<|endoftext|>a bank", "the bank<|endoftext|> bank"}}, n2g.Options{})
 	if err != nil {
 		t.Fatal(err)

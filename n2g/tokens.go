@@ -5,6 +5,18 @@ import (
 	"slices"
 )
 
+// TokenKind tells which of a neuron's TokenSets is meant.
+type TokenKind int
+
+const (
+	// AnyKind is either set when searching, and both at once when comparing.
+	AnyKind TokenKind = iota
+	// ActivatingKind is the set of activating tokens.
+	ActivatingKind
+	// ImportantKind is the set of important context tokens.
+	ImportantKind
+)
+
 // TokenSets are the tokens a neuron is about, each sorted and once, for search and comparison (section 9). A token
 // may be in both.
 type TokenSets struct {

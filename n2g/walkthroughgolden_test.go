@@ -88,7 +88,8 @@ func TestWalkthroughGolden(t *testing.T) {
 					continue
 				}
 				// The whole method in one call gives the same.
-				e, err := Explain(ctx, model, masked, Examples{Site: Site{Layer: ref.Layer, Index: ref.Neuron}, Prompts: []string{ref.Prompt}},
+				e, err := Explain(ctx, model, masked, Examples{
+					Site: Site{Layer: ref.Layer, Index: ref.Neuron}, Prompts: []string{ref.Prompt}},
 					o)
 				if err != nil {
 					t.Fatal(err)

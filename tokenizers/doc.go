@@ -14,8 +14,8 @@
 // lies between them is normalized, cut into words by the pre-tokenizer, and each word split into vocabulary entries by
 // the model; the post-processor sets special tokens around, which only EncodeSpecial asks for. Supported are
 //
-//	normalizer      BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel, Nmt,
-//	                Precompiled
+//	normalizer      BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, Prepend, ByteLevel,
+//	                Nmt, Precompiled
 //	pre_tokenizer   ByteLevel, BertPreTokenizer, Whitespace, WhitespaceSplit, Digits, Punctuation, Split,
 //	                CharDelimiterSplit, Metaspace
 //	model           BPE, WordPiece, Unigram

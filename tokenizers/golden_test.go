@@ -1,13 +1,14 @@
 package tokenizers
 
 import (
-	"bufio"
-	"compress/gzip"
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
 
 const goldenDir = "../testdata/golden/tokenizers"
@@ -27,21 +28,10 @@ type goldenCase struct {
 
 func readGolden(t testing.TB, name string) []goldenCase {
 	t.Helper()
-	f, err := os.Open(filepath.Join(goldenDir, name+".cases.jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cases []goldenCase
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
+	for line := range bytes.Lines(testfile.Read(t, filepath.Join(goldenDir, name+".cases.jsonl.gz"))) {
 		var c goldenCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+		if err := json.Unmarshal(line, &c); err != nil {
 			t.Fatal(err)
 		}
 		if c.TextB64 != nil {
@@ -49,8 +39,8 @@ func readGolden(t testing.TB, name string) []goldenCase {
 		}
 		cases = append(cases, c)
 	}
-	if err := lines.Err(); err != nil || len(cases) == 0 {
-		t.Fatalf("%s: %d cases, %v", name, len(cases), err)
+	if len(cases) == 0 {
+		t.Fatalf("%s holds no case", name)
 	}
 	return cases
 }

@@ -2,11 +2,12 @@ package tokenizers
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
 
 // kinds are tokenizers of many kinds and splitting patterns, with the Rust library's answers (testdata/make.py).
@@ -33,19 +34,8 @@ func readKinds(t testing.TB) kinds {
 	if other := os.Getenv("N2G_TOKENIZER_CASES"); other != "" {
 		name = other
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all kinds
-	if err := json.NewDecoder(z).Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, name, &all)
 	for i := range all.Kinds {
 		k := &all.Kinds[i]
 		k.File = bytes.ReplaceAll(k.File, []byte("$charsmap"), []byte(all.CharsMap))

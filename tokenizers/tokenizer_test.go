@@ -46,8 +46,7 @@ func TestSpecial(t *testing.T) {
 // TestConfig checks the spellings of special tokens that tokenizer_config.json has.
 func TestConfig(t *testing.T) {
 	file := []byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"<|endoftext|>":2},"merges":[]}}`)
-	tok,
-		err := Parse(file,
+	tok, err := Parse(file,
 		[]byte(
 			`{"bos_token":{"content":"b","lstrip":false},"eos_token":"a","pad_token":null,"mask_token":"absent","cls_token":7}`))
 	if err != nil {

@@ -1,13 +1,14 @@
 package tokenizers
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
 
 // variant is a tokenizer.json told by its differences from another, with the Rust library's answers.
@@ -23,22 +24,11 @@ type variant struct {
 // readVariants returns the variants so named, or all, each with its whole tokenizer.json.
 func readVariants(t testing.TB, names ...string) ([]variant, [][]byte) {
 	t.Helper()
-	f, err := os.Open("testdata/variants.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all struct {
 		Bases    map[string]map[string]any `json:"bases"`
 		Variants []variant                 `json:"variants"`
 	}
-	if err := json.NewDecoder(z).Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "testdata/variants.json.gz", &all)
 	for _, name := range []string{"gpt2", "bert"} {
 		data, err := os.ReadFile(filepath.Join("../testdata/golden/models", name, "tokenizer.json"))
 		if err != nil {

@@ -228,8 +228,8 @@ func TestActivationsJSON(t *testing.T) {
 	}
 	read := func(args ...string) (out activationsOutput) {
 		t.Helper()
-		status, stdout,
-			stderr := call(t, "", append([]string{"activations", "-model", solu, "-layer", "2", "-json"}, args...)...)
+		always := []string{"activations", "-model", solu, "-layer", "2", "-json"}
+		status, stdout, stderr := call(t, "", append(always, args...)...)
 		if status != 0 {
 			t.Fatal(stderr)
 		}

@@ -15,7 +15,7 @@ type contextFlags struct {
 
 func contextFlagsOf(c *command) contextFlags {
 	return contextFlags{
-		splits: c.flags.Int("context-splits", 10,
+		splits: c.flags.Int("context-splits", contexttree.DefaultSplits,
 			"`NUMBER` most tests of the context graph, which is learned from the index: 10 can be read, 100 is as much as "+
 				"pays, 0 leaves it out"),
 		ask: c.flags.Float64("ask", 1, "`FACTOR` how much the context graph may ask the model: so many times what the "+

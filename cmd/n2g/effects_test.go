@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
 
 // TestEffectsOfSmolLM2 compares with direct logit attribution and ablation by PyTorch on the same weights.
@@ -14,10 +16,6 @@ func TestEffectsOfSmolLM2(t *testing.T) {
 	found, err := filepath.Glob("../../.cache/models/smollm2/*.gguf")
 	if err != nil || len(found) != 1 {
 		t.Skip("SmolLM2 is not here: `make smollm2` fetches it (93 MB)")
-	}
-	data, err := os.ReadFile("../../testdata/golden/smollm2/ref.json")
-	if err != nil {
-		t.Fatal(err)
 	}
 	var ref struct {
 		Inputs []struct {
@@ -34,9 +32,7 @@ func TestEffectsOfSmolLM2(t *testing.T) {
 			KL                   []float64 `json:"kl_per_position"`
 		}
 	}
-	if err := json.Unmarshal(data, &ref); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "../../testdata/golden/smollm2/ref.json", &ref)
 	ask := func(into any, args ...string) {
 		t.Helper()
 		status, stdout, stderr := call(t, "", append([]string{args[0], "-model", found[0], "-json"}, args[1:]...)...)
@@ -123,8 +119,7 @@ func TestEffectsCommands(t *testing.T) {
 	}
 	steer := func(args ...string) (out steerOutput) {
 		t.Helper()
-		status, stdout,
-			stderr := call(t, "",
+		status, stdout, stderr := call(t, "",
 			append([]string{"steer", "-layer", "1", "-neuron", "268", "-text", "func main() {", "-tokens", "6", "-json"},
 				args...)...)
 		if status != 0 {

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -92,18 +90,7 @@ type goldenClass struct {
 
 func readGolden[T any](t *testing.T, name string) (value T) {
 	t.Helper()
-	f, err := os.Open(golden + name + ".json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(z).Decode(&value); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, golden+name+".json.gz", &value)
 	return value
 }
 

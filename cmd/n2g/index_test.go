@@ -80,8 +80,8 @@ func TestExamplesAreExplained(t *testing.T) {
 		t.Fatalf("%v in %.200q", err, stdout)
 	}
 	for _, args := range [][]string{{"-layer", "1", "-neuron", "268"}, {"-examples", file(t, stdout)}} {
-		status, stdout,
-			stderr := call(t, "", append([]string{"explain", "-masked", "none", "-json", "-", "-stages=false"}, args...)...)
+		always := []string{"explain", "-masked", "none", "-json", "-", "-stages=false"}
+		status, stdout, stderr := call(t, "", append(always, args...)...)
 		var e n2g.Explanation
 		if err := json.Unmarshal([]byte(stdout), &e); status != 0 || err != nil {
 			t.Fatal(status, stderr, err)

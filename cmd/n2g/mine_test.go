@@ -100,9 +100,8 @@ func TestMine(t *testing.T) {
 	}
 	for _, wrong := range [][]string{{"-layer", "1", "-neuron", "0"}, {"-layer", "2", "-neuron", "512"}, {"-layer", "2"},
 		{"-layer", "2", "-neuron", "125", "-hook", "hook_pre"}, {"-layer", "2", "-neuron", "125", "-corpus", "sample"}} {
-		if status, _,
-			stderr := call(t, "", append([]string{"explain", "-model", solu, "-index", out}, wrong...)...); status != 1 ||
-			strings.Count(stderr, "\n") > 2 {
+		status, _, stderr := call(t, "", append([]string{"explain", "-model", solu, "-index", out}, wrong...)...)
+		if status != 1 || strings.Count(stderr, "\n") > 2 {
 			t.Errorf("%v: %d %q", wrong, status, stderr)
 		}
 	}

@@ -42,9 +42,8 @@ func TestPredict(t *testing.T) {
 		{"published", []string{"-graph", "published"}, []float64{0, .8, 0, .8}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, stdout,
-				stderr := call(t, "", append([]string{"predict", "-explanation", path, "-text", "func ( return (", "-json"},
-				test.args...)...)
+			always := []string{"predict", "-explanation", path, "-text", "func ( return (", "-json"}
+			status, stdout, stderr := call(t, "", append(always, test.args...)...)
 			if status != 0 {
 				t.Fatal(stderr)
 			}

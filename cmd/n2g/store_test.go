@@ -73,9 +73,8 @@ func TestStoreCommands(t *testing.T) {
 		t.Error(err)
 	}
 	contains(t, "Markdown", ok(t, "summary", "-store", all, "-format", "markdown"), []string{"| layer |", "---"})
-	if records,
-		err := csv.NewReader(strings.NewReader(ok(t, "summary", "-store", all, "-format", "csv"))).ReadAll(); err != nil ||
-		len(records) != 10 {
+	table := ok(t, "summary", "-store", all, "-format", "csv")
+	if records, err := csv.NewReader(strings.NewReader(table)).ReadAll(); err != nil || len(records) != 10 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
 

@@ -107,8 +107,7 @@ func TestAcceptedHeaders(t *testing.T) {
 }
 
 func TestFloat32sRefuses(t *testing.T) {
-	f,
-		err := safetensors.Parse(
+	f, err := safetensors.Parse(
 		file(`{"a":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[2],"data_offsets":[16,24]}}`,
 			24))
 	if err != nil {

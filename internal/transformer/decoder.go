@@ -199,7 +199,8 @@ func (c Decoder) heads(w Weights, layer int, x *Node, which string, heads int) *
 //
 //	hook_pre  = LN(x)·W_in + b_in, or where the MLP is gated LN(x)·W_gate + b_gate, and hook_pre_linear LN(x)·W_in + b_in
 //	hook_mid  = act(hook_pre), times hook_pre_linear
-//	hook_post = hook_mid, normalised with solu_ln, before mlp.ln's own weight and bias, which TransformerLens counts to W_out
+//	hook_post = hook_mid, normalised with solu_ln, before mlp.ln's own weight and bias, which TransformerLens counts to
+//	            W_out
 //	hook_mlp_out = hook_post·W_out + b_out
 //
 // mlp.ln's weight and bias are optional, since they may be folded into W_out and b_out.

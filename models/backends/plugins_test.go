@@ -161,7 +161,8 @@ func TestInstallBroken(t *testing.T) {
 			if err := os.WriteFile(file, c.content, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			for _, source := range []string{file, wheel(t, map[string]string{"package/plugin.so": string(c.content), "package/__init__.py": ""})} {
+			packed := wheel(t, map[string]string{"package/plugin.so": string(c.content), "package/__init__.py": ""})
+			for _, source := range []string{file, packed} {
 				_, err := backends.Install(t.Context(), source)
 				if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), source) ||
 					strings.Contains(err.Error(), "\n") {

@@ -57,9 +57,8 @@ func FuzzAnswers(f *testing.F) {
 			response.Body = io.NopCloser(bytes.NewReader(data))
 			return response
 		})
-		client,
-			err := hub.New(hub.Options{Endpoint: "http://hub.invalid", Cache: cache, Token: "secret", Transport: transport,
-			Attempts: 1, Backoff: time.Nanosecond})
+		client, err := hub.New(hub.Options{Endpoint: "http://hub.invalid", Cache: cache, Token: "secret",
+			Transport: transport, Attempts: 1, Backoff: time.Nanosecond})
 		if err != nil {
 			t.Fatal(err)
 		}

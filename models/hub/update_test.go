@@ -88,9 +88,8 @@ func TestInterruptedMidFile(t *testing.T) {
 	go func() { // as Ctrl-C would, once the first part is in the file
 		<-stop
 		for range seen {
-			if stat,
-				err := os.Stat(filepath.Join(cache, "models--org--name", "blobs", digest(weights)+".incomplete")); err == nil &&
-				stat.Size() == 7000 {
+			part := filepath.Join(cache, "models--org--name", "blobs", digest(weights)+".incomplete")
+			if stat, err := os.Stat(part); err == nil && stat.Size() == 7000 {
 				cancel()
 				return
 			}

@@ -10,7 +10,8 @@
 //	standard, transcoder    max(pre, 0)
 //	jumprelu                pre where pre > threshold, else 0
 //	topk                    max(pre, 0) of the k highest, else 0
-//	gated                   max((norm(x) - b_dec)·(W_enc ⊙ exp(r_mag)) + b_mag, 0) where (norm(x) - b_dec)·W_enc + b_gate > 0
+//	gated                   max((norm(x) - b_dec)·(W_enc ⊙ exp(r_mag)) + b_mag, 0)
+//	                        where (norm(x) - b_dec)·W_enc + b_gate > 0
 //
 // Whether b_dec is subtracted is apply_b_dec_to_input. With rescale_acts_by_decoder_norm, pre of topk is multiplied by
 // the length of the feature's row of W_dec. The formulas are those of sae-lens 6.54.

@@ -3,19 +3,18 @@ package sae_test
 import (
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models/sae"
 )
 
@@ -56,19 +55,8 @@ func inputs() []float32 {
 
 func references(t *testing.T) []reference {
 	t.Helper()
-	f, err := os.Open("testdata/reference.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unzipped, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var list []reference
-	if err := json.NewDecoder(unzipped).Decode(&list); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "testdata/reference.json.gz", &list)
 	return list
 }
 

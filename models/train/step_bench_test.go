@@ -59,8 +59,7 @@ func BenchmarkStepMasked(b *testing.B) {
 	m := masker{vocabulary: opts.Vocabulary, asked: int(predictedShare * float64(w.length))}
 	picked, half := w.spread(opts.Batch), opts.Batch/shards
 	for b.Loop() {
-		if _,
-			err := t.step([]gradient.Part{m.batch(w, picked[:half], r, maskedShare, 0),
+		if _, err := t.step([]gradient.Part{m.batch(w, picked[:half], r, maskedShare, 0),
 			m.batch(w, picked[half:], r, maskedShare, 0)}, opts.LearningRate); err != nil {
 			b.Fatal(err)
 		}

@@ -9,9 +9,12 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
+// DefaultSplits is the number of tests of a graph that can be read.
+const DefaultSplits = 10
+
 // Options of learning. The zero value is the default.
 type Options struct {
-	Splits   int `json:"splits"`   // most tests of a graph; 0: 10, which can be read; 100 is as much as pays
+	Splits   int `json:"splits"`   // most tests of a graph; 0: DefaultSplits; 100 is as much as pays
 	Entries  int `json:"entries"`  // most entries of the leaves' tables together; 0: 300; negative: none
 	Distance int `json:"distance"` // furthest distance of a test for one place; 0: 8
 }
@@ -23,7 +26,7 @@ func (o Options) Resolved() Options {
 			*value = otherwise
 		}
 	}
-	or(&o.Splits, 10)
+	or(&o.Splits, DefaultSplits)
 	or(&o.Entries, 300)
 	or(&o.Distance, 8)
 	o.Entries = max(o.Entries, 0)

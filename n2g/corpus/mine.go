@@ -28,7 +28,7 @@ type Scanner interface {
 // Options of a pass over a corpus. The zero value is the default.
 type Options struct {
 	Window int // tokens a window, BOS not counted; 0 is DefaultWindow, less where the model's context is shorter
-	Batch  int // windows a model call; 0 is 64
+	Batch  int // windows a model call; 0 is DefaultBatch
 	// Progress, where set, hears after each batch how many windows of how many were run.
 	Progress func(done, windows int)
 	Corpus   string // its name
@@ -45,7 +45,7 @@ type Options struct {
 	Memory    int64
 }
 
-func (o Options) batch() int { return cmp.Or(o.Batch, 64) }
+func (o Options) batch() int { return cmp.Or(o.Batch, DefaultBatch) }
 
 func (o Options) window(model n2g.LanguageModel) int {
 	return min(cmp.Or(o.Window, DefaultWindow), model.ContextLength()-places(model))

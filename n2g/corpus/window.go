@@ -10,8 +10,12 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// DefaultWindow is the number of tokens of a window, BOS not counted.
-const DefaultWindow = 128
+const (
+	// DefaultWindow is the number of tokens of a window, BOS not counted.
+	DefaultWindow = 128
+	// DefaultBatch is the number of windows a model call.
+	DefaultBatch = 64
+)
 
 // Window is a stretch of a document that the model reads as one prompt.
 type Window struct {

@@ -1,16 +1,14 @@
 package graphviz_test
 
 import (
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 )
@@ -115,22 +113,6 @@ func comparePublished(t *testing.T, root *trie, published string, o graphviz.Opt
 	}
 }
 
-func readGolden(t *testing.T, path string, into any) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(z).Decode(into); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestPublishedUnits compares with the published program's drawings of random tries.
 func TestPublishedUnits(t *testing.T) {
 	var units struct {
@@ -143,7 +125,7 @@ func TestPublishedUnits(t *testing.T) {
 			DOT  string `json:"dot"`
 		} `json:"fit_cases"`
 	}
-	readGolden(t, "../../testdata/golden/units/units.json.gz", &units)
+	testfile.JSON(t, "../../testdata/golden/units/units.json.gz", &units)
 	compared := 0
 	for i, c := range units.Cases {
 		if c.DOT == "" {
@@ -176,7 +158,7 @@ func TestPublishedNeurons(t *testing.T) {
 					Trie *trie  `json:"graph_trie"`
 					DOT  string `json:"dot"`
 				}
-				readGolden(t, path, &neuron)
+				testfile.JSON(t, path, &neuron)
 				comparePublished(t, neuron.Trie, neuron.DOT, o)
 			})
 		}

@@ -2,9 +2,7 @@ package heatmap_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/chromium"
@@ -89,15 +88,6 @@ func TestGolden(t *testing.T) {
 // walkthrough returns a neuron's pruned prompt as the published walkthrough measures it.
 func walkthrough(t testing.TB, layer, index int) heatmap.HeatMap {
 	t.Helper()
-	f, err := os.Open("../../testdata/golden/walkthrough/walkthrough.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var entries []struct {
 		Layer, Neuron int
 		Importance    struct {
@@ -105,9 +95,7 @@ func walkthrough(t testing.TB, layer, index int) heatmap.HeatMap {
 			Activations [][2]any `json:"tokens_and_activations"`
 		}
 	}
-	if err := json.NewDecoder(z).Decode(&entries); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "../../testdata/golden/walkthrough/walkthrough.json.gz", &entries)
 	for _, e := range entries {
 		if e.Layer != layer || e.Neuron != index {
 			continue

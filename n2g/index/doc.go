@@ -13,11 +13,12 @@
 //   - Tokens that count are all but those that hold BOS, in front of a window or within it: BOS is context only.
 //   - Maximum: the highest activation on any token that counts.
 //   - Firing: an activation of at least [FireShare], a half, of the maximum.
-//   - Density: the share of the tokens that count on which the neuron fires. It is computed once, over all of them, when
-//     the index is made ([Stats]). A neuron whose activation is never above 0 has none.
-//   - Top examples: the windows of highest maximum, best first; the earlier of equals first, no content twice, none whose
-//     maximum is not above 0 ([Index.Top]).
-//   - Split: build, validation or test, by a hash of the document's text ([SplitOf]), so that equal documents stand in one.
+//   - Density: the share of the tokens that count on which the neuron fires. It is computed once, over all of them,
+//     when the index is made ([Stats]). A neuron whose activation is never above 0 has none.
+//   - Top examples: the windows of highest maximum, best first; the earlier of equals first, no content twice, none
+//     whose maximum is not above 0 ([Index.Top]).
+//   - Split: build, validation or test, by a hash of the document's text ([SplitOf]), so that equal documents stand in
+//     one.
 //
 // # Postings
 //

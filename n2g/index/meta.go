@@ -14,18 +14,27 @@ const Format = "n2g-index/1"
 // FireShare of the maximum is what counts as firing: section 7's fire_threshold.
 const FireShare = 0.5
 
+// What zero options of an index stand for.
+const (
+	DefaultKeep        = 0.005
+	DefaultDense       = 0.02
+	DefaultExamples    = 20 // the published number
+	DefaultSampleEvery = 256
+)
+
 // Options of making an index. The zero value is the default.
 type Options struct {
 	// Keep is the share of tokens whose activation is kept, in each neuron: the keep level is the lowest edge of a
-	// histogram bin that no more tokens reach. 0 is 0.005.
+	// histogram bin that no more tokens reach. 0 is DefaultKeep.
 	Keep float64
 	// Dense is the share of tokens up to which the keep level is lowered to a quarter of the maximum. A neuron that
-	// reaches that quarter on more is marked dense. 0 is 0.02.
+	// reaches that quarter on more is marked dense. 0 is DefaultDense.
 	Dense float64
-	// Examples is the number of top examples that postings tell of every neuron, whatever Keep and Dense. 0 is the
-	// published 20.
+	// Examples is the number of top examples that postings tell of every neuron, whatever Keep and Dense. 0 is
+	// DefaultExamples.
 	Examples int
-	// SampleEvery: one window in so many, chosen by a hash, is kept with the values of all neurons. 0 is 256, -1 none.
+	// SampleEvery: one window in so many, chosen by a hash, is kept with the values of all neurons. 0 is
+	// DefaultSampleEvery, -1 none.
 	SampleEvery int
 	// Signs is 2 where the lowest activations are kept like the highest. 0 is 1.
 	Signs int
@@ -34,9 +43,11 @@ type Options struct {
 }
 
 func (o Options) resolved() Options {
-	o.Keep, o.Dense = cmp.Or(o.Keep, 0.005), cmp.Or(o.Dense, 0.02)
-	o.Dense = max(o.Dense, o.Keep)
-	o.Examples, o.SampleEvery, o.Signs = cmp.Or(o.Examples, 20), cmp.Or(o.SampleEvery, 256), cmp.Or(o.Signs, 1)
+	o.Keep = cmp.Or(o.Keep, DefaultKeep)
+	o.Dense = max(cmp.Or(o.Dense, DefaultDense), o.Keep)
+	o.Examples = cmp.Or(o.Examples, DefaultExamples)
+	o.SampleEvery = cmp.Or(o.SampleEvery, DefaultSampleEvery)
+	o.Signs = cmp.Or(o.Signs, 1)
 	return o
 }
 

@@ -1,11 +1,10 @@
 package page_test
 
 import (
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -64,22 +63,6 @@ func (v *variant) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &[]any{&v.Text, &v.Activation, &v.Change})
 }
 
-func readJSON(t testing.TB, path string, v any) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(z).Decode(v); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-}
-
 func readScores(t testing.TB, stats map[string]json.RawMessage) n2g.Scores {
 	t.Helper()
 	class := func(name string) n2g.ClassScores {
@@ -100,7 +83,7 @@ func readScores(t testing.TB, stats map[string]json.RawMessage) n2g.Scores {
 func explanation(t testing.TB, name string) *n2g.Explanation {
 	t.Helper()
 	var p published
-	readJSON(t, "../../testdata/golden/neurons/"+name+".json.gz", &p)
+	testfile.JSON(t, "../../testdata/golden/neurons/"+name+".json.gz", &p)
 	e := &n2g.Explanation{
 		Format: n2g.Format, Model: "models/solu", MaskedModel: "models/distilbert",
 		Site:          n2g.Site{Layer: p.Layer, Index: p.Neuron, Hook: "hook_mid"},

@@ -89,9 +89,8 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	if _,
-		err := tx.ExecContext(ctx, "INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP "+
-		"BY token, kind"); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) "+
+		"FROM tokens GROUP BY token, kind"); err != nil {
 		return err
 	}
 	for i, t := range lostTokens {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -151,7 +154,122 @@ func FuzzParseTerm(f *testing.F) {
 	})
 }
 
-// TestPairs compares with n2g.TokenIndex, which compares each neuron with each.
+// TestSearchAndPairsGolden puts the token sets of the published program's stores into stores of ours, which find what
+// it finds in them.
+func TestSearchAndPairsGolden(t *testing.T) {
+	var units struct {
+		Cases []struct {
+			Store       map[string]map[string][]string                   // by kind and token: the neurons
+			FindSimilar map[string]struct{ Similar, Subset [][2]string } `json:"find_similar"`
+			Search      []struct {
+				Query [][2]*string // token and kind
+				Out   []string
+			}
+		} `json:"store_cases"`
+	}
+	testfile.JSON(t, "../../testdata/golden/units/units.json.gz", &units)
+	kindNamed := map[string]n2g.TokenKind{"activating": n2g.ActivatingKind, "important": n2g.ImportantKind,
+		"both": n2g.AnyKind}
+	for number, c := range units.Cases {
+		s := testStore(t)
+		tries := map[string]*n2g.Node{}
+		for kind, tokens := range c.Store {
+			for token, names := range tokens {
+				for _, name := range names {
+					if tries[name] == nil {
+						tries[name] = &n2g.Node{}
+					}
+					tries[name].Children = append(tries[name].Children,
+						&n2g.Node{Token: token, Activator: kind == activating, Important: true, Activation: 1, Importance: 1})
+				}
+			}
+		}
+		for name, trie := range tries {
+			e := madeUp(newRandom(0), siteNamed(name), nil, 0)
+			e.Trie = trie
+			if err := s.Put(ctx, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tokens, err := s.Tokens(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for asked, want := range c.FindSimilar {
+			name, share, _ := strings.Cut(asked, "@")
+			threshold, err := strconv.ParseFloat(share, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			similar, subset := split(t, tokens, kindNamed[name], threshold)
+			if !slices.Equal(sorted(similar), sorted(want.Similar)) || !slices.Equal(sorted(subset), sorted(want.Subset)) {
+				t.Errorf("case %d, %s: similar %v, subset %v, want %v", number, asked, similar, subset, want)
+			}
+		}
+		for _, search := range c.Search {
+			var terms []Term
+			for _, q := range search.Query {
+				term := Term{Token: *q[0]}
+				if q[1] != nil {
+					term.Kind = kindNamed[*q[1]]
+				}
+				terms = append(terms, term)
+			}
+			hits, err := s.Search(ctx, terms...)
+			var found []string
+			for _, h := range hits {
+				found = append(found, h.PublishedName())
+			}
+			if err != nil || !slices.Equal(found, slices.Sorted(slices.Values(search.Out))) {
+				t.Errorf("case %d: %v finds %v, want %v, error %v", number, terms, found, search.Out, err)
+			}
+		}
+	}
+}
+
+// siteNamed is the site of a published name.
+func siteNamed(name string) n2g.Site {
+	var layer, index int
+	fmt.Sscanf(name, "%d_%d", &layer, &index)
+	return at(layer, index)
+}
+
+// pairsByDefinition compares each neuron with each; names are ascending in a pair, but the larger set of one kind
+// stands first.
+func pairsByDefinition(sets map[string]n2g.TokenSets, kind n2g.TokenKind, threshold float64) (similar,
+	subset [][2]string) {
+	ofKind := func(s n2g.TokenSets) [][]string {
+		return [][][]string{{s.Activating, s.Important}, {s.Activating}, {s.Important}}[kind]
+	}
+	names := slices.Sorted(maps.Keys(sets))
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			ofMax, ofMin := 1.0, 1.0 // the least share of the larger set, and of the smaller
+			x, y := ofKind(sets[a]), ofKind(sets[b])
+			for k := range x {
+				common := 0.0
+				for _, token := range x[k] {
+					if slices.Contains(y[k], token) {
+						common++
+					}
+				}
+				ofMax = min(ofMax, common/float64(max(len(x[k]), len(y[k]), 1)))
+				ofMin = min(ofMin, common/float64(max(min(len(x[k]), len(y[k])), 1)))
+			}
+			switch {
+			case ofMax >= threshold:
+				similar = append(similar, [2]string{a, b})
+			case ofMin >= threshold && len(x) == 1 && len(y[0]) > len(x[0]):
+				subset = append(subset, [2]string{b, a})
+			case ofMin >= threshold:
+				subset = append(subset, [2]string{a, b})
+			}
+		}
+	}
+	return similar, subset
+}
+
+// TestPairs compares with the definition.
 func TestPairs(t *testing.T) {
 	pairs := 0
 	for seed := range uint64(shorter(6)) {
@@ -171,11 +289,11 @@ func TestPairs(t *testing.T) {
 		if err != nil || tokens.Len() != len(all) {
 			t.Fatal(tokens.Len(), err)
 		}
-		index := n2g.NewTokenIndex(sets(all))
+		tokenSets := sets(all)
 		for _, kind := range kinds() {
 			for _, threshold := range []float64{0.1, 1. / 3, 0.5, 2. / 3, 0.75, 0.9, 1} {
 				similar, subset := split(t, tokens, kind, threshold)
-				wantSimilar, wantSubset := index.Similar(kind, threshold)
+				wantSimilar, wantSubset := pairsByDefinition(tokenSets, kind, threshold)
 				if !slices.Equal(similar, wantSimilar) {
 					t.Errorf("seed %d kind %v at %g: similar %v, want %v", seed, kind, threshold, similar, wantSimilar)
 				}

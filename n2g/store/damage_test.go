@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -153,19 +154,7 @@ func TestAnyBit(t *testing.T) {
 // damagedCopy unpacks a file of testdata/damaged.
 func damagedCopy(t testing.TB, name string) string {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata/damaged", name+".db.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	z, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := testfile.Read(t, "testdata/damaged/"+name+".db.gz")
 	path := filepath.Join(t.TempDir(), name+".db")
 	if err := os.WriteFile(path, content, 0o644); err != nil {
 		t.Fatal(err)
@@ -258,17 +247,18 @@ func corrupt(t *testing.T, path, statement string) {
 // TestRepair: what is damaged is taken away and named, and the rest stays.
 func TestRepair(t *testing.T) {
 	for statement, removed := range map[string][]n2g.Site{
-		"UPDATE neurons SET firing_f1 = 0.5 WHERE neuron = 2":                                               {at(2, 2)},
-		"UPDATE baselines SET r2 = 0.125 WHERE neuron_id = 3":                                               {at(2, 2)},
-		"UPDATE explanations SET json = replace(json, 'toy', 'boy') WHERE neuron_id IN (1, 5)":              {at(0, 0), at(4, 4)},
-		"UPDATE tokens SET weight = weight / 2 WHERE neuron_id = (SELECT min(neuron_id) FROM tokens)":       {at(0, 0)},
-		"DELETE FROM tokens WHERE neuron_id = 2":                                                            {at(1, 1)},
-		"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE neuron = 6":                                     nil,
-		"UPDATE failures SET reason = 'bright'":                                                             nil,
-		"UPDATE planned SET neuron = 77 WHERE neuron = 4":                                                   nil,
-		"UPDATE totals SET rows = rows + 1 WHERE name = 'neurons'":                                          nil,
-		"UPDATE vocabulary SET neurons = neurons + 1":                                                       nil,
-		"UPDATE neurons SET layer = 9 WHERE neuron = 2; UPDATE neurons SET hook = 'other' WHERE neuron = 3": {{Layer: 3, Index: 3, Hook: "other"}, at(9, 2)},
+		"UPDATE neurons SET firing_f1 = 0.5 WHERE neuron = 2":                                         {at(2, 2)},
+		"UPDATE baselines SET r2 = 0.125 WHERE neuron_id = 3":                                         {at(2, 2)},
+		"UPDATE explanations SET json = replace(json, 'toy', '') WHERE neuron_id IN (1, 5)":           {at(0, 0), at(4, 4)},
+		"UPDATE tokens SET weight = weight / 2 WHERE neuron_id = (SELECT min(neuron_id) FROM tokens)": {at(0, 0)},
+		"DELETE FROM tokens WHERE neuron_id = 2":                                                      {at(1, 1)},
+		"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE neuron = 6":                               nil,
+		"UPDATE failures SET reason = 'bright'":                                                       nil,
+		"UPDATE planned SET neuron = 77 WHERE neuron = 4":                                             nil,
+		"UPDATE totals SET rows = rows + 1 WHERE name = 'neurons'":                                    nil,
+		"UPDATE vocabulary SET neurons = neurons + 1":                                                 nil,
+		"UPDATE neurons SET layer = 9 WHERE neuron = 2; UPDATE neurons SET hook = 'x' WHERE neuron = 3": {
+			{Layer: 3, Index: 3, Hook: "x"}, at(9, 2)},
 	} {
 		s := testStore(t)
 		all := fill(t, s, 73, 8)

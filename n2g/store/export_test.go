@@ -2,37 +2,20 @@ package store
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // readGolden reads a reference result.
-func readGolden(t *testing.T, path string, to any) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewDecoder(z).Decode(to); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestStatsGolden: the report of scores is what scikit-learn reports.
 func TestStatsGolden(t *testing.T) {
 	paths, err := filepath.Glob("../../testdata/golden/neurons*/neuron_*.json.gz")
@@ -47,7 +30,7 @@ func TestStatsGolden(t *testing.T) {
 				Predicted []float64 `json:"pred"`
 			}
 		}
-		readGolden(t, path, &golden)
+		testfile.JSON(t, path, &golden)
 		if golden.Stats == nil {
 			continue // the reference failed on it
 		}

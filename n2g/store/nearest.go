@@ -18,9 +18,11 @@ type Match struct {
 // Nearest ranks the neurons that share a token with n by the weighted Jaccard similarity of their sets of the kind, Σ
 // min(a, b) / Σ max(a, b) over the tokens of either, where a and b are what the token weighs: the highest activation of
 // an activating token's nodes, the highest importance of an important one's. n2g.AnyKind takes both sets, a token of
-// each kind counting for itself. An empty hook of n is the store's own. Equals stand by layer and index; no more than limit are returned, all if it is 0.
+// each kind counting for itself. An empty hook of n is the store's own. Equals stand by layer and index; no more than
+// limit are returned, all if it is 0.
 func (t *Tokens) Nearest(n n2g.Site, kind n2g.TokenKind, limit int) ([]Match, error) {
-	a, ok := slices.BinarySearchFunc(t.neurons, n.WithoutHook(), func(a, b n2g.Site) int { return a.WithoutHook().Compare(b) })
+	a, ok := slices.BinarySearchFunc(t.neurons, n,
+		func(a, b n2g.Site) int { return a.WithoutHook().Compare(b.WithoutHook()) })
 	if !ok || n.Hook != "" && n.Hook != t.neurons[a].Hook {
 		return nil, fmt.Errorf("the store has no explanation of layer %d neuron %d", n.Layer, n.Index)
 	}

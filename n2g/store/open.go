@@ -196,8 +196,7 @@ func openOld(path, absolute string) (*Store, error) {
 			return err
 		}
 		for _, table := range append(countedTables(), "explanations", "tokens") {
-			if _,
-				err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s",
+			if _, err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s",
 				table)); err != nil {
 				return err
 			}

@@ -150,8 +150,8 @@ func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, tokens 
 	if len(tokens) == 0 {
 		return nil
 	}
-	insert,
-		err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
+	insert, err := tx.PrepareContext(ctx,
+		"INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}

@@ -243,8 +243,7 @@ func TestFolder(t *testing.T) {
 		})
 	}
 	t.Run("safetensors first", func(t *testing.T) {
-		weights,
-			err := checkpoint.OpenFolder(fstest.MapFS{"model.safetensors": {Data: safe.Bytes()},
+		weights, err := checkpoint.OpenFolder(fstest.MapFS{"model.safetensors": {Data: safe.Bytes()},
 			"pytorch_model.bin": {Data: data}})
 		if err != nil {
 			t.Fatal(err)

@@ -78,7 +78,8 @@ func checkNear(t *testing.T, what string, got, want []float32) {
 		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
 	}
 	for i := range want {
-		if difference := math.Abs(float64(got[i]) - float64(want[i])); !(difference <= 1e-4*max(1, math.Abs(float64(want[i])))) {
+		g, w := float64(got[i]), float64(want[i])
+		if difference := math.Abs(g - w); !(difference <= 1e-4*max(1, math.Abs(w))) {
 			t.Fatalf("%s: value %d is %g, want %g", what, i, got[i], want[i])
 		}
 	}

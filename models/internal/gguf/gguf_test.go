@@ -2,7 +2,6 @@ package gguf_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models/internal/gguf"
 )
 
@@ -29,19 +29,7 @@ var typeNames = []string{"BF16", "F16", "F32", "Q2_K", "Q3_K", "Q4_0", "Q4_1", "
 // readExpected is what Python's package gguf reads from testdata/types.gguf, by tensor.
 func readExpected(t testing.TB) map[string][]float32 {
 	t.Helper()
-	f, err := os.Open("testdata/types.f32.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := testfile.Read(t, "testdata/types.f32.gz")
 	all := make([]float32, len(data)/4)
 	if _, err := binary.Decode(data, binary.LittleEndian, all); err != nil {
 		t.Fatal(err)

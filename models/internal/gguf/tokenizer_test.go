@@ -1,13 +1,12 @@
 package gguf_test
 
 import (
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models/internal/gguf"
 )
 
@@ -108,15 +107,6 @@ func TestTokenizer(t *testing.T) {
 // TestTokenizerKinds writes tokenizers of every kind that package tokenizers is tested with into GGUF files, and finds
 // the Rust library's answers.
 func TestTokenizerKinds(t *testing.T) {
-	f, err := os.Open("../../../tokenizers/testdata/kinds.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all struct {
 		Kinds []struct {
 			Name string
@@ -135,9 +125,7 @@ func TestTokenizerKinds(t *testing.T) {
 			}
 		}
 	}
-	if err := json.NewDecoder(z).Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testfile.JSON(t, "../../../tokenizers/testdata/kinds.json.gz", &all)
 	names := map[string]string{"tekken": "tekken", "o200k": "gpt-4o", "qwen35": "qwen35", "deepseek": "deepseek-v3",
 		"llama3": "llama-bpe", "llama2": ""}
 	for _, kind := range all.Kinds {
