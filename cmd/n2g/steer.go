@@ -69,6 +69,11 @@ func (m *steerable) Promoted(ctx context.Context, layer, neuron, k int) (up, dow
 	return weighted(found[0].Promoted), weighted(found[0].Suppressed), nil
 }
 
+// Connected implements serve.Connector.
+func (m *steerable) Connected(_ context.Context, layer, neuron, k int) (*effects.Neighbours, error) {
+	return connectedOf(m.Causal, layer, neuron, k)
+}
+
 func (m *steerable) layer(layer int) (*models.NeuronWeights, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

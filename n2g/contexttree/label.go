@@ -137,7 +137,8 @@ func tokens(list []string, most int) string {
 		if i > 0 {
 			b.WriteString("/")
 		}
-		b.WriteString("`" + strings.Trim(strconv.Quote(t), `"`) + "`")
+		quoted := strconv.Quote(t)
+		b.WriteString("`" + quoted[1:len(quoted)-1] + "`")
 	}
 	return b.String()
 }

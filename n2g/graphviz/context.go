@@ -14,7 +14,8 @@ const mostLines = 24
 
 // OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
 // the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
-// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning.
+// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning. Lines that
+// would take more than o.MaxNodes nodes are left out, and counted.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
 		Notes: []string{"← context", "crossed out: must not be there"},
@@ -32,7 +33,11 @@ func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 		lines = lines[:mostLines]
 	}
 	known := map[string]int{}
-	for _, line := range lines {
+	for i, line := range lines {
+		if len(d.Nodes) > 0 && o.MaxNodes > 0 && len(d.Nodes)+len(line) > o.MaxNodes {
+			d.more += len(lines) - i
+			break
+		}
 		key, at := "", -1
 		for _, step := range line {
 			key += step.key()

@@ -27,6 +27,8 @@ func (s *Server) operations() []operation {
 		op("GET", "/neurons/{layer}/{neuron}/similar", "the neurons whose tokens are most alike", s.similar),
 		op("GET", "/neurons/{layer}/{neuron}/promoted", "the tokens that a neuron promotes and suppresses by its weights",
 			s.promoted).asksModel(),
+		op("GET", "/neurons/{layer}/{neuron}/connected", "the neurons that one is connected with by the weights, and those "+
+			"that fire with it", s.connected).asksModel(),
 		op("GET", "/search", "neurons by their tokens", s.search),
 		op("POST", "/tokenize", "a text as tokens", s.tokenize),
 		op("POST", "/activations", "one neuron's activations on prompts", s.activations).asksModel(),
@@ -96,7 +98,7 @@ func (s *Server) info(ctx context.Context, _ *Nothing) (*Info, error) {
 // Listing asks for a page of the table.
 type Listing struct {
 	Filter
-	Sort   string `query:"sort" doc:"neuron, maximum, density, f1, lead, nodes or parts; a minus in front: largest first"`
+	Sort   string `query:"sort" doc:"neuron or a column, such as context_f1; a minus in front: largest first"`
 	Offset int    `query:"offset"`
 	Limit  int    `query:"limit" doc:"100 if none is given, 1000 at most"`
 }
@@ -105,13 +107,14 @@ type Listing struct {
 type Page struct {
 	Total   int   `json:"total"`   // neurons
 	Matched int   `json:"matched"` // by the filter
+	Unread  int   `json:"unread"`  // neurons whose label and context scores are still being read
 	Rows    []Row `json:"rows"`
 }
 
 const mostRows = 1000
 
 func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
-	table, found, err := s.choose(ctx, &in.Filter)
+	table, found, err := s.choose(ctx, &in.Filter, in.Sort)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +125,7 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 		return nil, refuse(http.StatusBadRequest, "a page has 1 to %d rows, from row 0", mostRows)
 	}
 	name, descending := strings.CutPrefix(in.Sort, "-")
-	p := &Page{Total: len(table.rows), Rows: []Row{}}
+	p := &Page{Total: len(table.rows), Unread: table.unread, Rows: []Row{}}
 	ok := table.walk(&in.Filter, found, name, descending, func(r *Row) {
 		if p.Matched >= in.Offset && len(p.Rows) < in.Limit {
 			p.Rows = append(p.Rows, *r)
@@ -132,12 +135,17 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, "neurons are not sorted by %q", cutText(name))
 	}
-	return p, nil
+	return p, s.catalog.complete(ctx, p.Rows)
 }
 
-// choose returns the table, and the neurons with the filter's tokens; nil if it names none.
-func (s *Server) choose(ctx context.Context, f *Filter) (*snapshot, map[n2g.Site]bool, error) {
-	table, err := s.catalog.table(ctx)
+// choose returns the table, and the neurons with the filter's tokens; nil if it names none. Where labels or context
+// graphs are asked about, those of all neurons are waited for, for a moment.
+func (s *Server) choose(ctx context.Context, f *Filter, sort string) (*snapshot, map[n2g.Site]bool, error) {
+	read := s.catalog.table
+	if f.asksGists() || strings.Contains(sort, "context") {
+		read = s.catalog.whole
+	}
+	table, err := read(ctx)
 	if err != nil || f.Token == "" {
 		return table, nil, err
 	}
@@ -174,6 +182,9 @@ type Histograms struct {
 	Density Distribution `json:"density"`
 	F1      Distribution `json:"f1"`
 	Lead    Distribution `json:"lead"`
+	// Of context graphs, those that are read by now.
+	ContextF1   Distribution `json:"context_f1"`
+	ContextLead Distribution `json:"context_lead"`
 }
 
 // Distribution counts values in bins of equal width, of the values or of their logarithms.
@@ -187,20 +198,23 @@ type Distribution struct {
 const bins = 40
 
 func (s *Server) histograms(ctx context.Context, in *Filter) (*Histograms, error) {
-	table, found, err := s.choose(ctx, in)
+	table, found, err := s.choose(ctx, in, "")
 	if err != nil {
 		return nil, err
 	}
-	h := &Histograms{
-		Maximum: table.distribution("maximum", true), Density: table.distribution("density", true),
-		F1: table.distribution("f1", false), Lead: table.distribution("lead", false),
-	}
+	h := &Histograms{}
 	each := []struct {
 		*Distribution
+		name  string
 		value func(*Row) float64
-	}{{&h.Maximum, nil}, {&h.Density, nil}, {&h.F1, nil}, {&h.Lead, nil}}
-	for i, name := range []string{"maximum", "density", "f1", "lead"} {
-		each[i].value, _ = column(name)
+	}{
+		{&h.Maximum, "maximum", nil}, {&h.Density, "density", nil}, {&h.F1, "f1", nil}, {&h.Lead, "lead", nil},
+		{&h.ContextF1, "context_f1", nil}, {&h.ContextLead, "context_lead", nil},
+	}
+	for i := range each {
+		d := &each[i]
+		*d.Distribution = table.distribution(d.name, d.name == "maximum" || d.name == "density")
+		d.value, _ = column(d.name)
 	}
 	table.walk(in, found, "", false, func(r *Row) {
 		for _, d := range each {
@@ -223,7 +237,7 @@ func (s *snapshot) distribution(name string, log bool) Distribution {
 	if !(low <= high) {
 		return d
 	}
-	if name == "f1" {
+	if strings.HasSuffix(name, "f1") {
 		low, high = 0, 1
 	}
 	if low == high {
@@ -332,8 +346,8 @@ func (s *Server) similar(ctx context.Context, in *At) (*Alike, error) {
 	a := &Alike{Neurons: []Like{}}
 	for _, m := range matches {
 		like := Like{Layer: m.Layer, Neuron: m.Index, Similarity: m.Similarity, Shared: m.Shared}
-		if i, ok := table.byID[m.WithoutHook()]; ok {
-			like.Label = table.rows[i].Label
+		if like.Label, err = s.catalog.label(ctx, table, m.WithoutHook()); err != nil {
+			return nil, err
 		}
 		a.Neurons = append(a.Neurons, like)
 	}
@@ -730,6 +744,12 @@ func (s *Server) fires(ctx context.Context, in *FiresRequest) (*Fires, error) {
 		limit = 50
 	}
 	out.Hits = out.Hits[:min(limit, len(out.Hits))]
+	for i := range out.Hits {
+		h := &out.Hits[i]
+		if h.Label, err = s.catalog.label(ctx, table, n2g.Site{Layer: h.Layer, Index: h.Neuron}); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 
@@ -755,10 +775,8 @@ func strongest(table *snapshot, layer int, values [][]float32, from, to int) []F
 		}
 		f.Share = float64(f.Activation) / float64(highest)
 		if k, ok := table.byID[n2g.Site{Layer: layer, Index: i}]; ok {
-			r := &table.rows[k]
-			f.Label = r.Label
-			if r.Maximum > 0 {
-				f.Share, f.Known = float64(f.Activation)/r.Maximum, true
+			if highest := table.rows[k].Maximum; highest > 0 {
+				f.Share, f.Known = float64(f.Activation)/highest, true
 			}
 		}
 		list = append(list, f)

@@ -3,14 +3,17 @@ package serve
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -24,11 +27,14 @@ type Row struct {
 	State   string   `json:"state"`           // explained, failed or open
 	Maximum float64  `json:"maximum"`         // highest activation; 0: unknown
 	Density *float64 `json:"density,omitempty"`
-	F1      *float64 `json:"f1,omitempty"`   // of firing tokens, the graph's
+	F1      *float64 `json:"f1,omitempty"`   // of firing tokens of test examples, the neuron graph's
 	Lead    *float64 `json:"lead,omitempty"` // F1 less the token table's
-	Nodes   int      `json:"nodes"`
-	Parts   int      `json:"parts"` // separate sub-graphs
-	Reason  string   `json:"reason,omitempty"`
+	// The context graph's, on test documents, and its lead there.
+	ContextF1   *float64 `json:"context_f1,omitempty"`
+	ContextLead *float64 `json:"context_lead,omitempty"`
+	Nodes       int      `json:"nodes"`
+	Parts       int      `json:"parts"` // separate sub-graphs
+	Reason      string   `json:"reason,omitempty"`
 }
 
 // denseShare of tokens is where a neuron counts as dense if nothing better is known.
@@ -40,22 +46,56 @@ type snapshot struct {
 	byID   map[n2g.Site]int
 	made   time.Time
 	tokens *store.Tokens
+	unread int // rows without the gist that they should have
 
 	mu     sync.Mutex
 	orders map[string][]int32 // row numbers, ascending by a column
 }
 
-// catalog keeps the table of all neurons in memory.
+// gist is what the table shows of an explanation beside what the store has in columns.
+type gist struct {
+	label                  string
+	contextF1, contextLead *float64
+}
+
+// catalog keeps the table of all neurons in memory. The gists of explanations, of which a store may have hundreds of
+// thousands, are read behind the table's back: at once for a page that is asked, one after the other for all.
 type catalog struct {
-	o       Options
+	o     Options
+	alive context.Context // until close
+	close func()
+	wake  chan struct{} // tells the reader that gists are missing
+
 	mu      sync.Mutex
 	current *snapshot
-	labels  map[n2g.Site]string
+	gists   map[n2g.Site]gist
 	stale   bool
+	read    chan struct{} // closed when no gist of current is missing
 }
 
 func newCatalog(o Options) *catalog {
-	return &catalog{o: o, labels: map[n2g.Site]string{}, stale: true}
+	c := &catalog{o: o, gists: map[n2g.Site]gist{}, stale: true, wake: make(chan struct{}, 1),
+		read: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	c.alive, c.close = ctx, func() {
+		cancel()
+		<-ended
+	}
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-c.wake:
+			}
+			if err := c.readGists(ctx); err != nil && ctx.Err() == nil {
+				o.Log.Printf("labels: %v", err)
+			}
+		}
+	}()
+	return c
 }
 
 // freshness is how old a table may be while a run goes on.
@@ -73,7 +113,159 @@ func (c *catalog) table(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	c.current, c.stale = s, false
+	c.settle()
 	return s, nil
+}
+
+// settle puts the gists that are known into the current table, and asks for those that are not.
+func (c *catalog) settle() {
+	c.current.unread = 0
+	for i := range c.current.rows {
+		r := &c.current.rows[i]
+		if g, ok := c.gists[r.id()]; ok {
+			r.take(g)
+		} else if r.State == "explained" {
+			c.current.unread++
+		}
+	}
+	select {
+	case <-c.read:
+		c.read = make(chan struct{})
+	default:
+	}
+	if c.current.unread == 0 {
+		close(c.read)
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Row) id() n2g.Site { return n2g.Site{Layer: r.Layer, Index: r.Neuron} }
+
+func (r *Row) take(g gist) { r.Label, r.ContextF1, r.ContextLead = g.label, g.contextF1, g.contextLead }
+
+// whole waits, but not for long, until the gists of all rows are read, and returns the table then.
+func (c *catalog) whole(ctx context.Context) (*snapshot, error) {
+	if _, err := c.table(ctx); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	read := c.read
+	c.mu.Unlock()
+	const patience = 2 * time.Second
+	select {
+	case <-read:
+	case <-time.After(patience):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return c.table(ctx)
+}
+
+// readGists reads those of the current table that are missing. Tables with what is known so far follow one another.
+func (c *catalog) readGists(ctx context.Context) error {
+	c.mu.Lock()
+	table := c.current
+	var missing []n2g.Site
+	for i := range table.rows {
+		if r := &table.rows[i]; r.State == "explained" {
+			if _, ok := c.gists[r.id()]; !ok {
+				missing = append(missing, r.id())
+			}
+		}
+	}
+	c.mu.Unlock()
+	shown := time.Now()
+	keep := func(e *n2g.Explanation, err error) error {
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.gists[n2g.Site{Layer: e.Site.Layer, Index: e.Site.Index}] = gistOf(e)
+		if time.Since(shown) > freshness {
+			c.renew()
+			shown = time.Now()
+		}
+		return ctx.Err()
+	}
+	var err error
+	if len(missing) <= fewGists {
+		for _, n := range missing {
+			if err = keep(c.o.Store.Explanation(ctx, n)); err != nil {
+				break
+			}
+		}
+	} else {
+		for e, failed := range c.o.Store.Explanations(ctx) {
+			if err = keep(e, failed); err != nil {
+				break
+			}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.renew()
+	if err == nil {
+		c.settle()
+	}
+	return err
+}
+
+// renew makes a table that has the gists known by now. Others may still read the one before.
+func (c *catalog) renew() {
+	s := &snapshot{rows: slices.Clone(c.current.rows), byID: c.current.byID, made: c.current.made,
+		orders: map[string][]int32{}}
+	c.current.mu.Lock()
+	s.tokens = c.current.tokens
+	c.current.mu.Unlock()
+	for i := range s.rows {
+		if g, ok := c.gists[s.rows[i].id()]; ok {
+			s.rows[i].take(g)
+		} else if s.rows[i].State == "explained" {
+			s.unread++
+		}
+	}
+	c.current = s
+}
+
+// label of a neuron of a table; empty where there is none.
+func (c *catalog) label(ctx context.Context, table *snapshot, n n2g.Site) (string, error) {
+	i, ok := table.byID[n]
+	if !ok {
+		return "", nil
+	}
+	row := []Row{table.rows[i]}
+	err := c.complete(ctx, row)
+	return row[0].Label, err
+}
+
+// complete reads the gists that some rows lack, which are copies.
+func (c *catalog) complete(ctx context.Context, rows []Row) error {
+	for i := range rows {
+		r := &rows[i]
+		if r.State != "explained" || r.Label != "" {
+			continue
+		}
+		c.mu.Lock()
+		g, ok := c.gists[r.id()]
+		c.mu.Unlock()
+		if !ok {
+			e, err := c.o.Store.Explanation(ctx, r.id())
+			if err != nil {
+				return err
+			}
+			g = gistOf(e)
+			c.mu.Lock()
+			c.gists[r.id()] = g
+			c.mu.Unlock()
+		}
+		r.take(g)
+	}
+	return nil
 }
 
 // load reads the store, and adds the neurons that are not in it.
@@ -111,9 +303,6 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 		func(a, b Row) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Neuron, b.Neuron)) })
 	for i, r := range s.rows {
 		s.byID[n2g.Site{Layer: r.Layer, Index: r.Neuron}] = i
-	}
-	if err := c.label(ctx, s); err != nil {
-		return nil, err
 	}
 	return s, nil
 }
@@ -169,34 +358,30 @@ func (c *catalog) know(r *Row) {
 	}
 }
 
-// mostLabels is the size of a store of which labels are read at once; those of a larger one are read as pages ask.
-const mostLabels = 4096
+// fewGists are read one by one; where more are missing, all are, in one pass.
+const fewGists = 64
 
-func (c *catalog) label(ctx context.Context, s *snapshot) error {
-	missing := 0
-	for i, r := range s.rows {
-		label, ok := c.labels[n2g.Site{Layer: r.Layer, Index: r.Neuron}]
-		if s.rows[i].Label = label; !ok && r.State == "explained" {
-			missing++
+func gistOf(e *n2g.Explanation) gist {
+	g := gist{label: labelOf(e)}
+	var table *float64
+	for i := range e.Comparisons {
+		if c := &e.Comparisons[i]; c.Text == contexttree.TestDocuments && c.Scores.Firing.Support > 0 {
+			switch c.Predictor {
+			case contexttree.ContextGraph:
+				g.contextF1 = &c.Scores.Firing.F1
+			case contexttree.TokenTable:
+				table = &c.Scores.Firing.F1
+			}
 		}
 	}
-	if missing == 0 || len(s.rows) > mostLabels {
-		return nil
+	if g.contextF1 != nil && table != nil {
+		lead := *g.contextF1 - *table
+		g.contextLead = &lead
 	}
-	for e, err := range c.o.Store.Explanations(ctx) {
-		if err != nil {
-			return err
-		}
-		n := n2g.Site{Layer: e.Site.Layer, Index: e.Site.Index}
-		c.labels[n] = labelOf(e)
-		if i, ok := s.byID[n]; ok {
-			s.rows[i].Label = c.labels[n]
-		}
-	}
-	return nil
+	return g
 }
 
-// labelOf says what a neuron fires on: its context graph's label, or its strongest activating tokens.
+// labelOf says what a neuron fires on: its context graph's label, or its strongest activating tokens, written likewise.
 func labelOf(e *n2g.Explanation) string {
 	if e.Context != nil && e.Context.Label != "" {
 		return e.Context.Label
@@ -211,14 +396,17 @@ func labelOf(e *n2g.Explanation) string {
 		}
 	}
 	slices.SortStableFunc(tokens, func(a, b n2g.GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
+	const most = 4
 	var words []string
-	for _, n := range tokens[:min(4, len(tokens))] {
-		words = append(words, visible(n.Token))
+	for _, n := range tokens[:min(most, len(tokens))] {
+		quoted := strconv.Quote(n.Token)
+		words = append(words, "`"+quoted[1:len(quoted)-1]+"`")
 	}
-	if len(tokens) > 4 {
-		words = append(words, "…")
+	label := strings.Join(words, "/")
+	if len(tokens) > most {
+		label += fmt.Sprintf(" and %d more", len(tokens)-most)
 	}
-	return strings.Join(words, " ")
+	return label
 }
 
 // Filter chooses rows of the table.
@@ -237,6 +425,17 @@ type Filter struct {
 	MaxF1      *float64 `query:"max_f1"`
 	MinLead    *float64 `query:"min_lead"`
 	MaxLead    *float64 `query:"max_lead"`
+
+	MinContextF1   *float64 `query:"min_context_f1"`
+	MaxContextF1   *float64 `query:"max_context_f1"`
+	MinContextLead *float64 `query:"min_context_lead"`
+	MaxContextLead *float64 `query:"max_context_lead"`
+}
+
+// asksGists tells whether the filter looks at what only explanations tell.
+func (f *Filter) asksGists() bool {
+	return f.Label != "" || f.MinContextF1 != nil || f.MaxContextF1 != nil || f.MinContextLead != nil ||
+		f.MaxContextLead != nil
 }
 
 // column reads a row's value of a name; NaN where there is none.
@@ -256,6 +455,10 @@ func column(name string) (func(*Row) float64, bool) {
 		return func(r *Row) float64 { return pointer(r.F1) }, true
 	case "lead":
 		return func(r *Row) float64 { return pointer(r.Lead) }, true
+	case "context_f1":
+		return func(r *Row) float64 { return pointer(r.ContextF1) }, true
+	case "context_lead":
+		return func(r *Row) float64 { return pointer(r.ContextLead) }, true
 	case "nodes":
 		return func(r *Row) float64 { return float64(r.Nodes) }, true
 	case "parts":
@@ -308,6 +511,8 @@ func (f *Filter) passes(r *Row, label string) bool {
 		(f.State == "" || r.State == f.State) &&
 		within(&r.Maximum, f.MinMaximum, f.MaxMaximum) && within(r.Density, f.MinDensity, f.MaxDensity) &&
 		within(r.F1, f.MinF1, f.MaxF1) && within(r.Lead, f.MinLead, f.MaxLead) &&
+		within(r.ContextF1, f.MinContextF1, f.MaxContextF1) &&
+		within(r.ContextLead, f.MinContextLead, f.MaxContextLead) &&
 		(label == "" || strings.Contains(strings.ToLower(r.Label), label))
 }
 

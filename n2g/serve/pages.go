@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -29,7 +30,7 @@ import (
 var web embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"visible": visible, "weight": func(v float64) string { return leadText(&v) },
+	"visible": visible, "label": labelHTML, "short": shortLabel, "weight": func(v float64) string { return leadText(&v) },
 	"number": number, "percent": percent, "score": score, "lead": leadText,
 }).ParseFS(web, "web/*.html"))
 
@@ -148,6 +149,7 @@ type view struct {
 	Histogram     template.HTML
 	Alike         []Like
 	Promoted      *Promoted
+	Connects      bool // whether neurons connected with it can be asked about
 	Sample, Cell  string
 
 	// Of the run, the API and errors.
@@ -172,8 +174,8 @@ func (v *view) Link(layer, neuron int) string {
 
 type (
 	columnHead struct {
-		Name, Sort, Sorted, Href, Help string
-		Number                         bool
+		Name, Sort, Sorted, Href, Help, Class string
+		Number                                bool
 	}
 	brush   struct{ Name, Column, Min, Max string }
 	fact    struct{ Name, Value, Help string }
@@ -197,9 +199,9 @@ type (
 		Name, Note string
 		Examples   []exampleMap
 	}
-	comparison struct {
-		Text, Predictor string
-		Cells           []string
+	comparison struct { // of predictors on a text
+		Text  string
+		Lines []scoreLine
 	}
 	operationLine struct{ Method, Path, Summary string }
 )
@@ -255,8 +257,13 @@ var columns = []columnHead{
 	{Name: "kind"},
 	{Name: "maximum", Sort: "maximum", Number: true, Help: "highest activation"},
 	{Name: "density", Sort: "density", Number: true, Help: "share of tokens on which it fires"},
-	{Name: "F1", Sort: "f1", Number: true, Help: "of the graph's predictions on test texts, for tokens that fire"},
-	{Name: "lead", Sort: "lead", Number: true, Help: "F1 less that of the table of tokens"},
+	{Name: "context F1", Sort: "context_f1", Number: true, Class: "context",
+		Help: "of the context graph's predictions on test documents, for tokens that fire"},
+	{Name: "its lead", Sort: "context_lead", Number: true, Class: "context",
+		Help: "context graph's F1 less that of the table of tokens"},
+	{Name: "F1", Sort: "f1", Number: true,
+		Help: "of the neuron graph's predictions on test examples, for tokens that fire"},
+	{Name: "lead", Sort: "lead", Number: true, Help: "neuron graph's F1 less that of the table of tokens"},
 	{Name: "nodes", Sort: "nodes", Number: true, Help: "of the graph"},
 	{Name: "parts", Sort: "parts", Number: true, Help: "sub-graphs without a common edge: meanings"},
 }
@@ -331,7 +338,10 @@ func (v *view) furnish(address func(func(url.Values)) string) {
 	v.Brushes = []brush{
 		{"maximum", "maximum", text(f.MinMaximum), text(f.MaxMaximum)},
 		{"density", "density", text(f.MinDensity), text(f.MaxDensity)},
-		{"F1", "f1", text(f.MinF1), text(f.MaxF1)}, {"lead over the token table", "lead", text(f.MinLead), text(f.MaxLead)},
+		{"context graph’s F1", "context_f1", text(f.MinContextF1), text(f.MaxContextF1)},
+		{"its lead over the token table", "context_lead", text(f.MinContextLead), text(f.MaxContextLead)},
+		{"neuron graph’s F1", "f1", text(f.MinF1), text(f.MaxF1)},
+		{"its lead over the token table", "lead", text(f.MinLead), text(f.MaxLead)},
 	}
 }
 
@@ -354,6 +364,11 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 	if err != nil {
 		return err
 	}
+	own := []Row{*row}
+	if err := s.catalog.complete(ctx, own); err != nil {
+		return err
+	}
+	row = &own[0]
 	v.Row, v.Title = *row, fmt.Sprintf("Layer %d, neuron %d", n.Layer, n.Index)
 	i := table.byID[n]
 	if i > 0 {
@@ -362,9 +377,11 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 	if i+1 < len(table.rows) {
 		v.After = &At{table.rows[i+1].Layer, table.rows[i+1].Neuron}
 	}
-	v.Site = fmt.Sprintf("blocks.%d.mlp.%s[%d]", n.Layer, s.o.Hook, n.Index)
+	v.Site = n2g.Site{Layer: n.Layer, Index: n.Index, Hook: s.o.Hook}.String()
 	v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
 	v.Facts = facts(row)
+	_, weights := s.o.Model.(Connector)
+	v.Connects = !v.Static && (weights || s.o.Index != nil)
 	v.Sample = "return nil, err"
 	if row.State == "explained" {
 		e, err := s.stored(ctx, n)
@@ -401,19 +418,26 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 }
 
 func facts(r *Row) []fact {
-	list := []fact{{"maximum", number(r.Maximum), "highest activation"}}
+	list := []fact{{"maximum", cmp.Or(number(r.Maximum), "0"), "highest activation"}}
+	add := func(name, value, help string) { list = append(list, fact{name, value, help}) }
 	if r.Density != nil {
-		list = append(list, fact{"density", percent(r.Density), "share of tokens on which it fires"})
+		add("density", percent(r.Density), "share of tokens on which it fires")
+	}
+	if r.ContextF1 != nil {
+		add("context graph’s F1", score(*r.ContextF1), "of its predictions on test documents, for tokens that fire")
+	}
+	if r.ContextLead != nil {
+		add("its lead", leadText(r.ContextLead), "F1 less that of the table of tokens")
 	}
 	if r.F1 != nil {
-		list = append(list, fact{"F1", score(*r.F1), "of the graph's predictions on test texts, for tokens that fire"})
+		add("neuron graph’s F1", score(*r.F1), "of its predictions on test examples, for tokens that fire")
 	}
 	if r.Lead != nil {
-		list = append(list, fact{"lead", leadText(r.Lead), "F1 less that of the table of tokens"})
+		add("its lead", leadText(r.Lead), "F1 less that of the table of tokens")
 	}
 	if r.State == "explained" {
-		list = append(list, fact{"graph", fmt.Sprintf("%d nodes", r.Nodes), "of the graph"},
-			fact{"parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge"})
+		add("nodes", strconv.Itoa(r.Nodes), "of the neuron graph")
+		add("parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge")
 	}
 	return list
 }
@@ -440,6 +464,9 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 	}
 	if e.Context != nil {
 		options := graphviz.Options{Theme: graphviz.Auto, Inline: true, NoLegend: lean}
+		if lean {
+			options.MaxNodes = leanNodes
+		}
 		svg, err := graphviz.OfContext(e.Context, options).SVG(ctx, options)
 		if err != nil {
 			return err
@@ -492,8 +519,11 @@ func measuredMap(m n2g.Measured, lean bool) template.HTML {
 // Of a lean map, what stays around the peak.
 const leanBefore, leanAfter = 28, 10
 
+// leanNodes of a lean page's context graph.
+const leanNodes = 9
+
 // leanTexts of a lean page are those that excite the neuron most.
-const leanTexts = 5
+const leanTexts = 3
 
 // around cuts a map to some tokens about one.
 func around(h heatmap.HeatMap, peak int) heatmap.HeatMap {
@@ -611,8 +641,9 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 	for i, f := range found {
 		name, note := fmt.Sprintf("Corpus: maxima of %s to %s", number3(float32(f.Low)), number3(float32(f.High))), ""
 		if i == 0 {
-			name, note = "Corpus: its highest", "Windows of the corpus by the neuron’s maximum in them; activations below the "+
-				"level that the index keeps are not shown."
+			name = "Corpus: its highest"
+			note = "Windows of the corpus by the neuron’s maximum in them; activations below the level that the index keeps " +
+				"are not shown."
 		}
 		if f.Windows >= 0 {
 			note = strings.TrimSpace(note + fmt.Sprintf(" %d windows.", f.Windows))
@@ -655,42 +686,59 @@ func (s *Server) corpusMap(e index.Example, postings []index.Posting, maximum fl
 	return template.HTML(h.Body()), nil
 }
 
-// scores sets the graph's beside the baselines'.
+// scores sets the graphs' beside the baselines'.
 func (v *view) scores(e *n2g.Explanation) {
 	if e.Scores == nil {
 		return
 	}
-	type line struct {
-		name string
-		n2g.Scores
-	}
-	lines := []line{{"neuron graph", *e.Scores}}
-	for _, c := range e.Comparisons {
-		v.Comparisons = append(v.Comparisons, comparison{c.Text, c.Predictor, []string{
-			score(c.Scores.Firing.F1), score(c.Scores.Firing.Precision), score(c.Scores.Firing.Recall),
-			score(c.Scores.AveragePrecision), score(c.Scores.R2), score(c.Scores.Pearson),
-		}})
-	}
+	lines := []predicted{{"neuron graph", e.Scores}}
 	if e.Baselines != nil {
-		lines = append(lines, line{"table of tokens", e.Baselines.TokenLookup.Scores},
-			line{"n-grams", e.Baselines.NGram.Scores})
+		lines = append(lines, predicted{"table of tokens", &e.Baselines.TokenLookup.Scores},
+			predicted{"n-grams", &e.Baselines.NGram.Scores})
 	}
-	values := func(s n2g.Scores) []float64 {
+	v.Scores = scoreLines(lines)
+	texts := []string{contexttree.TestDocuments, contexttree.HardNegatives, contexttree.TopExamples}
+	if v.Static {
+		texts = texts[:1]
+	}
+	for _, text := range texts {
+		var lines []predicted
+		for i := range e.Comparisons {
+			if c := &e.Comparisons[i]; c.Text == text {
+				lines = append(lines, predicted{c.Predictor, &c.Scores})
+			}
+		}
+		if len(lines) > 0 {
+			v.Comparisons = append(v.Comparisons, comparison{text, scoreLines(lines)})
+		}
+	}
+}
+
+// predicted is how well a predictor of some name does.
+type predicted struct {
+	name   string
+	scores *n2g.Scores
+}
+
+// scoreLines marks the best of each column.
+func scoreLines(lines []predicted) (out []scoreLine) {
+	values := func(s *n2g.Scores) []float64 {
 		return []float64{s.Firing.F1, s.Firing.Precision, s.Firing.Recall, s.AveragePrecision, s.R2, s.Pearson}
 	}
-	best := values(lines[0].Scores)
+	best := values(lines[0].scores)
 	for _, l := range lines {
-		for i, value := range values(l.Scores) {
+		for i, value := range values(l.scores) {
 			best[i] = max(best[i], value)
 		}
 	}
 	for _, l := range lines {
-		out := scoreLine{Name: l.name}
-		for i, value := range values(l.Scores) {
-			out.Cells = append(out.Cells, scoreCell{score(value), value == best[i] && value > 0})
+		line := scoreLine{Name: l.name}
+		for i, value := range values(l.scores) {
+			line.Cells = append(line.Cells, scoreCell{score(value), score(value) == score(best[i]) && value > 0})
 		}
-		v.Scores = append(v.Scores, out)
+		out = append(out, line)
 	}
+	return out
 }
 
 func (s *Server) livePage(ctx context.Context, r *http.Request) (*view, error) {
@@ -737,6 +785,50 @@ func (s *Server) apiPage(_ context.Context, r *http.Request) (*view, error) {
 		v.Operations = append(v.Operations, operationLine{o.method, apiPrefix + strings.TrimSuffix(o.path, "/"), o.summary})
 	}
 	return v, nil
+}
+
+// labelHTML shows the tokens of a label, which stand between backticks, as tokens.
+func labelHTML(label string) template.HTML {
+	parts := strings.Split(label, "`")
+	if len(parts)%2 == 0 { // a token has a backtick
+		return template.HTML(template.HTMLEscapeString(label))
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		if i%2 == 0 {
+			b.WriteString(template.HTMLEscapeString(part))
+			continue
+		}
+		if token, err := strconv.Unquote(`"` + part + `"`); err == nil {
+			part = token
+		}
+		b.WriteString("<code>" + template.HTMLEscapeString(visible(part)) + "</code>")
+	}
+	return template.HTML(b.String())
+}
+
+// shortLabel is a label for a line of a list: its first tests.
+func shortLabel(label string) template.HTML {
+	const most = 90
+	if len(label) <= most {
+		return labelHTML(label)
+	}
+	end, inside := 0, false
+	for i, r := range label {
+		if r == '`' {
+			inside = !inside
+		}
+		if i > most && end > 0 {
+			break
+		}
+		if !inside && (r == ',' || r == ';' || r == '/') {
+			end = i
+		}
+	}
+	if end == 0 {
+		return labelHTML(label)
+	}
+	return labelHTML(label[:end]) + "…"
 }
 
 // number formats an activation.

@@ -142,7 +142,10 @@ type nothing struct{}
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 
 // Close ends what the server has begun. It does not close the store or the models.
-func (s *Server) Close() error { return s.runner.close() }
+func (s *Server) Close() error {
+	s.catalog.close()
+	return s.runner.close()
+}
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

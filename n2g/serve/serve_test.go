@@ -24,7 +24,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
@@ -63,7 +65,8 @@ var bench = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = run.Run(context.Background(), o.Model, nil, o.Examples, sites, s, run.Options{Examples: o.ExamplesName})
+	_, err = run.Run(context.Background(), o.Model, nil, o.Examples, sites, s,
+		run.Options{Examples: o.ExamplesName, Complete: o.Complete})
 	return path, err
 })
 
@@ -85,7 +88,11 @@ func warmOptions(s *store.Store) (o serve.Options, done func() error, err error)
 	if err != nil {
 		return o, nil, err
 	}
+	explainer := contexttree.NewExplainer(x, model.TokenString, contexttree.Options{})
 	return serve.Options{
+		Complete: func(ctx context.Context, e *n2g.Explanation) error {
+			return explainer.Complete(ctx, e, contexttree.Asker{})
+		},
 		Model: model, Layers: model.Config().Layers, Neurons: model.Config().DMLP, Files: model.Files(),
 		Shape: model.Config(),
 		Store: s, Version: "v0.0.0-test", ExamplesName: "tiny's",
@@ -333,14 +340,15 @@ func value(p *float64) float64 {
 
 // questions is an example of each operation, by its method and path.
 var questions = map[string][2]string{
-	"GET /":                                  {"", ""},
-	"GET /neurons":                           {"/neurons?sort=-f1&limit=3&min_f1=0", ""},
-	"GET /histograms":                        {"/histograms?kind=lively", ""},
-	"GET /neurons/{layer}/{neuron}":          {"/neurons/1/268", ""},
-	"GET /neurons/{layer}/{neuron}/similar":  {"/neurons/1/268/similar", ""},
-	"GET /neurons/{layer}/{neuron}/promoted": {"/neurons/1/268/promoted", ""},
-	"GET /search":                            {"/search?token=err*", ""},
-	"POST /tokenize":                         {"/tokenize", `{"text": "if err != nil"}`},
+	"GET /":                                   {"", ""},
+	"GET /neurons":                            {"/neurons?sort=-f1&limit=3&min_f1=0", ""},
+	"GET /histograms":                         {"/histograms?kind=lively", ""},
+	"GET /neurons/{layer}/{neuron}":           {"/neurons/1/268", ""},
+	"GET /neurons/{layer}/{neuron}/similar":   {"/neurons/1/268/similar", ""},
+	"GET /neurons/{layer}/{neuron}/promoted":  {"/neurons/1/268/promoted", ""},
+	"GET /neurons/{layer}/{neuron}/connected": {"/neurons/1/268/connected", ""},
+	"GET /search":                             {"/search?token=err*", ""},
+	"POST /tokenize":                          {"/tokenize", `{"text": "if err != nil"}`},
 	"POST /activations": {"/activations",
 		`{"layer": 0, "neuron": 1, "prompts": [[0, 5, 6]], "positions": [[1, 2]]}`},
 	"POST /layer_activations": {"/layer_activations", `{"layer": 0, "prompts": [[0, 5]]}`},
@@ -466,6 +474,10 @@ func (steerable) Steer(context.Context, []int, int, string, int, float64, int) (
 
 func (steerable) Promoted(context.Context, int, int, int) (up, down []serve.Weighted, err error) {
 	return []serve.Weighted{{Token: "a", Weight: 1}}, nil, nil
+}
+
+func (steerable) Connected(context.Context, int, int, int) (*effects.Neighbours, error) {
+	return &effects.Neighbours{Down: []effects.Neighbour{{Layer: 2, Neuron: 14, Cosine: 0.5, Through: "in"}}}, nil
 }
 
 // TestRefusals: each bad question gets a sentence and its status, and no path of the machine.

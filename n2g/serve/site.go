@@ -46,6 +46,7 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 	if err != nil {
 		return nil, err
 	}
+	defer s.Close() //nolint:errcheck // it has begun nothing
 	w := &siteWriter{folder: folder}
 	if err := w.claim(); err != nil {
 		return nil, err
@@ -83,8 +84,8 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 			if err != nil {
 				return nil, err
 			}
-			row.Tokens, row.Label = tokensOf(e.Explanation), labelOf(e.Explanation)
-			v.Row.Label = row.Label
+			row.Tokens = tokensOf(e.Explanation)
+			row.take(gistOf(e.Explanation))
 		}
 		text, err := render(v)
 		if err != nil {

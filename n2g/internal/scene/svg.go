@@ -3,6 +3,7 @@ package scene
 import (
 	"fmt"
 	"html"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -10,9 +11,10 @@ import (
 // SVG returns the scene as a picture that scales, with its groups' tooltips. It holds no script, link or id.
 //
 // A fixed theme is written as attributes alone. For Auto the light theme is, and classes follow the reader's theme by
-// [Style], which the SVG carries unless inline says that the page around it does.
+// [Style], which the SVG carries unless inline says that the page around it does: then what classes tell is written
+// once, in the style sheet.
 func (s Scene) SVG(theme Theme, inline bool) string {
-	w := &svgWriter{palette: theme.Palette(), classes: theme == Auto}
+	w := &svgWriter{palette: theme.Palette(), classes: theme == Auto, inline: theme == Auto && inline}
 	w.Grow(1024 + len(s.Groups)*300)
 	width, height := pixels(s.Width), pixels(s.Height)
 	w.put(`<svg xmlns="http://www.w3.org/2000/svg"`)
@@ -23,9 +25,12 @@ func (s Scene) SVG(theme Theme, inline bool) string {
 	if s.Title != "" {
 		w.put(` aria-label="` + html.EscapeString(s.Title) + `"`)
 	}
-	w.put(` font-family="` + sansFamily + `" font-size="` + strconv.Itoa(LabelSize) + `">`)
+	if !w.inline {
+		w.put(` font-family="` + sansFamily + `" font-size="` + strconv.Itoa(LabelSize) + `"`)
+	}
+	w.put(">")
 	if w.classes && !inline {
-		w.put("<style>" + Style() + "</style>")
+		w.put("<style>" + style + "</style>")
 	}
 	Rect{W: s.Width, H: s.Height, Radius: 6, Fill: Solid(Surface)}.svg(w)
 	for _, g := range s.Groups {
@@ -74,8 +79,11 @@ func Themed(class string) string {
 			".C.n2g-dark,.n2g-dark .C,[data-jp-theme-light=false] .C:not(.n2g-light),.vscode-dark .C:not(.n2g-light){D}")
 }
 
-// Style returns the rules of SVGs that follow the reader's theme, all of them within the class n2g-scene.
-func Style() string { return style }
+// Style returns the rules of inline SVGs, which follow the reader's theme; all of them are within the class n2g-scene.
+func Style() string {
+	return style + fmt.Sprintf(".n2g-scene{font:%dpx %s}.n2g-scene .mono{font-family:%s}.n2g-scene .mid{text-anchor:middle}",
+		LabelSize, sansFamily, monoFamily)
+}
 
 var style = func() string {
 	var b strings.Builder
@@ -90,16 +98,24 @@ var style = func() string {
 type svgWriter struct {
 	strings.Builder
 	palette Palette
-	classes bool
+	classes bool // follow the reader's theme
+	inline  bool // by a style sheet that is there
 }
 
 func (w *svgWriter) put(s string) { w.WriteString(s) }
 
-func (w *svgWriter) number(name string, v float64) { w.put(` ` + name + `="` + pixels(v) + `"`) }
+func (w *svgWriter) number(name string, v float64) { w.put(` ` + name + `="` + w.pixels(v) + `"`) }
+
+// pixels formats a coordinate, on a page that has many pictures to a tenth.
+func (w *svgWriter) pixels(v float64) string {
+	if w.inline {
+		v = math.Round(v*10) / 10
+	}
+	return pixels(v)
+}
 
 // paints writes the attributes of a shape's colours.
-func (w *svgWriter) paints(fill, stroke Paint) {
-	var classes []string
+func (w *svgWriter) paints(fill, stroke Paint, classes ...string) {
 	one := func(name string, p Paint, suffix string) {
 		if !p.visible() {
 			if name == "fill" {
@@ -107,8 +123,10 @@ func (w *svgWriter) paints(fill, stroke Paint) {
 			}
 			return
 		}
-		c := w.palette.color(p)
-		fmt.Fprintf(w, ` %s="#%02x%02x%02x"`, name, c[0], c[1], c[2])
+		if !w.inline || p.Role == Fixed {
+			c := w.palette.color(p)
+			fmt.Fprintf(w, ` %s="#%02x%02x%02x"`, name, c[0], c[1], c[2])
+		}
 		if p.Opacity < 1 {
 			w.number(name+"-opacity", p.Opacity)
 		}
@@ -164,13 +182,19 @@ func (t Text) svg(w *svgWriter) {
 	if t.Size != LabelSize {
 		w.number("font-size", t.Size)
 	}
-	if t.Mono {
+	var classes []string
+	switch {
+	case t.Mono && w.inline:
+		classes = append(classes, "mono")
+	case t.Mono:
 		w.put(` font-family="` + monoFamily + `"`)
 	}
 	if t.Bold {
 		w.put(` font-weight="600"`)
 	}
 	switch {
+	case t.Middle && w.inline:
+		classes = append(classes, "mid")
 	case t.Middle:
 		w.put(` text-anchor="middle"`)
 	case t.End:
@@ -181,7 +205,7 @@ func (t Text) svg(w *svgWriter) {
 		w.number("textLength", t.W)
 		w.put(` lengthAdjust="spacingAndGlyphs"`)
 	}
-	w.paints(t.Fill, Paint{})
+	w.paints(t.Fill, Paint{}, classes...)
 	w.put(">")
 	for _, run := range t.runs() {
 		if run.pale {
@@ -209,7 +233,7 @@ func (p Path) svg(w *svgWriter) {
 		default:
 			w.put(" ")
 		}
-		w.put(pixels(q.X) + " " + pixels(q.Y))
+		w.put(w.pixels(q.X) + " " + w.pixels(q.Y))
 	}
 	if p.Closed {
 		w.put("Z")

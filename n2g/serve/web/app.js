@@ -53,6 +53,18 @@
   };
   const plain = (token) => glyphs(token).map((p) => p.textContent ?? p).join("");
 
+  // The tokens of a label stand between backticks, quoted as Go quotes them.
+  const unquote = (text) => {
+    const named = { n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v", "\\": "\\", '"': '"' };
+    return text.replace(/\\(?:([ntrabfv\\"])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))/g,
+      (all, name, x, u, long) => name ? named[name] : x ? all : String.fromCodePoint(parseInt(u || long, 16)));
+  };
+  const labelled = (text) => {
+    const parts = (text || "").split("`");
+    if (parts.length % 2 === 0) return [text];
+    return parts.map((part, i) => i % 2 ? make("code", {}, ...glyphs(unquote(part))) : part).filter((p) => p !== "");
+  };
+
   /* ---- the table of neurons ---- */
 
   // rows gives pages of the table: from the server, or in a site from the shards of all rows, filtered here.
@@ -64,13 +76,13 @@
     const info = window.n2gSite, all = [];
     let ready;
     const load = () => ready ||= (async () => {
-      window.n2gRows = (rows) => all.push(...rows);
+      window.n2gRows = (rows) => { for (const r of rows) all.push(r); };
       for (let i = 0; i < info.shards; i++)
         await new Promise((done, failed) => document.head.append(Object.assign(make("script"), { src: `${root}data/rows-${i}.js`, onload: done, onerror: failed })));
       for (const r of all) r.key = r.layer * 1e7 + r.neuron;
       all.sort((a, b) => a.key - b.key);
     })();
-    const columns = ["maximum", "density", "f1", "lead"];
+    const columns = ["maximum", "density", "f1", "lead", "context_f1", "context_lead"];
     const number = (q, name) => q.get(name) ? Number(q.get(name)) : null;
     const chosen = (q) => {
       const token = (q.get("token") || "").trim().toLowerCase(), label = (q.get("label") || "").toLowerCase();
@@ -92,9 +104,10 @@
     };
     const distribution = (name, rows, log) => {
       const values = (list) => list.map((r) => r[name]).filter((v) => v != null && !(log && v <= 0));
-      let range = values(all), low = Math.min(...range), high = Math.max(...range);
+      const range = values(all);
+      let low = range.reduce((a, b) => Math.min(a, b), Infinity), high = range.reduce((a, b) => Math.max(a, b), -Infinity);
       if (!range.length) return { edges: [], counts: [], log };
-      if (name === "f1") { low = 0; high = 1; }
+      if (name.endsWith("f1")) { low = 0; high = 1; }
       if (low === high) high = log ? low * 2 : low + 1;
       const n = 40, edges = [], counts = Array(n).fill(0);
       for (let i = 0; i <= n; i++) edges.push(log ? low * Math.pow(high / low, i / n) : low + (high - low) * i / n);
@@ -108,12 +121,12 @@
       page: async (q, offset, limit) => {
         await load();
         const rows = sorted(new URLSearchParams(q));
-        return { total: all.length, matched: rows.length, rows: rows.slice(offset, offset + limit) };
+        return { unread: 0, total: all.length, matched: rows.length, rows: rows.slice(offset, offset + limit) };
       },
       histograms: async (q) => {
         await load();
         const rows = chosen(new URLSearchParams(q));
-        return { maximum: distribution("maximum", rows, true), density: distribution("density", rows, true), f1: distribution("f1", rows), lead: distribution("lead", rows) };
+        return Object.fromEntries(columns.map((c) => [c, distribution(c, rows, c === "maximum" || c === "density")]));
       },
     };
   };
@@ -136,21 +149,24 @@
     const cells = (r, at) => {
       const href = link(r.layer, r.neuron);
       const label = make("td", { class: "label", title: r.label });
-      if (r.label) label.append(r.label);
+      if (r.label) label.append(...labelled(r.label));
       else label.append(make("span", { class: "note" }, r.state === "failed" ? r.reason || "failed" : r.state === "open" ? "not explained yet" : ""));
-      const f1 = make("td", { class: "num f1" });
-      if (r.f1 != null) f1.append(make("meter", { min: 0, max: 1, value: r.f1, "aria-hidden": "true" }), " " + two(r.f1));
+      const f1 = (value, context) => {
+        const td = make("td", { class: "num f1" + context });
+        if (value != null) td.append(make("meter", { min: 0, max: 1, value, "aria-hidden": "true" }), " " + two(value));
+        return td;
+      };
       const tr = make("tr", { "data-href": href, "aria-rowindex": at + 2, class: at === current ? "here" : false },
         make("th", { scope: "row" }, make("a", { href }, `${r.layer}/${r.neuron}`)), label,
         make("td", {}, r.kind ? make("span", { class: "kind " + r.kind }, r.kind) : ""),
-        make("td", { class: "num" }, short(r.maximum)), make("td", { class: "num" }, percent(r.density)), f1,
-        make("td", { class: "num" }, lead(r.lead)), make("td", { class: "num" }, r.nodes ? String(r.nodes) : ""),
+        make("td", { class: "num" }, short(r.maximum)), make("td", { class: "num" }, percent(r.density)),
+        f1(r.context_f1, " context"), make("td", { class: "num context" }, lead(r.context_lead)), f1(r.f1, ""), make("td", { class: "num" }, lead(r.lead)), make("td", { class: "num" }, r.nodes ? String(r.nodes) : ""),
         make("td", { class: "num" }, r.parts ? String(r.parts) : ""));
       tr.dataset.at = at;
       return tr;
     };
     const space = (rows) => {
-      const tr = make("tr", { class: "space", "aria-hidden": "true" }, make("td", { colspan: 9 }));
+      const tr = make("tr", { class: "space", "aria-hidden": "true" }, make("td", { colspan: 11 }));
       tr.firstChild.style.height = rows * rowHeight + "px";
       return tr;
     };
@@ -185,12 +201,21 @@
         $("#count").textContent = matched === total ? `${total.toLocaleString("en")}` : `${matched.toLocaleString("en")} of ${total.toLocaleString("en")}`;
         table.setAttribute("aria-rowcount", matched + 1);
         draw();
+        if (answer.unread) again();
       } catch (error) {
         if (mine !== asked) return;
         pages.delete(page);
         if (error.name !== "AbortError") say(error.message);
       }
     };
+    // Labels and scores that the server still reads come with the next look.
+    const again = later(1500, () => {
+      asked.abort(); asked = new AbortController();
+      const kept = pages;
+      pages = new Map();
+      for (const [page, rows] of kept) if (rows) fetchPage(page);
+      brushes();
+    });
     const refresh = (push = true) => {
       asked.abort(); asked = new AbortController();
       query = read(); pages = new Map(); current = -1;
@@ -204,7 +229,12 @@
       const mine = asked;
       try {
         const all = await source.histograms(query, mine.signal);
-        if (mine === asked) for (const set of $$(".brush", form)) bars(set, all[set.dataset.column]);
+        if (mine !== asked) return;
+        for (const set of $$(".brush", form)) {
+          set.hidden = !all[set.dataset.column].counts.length && !$$("input", set).some((i) => i.value);
+          bars(set, all[set.dataset.column]);
+        }
+        table.classList.toggle("no-context", !all.context_f1.counts.length);
       } catch { /* the table says what is wrong */ }
     };
     const bars = (set, d) => {
@@ -295,7 +325,7 @@
         list?.remove();
         list = make("table", { class: "neurons" }, make("thead", {}, make("tr", {}, ...["neuron", "fires on", "token", "share of its maximum"].map((h) => make("th", { scope: "col" }, h)))),
           make("tbody", {}, ...answer.hits.map((h) => make("tr", {}, make("th", { scope: "row" }, make("a", { href: `${root}live?${new URLSearchParams({ layer: h.layer, neuron: h.neuron, text: input.value })}` }, `${h.layer}/${h.neuron}`)),
-            make("td", { class: "label" }, h.label || ""), make("td", { class: "label" }, ...glyphs(answer.tokens[h.position])),
+            make("td", { class: "label" }, ...labelled(h.label)), make("td", { class: "label" }, ...glyphs(answer.tokens[h.position])),
             make("td", {}, make("meter", { min: 0, max: 1, value: h.share, "aria-hidden": "true" }), " " + percent(h.share) + (h.known ? "" : " of the layer's"))))));
         $("#neurons").hidden = true;
         scroll.prepend(list);
@@ -315,7 +345,6 @@
     const input = $("textarea", form), out = $(".live-out", form), tokens = $(".tokens", form), detail = $(".detail", form), wrong = $(".live-error", form);
     let asked = new AbortController(), shown, chosen = -1;
     const rgba = (name, share) => `rgba(${{ red: "197,15,31", violet: "118,56,190", grey: "84,90,100", blue: "20,84,196" }[name]},${Math.max(0, Math.min(1, share))})`;
-    const dark = matchMedia("(prefers-color-scheme: dark)");
     const run = async () => {
       asked.abort(); asked = new AbortController();
       wrong.hidden = true;
@@ -330,21 +359,27 @@
       }
       const { maximum, fire, predictions, context, first } = shown;
       tokens.replaceChildren(...shown.tokens.map((token, i) => {
-        const value = shown.activations[i], share = maximum > 0 ? value / maximum : 0, predicted = predictions?.[i];
-        const differs = i >= first && predicted != null && (share >= fire) !== (context ? context[i] >= shown.context_fire : predicted >= fire);
-        const says = `${plain(token)}: activation ${value}` + (predicted == null ? "" : `, predicted ${(predicted * maximum).toPrecision(3)}`);
+        const value = shown.activations[i], share = maximum > 0 ? value / maximum : 0;
+        // A graph differs where it is wrong about firing.
+        const graphs = [["neuron", predictions, fire, "violet"], ["context", context, shown.context_fire, "blue"]].filter((g) => g[1])
+          .map(([name, list, from, colour]) => ({ name, predicted: list[i], colour, wrong: i >= first && (share >= fire) !== (list[i] >= from) }));
+        const says = `${plain(token)}: activation ${value}` + graphs.map((g) => `, the ${g.name} graph predicts ${Number((g.predicted * maximum).toPrecision(3))}${g.wrong ? " (wrong)" : ""}`).join("");
         const b = make("button", {
-          type: "button", class: "tok" + (i < first ? " bos" : "") + (differs ? " wrong" : "") + (i === chosen ? " chosen" : ""), title: says, "aria-label": says,
-          "data-activation": value, "data-position": i, "aria-pressed": i === chosen,
+          type: "button", class: "tok" + (i < first ? " bos" : "") + (graphs.some((g) => g.wrong) ? " wrong" : "") + (i === chosen ? " chosen" : ""), title: says, "aria-label": says,
+          "data-activation": value, "data-position": i, "aria-pressed": i === chosen, tabindex: i === Math.max(chosen, first) ? 0 : -1,
         }, ...glyphs(token));
         if (i >= first) b.style.background = rgba(share < 0 ? "grey" : "red", Math.abs(share));
-        if (i >= first && share > 0.8) b.style.color = "#fff";
-        if (predictions) { const strip = make("i"); if (predicted > 0) strip.style.background = rgba("violet", predicted); b.append(strip); }
-        if (context) { const strip = make("i"); if (context[i] > 0) strip.style.background = rgba("blue", context[i]); b.append(strip); }
+        if (i >= first && share > 0.55) b.style.color = "#fff";
+        for (const g of graphs) {
+          const strip = make("i", { class: g.wrong ? "wrong" : false });
+          if (g.predicted > 0) strip.style.background = rgba(g.colour, g.predicted);
+          b.append(strip);
+        }
         return token.includes("\n") ? [b, make("br")] : [b];
       }).flat());
       $(".legend-max", form).textContent = maximum > 0 ? `(full colour ${Number(Number(maximum).toPrecision(3))}${shown.known ? ", its maximum" : ", the text’s strongest"})` : "";
-      $(".legend-context", form).hidden = !context;
+      $(".legend-graph", form).hidden = !predictions; $(".legend-context", form).hidden = !context;
+      $(".legend-wrong", form).hidden = !predictions && !context;
       $(".took", form).textContent = `${Math.round(performance.now() - started)} ms`;
       form.dataset.took = performance.now() - started;
       out.hidden = false;
@@ -355,7 +390,7 @@
       chosen = position;
       for (const b of $$(".tok", tokens)) {
         const on = Number(b.dataset.position) === position;
-        b.classList.toggle("chosen", on); b.setAttribute("aria-pressed", on);
+        b.classList.toggle("chosen", on); b.setAttribute("aria-pressed", on); b.tabIndex = on ? 0 : -1;
       }
       const what = $(".detail-what", detail), text = input.value;
       try {
@@ -366,7 +401,7 @@
           const at = i + shown.first, share = at === position ? 1 : matters.importances[at];
           const b = make("span", { class: "tok", title: `${plain(token)}: importance ${Number(share.toPrecision(3))}` }, ...glyphs(token));
           b.style.background = rgba(share < 0 ? "grey" : "blue", Math.abs(share));
-          if (Math.abs(share) > 0.8) b.style.color = "#fff";
+          if (Math.abs(share) > 0.55) b.style.color = "#fff";
           return b;
         }));
         const quiet = !(Math.abs(matters.activation) > 0.02 * shown.maximum);
@@ -374,7 +409,7 @@
           make("h3", {}, quiet ? `The neuron is quiet on ${plain(shown.tokens[position])}` : `What matters for ${plain(shown.tokens[position])} (activation ${short(matters.activation)})`),
           quiet ? "" : line,
           make("h3", {}, "Neurons that are highest on it"), make("ul", { class: "hits" }, ...others.hits.map((h) =>
-            make("li", {}, make("a", { href: link(h.layer, h.neuron) }, `${h.layer}/${h.neuron}`), ` ${percent(h.share)} ${h.label || ""}`))));
+            make("li", {}, make("a", { href: link(h.layer, h.neuron) }, `${h.layer}/${h.neuron}`), ` ${percent(h.share)} `, make("span", { class: "label" }, ...labelled(h.label))))));
         detail.hidden = false;
         steer();
       } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
@@ -393,15 +428,49 @@
     $(".steer input", detail).addEventListener("input", steer);
     tokens.addEventListener("click", (e) => { const b = e.target.closest(".tok"); if (b) choose(Number(b.dataset.position)); });
     tokens.addEventListener("keydown", (e) => {
-      const by = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+      const by = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 }[e.key];
       if (!by) return;
       e.stopPropagation();
-      const all = $$(".tok", tokens), next = all[all.indexOf(document.activeElement) + by];
+      const all = $$(".tok", tokens), next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(document.activeElement) + by))];
       if (next) { e.preventDefault(); next.focus(); }
     });
     input.addEventListener("input", later(40, run));
     form.addEventListener("submit", (e) => e.preventDefault());
     run();
+  };
+
+  /* ---- what a neuron is connected with ---- */
+
+  const connected = async (article) => {
+    const section = $("#connected");
+    if (!section) return;
+    let found;
+    try {
+      found = await ask("GET", `/neurons/${article.dataset.layer}/${article.dataset.neuron}/connected`);
+    } catch (error) { say(error.message); return; }
+    const list = (name, help, rows, value) => rows.length ? [make("div", {}, make("h3", { title: help }, name), make("ul", { class: "links" }, ...rows.map((r) =>
+      make("li", {}, make("a", { href: link(r.layer, r.neuron) }, `${r.layer}/${r.neuron}`), make("span", { class: "num" }, value(r)), make("span", { class: "label" }, ...labelled(r.label))))))] : [];
+    const cosine = (r) => lead(r.cosine) + (r.through === "gate" ? " gate" : "");
+    const lists = [
+      ...list("fire with it", "on the tokens of the corpus on which it fires", found.together || [], (r) => percent(r.fired)),
+      ...list("read what it writes", "cosine of its output weights and their input weights", found.down || [], cosine),
+      ...list("write what it reads", "cosine of their output weights and its input weights", found.up || [], cosine),
+      ...list("read alike", "cosine of the input weights", found.like_in || [], cosine), ...list("write alike", "cosine of the output weights", found.like_out || [], cosine),
+    ];
+    if (!lists.length) return;
+    $(".note", section).textContent = "Firing together: the share of its firing tokens on which the other fires too. By the weights: cosines, the norm’s weight folded in.";
+    $(".connected", section).replaceChildren(...lists);
+    section.hidden = false;
+  };
+
+  // A graph a little wider than its frame is shown smaller, one that is much wider scrolls.
+  const fit = () => {
+    for (const svg of $$(".graph > svg")) {
+      svg.natural ||= svg.getBoundingClientRect().width;
+      const room = svg.parentElement.clientWidth - 16;
+      svg.style.width = Math.min(svg.natural, Math.max(room, 0.6 * svg.natural)) + "px";
+      svg.style.height = "auto";
+    }
   };
 
   /* ---- a run ---- */
@@ -454,6 +523,6 @@
     keys({ j: go("next"), k: go("prev"), ArrowRight: go("next"), ArrowLeft: go("prev") });
   };
 
-  const start = { explorer, run: watch, live: () => live($("article")), neuron: () => { neighbours(); live($("article")); } }[body.dataset.page];
+  const start = { explorer, run: watch, live: () => live($("article")), neuron: () => { neighbours(); live($("article")); connected($("article")); fit(); addEventListener("resize", later(100, fit)); } }[body.dataset.page];
   if (start) start();
 })();
