@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -17,6 +18,10 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/effects"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
+	n2grun "github.com/neuron2graph/neuron2graph/n2g/run"
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -27,7 +32,7 @@ type serveFlags struct {
 	source                 sourceFlags
 	context                contextFlags
 	store                  *string
-	address                *string
+	address, corpus, field *string
 	write                  *bool
 }
 
@@ -45,13 +50,18 @@ func (a *app) serve() *command {
 	c.long = `Serves the explorer of a store's neurons, live text, and the API that docs/api.json describes, and prints the address to open.
 With no flags it shows tiny, whose neurons are explained on first use: the page shows how far that is.
 
+With -corpus, and with -index and the name of a file that is not there yet, the page "Run" mines the corpus into that
+index (with -write), or shows how far another process is with it.
+
 It only reads, unless -write lets pages begin runs into the store. It listens on this machine alone, unless -address says
 otherwise: then the address that is printed holds a token, without which nothing is answered.`
 	c.examples = []string{``, `-store run.db -model models/solu-6l -index solu.index`, `-store run.db -write`,
-		`-address 0.0.0.0:8080`}
+		`-store run.db -model smollm2 -corpus texts.jsonl.gz -index texts.n2g -write`, `-address 0.0.0.0:8080`}
 	f := serveFlagsOf(c, fills)
 	f.address = c.flags.String("address", "127.0.0.1:7711", "`HOST:PORT` to listen on; port 0 is any free one")
-	f.write = c.flags.Bool("write", false, "let pages begin and stop runs")
+	f.corpus = c.path(reads, "corpus", "", "texts that pages may have mined into -index: "+corpusUsage)
+	f.field = c.flags.String("field", "text", fieldUsage)
+	f.write = c.flags.Bool("write", false, "let pages begin and stop runs and mining")
 	c.run = func(ctx context.Context) error { return a.runServe(ctx, f) }
 	return c
 }
@@ -169,10 +179,17 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 	}
 	w.closers = append(w.closers, model.Close)
 	o := &w.options
-	o.Model, o.Layers, o.Neurons = &steerable{Causal: model}, model.Config().Layers, model.Config().DMLP
+	o.Model, o.Layers = &steerable{Causal: model}, model.Config().Layers
 	o.Files, o.Shape = model.Files(), model.Config()
 	if o.Hook == "" {
 		o.Hook = model.DefaultHook()
+	}
+	first := 0
+	if s := model.SAE(); s != nil { // whose features are those of one layer
+		first = s.Layer
+	}
+	if o.Neurons, err = model.Width(first, o.Hook); err != nil {
+		return err
 	}
 	masked, done, err := openVarying(*f.masked, *f.backend, model)
 	if err != nil {
@@ -183,20 +200,71 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 	if *f.model != tiny.Name && *f.source.index == "" && *f.source.examples == "" {
 		return nil // explanations need examples that callers bring
 	}
-	source, err := f.source.open(a, model, *f.model)
+	open := func() (*serve.Source, error) {
+		source, err := f.source.open(a, model, *f.model)
+		if err != nil {
+			return nil, err
+		}
+		return a.sourceOf(f, model, source), nil
+	}
+	if _, err := os.Stat(*f.source.index); errors.Is(err, fs.ErrNotExist) && f.corpus != nil && *f.corpus != "" {
+		o.Mining = a.mining(f, model, open)
+		return nil
+	}
+	source, err := open()
 	if err != nil {
 		return err
 	}
-	o.Examples, o.ExamplesName, o.Index = source.examples, source.identity, source.index
-	if o.Index == nil || !f.context.wanted() {
-		return nil
-	}
-	o.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
-	explainer := contexttree.NewExplainer(o.Index, model.TokenString, f.context.options())
-	o.Complete = func(ctx context.Context, e *n2g.Explanation) error {
-		return explainer.Complete(ctx, e, f.context.asker(model, e))
-	}
+	o.Examples, o.ExamplesName, o.Index, o.Complete = source.Examples, source.ExamplesName, source.Index, source.Complete
 	return nil
+}
+
+// sourceOf is what a server explains neurons from.
+func (a *app) sourceOf(f *serveFlags, model *models.Causal, source *exampleSource) *serve.Source {
+	s := &serve.Source{Examples: source.examples, ExamplesName: source.identity, Index: source.index}
+	attribute := &attributor{model: model, tokens: effects.DefaultTokens}
+	s.Complete = attribute.complete
+	if source.index != nil && f.context.wanted() {
+		s.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
+		explainer := contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
+		s.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+			if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
+				return err
+			}
+			return attribute.complete(ctx, e)
+		}
+	}
+	return s
+}
+
+// mining makes the index of the corpus, as n2g mine does without flags.
+func (a *app) mining(f *serveFlags, model *models.Causal, open func() (*serve.Source, error)) *serve.Mining {
+	out := resolved(*f.source.index)
+	return &serve.Mining{
+		Run: func(ctx context.Context, list string, progress func(done, windows int)) error {
+			ranges, err := n2grun.ParseRanges(list)
+			if err != nil {
+				return err
+			}
+			layers, err := chosenLayers(ranges, model.Config().Layers)
+			if err != nil {
+				return err
+			}
+			source, identity, report, err := openCorpus(*f.corpus, *f.field)
+			if err != nil {
+				return err
+			}
+			return corpus.Mine(ctx, model, layers, nil, source, out,
+				corpus.Options{Corpus: identity, Report: report, Progress: progress})
+		},
+		Watch: func() (done, windows int, running bool) { return index.Progress(out, corpus.Unfinished(out)) },
+		Open: func() (*serve.Source, error) {
+			if _, err := os.Stat(out); err != nil {
+				return nil, err
+			}
+			return open()
+		},
+	}
 }
 
 // tinyStore is where the embedded model's neurons are kept once they are explained.
@@ -222,7 +290,7 @@ func tinyStore(c contextFlags) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	made := sha256.Sum256([]byte(print + x.Digest() + c.identity())) // stores made otherwise are others
+	made := sha256.Sum256([]byte(print + x.Digest() + c.identity() + ", effects")) // stores made otherwise are others
 	return filepath.Join(folder, fmt.Sprintf("tiny-%x.db", made[:4])), nil
 }
 

@@ -14,8 +14,8 @@ const mostLines = 24
 
 // OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
 // the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
-// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning. Lines that
-// would take more than o.MaxNodes nodes are left out, and counted.
+// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning. Lines
+// that would take more than o.MaxNodes nodes are left out, and counted.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
 		Notes: []string{"← context", "crossed out: must not be there"},

@@ -42,6 +42,8 @@ func (s *Server) operations() []operation {
 		op("POST", "/effects", "what a neuron does to the next tokens", s.effects).asksModel(),
 		op("GET", "/run", "how the run into the store gets on", s.runStatus),
 		op("POST", "/run", "begins a run, with -write", s.runStart),
+		op("POST", "/mine", "begins to mine the corpus, or goes on, with -write", s.mineStart),
+		op("POST", "/mine/stop", "stops the mining that this server began, with -write", s.mineStop),
 		op("POST", "/run/stop", "stops the run that this server began, with -write", s.runStop),
 	}
 }
@@ -146,8 +148,12 @@ func (s *Server) choose(ctx context.Context, f *Filter, sort string) (*snapshot,
 		read = s.catalog.whole
 	}
 	table, err := read(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	promoting, err := s.promoting(ctx, f)
 	if err != nil || f.Token == "" {
-		return table, nil, err
+		return table, promoting, err
 	}
 	hits, err := s.find(ctx, f.Token)
 	if err != nil {
@@ -155,9 +161,42 @@ func (s *Server) choose(ctx context.Context, f *Filter, sort string) (*snapshot,
 	}
 	found := make(map[n2g.Site]bool, len(hits))
 	for _, h := range hits {
-		found[h.WithoutHook()] = true
+		if id := h.WithoutHook(); promoting == nil || promoting[id] {
+			found[id] = true
+		}
 	}
 	return table, found, nil
+}
+
+// promoting are the neurons that promote and suppress the filter's tokens; nil if it names none.
+func (s *Server) promoting(ctx context.Context, f *Filter) (map[n2g.Site]bool, error) {
+	var terms []store.EffectTerm
+	for i, text := range []string{f.Promotes, f.Suppresses} {
+		if text == "" {
+			continue
+		}
+		term, err := store.ParseEffectTerm(text, i == 1)
+		if err != nil {
+			return nil, refuse(http.StatusBadRequest, "%v", err)
+		}
+		terms = append(terms, term)
+	}
+	if len(terms) == 0 {
+		return nil, nil
+	}
+	if there, err := s.o.Store.WithEffects(ctx); err != nil || len(there) == 0 {
+		return nil, cmp.Or(err, refuse(http.StatusNotFound,
+			"the store knows nothing of what neurons promote: n2g effects -store fills that in"))
+	}
+	hits, err := s.o.Store.SearchEffects(ctx, terms...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[n2g.Site]bool, len(hits))
+	for _, h := range hits {
+		found[h.WithoutHook()] = true
+	}
+	return found, nil
 }
 
 // find searches the store for the words of a question.
@@ -805,16 +844,16 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 			return nil, refuse(http.StatusRequestEntityTooLarge, "%d examples are given; up to %d are read",
 				len(examples.Prompts), s.o.Limits.Prompts)
 		}
-	case s.o.Examples == nil:
+	case s.source.Load().Examples == nil:
 		return nil, refuse(http.StatusBadRequest, "this server has no examples: give some")
 	default:
-		if examples, err = s.o.Examples(n2g.Site{Layer: in.Layer, Index: in.Neuron, Hook: s.o.Hook}); err != nil {
+		if examples, err = s.source.Load().Examples(n2g.Site{Layer: in.Layer, Index: in.Neuron, Hook: s.o.Hook}); err != nil {
 			return nil, refuse(http.StatusNotFound, "there are no examples of layer %d neuron %d", in.Layer, in.Neuron)
 		}
 	}
 	e, err := n2g.Explain(ctx, m, s.o.Masked, *examples, in.Options)
-	if err == nil && s.o.Complete != nil {
-		err = s.o.Complete(ctx, e)
+	if err == nil && s.source.Load().Complete != nil {
+		err = s.source.Load().Complete(ctx, e)
 	}
 	if err != nil {
 		return nil, asked(ctx, err)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -61,10 +62,10 @@ type gist struct {
 // catalog keeps the table of all neurons in memory. The gists of explanations, of which a store may have hundreds of
 // thousands, are read behind the table's back: at once for a page that is asked, one after the other for all.
 type catalog struct {
-	o     Options
-	alive context.Context // until close
-	close func()
-	wake  chan struct{} // tells the reader that gists are missing
+	o      Options
+	source *atomic.Pointer[Source]
+	close  func()
+	wake   chan struct{} // tells the reader that gists are missing
 
 	mu      sync.Mutex
 	current *snapshot
@@ -73,12 +74,12 @@ type catalog struct {
 	read    chan struct{} // closed when no gist of current is missing
 }
 
-func newCatalog(o Options) *catalog {
-	c := &catalog{o: o, gists: map[n2g.Site]gist{}, stale: true, wake: make(chan struct{}, 1),
+func newCatalog(o Options, source *atomic.Pointer[Source]) *catalog {
+	c := &catalog{o: o, source: source, gists: map[n2g.Site]gist{}, stale: true, wake: make(chan struct{}, 1),
 		read: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	c.alive, c.close = ctx, func() {
+	c.close = func() {
 		cancel()
 		<-ended
 	}
@@ -322,17 +323,18 @@ func (c *catalog) row(r store.Row) Row {
 }
 
 // stats are what the index knows of a neuron; nil if there is none.
-func (o *Options) stats(layer, neuron int) *index.Stats {
-	if o.Index == nil {
+func (c *catalog) stats(layer, neuron int) *index.Stats {
+	x := c.source.Load().Index
+	if x == nil {
 		return nil
 	}
-	number, err := o.Index.Meta().Number(layer, o.Hook, neuron)
+	number, err := x.Meta().Number(layer, c.o.Hook, neuron)
 	if err != nil {
 		return nil
 	}
-	stats, err := o.Index.Stats(number)
+	stats, err := x.Stats(number)
 	if err != nil {
-		o.Log.Printf("index: %v", err)
+		c.o.Log.Printf("index: %v", err)
 		return nil
 	}
 	return stats
@@ -341,10 +343,10 @@ func (o *Options) stats(layer, neuron int) *index.Stats {
 // know adds what the index tells.
 func (c *catalog) know(r *Row) {
 	dense := false
-	if known := c.o.stats(r.Layer, r.Neuron); known != nil {
+	if known := c.stats(r.Layer, r.Neuron); known != nil {
 		density := known.Density()
 		r.Maximum, r.Density = known.Maximum(), &density
-		dense = known.Dense && c.o.Index.Meta().Dense >= denseShare // a thin index calls most neurons dense
+		dense = known.Dense && c.source.Load().Index.Meta().Dense >= denseShare // a thin index calls most neurons dense
 		if known.Dead() {
 			r.Kind, r.Density = "dead", nil
 			return
@@ -416,6 +418,9 @@ type Filter struct {
 	State string `query:"state" doc:"explained, failed or open"`
 	Label string `query:"label" doc:"text in the label"`
 	Token string `query:"token" doc:"activating or important tokens as n2g search reads them, between spaces"`
+	// By the output weights.
+	Promotes   string `query:"promotes" doc:"a token that the neuron promotes most, or BEGINNING*"`
+	Suppresses string `query:"suppresses" doc:"likewise, suppresses"`
 
 	MinMaximum *float64 `query:"min_maximum"`
 	MaxMaximum *float64 `query:"max_maximum"`

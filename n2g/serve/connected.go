@@ -74,7 +74,7 @@ func (s *Server) connected(ctx context.Context, in *At) (*Connected, error) {
 // together are the neurons that fire where one does, by the index; none without one.
 func (s *Server) together(ctx context.Context, table *snapshot, n n2g.Site, most int) ([]Together, error) {
 	list := []Together{}
-	x := s.o.Index
+	x := s.source.Load().Index
 	if x == nil {
 		return list, nil
 	}

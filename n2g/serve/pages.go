@@ -381,7 +381,7 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 	v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
 	v.Facts = facts(row)
 	_, weights := s.o.Model.(Connector)
-	v.Connects = !v.Static && (weights || s.o.Index != nil)
+	v.Connects = !v.Static && (weights || s.source.Load().Index != nil)
 	v.Sample = "return nil, err"
 	if row.State == "explained" {
 		e, err := s.stored(ctx, n)
@@ -399,13 +399,13 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 			v.Alike = v.Alike[:min(len(v.Alike), leanTexts)]
 		}
 	}
-	if m, ok := s.o.Model.(Promoter); ok && !lean {
+	if m, ok := s.o.Model.(Promoter); ok && v.Promoted == nil {
 		up, down, err := m.Promoted(ctx, n.Layer, n.Index, 10)
 		if err == nil {
 			v.Promoted = &Promoted{up, down}
 		}
 	}
-	if known := s.o.stats(n.Layer, n.Index); known != nil && !known.Dead() {
+	if known := s.catalog.stats(n.Layer, n.Index); known != nil && !known.Dead() {
 		if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram,
 			index.FireShare*known.Maximum()); err == nil && !lean {
 			v.Histogram = template.HTML(c.Inline())
@@ -495,6 +495,19 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 		})
 	}
 	v.bands(e, *o.FireThreshold, lean)
+	if e.Effects != nil {
+		most := len(e.Effects.Promoted)
+		if lean {
+			most = leanTokens
+		}
+		weighted := func(list []n2g.TokenEffect) (out []Weighted) {
+			for _, t := range list[:min(most, len(list))] {
+				out = append(out, Weighted{t.Token, t.Value})
+			}
+			return out
+		}
+		v.Promoted = &Promoted{weighted(e.Effects.Promoted), weighted(e.Effects.Suppressed)}
+	}
 	return nil
 }
 
@@ -521,6 +534,9 @@ const leanBefore, leanAfter = 28, 10
 
 // leanNodes of a lean page's context graph.
 const leanNodes = 9
+
+// leanTokens that a lean page's neuron promotes, and suppresses.
+const leanTokens = 5
 
 // leanTexts of a lean page are those that excite the neuron most.
 const leanTexts = 3
@@ -603,7 +619,7 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 	if s.o.TokenString == nil {
 		return nil, nil
 	}
-	x, most := s.o.Index, bandExamples
+	x, most := s.source.Load().Index, bandExamples
 	if lean {
 		most = leanExamples
 	}
@@ -663,7 +679,7 @@ func number3(v float32) string { return number(float64(v)) }
 func (s *Server) corpusMap(e index.Example, postings []index.Posting, maximum float64) (template.HTML, error) {
 	first, end := e.Window.First, e.Window.End
 	from, to := max(first, e.Position-leanBefore), min(end, e.Position+leanAfter)
-	ids, err := s.o.Index.IDs(from, to)
+	ids, err := s.source.Load().Index.IDs(from, to)
 	if err != nil {
 		return "", err
 	}

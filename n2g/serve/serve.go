@@ -49,6 +49,8 @@ type Options struct {
 	// Index is what a pass over a corpus found; nil: none. TokenString is the text of its ids, the model's if it is nil.
 	Index       *index.Index
 	TokenString func(id int) string
+	// Mining, where set, can make the index that is not there yet, or watch another process make it.
+	Mining *Mining
 	// Write lets pages start and stop runs, which write to the store.
 	Write bool
 	// Token, if not empty, must be part of the first request's address (?token=…), of a cookie or of an Authorization
@@ -59,6 +61,25 @@ type Options struct {
 	Version string
 	Limits  Limits
 	Log     *log.Logger // of what went wrong here; nil: nowhere
+}
+
+// Source is what a pass over a corpus gives: what Options has under the same names.
+type Source struct {
+	Examples     run.Source
+	ExamplesName string
+	Complete     func(ctx context.Context, e *n2g.Explanation) error
+	Index        *index.Index
+}
+
+// Mining makes an index of a corpus.
+type Mining struct {
+	// Run makes it, or goes on with a pass that was stopped; layers is a list such as 0,2-5, empty for all. progress hears
+	// how many windows of how many were run.
+	Run func(ctx context.Context, layers string, progress func(done, windows int)) error
+	// Watch tells how far a pass is, and whether a process, this or another, is at it.
+	Watch func() (done, windows int, running bool)
+	// Open opens the index, once it is there; fs.ErrNotExist before.
+	Open func() (*Source, error)
 }
 
 // Limits bound what one request may cost. Zero fields are the defaults.
@@ -98,6 +119,7 @@ type Server struct {
 	o       Options
 	mux     *http.ServeMux
 	handler http.Handler
+	source  *atomic.Pointer[Source]
 	catalog *catalog
 	known   *explanations
 	runner  *runner
@@ -123,9 +145,11 @@ func New(o Options) (*Server, error) {
 		o.Hook = o.Model.DefaultHook()
 	}
 	s := &Server{o: o, mux: http.NewServeMux(), atWork: make(chan struct{}, o.Limits.AtWork)}
-	s.catalog = newCatalog(o)
+	s.source = new(atomic.Pointer[Source])
+	s.source.Store(&Source{Examples: o.Examples, ExamplesName: o.ExamplesName, Complete: o.Complete, Index: o.Index})
+	s.catalog = newCatalog(o, s.source)
 	s.known = &explanations{store: o.Store}
-	s.runner = newRunner(o, s.catalog)
+	s.runner = newRunner(o, s.catalog, s.source)
 	s.api = s.operations()
 	var err error
 	if s.openAPI, err = describe(s.api, o.Version); err != nil {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"net/http"
@@ -326,6 +327,27 @@ func TestTable(t *testing.T) {
 	if err != nil || len(found.Hits) != len(hits) || len(hits) == 0 {
 		t.Errorf("%d hits, want %d (%v)", len(found.Hits), len(hits), err)
 	}
+	if w := do(server, "GET", "/api/v1/neurons?promotes=if", ""); w.Code != http.StatusNotFound {
+		t.Errorf("promoted tokens of a store without effects: %d", w.Code)
+	}
+	effect := func(id int, token string) *n2g.Effects {
+		return &n2g.Effects{Attribution: n2g.Attribution{Promoted: []n2g.TokenEffect{{ID: id, Token: token, Value: 1}}}}
+	}
+	err = o.Store.PutEffects(t.Context(), store.EffectsOf{Model: tiny.Name}, []store.NeuronEffects{
+		{Site: n2g.Site{Layer: 0, Index: 3}, Effects: effect(7, " if")},
+		{Site: n2g.Site{Layer: 2, Index: 5}, Effects: effect(8, "if")},
+		{Site: n2g.Site{Layer: 2, Index: 6}, Effects: effect(9, "x")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]int{
+		"promotes=if": 2, "promotes=if&layer=2": 1, "suppresses=if": 0, "promotes=x*": 1,
+	} {
+		if got := get[serve.Page](t, server, "GET", "/neurons?"+query, "").Matched; got != want {
+			t.Errorf("%s matches %d neurons, want %d", query, got, want)
+		}
+	}
 	if matched := get[serve.Page](t, server, "GET", "/neurons?token=if", "").Matched; matched != len(hits) {
 		t.Errorf("%d rows with the token, want %d", matched, len(hits))
 	}
@@ -356,17 +378,26 @@ var questions = map[string][2]string{
 	"POST /live":              {"/live", `{"layer": 1, "neuron": 268, "text": "if err"}`},
 	"POST /importance": {"/importance",
 		`{"layer": 1, "neuron": 268, "text": "if err", "position": 1}`},
-	"POST /fires":    {"/fires", `{"text": "if err"}`},
-	"POST /explain":  {"/explain", `{"layer": 1, "neuron": 268, "options": {}}`},
-	"POST /effects":  {"/effects", `{"layer": 1, "neuron": 268, "text": "if err", "value": 1}`},
-	"GET /run":       {"/run", ""},
-	"POST /run":      {"/run", `{"layers": "0", "neurons": "3", "sample": 0}`},
-	"POST /run/stop": {"/run/stop", `{}`},
+	"POST /fires":     {"/fires", `{"text": "if err"}`},
+	"POST /explain":   {"/explain", `{"layer": 1, "neuron": 268, "options": {}}`},
+	"POST /effects":   {"/effects", `{"layer": 1, "neuron": 268, "text": "if err", "value": 1}`},
+	"GET /run":        {"/run", ""},
+	"POST /run":       {"/run", `{"layers": "0", "neurons": "3", "sample": 0}`},
+	"POST /run/stop":  {"/run/stop", `{}`},
+	"POST /mine":      {"/mine", `{"layers": "0"}`},
+	"POST /mine/stop": {"/mine/stop", `{}`},
 }
 
 // TestOpenAPI holds docs/api.json to what is served: its operations, and the shape of what they answer.
 func TestOpenAPI(t *testing.T) {
-	server, _ := open(t, func(o *serve.Options) { o.Write, o.Model = true, steerable{o.Model} })
+	server, _ := open(t, func(o *serve.Options) {
+		o.Write, o.Model = true, steerable{o.Model}
+		o.Mining = &serve.Mining{
+			Run:   func(context.Context, string, func(done, windows int)) error { return nil },
+			Watch: func() (done, windows int, running bool) { return 0, 0, false },
+			Open:  func() (*serve.Source, error) { return nil, fs.ErrNotExist },
+		}
+	})
 	served := do(server, "GET", "/api/v1/openapi.json", "").Body.Bytes()
 	golden := filepath.Join("..", "..", "docs", "api.json")
 	if *update {
@@ -583,11 +614,15 @@ func TestGuard(t *testing.T) {
 
 // TestPages: every page is there without a script, and shows no markup of tokens.
 func TestPages(t *testing.T) {
-	server, _ := open(t, nil)
+	server, o := open(t, nil)
+	if err := o.Store.PutFailure(t.Context(), n2g.Site{Layer: 0, Index: 7}, "it never <b>fires</b>"); err != nil {
+		t.Fatal(err)
+	}
 	for path, says := range map[string]string{
 		"/": "1/268", "/?sort=-f1&layer=1": "aria-sort=\"descending\"", "/neurons/1/268": "Neuron graph",
-		"/neurons/0/0": "not explained yet",
-		"/live?layer=1&neuron=268&text=%3C/script%3E": "&lt;/script&gt;", "/run": "only reads", "/api": "openapi.json",
+		"/neurons/0/0": "not explained yet", "/neurons/0/7": "could not be explained",
+		"/live?layer=1&neuron=268&text=%3C/script%3E": "&lt;/script&gt;",
+		"/run": "it never &lt;b&gt;fires", "/api": "openapi.json",
 	} {
 		w := do(server, "GET", path, "")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), says) && path != "/" {

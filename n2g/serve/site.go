@@ -25,7 +25,8 @@ type Written struct {
 // siteRow is a row of a site's table, with the tokens that are searched.
 type siteRow struct {
 	Row
-	Tokens string `json:"tokens,omitempty"`
+	Tokens   string `json:"tokens,omitempty"`
+	Promotes string `json:"promotes,omitempty"`
 }
 
 // shardRows is how many rows of the table one file has.
@@ -86,6 +87,13 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 			}
 			row.Tokens = tokensOf(e.Explanation)
 			row.take(gistOf(e.Explanation))
+			if e.Effects != nil {
+				var words []string
+				for _, t := range e.Effects.Promoted {
+					words = append(words, visible(t.Token))
+				}
+				row.Promotes = strings.Join(words, " ")
+			}
 		}
 		text, err := render(v)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -15,15 +16,16 @@ import (
 // RunStatus is how a run gets on.
 type RunStatus struct {
 	// running, done, stopped, failed; watched: another process writes; idle
-	State    string    `json:"state"`
-	Error    string    `json:"error,omitempty"` // why it failed
-	Planned  int       `json:"planned"`
-	Done     int       `json:"done"` // earlier runs' included
-	Failed   int       `json:"failed"`
-	Rate     float64   `json:"rate"` // neurons a second
-	Left     float64   `json:"left"` // seconds
-	MeanF1   float64   `json:"mean_f1"`
-	Failures []Failure `json:"failures,omitempty"` // the last of them
+	State    string      `json:"state"`
+	Error    string      `json:"error,omitempty"` // why it failed
+	Planned  int         `json:"planned"`
+	Done     int         `json:"done"` // earlier runs' included
+	Failed   int         `json:"failed"`
+	Rate     float64     `json:"rate"` // neurons a second
+	Left     float64     `json:"left"` // seconds
+	MeanF1   float64     `json:"mean_f1"`
+	Failures []Failure   `json:"failures,omitempty"` // the last of them
+	Mine     *MineStatus `json:"mine,omitempty"`     // of the corpus; null: nothing is to be mined
 }
 
 // Failure is a neuron that could not be explained.
@@ -44,24 +46,66 @@ type RunRequest struct {
 type runner struct {
 	o       Options
 	catalog *catalog
+	source  *atomic.Pointer[Source]
 
-	mu      sync.Mutex
-	status  RunStatus
-	cancel  context.CancelFunc
-	ended   chan struct{}
-	changed chan struct{} // closed and made anew at each change
-	last    int           // done when the table was last touched
+	mu           sync.Mutex
+	status       RunStatus
+	running      task // the run
+	mining       task
+	opened       bool          // whether what was mined is open
+	changed      chan struct{} // closed and made anew at each change
+	last         int           // done when the table was last touched
+	seen, mineAt pace          // of what another process does
 }
 
-func newRunner(o Options, c *catalog) *runner {
-	return &runner{o: o, catalog: c, status: RunStatus{State: "idle"}, changed: make(chan struct{})}
+// task is work that goes on by itself.
+type task struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+// begin returns the context of a task that begins, and the channel to close at its end.
+func (t *task) begin() (context.Context, chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.cancel, t.ended = cancel, make(chan struct{})
+	return ctx, t.ended
+}
+
+func newRunner(o Options, c *catalog, source *atomic.Pointer[Source]) *runner {
+	r := &runner{o: o, catalog: c, source: source, status: RunStatus{State: "idle"}, changed: make(chan struct{})}
+	if o.Mining != nil {
+		r.status.Mine = &MineStatus{State: "idle"}
+	}
+	return r
+}
+
+// stop ends a task, if there is one, and waits for it.
+func (r *runner) stop(t *task) {
+	r.mu.Lock()
+	cancel, ended := t.cancel, t.ended
+	r.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		<-ended
+	}
+}
+
+func (r *runner) close() error {
+	r.stop(&r.running)
+	r.stop(&r.mining)
+	return nil
 }
 
 // now returns the status and a channel that is closed when it changes.
 func (r *runner) now() (RunStatus, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.status, r.changed
+	status := r.status
+	if status.Mine != nil {
+		mine := *status.Mine
+		status.Mine = &mine
+	}
+	return status, r.changed
 }
 
 func (r *runner) set(update func(*RunStatus)) {
@@ -99,11 +143,11 @@ func (r *runner) start(selection run.Selection, known *explanations) error {
 	switch {
 	case !r.o.Write:
 		return refuse(http.StatusForbidden, "this server only reads: start it with -write to begin runs")
-	case r.o.Model == nil || r.o.Examples == nil:
+	case r.o.Model == nil || r.source.Load().Examples == nil:
 		return refuse(http.StatusNotImplemented, "a run needs a model and examples: start the server with -model and -index")
 	}
 	has := func(n n2g.Site) bool {
-		known := r.o.stats(n.Layer, n.Index)
+		known := r.catalog.stats(n.Layer, n.Index)
 		return known == nil || !known.Dead()
 	}
 	sites, _, err := selection.Among(r.o.Layers, r.o.Neurons, r.o.Hook, has)
@@ -115,16 +159,17 @@ func (r *runner) start(selection run.Selection, known *explanations) error {
 	if r.status.State == "running" {
 		return refuse(http.StatusConflict, "a run goes on already")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel, r.ended, r.status = cancel, make(chan struct{}), RunStatus{State: "running"}
-	go r.run(ctx, sites, known, r.ended)
+	r.status = RunStatus{State: "running", Mine: r.status.Mine}
+	ctx, ended := r.running.begin()
+	go r.run(ctx, sites, known, ended)
 	return nil
 }
 
 func (r *runner) run(ctx context.Context, sites []n2g.Site, known *explanations, ended chan struct{}) {
 	defer close(ended)
-	_, err := run.Run(ctx, r.o.Model, r.o.Masked, r.o.Examples, sites, r.o.Store, run.Options{
-		Examples: r.o.ExamplesName, Complete: r.o.Complete,
+	source := r.source.Load()
+	_, err := run.Run(ctx, r.o.Model, r.o.Masked, source.Examples, sites, r.o.Store, run.Options{
+		Examples: source.ExamplesName, Complete: source.Complete,
 		Progress: func(p run.Progress) {
 			r.catalog.stir()
 			r.set(func(s *RunStatus) { s.take(p) })
@@ -157,24 +202,9 @@ func (c *catalog) stir() {
 	c.stale = true
 }
 
-// stop ends the run, if there is one, and waits for it.
-func (r *runner) stop() {
-	r.mu.Lock()
-	cancel, ended := r.cancel, r.ended
-	r.mu.Unlock()
-	if cancel != nil {
-		cancel()
-		<-ended
-	}
-}
-
-func (r *runner) close() error {
-	r.stop()
-	return nil
-}
-
 // watch returns the status of the server's own run, or of one that another process makes into the store.
 func (r *runner) watch(ctx context.Context) (RunStatus, <-chan struct{}, error) {
+	r.watchMining()
 	status, changed := r.now()
 	if status.State == "running" {
 		return status, changed, nil
@@ -191,17 +221,21 @@ func (r *runner) watch(ctx context.Context) (RunStatus, <-chan struct{}, error) 
 	if err != nil {
 		return status, changed, err
 	}
-	r.mu.Lock()
-	if len(done) != r.last {
-		r.last = len(done)
-		r.mu.Unlock()
-		r.catalog.stir()
-	} else {
-		r.mu.Unlock()
-	}
 	status.Planned, status.Done, status.Failed = len(planned), len(done), len(failures)
-	if status.State == "idle" && len(planned) > len(done)+len(failures) && !r.o.Write {
+	missing := len(planned) - len(done) - len(failures)
+	r.mu.Lock()
+	grown := len(done) != r.last
+	r.last = len(done)
+	if status.State == "idle" && missing > 0 && !r.o.Write && r.o.Store.Writing() {
 		status.State = "watched"
+		status.Rate = r.seen.at(time.Now(), len(done)+len(failures))
+		if status.Rate > 0 {
+			status.Left = float64(missing) / status.Rate
+		}
+	}
+	r.mu.Unlock()
+	if grown {
+		r.catalog.stir()
 	}
 	const most = 20
 	status.Failures = nil
@@ -209,6 +243,33 @@ func (r *runner) watch(ctx context.Context) (RunStatus, <-chan struct{}, error) 
 		status.Failures = append(status.Failures, Failure{f.Layer, f.Index, f.Reason})
 	}
 	return status, changed, nil
+}
+
+// pace is how fast a number grows that is looked at from time to time.
+type pace struct{ looks []look }
+
+type look struct {
+	at   time.Time
+	done int
+}
+
+// at adds a look, and returns how much is done a second over the last half minute.
+func (p *pace) at(now time.Time, done int) float64 {
+	const length = 30 * time.Second
+	p.looks = append(p.looks, look{now, done})
+	for len(p.looks) > 2 && now.Sub(p.looks[1].at) > length {
+		p.looks = p.looks[1:]
+	}
+	first := p.looks[0]
+	if first.done > done { // it was begun anew
+		p.looks = p.looks[len(p.looks)-1:]
+		return 0
+	}
+	seconds := now.Sub(first.at).Seconds()
+	if seconds < 1 {
+		return 0
+	}
+	return float64(done-first.done) / seconds
 }
 
 func (s *Server) runStatus(ctx context.Context, _ *Nothing) (*RunStatus, error) {
@@ -228,7 +289,7 @@ func (s *Server) runStop(ctx context.Context, _ *Nothing) (*RunStatus, error) {
 	if !s.o.Write {
 		return nil, refuse(http.StatusForbidden, "this server only reads: start it with -write to stop runs")
 	}
-	s.runner.stop()
+	s.runner.stop(&s.runner.running)
 	return s.runStatus(ctx, nil)
 }
 

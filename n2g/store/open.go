@@ -47,16 +47,12 @@ type Store struct {
 // What is read of a store is checked by checksums of rows, tables and explanations, so that damage to its file is an
 // error that wraps [ErrDamaged], and never a wrong answer. [Store.Repair] takes away what is damaged.
 func Open(path string, o Options) (*Store, error) {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening the store: %w", err)
-	}
 	if err := checkFile(path, o.ReadOnly); err != nil {
 		return nil, err
 	}
-	// By its own name, since SQLite's log and the lock lie beside it by name.
-	if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
-		absolute = resolved
+	absolute, err := canonical(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
 	}
 	if o.ReadOnly {
 		return openReadOnly(path, absolute)
@@ -278,6 +274,24 @@ func (s *Store) Close() error {
 		}
 	}
 	return errors.Join(err, s.lock.Release())
+}
+
+// canonical is a file's own name, since SQLite's log and the lock lie beside it by name.
+func canonical(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if resolved, err := filepath.EvalSymlinks(absolute); err == nil {
+		absolute = resolved
+	}
+	return absolute, nil
+}
+
+// Writing tells whether a process, this or another, has the store open to write to it.
+func (s *Store) Writing() bool {
+	absolute, err := canonical(s.path)
+	return s.lock != nil || err == nil && lock.Held(absolute)
 }
 
 // change runs do in one transaction.

@@ -81,8 +81,8 @@ func Themed(class string) string {
 
 // Style returns the rules of inline SVGs, which follow the reader's theme; all of them are within the class n2g-scene.
 func Style() string {
-	return style + fmt.Sprintf(".n2g-scene{font:%dpx %s}.n2g-scene .mono{font-family:%s}.n2g-scene .mid{text-anchor:middle}",
-		LabelSize, sansFamily, monoFamily)
+	return style + fmt.Sprintf(".n2g-scene{font:%dpx %s}.n2g-scene .mono{font-family:%s}"+
+		".n2g-scene .mid{text-anchor:middle}", LabelSize, sansFamily, monoFamily)
 }
 
 var style = func() string {

@@ -85,11 +85,13 @@
     const columns = ["maximum", "density", "f1", "lead", "context_f1", "context_lead"];
     const number = (q, name) => q.get(name) ? Number(q.get(name)) : null;
     const chosen = (q) => {
+      const promotes = (q.get("promotes") || "").trim().toLowerCase();
       const token = (q.get("token") || "").trim().toLowerCase(), label = (q.get("label") || "").toLowerCase();
       const ranges = columns.map((c) => [c, number(q, "min_" + c), number(q, "max_" + c)]).filter((r) => r[1] !== null || r[2] !== null);
       return all.filter((r) => (!q.get("layer") || r.layer === Number(q.get("layer"))) && (!q.get("kind") || r.kind === q.get("kind")) &&
         (!q.get("state") || r.state === q.get("state")) && (!label || (r.label || "").toLowerCase().includes(label)) &&
         (!token || (r.tokens || "").toLowerCase().includes(token)) &&
+        (!promotes || (r.promotes || "").toLowerCase().split(" ").some((t) => t.replace(/^·/, "") === promotes)) &&
         ranges.every(([c, low, high]) => r[c] != null && (low === null || r[c] >= low) && (high === null || r[c] <= high)));
     };
     let last, kept;
@@ -476,29 +478,42 @@
   /* ---- a run ---- */
 
   const watch = () => {
-    const put = (name, value) => { $(`[data-run=${name}]`).textContent = value; };
     const time = (s) => s > 5400 ? (s / 3600).toFixed(1) + " h" : s > 90 ? Math.round(s / 60) + " min" : Math.round(s) + " s";
+    const states = { idle: "not running", running: "running", watched: "another process is at it", done: "done", stopped: "stopped", failed: "failed" };
+    const put = (kind, name, value) => { const e = $(`[data-${kind}=${name}]`); if (e.textContent !== String(value)) e.textContent = value; };
+    const fill = (kind, s, of, done) => {
+      const state = $(`[data-${kind}=state]`), said = states[s.state];
+      if (state.textContent !== said) { state.textContent = said; state.dataset.state = s.state; say(`${kind}: ${said}`); }
+      put(kind, "error", s.error || "");
+      put(kind, "rate", s.rate ? s.rate.toFixed(1) : "–"); put(kind, "left", s.left ? time(s.left) : "–");
+      const bar = $("progress", state.closest("section")); bar.max = Math.max(1, of); bar.value = done;
+    };
     const show = (s) => {
-      put("state", s.state); put("error", s.error || ""); put("done", s.done); put("planned", s.planned); put("failed", s.failed);
-      put("rate", s.rate ? s.rate.toFixed(1) : "–"); put("left", s.state === "running" && s.left ? time(s.left) : "–"); put("mean_f1", s.mean_f1 ? s.mean_f1.toFixed(3) : "–");
-      const bar = $("progress"); bar.max = Math.max(1, s.planned); bar.value = s.done + s.failed;
+      fill("run", s, s.planned, s.done + s.failed);
+      put("run", "done", s.done); put("run", "planned", s.planned); put("run", "failed", s.failed); put("run", "mean_f1", s.mean_f1 ? s.mean_f1.toFixed(3) : "–");
       if (s.failures?.length) $("#failures").replaceChildren(...s.failures.map((f) => make("li", {}, make("a", { href: link(f.layer, f.neuron) }, `${f.layer}/${f.neuron}`), " " + f.reason)));
+      const m = s.mine;
+      if (!m || !$("#mining")) return;
+      fill("mine", m, m.windows, m.done);
+      put("mine", "done", m.done.toLocaleString("en")); put("mine", "windows", m.windows ? m.windows.toLocaleString("en") : "–");
+      const button = $("#mine button");
+      if (button) { button.disabled = ["running", "watched", "done"].includes(m.state); button.textContent = m.done && m.state !== "done" ? "Go on" : "Mine"; }
     };
     const events = new EventSource(api + "/run/events");
     events.onmessage = (e) => show(JSON.parse(e.data));
     addEventListener("pagehide", () => events.close());
-    const start = $("#start");
-    if (!start) return;
-    const wrong = $(".error", start);
-    const post = async (path, value) => {
-      try { wrong.hidden = true; show(await ask("POST", path, value)); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
+    const form = (selector, path, read) => {
+      const start = $(selector);
+      if (!start) return;
+      const wrong = $(".error", start);
+      const post = async (path, value) => {
+        try { wrong.hidden = true; show(await ask("POST", path, value)); } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
+      };
+      start.addEventListener("submit", (e) => { e.preventDefault(); post(path, read(new FormData(start))); });
+      $(".stop", start).addEventListener("click", () => post(path + "/stop", {}));
     };
-    start.addEventListener("submit", (e) => {
-      e.preventDefault();
-      const f = new FormData(start);
-      post("/run", { layers: f.get("layers"), neurons: f.get("neurons"), sample: Number(f.get("sample")) || 0 });
-    });
-    $("#stop").addEventListener("click", () => post("/run/stop", {}));
+    form("#start", "/run", (f) => ({ layers: f.get("layers"), neurons: f.get("neurons"), sample: Number(f.get("sample")) || 0 }));
+    form("#mine", "/mine", (f) => ({ layers: f.get("layers") }));
   };
 
   /* ---- keys ---- */
