@@ -777,7 +777,10 @@ func (s *Server) fires(ctx context.Context, in *FiresRequest) (*Fires, error) {
 		}
 		out.Hits = append(out.Hits, strongest(table, layer, values[0], from, to)...)
 	}
-	slices.SortStableFunc(out.Hits, func(a, b Fired) int { return cmp.Compare(b.Share, a.Share) })
+	unknown := map[bool]int{false: 1} // of those nobody knows how high they get, after all others
+	slices.SortStableFunc(out.Hits, func(a, b Fired) int {
+		return cmp.Or(cmp.Compare(unknown[a.Known], unknown[b.Known]), cmp.Compare(b.Share, a.Share))
+	})
 	limit := in.Limit
 	if limit <= 0 || limit > mostRows {
 		limit = 50

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +100,121 @@ func TestBrowser(t *testing.T) {
 		`JSON.stringify([...document.querySelectorAll("input,textarea,select,button")].filter(e => !e.labels?.length && !e.getAttribute("aria-label") && !e.textContent.trim()).map(e => e.outerHTML))`); missing != "[]" {
 		t.Errorf("without a name: %s", missing)
 	}
+}
+
+// TestContrast holds the style sheet's colours of text to WCAG 2.1, level AA: 4.5 to 1, and 3 to 1 for what is no text.
+func TestContrast(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("web", "style.css"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	themes := regexp.MustCompile(`:root\{([^}]*)\}`).FindAllSubmatch(text, -1)
+	if len(themes) != 2 {
+		t.Fatalf("%d themes, want a light and a dark one", len(themes))
+	}
+	for i, name := range []string{"light", "dark"} {
+		colours := map[string]string{}
+		for _, c := range regexp.MustCompile(`--([a-z0-9-]+):(#[0-9a-f]+)`).FindAllSubmatch(themes[i][1], -1) {
+			colours[string(c[1])] = string(c[2])
+		}
+		for _, ground := range []string{"page", "panel", "accent-soft"} {
+			for _, ink := range []string{"text", "soft", "accent", "red-1", "warn-1", "good"} {
+				if ratio := contrast(t, colours[ink], colours[ground]); ratio < 4.5 {
+					t.Errorf("%s: %s on %s has a contrast of %.2f", name, ink, ground, ratio)
+				}
+			}
+			if ratio := contrast(t, colours["focus"], colours[ground]); ratio < 3 {
+				t.Errorf("%s: the focus ring on %s has a contrast of %.2f", name, ground, ratio)
+			}
+		}
+		if ratio := contrast(t, []string{"#ffffff", "#0d1420"}[i], colours["accent"]); ratio < 4.5 {
+			t.Errorf("%s: buttons have a contrast of %.2f", name, ratio)
+		}
+	}
+}
+
+// contrast of two colours, #rgb or #rrggbb, as WCAG 2.1 defines it.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	luminance := func(text string) float64 {
+		hex := strings.TrimPrefix(text, "#")
+		if len(hex) == 3 {
+			hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
+		}
+		value, err := strconv.ParseUint(hex, 16, 32)
+		if err != nil || len(hex) != 6 {
+			t.Fatalf("%q is no colour: %v", text, err)
+		}
+		linear := func(shift int) float64 {
+			c := float64(value>>shift&0xff) / 255
+			if c <= 0.04045 {
+				return c / 12.92
+			}
+			return math.Pow((c+0.055)/1.055, 2.4)
+		}
+		return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
+	}
+	high, low := luminance(a), luminance(b)
+	if high < low {
+		high, low = low, high
+	}
+	return (high + 0.05) / (low + 0.05)
+}
+
+// TestKeyboard walks through the page as one does without a mouse.
+func TestKeyboard(t *testing.T) {
+	address, _ := listen(t, func(o *serve.Options) { o.Model = steerable{o.Model} })
+	b := openBrowser(t, address)
+	b.do("explorer", chromedp.Navigate(address+"/"))
+	b.wait("rows", `document.querySelectorAll("#neurons tbody tr[data-at]").length > 10`)
+	var order []string
+	for range 60 {
+		b.do("tab", chromedp.KeyEvent(kb.Tab))
+		order = append(order, b.text(`{const e = document.activeElement; const box = e.getBoundingClientRect();
+			(e.id || e.textContent.trim().slice(0, 30) || e.name) + (box.width && box.height && box.right > 0 ? "" : " (unseen)")}`))
+		if strings.Contains(b.text(`getComputedStyle(document.activeElement).outlineStyle`), "none") {
+			t.Errorf("the focus is not seen on %s", order[len(order)-1])
+		}
+		if order[len(order)-1] == "0/1" {
+			break
+		}
+	}
+	walk := strings.Join(order, " > ")
+	last := -1
+	for _, stop := range []string{"Skip to content", "Neuron2Graph", "Live text", "token", "layer", "Filter", "fires-text", "scroll",
+		"neuron", "0/0", "0/1"} {
+		at := strings.Index(walk[last+1:], stop)
+		if at < 0 {
+			t.Fatalf("%q is not reached behind the others: %s", stop, walk)
+		}
+		last += 1 + at
+	}
+	if strings.Contains(walk, "(unseen)") {
+		t.Errorf("the focus goes where nothing is seen: %s", walk)
+	}
+	for role, least := range map[string]int{"header": 1, "nav[aria-label]": 1, "main": 1, "aside[aria-label]": 1, "h1": 1,
+		"[role=status]": 1, "table [scope=col]": 9, "table [scope=row]": 10, "[aria-rowcount]": 1} {
+		if n := b.text(fmt.Sprintf(`String(document.querySelectorAll(%q).length)`, role)); n < strconv.Itoa(least) && len(n) == 1 {
+			t.Errorf("%s of %s, want %d", n, role, least)
+		}
+	}
+	b.do("neuron", chromedp.Navigate(address+"/neurons/1/268"))
+	b.wait("tokens", `document.querySelectorAll(".live .tok").length > 3`)
+	b.do("arrows", chromedp.Focus(`.live .tok[tabindex="0"]`), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.Enter))
+	b.wait("what matters for the second token",
+		`document.activeElement.dataset.position === "2" && !document.querySelector(".detail").hidden`)
+	if stops := b.text(`String(document.querySelectorAll('.live .tok[tabindex="0"]').length)`); stops != "1" {
+		t.Errorf("the tokens are %s stops of the Tab key, want one", stops)
+	}
+	b.wait("text that can be read", `[...document.querySelectorAll(".live .tok")].every(e => {
+		const light = (c) => { const l = c.map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+			return .2126 * l[0] + .7152 * l[1] + .0722 * l[2]; };
+		const parse = (c) => c.match(/[\d.]+/g).map(Number);
+		const page = parse(getComputedStyle(document.documentElement).backgroundColor);
+		const style = getComputedStyle(e), ground = parse(style.backgroundColor), share = ground[3] ?? 1;
+		const a = light(parse(style.color)), z = light(ground.slice(0, 3).map((c, i) => c * share + page[i] * (1 - share)));
+		return e.classList.contains("bos") || (Math.max(a, z) + .05) / (Math.min(a, z) + .05) >= 4.5;
+	})`)
 }
 
 // agree compares what the page shows with the model, to the last digit.

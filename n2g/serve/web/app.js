@@ -346,7 +346,17 @@
     const layer = Number(article.dataset.layer), neuron = Number(article.dataset.neuron);
     const input = $("textarea", form), out = $(".live-out", form), tokens = $(".tokens", form), detail = $(".detail", form), wrong = $(".live-error", form);
     let asked = new AbortController(), shown, chosen = -1;
-    const rgba = (name, share) => `rgba(${{ red: "197,15,31", violet: "118,56,190", grey: "84,90,100", blue: "20,84,196" }[name]},${Math.max(0, Math.min(1, share))})`;
+    const colours = { red: [197, 15, 31], violet: [118, 56, 190], grey: [84, 90, 100], blue: [20, 84, 196] };
+    const rgba = (name, share) => `rgba(${colours[name]},${Math.max(0, Math.min(1, share))})`;
+    // paint colours a token's ground, and its text black or white, whichever can be read better on that.
+    const paint = (e, name, share) => {
+      share = Math.max(0, Math.min(1, share));
+      e.style.background = rgba(name, share);
+      if (share < 0.1) return;
+      const page = getComputedStyle(document.documentElement).backgroundColor.match(/[\d.]+/g).map(Number);
+      const linear = colours[name].map((c, i) => (c * share + page[i] * (1 - share)) / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+      e.style.color = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
+    };
     const run = async () => {
       asked.abort(); asked = new AbortController();
       wrong.hidden = true;
@@ -370,8 +380,7 @@
           type: "button", class: "tok" + (i < first ? " bos" : "") + (graphs.some((g) => g.wrong) ? " wrong" : "") + (i === chosen ? " chosen" : ""), title: says, "aria-label": says,
           "data-activation": value, "data-position": i, "aria-pressed": i === chosen, tabindex: i === Math.max(chosen, first) ? 0 : -1,
         }, ...glyphs(token));
-        if (i >= first) b.style.background = rgba(share < 0 ? "grey" : "red", Math.abs(share));
-        if (i >= first && share > 0.55) b.style.color = "#fff";
+        if (i >= first) paint(b, share < 0 ? "grey" : "red", Math.abs(share));
         for (const g of graphs) {
           const strip = make("i", { class: g.wrong ? "wrong" : false });
           if (g.predicted > 0) strip.style.background = rgba(g.colour, g.predicted);
@@ -402,8 +411,7 @@
         const line = make("div", { class: "tokens" }, ...matters.tokens.slice(shown.first).map((token, i) => {
           const at = i + shown.first, share = at === position ? 1 : matters.importances[at];
           const b = make("span", { class: "tok", title: `${plain(token)}: importance ${Number(share.toPrecision(3))}` }, ...glyphs(token));
-          b.style.background = rgba(share < 0 ? "grey" : "blue", Math.abs(share));
-          if (Math.abs(share) > 0.55) b.style.color = "#fff";
+          paint(b, share < 0 ? "grey" : "blue", Math.abs(share));
           return b;
         }));
         const quiet = !(Math.abs(matters.activation) > 0.02 * shown.maximum);
@@ -411,7 +419,7 @@
           make("h3", {}, quiet ? `The neuron is quiet on ${plain(shown.tokens[position])}` : `What matters for ${plain(shown.tokens[position])} (activation ${short(matters.activation)})`),
           quiet ? "" : line,
           make("h3", {}, "Neurons that are highest on it"), make("ul", { class: "hits" }, ...others.hits.map((h) =>
-            make("li", {}, make("a", { href: link(h.layer, h.neuron) }, `${h.layer}/${h.neuron}`), ` ${percent(h.share)} `, make("span", { class: "label" }, ...labelled(h.label))))));
+            make("li", {}, make("a", { href: link(h.layer, h.neuron) }, `${h.layer}/${h.neuron}`), h.known ? ` ${percent(h.share)} ` : ` ${short(h.activation)}, maximum unknown `, make("span", { class: "label" }, ...labelled(h.label))))));
         detail.hidden = false;
         steer();
       } catch (error) { wrong.textContent = error.message; wrong.hidden = false; }
@@ -422,7 +430,10 @@
       $("output", box).textContent = Number(value.toPrecision(3));
       try {
         const answer = await ask("POST", "/effects", { layer, neuron, text: input.value, value });
-        const line = (list) => list.map((t) => make("td", {}, ...glyphs(t.token), ` ${(100 * t.probability).toFixed(1)} %`));
+        const before = new Map(answer.before.map((t) => [t.token, t.probability]));
+        // What the change makes a quarter likelier or less likely is coloured.
+        const way = (t) => { const ratio = before.has(t.token) ? t.probability / before.get(t.token) : 2; return ratio > 1.25 ? "up" : ratio < 0.8 ? "down" : false; };
+        const line = (list) => list.map((t) => make("td", { class: way(t) }, ...glyphs(t.token), ` ${(100 * t.probability).toFixed(1)} %`));
         $(".next", box).replaceChildren(make("tr", {}, make("th", { scope: "row" }, "as it is"), ...line(answer.before)), make("tr", {}, make("th", { scope: "row" }, "set"), ...line(answer.after)));
         box.hidden = false;
       } catch (error) { say(error.message); }
@@ -497,6 +508,7 @@
       fill("mine", m, m.windows, m.done);
       put("mine", "done", m.done.toLocaleString("en")); put("mine", "windows", m.windows ? m.windows.toLocaleString("en") : "–");
       const button = $("#mine button");
+      if ($("#mine")) $("#mine").hidden = m.state === "done";
       if (button) { button.disabled = ["running", "watched", "done"].includes(m.state); button.textContent = m.done && m.state !== "done" ? "Go on" : "Mine"; }
     };
     const events = new EventSource(api + "/run/events");
