@@ -120,8 +120,17 @@ func (m *Causal) Config() Config { return m.config }
 // Backend says what the model runs on.
 func (m *Causal) Backend() backends.Info { return m.backend }
 
-// Files is the root of the model's files; nil if it is a server's.
-func (m *Causal) Files() fs.FS { return m.fsys }
+// Files is the root of the model's files; nil if it is a server's. Where they are one GGUF file, the tokenizer's files
+// are there too.
+func (m *Causal) Files() fs.FS {
+	if m.fsys == nil {
+		return nil
+	}
+	if name, err := ggufName(m.fsys); err == nil && name != "" {
+		return ggufFiles{m.fsys, name}
+	}
+	return m.fsys
+}
 
 // Tokenizer returns the model's tokenizer, nil if its folder has none.
 func (m *Causal) Tokenizer() tokenizers.Tokenizer { return m.tokenizer }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,48 @@ func TestRemote(t *testing.T) {
 	} {
 		if err == nil || !strings.Contains(err.Error(), "server") {
 			t.Errorf("%s over HTTP: %v", what, err)
+		}
+	}
+}
+
+// TestRemoteSmolLM2: a GGUF model over HTTP tokenizes and answers as the model itself.
+func TestRemoteSmolLM2(t *testing.T) {
+	m, err := models.Open(smolLM2(t), models.Options{Backend: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	far, err := models.Open(served(t, m, nil), models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	var prompts [][]int
+	for _, text := range append(texts, "3 million naïve ﬁgures, 漢字 and 😀<|im_start|>user") {
+		want, err := n2g.Prompt(m, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := n2g.Prompt(far, text)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: ids %v, want %v (%v)", text, got, want, err)
+		}
+		if a, b := far.Decode(want), m.Decode(want); a != b {
+			t.Errorf("decoded %q, want %q", a, b)
+		}
+		prompts = append(prompts, want)
+	}
+	want, err := m.Activations(t.Context(), 3, "", 17, prompts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := far.Activations(t.Context(), 3, "", 17, prompts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		if !slices.Equal(got[i], want[i]) {
+			t.Errorf("prompt %d: %v, want %v", i, got[i], want[i])
 		}
 	}
 }

@@ -102,21 +102,56 @@ func (f *File) Tokenizer() (tokenizers.Tokenizer, error) {
 	return t, nil
 }
 
+// TokenizerFiles writes the tokenizer that the file holds as tokenizer.json and tokenizer_config.json.
+func (f *File) TokenizerFiles() (tokenizerJSON, config []byte, err error) {
+	file, special, tables, err := f.parts()
+	if err == nil {
+		vocabulary := make(map[string]int, len(tables.Tokens))
+		for id, token := range tables.Tokens {
+			vocabulary[token] = id
+		}
+		model := file["model"].(section)
+		model["vocab"], model["merges"] = vocabulary, tables.Merges
+		if tokenizerJSON, err = json.Marshal(file); err == nil {
+			config, err = json.Marshal(special)
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("tokenizer of %s: %w", f.name, err)
+	}
+	return tokenizerJSON, config, nil
+}
+
 func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
+	file, special, tables, err := f.parts()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(special)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizers.ParseTables(text, config, tables)
+}
+
+// parts are tokenizer.json but for its tables, tokenizer_config.json, and the tables.
+func (f *File) parts() (file, special section, tables tokenizers.Tables, err error) {
 	s := f.Settings()
 	model, _ := s.Text(tokenizerModelKey)
 	tokens, _ := s.texts(tokensKey)
 	types, _ := s.ints(tokenTypesKey)
 	switch {
 	case s.err != nil:
-		return nil, s.err
+		return nil, nil, tables, s.err
 	case model == "" && tokens == nil:
-		return nil, fmt.Errorf("the file holds none: %w", fs.ErrNotExist)
+		return nil, nil, tables, fmt.Errorf("the file holds none: %w", fs.ErrNotExist)
 	case types != nil && len(types) != len(tokens):
-		return nil, fmt.Errorf("%d tokens but %d types of tokens", len(tokens), len(types))
+		return nil, nil, tables, fmt.Errorf("%d tokens but %d types of tokens", len(tokens), len(types))
 	}
-	var file section
-	var tables tokenizers.Tables
 	var addBOS bool
 	switch model {
 	case "gpt2":
@@ -124,11 +159,10 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 	case "llama":
 		file, tables, addBOS = sentencePiece(s, tokens)
 	default:
-		return nil,
-			fmt.Errorf("tokenizers of type %q are not supported: gpt2 (byte-level BPE) and llama (SentencePiece's BPE) are",
-				model)
+		return nil, nil, tables, fmt.Errorf("tokenizers of type %q are not supported: gpt2 (byte-level BPE) and llama "+
+			"(SentencePiece's BPE) are", model)
 	}
-	special := f.specialTokens(s, tokens)
+	special = f.specialTokens(s, tokens)
 	if says, ok := s.Bool(addBOSKey); ok {
 		special["add_bos_token"], addBOS = says, says
 	}
@@ -141,18 +175,7 @@ func (f *File) tokenizer() (tokenizers.Tokenizer, error) {
 			"special_tokens": section{bos: section{"id": bos, "ids": []int{id}, "tokens": []string{bos}}},
 		}
 	}
-	if s.err != nil {
-		return nil, s.err
-	}
-	text, err := json.Marshal(file)
-	if err != nil {
-		return nil, err
-	}
-	config, err := json.Marshal(special)
-	if err != nil {
-		return nil, err
-	}
-	return tokenizers.ParseTables(text, config, tables)
+	return file, special, tables, s.err
 }
 
 // byteLevelBPE is GPT-2's kind. addBOS is what holds where the file does not say.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models/internal/gguf"
+	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
 // alphabet is GPT-2's letters of the bytes 0 to 255.
@@ -101,7 +102,25 @@ func TestTokenizer(t *testing.T) {
 		if got := tok.Special().BOS; got != c.bos {
 			t.Errorf("%s: BOS %d, want %d", c.name, got, c.bos)
 		}
+		again := written(t, f)
+		if got := again.Encode(c.text).IDs; !slices.Equal(got, c.want) || again.Special() != tok.Special() {
+			t.Errorf("%s: written as files %v, want %v", c.name, got, c.want)
+		}
 	}
+}
+
+// written is the tokenizer read from the files as which another is written.
+func written(t *testing.T, f *gguf.File) tokenizers.Tokenizer {
+	t.Helper()
+	text, config, err := f.TokenizerFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenizers.Parse(text, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }
 
 // TestTokenizerKinds writes tokenizers of every kind that package tokenizers is tested with into GGUF files, and finds
@@ -169,7 +188,11 @@ func TestTokenizerKinds(t *testing.T) {
 			t.Errorf("%s: %v", kind.Name, err)
 			continue
 		}
+		again := written(t, file)
 		for _, c := range kind.Cases {
+			if got := again.EncodeSpecial(c.Text).IDs; !slices.Equal(got, c.IDsSpecial) {
+				t.Errorf("%s: %q, written as files, is %v, want %v", kind.Name, c.Text, got, c.IDsSpecial)
+			}
 			if got := tok.Encode(c.Text).IDs; !slices.Equal(got, c.IDs) {
 				t.Errorf("%s: %q is %v, want %v", kind.Name, c.Text, got, c.IDs)
 			}
