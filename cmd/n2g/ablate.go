@@ -27,13 +27,17 @@ type ablateOutput struct {
 
 func (a *app) ablate() *command {
 	c := newCommand("ablate", "show what changes in a model's output when a neuron is ablated on a text")
-	c.long = `Runs the text as it is and with the neuron set to 0 (or -set, -scale, -add), at all or some positions, and tells the loss before and
-after, and at each position the divergence of the next-token distribution, KL(before ‖ after) in nats, and the change of the true next token's
-log-probability. -ids are run exactly as given.`
+	c.long = `Runs the text as it is and with the neuron set to 0 (or -set, -scale, -add), at all or some positions, and
+tells the loss before and after, and at each position the divergence of the next-token distribution, KL(before ‖ after)
+in nats, and the change of the true next token's log-probability. -ids are run exactly as given.
+
+-windows runs so many windows of the test documents of an index instead (-index, else the embedded one), which nothing
+was learned from, and tells the loss on them, and the KL where the neuron fires and elsewhere.`
 	c.examples = []string{
 		`-layer 1 -neuron 268 -file main.go`,
 		`-model smollm2 -layer 10 -neuron 214 -text 'I am tired of this' -json`,
 		`-layer 1 -neuron 268 -file main.go -scale 2 -html ablated.html`,
+		`-layer 1 -neuron 268 -windows 1000`,
 	}
 	ref, backend := modelFlag(c), backendFlag(c)
 	edit := editFlagsOf(c)
@@ -43,10 +47,36 @@ log-probability. -ids are run exactly as given.`
 	asJSON := c.flags.Bool("json", false, "print JSON: ids, tokens, loss_before, loss_after, kl_per_position, "+
 		"logprob_changes, next_before, next_after")
 	page := c.path(replaces, "html", "", "`FILE` to write a page to with the text's heat map: activation and effect")
+	indexed := c.path(reads, "index", "", "`FILE` the index that n2g mine made; -windows runs windows of "+
+		"its test documents")
+	windows := c.flags.Int("windows", 0, "`NUMBER` of windows of an index's test documents to run in place of a text")
 	c.run = func(ctx context.Context) error {
 		e, err := edit.edit(models.Edit{Op: models.Set})
 		if err != nil {
 			return err
+		}
+		switch {
+		case *windows < 0 || *windows == 0 && *indexed != "":
+			return errors.New("say with -windows how many windows of the index to run, 1 or more")
+		case *windows > 0 && (source.given() || *list != "" || *page != "" || *edit.positions != ""):
+			return errors.New("-windows runs texts of an index: leave out -text, -file, -ids, -positions and -html")
+		case *windows > 0:
+			model, err := a.openModel(*ref, *backend)
+			if err != nil {
+				return err
+			}
+			defer model.Close()
+			if err := model.HasLogits(); err != nil {
+				return err
+			}
+			out, err := a.ablateOnIndex(ctx, model, *indexed, *windows, e, *edit.hook)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, out) })
+			}
+			return a.print(out.write)
 		}
 		model, ids, err := a.modelAndPrompt(*ref, *backend, source, *list)
 		if err != nil {
@@ -73,7 +103,8 @@ log-probability. -ids are run exactly as given.`
 			}
 			title := fmt.Sprintf("%s, layer %d, neuron %d, %s %g", model.Name(), e.Layer, e.Index, e.Op, e.Value)
 			m := own.heatMap(title, scaleOf(model, e.Layer, e.Index, edit.hookOf(model)))
-			m.Rows = append(m.Rows, heatmap.Row{Name: "KL after", Values: out.KL, Color: heatmap.Blue, Max: highest(out.KL)})
+			m.Rows = append(m.Rows, heatmap.Row{Name: "KL after", Values: out.KL, Color: heatmap.Blue, Max: highest(out.KL)},
+				heatmap.Row{Name: "token less likely", Values: out.losses(), Color: heatmap.Blue, Max: highest(out.losses())})
 			if err := a.writeBytes(ctx, *page, []byte(m.Page())); err != nil {
 				return err
 			}
@@ -87,6 +118,16 @@ log-probability. -ids are run exactly as given.`
 		return a.print(out.table)
 	}
 	return c
+}
+
+// losses are by how much each token of the text becomes less likely, in nats of log-probability; 0 for the first, and
+// where it becomes more likely.
+func (o *ablateOutput) losses() []float64 {
+	list := make([]float64, len(o.KL))
+	for p, change := range o.LogProbs {
+		list[p+1] = max(0, -change)
+	}
+	return list
 }
 
 // hookOf is where activations are read for the heat map: where the neuron is changed, if that is said.

@@ -20,13 +20,33 @@ func effectsFlag(c *command) *int {
 		"suppresses most, by its weights; 0 leaves them out")
 }
 
-// attributor adds to explanations what their neurons do, by a model's weights. It may be used concurrently.
+// faithfulnessFlag asks for the measurement that costs forward passes.
+func faithfulnessFlag(c *command) *bool {
+	return c.flags.Bool("faithfulness", false, "measure whether the tokens predicted to fire are those where the neuron "+
+		"matters, by ablating it on the test examples: two more passes of each through the whole model")
+}
+
+// attributor adds to explanations what their neurons do, by a model's weights and by ablating them. It may be used
+// concurrently.
 type attributor struct {
-	model  *models.Causal
-	tokens int
+	model    *models.Causal
+	tokens   int
+	faithful bool
 
 	mu   sync.Mutex
 	kept [2]layerOut // of the layers asked last
+}
+
+func newAttributor(model *models.Causal, tokens int, faithful bool) (*attributor, error) {
+	switch {
+	case tokens < 0:
+		return nil, fmt.Errorf("-effects is %d: it is 0 or more", tokens)
+	case faithful && tokens == 0:
+		return nil, errors.New("-faithfulness is kept beside the tokens of -effects, of which 0 are asked")
+	case faithful:
+		return &attributor{model: model, tokens: tokens, faithful: true}, model.HasLogits()
+	}
+	return &attributor{model: model, tokens: tokens}, nil
 }
 
 // layerOut is what the neurons of a layer write, [d_mlp][d_model].
@@ -63,6 +83,37 @@ func (a *attributor) complete(ctx context.Context, e *n2g.Explanation) error {
 		return err
 	}
 	e.Effects = &n2g.Effects{Attribution: found[0]}
+	return nil
+}
+
+// measure adds the faithfulness of an explanation of examples, where that is asked and can be told.
+func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *n2g.Examples) error {
+	if !a.faithful || e.Effects == nil || len(e.Tests) == 0 {
+		return nil
+	}
+	first := 0
+	if a.model.BOS() >= 0 {
+		first = 1
+	}
+	ablated := models.Edit{Layer: e.Site.Layer, Index: e.Site.Index, Op: models.Set}
+	longest := 0
+	var prompts [][]int
+	for _, t := range e.Tests {
+		ids, err := n2g.CutPrompt(a.model, examples.Prompts[t.PromptIndex], len(t.Tokens)-1+first)
+		if err != nil {
+			return err
+		}
+		prompts = append(prompts, ids)
+		longest = max(longest, len(ids))
+	}
+	for p := first; p < longest; p++ {
+		ablated.Positions = append(ablated.Positions, p)
+	}
+	f, err := effects.Faithful(ctx, changeRunner(a.model, ablated), e, prompts)
+	if err != nil {
+		return err
+	}
+	e.Effects.Faithfulness = f
 	return nil
 }
 

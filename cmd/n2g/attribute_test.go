@@ -2,12 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
@@ -100,5 +105,102 @@ func TestExplainTellsEffects(t *testing.T) {
 	}
 	if _, stdout, _ := call(t, "", append(explain, "-effects", "0")...); strings.Contains(stdout, "promotes") {
 		t.Errorf("%q", stdout)
+	}
+}
+
+// TestFaithfulness: explanations have it on demand, the store keeps it, and n2g summary tells of it.
+func TestFaithfulness(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.db")
+	if status, stdout, stderr := call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "268", "-masked", "none",
+		"-faithfulness"); status != 0 {
+		t.Fatalf("%q %q", stdout, stderr)
+	}
+	s, err := store.Open(path, store.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
+	if err != nil || e.Effects == nil || e.Effects.Faithfulness == nil {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	f := e.Effects.Faithfulness
+	tokens := 0
+	for _, test := range e.Tests {
+		tokens += len(test.Tokens) - 1
+	}
+	if f.Positions != tokens || f.MeanKL <= 0 || f.Firing <= 0 || (f.Context != nil) != (e.Context != nil) {
+		t.Errorf("%+v of %d tokens", f, tokens)
+	}
+	status, stdout, stderr := call(t, "", "summary", "-store", path, "-effects")
+	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("%.3f", f.Graph)) {
+		t.Errorf("%q %q", stdout, stderr)
+	}
+	for _, args := range [][]string{{"-faithfulness", "-effects", "0"}, {"-effects", "-1"}} {
+		status, _, stderr := call(t, "", append([]string{"explain", "-layer", "1", "-neuron", "268"}, args...)...)
+		if status != 1 || !strings.Contains(stderr, "-effects") {
+			t.Errorf("%v: %d %q", args, status, stderr)
+		}
+	}
+}
+
+// TestAblateOnIndex: the loss on test documents is that of their windows one by one.
+func TestAblateOnIndex(t *testing.T) {
+	ask := func(args ...string) (out indexAblation) {
+		t.Helper()
+		status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "268", "-windows", "5",
+			"-json"}, args...)...)
+		if status != 0 {
+			t.Fatal(stderr)
+		}
+		if err := json.Unmarshal([]byte(stdout), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if none := ask("-scale", "1"); none.LossBefore != none.LossAfter || none.MeanKL != 0 || none.Texts != 5 {
+		t.Errorf("%+v", none)
+	}
+	got := ask("-set", "20")
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows, err := corpus.SplitWindows(x, index.Test, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum, before, after float64
+	for _, w := range windows {
+		document, err := x.Document(w.Document)
+		if err != nil || document.Split() != index.Test || w.Repeats {
+			t.Errorf("%+v, %v", w, err)
+		}
+		ids, err := corpus.WindowPrompt(x, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := json.Marshal(ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, stdout, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-ids", string(list), "-set", "20",
+			"-json")
+		var one ablateOutput
+		if err := json.Unmarshal([]byte(stdout), &one); err != nil {
+			t.Fatal(err, stderr)
+		}
+		n := float64(len(ids) - 1)
+		sum, before, after = sum+n, before+n*one.LossBefore, after+n*one.LossAfter
+	}
+	if math.Abs(got.LossBefore-before/sum) > 1e-9 || math.Abs(got.LossAfter-after/sum) > 1e-9 ||
+		got.Tokens != int(sum) || got.LossAfter == got.LossBefore {
+		t.Errorf("%+v, want losses %g and %g on %g tokens", got, before/sum, after/sum, sum)
+	}
+	for _, args := range [][]string{{"-windows", "-1"}, {"-windows", "3", "-text", "x"}, {"-index", "none.n2g"}} {
+		if status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "268"},
+			args...)...); status != 1 || stdout != "" || !strings.Contains(stderr, "-windows") {
+			t.Errorf("%v: %d %q", args, status, stderr)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type explainFlags struct {
 	stages, verbose           *bool
 	context                   contextFlags
 	effects                   *int
+	faithfulness              *bool
 	method                    *optflag.Set
 }
 
@@ -81,8 +83,8 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 			"work (-stages=false: only those that predict and show)"),
 		verbose: c.flags.Bool("v", false, verboseUsage),
 		context: contextFlagsOf(c),
-		effects: effectsFlag(c),
-		method:  optflag.Add[n2g.Options](c.flags),
+		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
+		method: optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
 	c.options = f.method.Names()
@@ -146,6 +148,10 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		return err
 	}
 	defer model.Close()
+	attribute, err := newAttributor(model, *f.effects, *f.faithfulness)
+	if err != nil {
+		return err
+	}
 	if err := checkMaskID(options, model); err != nil {
 		return err
 	}
@@ -174,9 +180,14 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if err := f.addContext(ctx, contexts, model, explanations); err != nil {
 		return err
 	}
-	attribute := &attributor{model: model, tokens: *f.effects}
 	for _, e := range explanations {
 		if err := attribute.complete(ctx, e); err != nil {
+			return err
+		}
+		of := slices.IndexFunc(given, func(x n2g.Examples) bool {
+			return x.Site.WithoutHook() == e.Site.WithoutHook()
+		})
+		if err := attribute.measure(ctx, e, &given[of]); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,7 @@ type runFlags struct {
 	out                          *string
 	context                      contextFlags
 	effects                      *int
+	faithfulness                 *bool
 	method                       *optflag.Set
 }
 
@@ -63,8 +64,8 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		verbose: c.flags.Bool("v", false, verboseUsage),
 		out:     c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
 		context: contextFlagsOf(c),
-		effects: effectsFlag(c),
-		method:  optflag.Add[n2g.Options](c.flags),
+		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
+		method: optflag.Add[n2g.Options](c.flags),
 	}
 	a.saeFlag(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
@@ -107,17 +108,29 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		return err
 	}
 	options.Examples = source.identity
-	attribute := &attributor{model: model, tokens: *f.effects}
-	options.Complete = attribute.complete
+	attribute, err := newAttributor(model, *f.effects, *f.faithfulness)
+	if err != nil {
+		return err
+	}
+	var explainer *contexttree.Explainer
 	if source.index != nil && f.context.wanted() {
 		options.Examples += f.context.identity()
-		explainer := contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
-		options.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+		explainer = contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
+	}
+	options.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+		if explainer != nil {
 			if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
 				return err
 			}
-			return attribute.complete(ctx, e)
 		}
+		if err := attribute.complete(ctx, e); err != nil || !attribute.faithful {
+			return err
+		}
+		examples, err := source.examples(e.Site)
+		if err != nil {
+			return err
+		}
+		return attribute.measure(ctx, e, examples)
 	}
 	if *f.casings != "" {
 		options.Examples += fmt.Sprintf(", casings of %d words", len(options.Method.Casings))

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/n2g/store"
@@ -14,7 +16,7 @@ import (
 // tableFlags are the flags of n2g summary.
 type tableFlags struct {
 	store, format, out, svg, png *string
-	failures, context            *bool
+	failures, context, effects   *bool
 }
 
 func (a *app) table() *command {
@@ -22,7 +24,7 @@ func (a *app) table() *command {
 	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
 firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
 	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`,
-		`-context`, `-failures`}
+		`-context`, `-effects`, `-failures`}
 	f := &tableFlags{
 		store:  storeFlag(c),
 		format: c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
@@ -35,6 +37,8 @@ firing test token or a firing prediction, with the average precision, for graphs
 			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, in place of the "+
 				"table"),
 	}
+	f.effects = c.flags.Bool("effects", false, "tell how pointed neurons' effects are, and how faithful their graphs, by "+
+		"layer, in place of the table")
 	c.run = func(ctx context.Context) error {
 		return withStore(*f.store, func(s *store.Store) error { return a.runTable(ctx, s, f) })
 	}
@@ -57,6 +61,9 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	}
 	if *f.context {
 		return a.writeContextTable(ctx, *f.out, s)
+	}
+	if *f.effects {
+		return a.writeEffectsTable(ctx, *f.out, s)
 	}
 	rows, err := s.Summary(ctx)
 	if err != nil {
@@ -94,6 +101,48 @@ func (a *app) writeFailures(ctx context.Context, path string, failures []store.F
 		fmt.Fprintln(table, "NEURON\tREASON")
 		for _, f := range failures {
 			fmt.Fprintf(table, "%s\t%s\n", written(f.Site), printable(f.Reason))
+		}
+		return table.Flush()
+	})
+}
+
+// writeEffectsTable tells by layer what explanations say of effects: the median kurtosis, and the mean faithfulness.
+func (a *app) writeEffectsTable(ctx context.Context, path string, s *store.Store) error {
+	rows, err := s.Rows(ctx)
+	if err != nil {
+		return err
+	}
+	kurtoses, faithful := map[int][]float64{}, map[int][]float64{}
+	for _, r := range rows {
+		if r.Kurtosis != nil {
+			kurtoses[r.Layer] = append(kurtoses[r.Layer], *r.Kurtosis)
+		}
+		if r.Faithfulness != nil {
+			faithful[r.Layer] = append(faithful[r.Layer], *r.Faithfulness)
+		}
+	}
+	if len(kurtoses) == 0 {
+		return fmt.Errorf("%s has no effects of neurons that are explained: n2g run and n2g effects -store write them",
+			s.Path())
+	}
+	return a.write(ctx, path, func(w io.Writer) error {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "LAYER\tNEURONS\tKURTOSIS, MEDIAN\tHIGHEST\tMEASURED\tFAITHFULNESS, MEAN\tABOVE 0.5")
+		for _, layer := range slices.Sorted(maps.Keys(kurtoses)) {
+			list, values := kurtoses[layer], faithful[layer]
+			slices.Sort(list)
+			mean, high := "-", "-"
+			if len(values) > 0 {
+				sum, count := 0.0, 0
+				for _, v := range values {
+					if sum += v; v > .5 {
+						count++
+					}
+				}
+				mean, high = fmt.Sprintf("%.3f", sum/float64(len(values))), fmt.Sprint(count)
+			}
+			fmt.Fprintf(table, "%d\t%d\t%.1f\t%.1f\t%d\t%s\t%s\n", layer, len(list), list[len(list)/2],
+				list[len(list)-1], len(values), mean, high)
 		}
 		return table.Flush()
 	})

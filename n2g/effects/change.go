@@ -49,6 +49,36 @@ func (c *Change) MeanKL() float64 {
 	return sum / float64(len(c.KL))
 }
 
+// Total is what a change does to many texts.
+type Total struct {
+	Texts  int `json:"texts"`
+	Tokens int `json:"tokens"` // that are predicted: all but the first of each text
+	// Losses are means over the tokens, MeanKL one over all positions.
+	LossBefore float64 `json:"loss_before"`
+	LossAfter  float64 `json:"loss_after"`
+	MeanKL     float64 `json:"mean_kl"`
+}
+
+// Sum adds changes up.
+func Sum(changes []Change) Total {
+	t := Total{Texts: len(changes)}
+	positions := 0
+	for _, c := range changes {
+		n := len(c.LogProbs)
+		t.Tokens += n
+		t.LossBefore += c.LossBefore * float64(n)
+		t.LossAfter += c.LossAfter * float64(n)
+		for _, kl := range c.KL {
+			t.MeanKL += kl
+		}
+		positions += len(c.KL)
+	}
+	t.LossBefore /= float64(max(t.Tokens, 1))
+	t.LossAfter /= float64(max(t.Tokens, 1))
+	t.MeanKL /= float64(max(positions, 1))
+	return t
+}
+
 // Measure runs prompts both ways; the k most probable next tokens of each are named.
 func Measure(ctx context.Context, run Runner, prompts [][]int, k int, v Vocabulary) ([]Change, error) {
 	result := make([]Change, len(prompts))
@@ -62,12 +92,7 @@ func Measure(ctx context.Context, run Runner, prompts [][]int, k int, v Vocabula
 	var mu sync.Mutex
 	err := run(ctx, prompts, nil, func(i, p int, before, after []float32) {
 		c, ids := &result[i], prompts[i]
-		a, b := logSumExp(before), logSumExp(after)
-		kl := 0.0
-		for id := range before {
-			p, q := float64(before[id])-a, float64(after[id])-b
-			kl += math.Exp(p) * (p - q)
-		}
+		kl, a, b := divergence(before, after)
 		c.KL[p] = kl
 		if p+1 < len(ids) {
 			x, y := float64(before[ids[p+1]])-a, float64(after[ids[p+1]])-b
@@ -100,37 +125,6 @@ func next(logits []float32, shift float64, k int, v Vocabulary) []NextToken {
 		list = append(list, NextToken{id, v.TokenString(id), float64(logits[id]), math.Exp(float64(logits[id]) - shift)})
 	}
 	return list
-}
-
-// logSumExp is log Σ exp(logits).
-func logSumExp(logits []float32) float64 {
-	top := float64(slices.Max(logits))
-	sum := 0.0
-	for _, l := range logits {
-		sum += math.Exp(float64(l) - top)
-	}
-	return top + math.Log(sum)
-}
-
-// Faithfulness compares where an explanation says that a neuron fires with where the neuron matters: among the
-// positions of texts, the share of all KL by ablation that falls on the positions predicted to fire, less the share of
-// positions that these are. 1 is a prediction that finds all that the neuron does at next to no position, 0 one that is
-// no better than chance; it is 0 where the ablation changes nothing. Both lists go over the same positions.
-func Faithfulness(kl []float64, predicted []bool) float64 {
-	var inside, total float64
-	count := 0
-	for i, v := range kl {
-		v = max(v, 0) // rounding leaves it a little below
-		total += v
-		if predicted[i] {
-			inside += v
-			count++
-		}
-	}
-	if total == 0 || len(kl) == 0 {
-		return 0
-	}
-	return inside/total - float64(count)/float64(len(kl))
 }
 
 // Sample draws the next token's id from logits: the most probable at temperature 0, else by

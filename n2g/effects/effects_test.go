@@ -160,6 +160,64 @@ func TestFaithfulness(t *testing.T) {
 	}
 }
 
+// TestFaithful: the tests' predictions, activations and the context graph's predictions are each held to the KL.
+func TestFaithful(t *testing.T) {
+	// The KL is above 0 at position 2 alone, which is token "b" behind BOS and "a".
+	run := func(_ context.Context, prompts, _ [][]int, visit func(int, int, []float32, []float32)) error {
+		for i, ids := range prompts {
+			for p := range ids {
+				after := []float32{0, 0}
+				if ids[p] == 1 {
+					after[1] = 2
+				}
+				visit(i, p, []float32{0, 0}, after)
+			}
+		}
+		return nil
+	}
+	e := &n2g.Explanation{
+		Tests: []n2g.Test{
+			{Tokens: []string{"<bos>", "a", "b"}, Activations: []float64{0, 0, 1}, Predictions: []float64{9, .6, .4}},
+			{Tokens: []string{"<bos>", "a", "a"}, Activations: []float64{0, 0, .2}, Predictions: []float64{0, 0, 0}},
+		},
+		Context: &n2g.ContextGraph{FireThreshold: .1, Root: &n2g.ContextNode{
+			Table: []n2g.TokenValue{{Token: "b", Value: .2}}}},
+	}
+	for name, ids := range map[string][][]int{"with BOS": {{9, 0, 1}, {9, 0, 0}}, "without": {{0, 1}, {0, 0}}} {
+		got, err := Faithful(context.Background(), run, e, ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := math.Exp(2) / (1 + math.Exp(2))
+		kl := .5*math.Log(.5/(1-p)) + .5*math.Log(.5/p)
+		want := &n2g.Faithfulness{Graph: -.25, Context: new(.75), Firing: .75, Positions: 4, Predicted: 1, MeanKL: kl / 4}
+		close := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-9 })
+		if diff := cmp.Diff(want, got, close); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	for _, ids := range [][][]int{nil, {{0, 1}}, {{0}, {0, 0}}} {
+		if _, err := Faithful(context.Background(), run, e, ids); err == nil {
+			t.Errorf("%v is no list of its test prompts", ids)
+		}
+	}
+}
+
+func TestSum(t *testing.T) {
+	got := Sum([]Change{
+		{LossBefore: 1, LossAfter: 2, KL: []float64{0, .5, .1}, LogProbs: make([]float64, 2)},
+		{LossBefore: 4, LossAfter: 8, KL: []float64{.2, 0}, LogProbs: make([]float64, 1)},
+		{KL: []float64{.2}},
+	})
+	want := Total{Texts: 3, Tokens: 3, LossBefore: 2, LossAfter: 4, MeanKL: 1. / 6}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-12 })); diff != "" {
+		t.Error(diff)
+	}
+	if got := Sum(nil); got != (Total{}) {
+		t.Error(got)
+	}
+}
+
 func TestSample(t *testing.T) {
 	logits := []float32{0, float32(math.Log(3)), 0, float32(math.Inf(-1))}
 	if got := Sample(logits, 0, .99); got != 1 {
