@@ -22,7 +22,7 @@ func (h Heads) Attend(z, q, keys, values []float32, stride int, path []int32, sc
 	for _, row := range path { // what follows does not check
 		_, _ = keys[int(row)*stride:][:width], values[int(row)*stride:][:width]
 	}
-	n := (len(path) + 7) &^ 7 // whole vectors
+	n := wholeVectors(len(path))
 	share := h.Heads / h.KVHeads
 	most := together(share, h.DHead)
 	if cap(scratch) < most*n {

@@ -1,7 +1,18 @@
 package kernels
 
-// vector is how many elements the assembly takes at a time.
-const vector = 8
+// How many elements the assembly takes at a time, with AVX2 and with AVX-512.
+const (
+	vector     = 8
+	wideVector = 16
+)
+
+// wholeVectors is n, rounded up to whole vectors.
+func wholeVectors(n int) int {
+	if wideVectors {
+		return (n + wideVector - 1) &^ (wideVector - 1)
+	}
+	return (n + vector - 1) &^ (vector - 1)
+}
 
 // together is how many of n queries that share their keys and values are best taken at a time.
 func together(n, dHead int) int {
@@ -35,11 +46,17 @@ func groupScores(dst []float32, n, count int, q, keys []float32, stride int, pat
 	}
 }
 
-// fours is scores2AVX2 or scores3AVX2.
+// fours is the function for two or three queries of so many bytes.
 func fours(count int, dst *float32, dstStride int, q, keys *float32, width, stride int, path *int32, n int) {
-	if count == 2 {
+	wide := wideVectors && width%(4*wideVector) == 0
+	switch {
+	case wide && count == 2:
+		scores2AVX512(dst, dstStride, q, keys, width, stride, path, n)
+	case wide:
+		scores3AVX512(dst, dstStride, q, keys, width, stride, path, n)
+	case count == 2:
 		scores2AVX2(dst, dstStride, q, keys, width, stride, path, n)
-	} else {
+	default:
 		scores3AVX2(dst, dstStride, q, keys, width, stride, path, n)
 	}
 }
@@ -52,7 +69,15 @@ func groupMix(z, p []float32, n, count int, values []float32, stride int, path [
 		return
 	}
 	_ = p[(count-1)*n+len(path)-1]
-	for at := 0; at < width; at += 4 * vector {
+	at := 0
+	for ; wideVectors && at+4*wideVector <= width; at += 4 * wideVector {
+		if count == 2 {
+			mix2AVX512(&z[at], width*4, &p[0], n*4, &values[at], stride*4, &path[0], len(path))
+		} else {
+			mix3AVX512(&z[at], width*4, &p[0], n*4, &values[at], stride*4, &path[0], len(path))
+		}
+	}
+	for ; at < width; at += 4 * vector {
 		if count == 2 {
 			mix2AVX2(&z[at], width*4, &p[0], n*4, &values[at], stride*4, &path[0], len(path))
 		} else {
@@ -67,22 +92,32 @@ func scores(dst, q, keys []float32, stride int, path []int32) {
 		scoresPlain(dst, q, keys, stride, path)
 		return
 	}
+	fours := scoresAVX2
+	if wideVectors && len(q)%wideVector == 0 {
+		fours = scoresAVX512
+	}
 	whole := len(path) &^ 3
 	if whole > 0 {
 		_ = dst[whole-1]
-		scoresAVX2(&dst[0], &q[0], &keys[0], len(q)*4, stride*4, &path[0], whole/4)
+		fours(&dst[0], &q[0], &keys[0], len(q)*4, stride*4, &path[0], whole/4)
 	}
 	if rest := path[whole:]; len(rest) > 0 {
 		_ = dst[whole+3]
 		four := [4]int32{rest[0], rest[0], rest[0], rest[0]}
 		copy(four[:], rest)
-		scoresAVX2(&dst[whole], &q[0], &keys[0], len(q)*4, stride*4, &four[0], 1)
+		fours(&dst[whole], &q[0], &keys[0], len(q)*4, stride*4, &four[0], 1)
 	}
 }
 
 // mix writes Σ p·v to z for the values of the rows on the path, of which there is at least one.
 func mix(z, p, values []float32, stride int, path []int32) {
 	_ = p[len(path)-1]
+	if wideVectors {
+		for ; len(z) >= 4*wideVector; z = z[4*wideVector:] {
+			mix64AVX512(&z[0], &p[0], &values[0], stride*4, &path[0], len(path))
+			values = values[4*wideVector:]
+		}
+	}
 	if vectors {
 		for ; len(z) >= 4*vector; z = z[4*vector:] { // four vectors at a time, so that one weight serves them all
 			mix32AVX2(&z[0], &p[0], &values[0], stride*4, &path[0], len(path))
@@ -103,10 +138,20 @@ func mix(z, p, values []float32, stride int, path []int32) {
 //go:noescape
 func scoresAVX2(dst, q, keys *float32, width, stride int, path *int32, fours int)
 
+// scoresAVX512 is scoresAVX2 with vectors twice as wide.
+//
+//go:noescape
+func scoresAVX512(dst, q, keys *float32, width, stride int, path *int32, fours int)
+
 // mix32AVX2 is mix of four vectors and n rows, with the stride in bytes.
 //
 //go:noescape
 func mix32AVX2(z, p, values *float32, stride int, path *int32, n int)
+
+// mix64AVX512 is mix32AVX2 with vectors twice as wide.
+//
+//go:noescape
+func mix64AVX512(z, p, values *float32, stride int, path *int32, n int)
 
 // mix8AVX2 is mix32AVX2 of one vector.
 //
@@ -132,3 +177,17 @@ func mix2AVX2(z *float32, zStride int, p *float32, pStride int, values *float32,
 //
 //go:noescape
 func mix3AVX2(z *float32, zStride int, p *float32, pStride int, values *float32, stride int, path *int32, n int)
+
+// scores2AVX512 is scores2AVX2 with vectors twice as wide, and so on.
+//
+//go:noescape
+func scores2AVX512(dst *float32, dstStride int, q, keys *float32, width, stride int, path *int32, fours int)
+
+//go:noescape
+func scores3AVX512(dst *float32, dstStride int, q, keys *float32, width, stride int, path *int32, fours int)
+
+//go:noescape
+func mix2AVX512(z *float32, zStride int, p *float32, pStride int, values *float32, stride int, path *int32, n int)
+
+//go:noescape
+func mix3AVX512(z *float32, zStride int, p *float32, pStride int, values *float32, stride int, path *int32, n int)

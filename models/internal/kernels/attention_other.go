@@ -12,3 +12,6 @@ func groupScores(dst []float32, n, count int, q, keys []float32, stride int, pat
 func groupMix(z, p []float32, n, count int, values []float32, stride int, path []int32) {
 	mixPlain(z, p, values, stride, path)
 }
+
+// wholeVectors is n, rounded up to what scores may write.
+func wholeVectors(n int) int { return (n + 3) &^ 3 }

@@ -28,6 +28,12 @@ func largest(x []float32) float32 {
 	if !vectors {
 		return largestPlain(x, least)
 	}
+	if pairs := len(x) / (2 * wideVector); wideVectors && pairs > 1 {
+		least = largestAVX512(&x[0], pairs)
+		if x = x[pairs*2*wideVector:]; len(x) == 0 {
+			return least
+		}
+	}
 	a := archsimd.BroadcastFloat32x8(least)
 	b := a
 	for len(x) >= 2*lanes {
@@ -46,6 +52,15 @@ func exps(dst, x []float32, shift float32) float32 {
 	if !vectors {
 		return expsPlain(dst, x, shift)
 	}
+	var wide [lanes]float32
+	if n := len(x) / wideVector; wideVectors && n > 0 {
+		_ = dst[n*wideVector-1]
+		expsAVX512(&dst[0], &x[0], n, shift, &expParameters, &wide)
+		if x, dst = x[n*wideVector:], dst[n*wideVector:]; len(x) == 0 {
+			sums := archsimd.LoadFloat32x8(&wide)
+			return total(sums)
+		}
+	}
 	subtract := archsimd.BroadcastFloat32x8(shift)
 	least, most := archsimd.BroadcastFloat32x8(expLeast), archsimd.BroadcastFloat32x8(expMost)
 	perLn2 := archsimd.BroadcastFloat32x8(log2e)
@@ -55,7 +70,7 @@ func exps(dst, x []float32, shift float32) float32 {
 	c4, c3, c2 := archsimd.BroadcastFloat32x8(expC4), archsimd.BroadcastFloat32x8(expC3),
 		archsimd.BroadcastFloat32x8(expC2)
 	one, bias := archsimd.BroadcastFloat32x8(1), archsimd.BroadcastInt32x8(expOne)
-	var sums archsimd.Float32x8
+	sums := archsimd.LoadFloat32x8(&wide)
 	for len(x) >= lanes {
 		v := archsimd.LoadFloat32x8Slice(x).Sub(subtract).Max(least).Min(most)
 		n := v.Mul(perLn2).RoundToEven()
@@ -69,6 +84,25 @@ func exps(dst, x []float32, shift float32) float32 {
 	}
 	return total(sums) + expsPlain(dst, x, shift)
 }
+
+// expConstants are those of the exponential function in the order in which assembly reads them.
+type expConstants struct {
+	least, most, log2e, minusLn2Hi, minusLn2Lo, c7, c6, c5, c4, c3, c2, one float32
+	bias                                                                    int32
+}
+
+var expParameters = expConstants{expLeast, expMost, log2e, -ln2Hi, -ln2Lo, expC7, expC6, expC5, expC4, expC3, expC2, 1,
+	expOne}
+
+// expsAVX512 is exps of n vectors of sixteen; the sums are of the lanes of vectors of eight.
+//
+//go:noescape
+func expsAVX512(dst, x *float32, n int, shift float32, constants *expConstants, sums *[lanes]float32)
+
+// largestAVX512 is largest of n pairs of vectors of sixteen.
+//
+//go:noescape
+func largestAVX512(x *float32, n int) float32
 
 // sum adds a row up.
 func sum(x []float32) float32 {
@@ -158,6 +192,12 @@ func add(dst, x []float32) {
 
 // mul multiplies dst by x.
 func mul(dst, x []float32) {
+	if wideVectors {
+		for len(x) >= wideVector {
+			archsimd.LoadFloat32x16Slice(x).Mul(archsimd.LoadFloat32x16Slice(dst)).StoreSlice(dst)
+			x, dst = x[wideVector:], dst[wideVector:]
+		}
+	}
 	if vectors {
 		for len(x) >= lanes {
 			archsimd.LoadFloat32x8Slice(x).Mul(archsimd.LoadFloat32x8Slice(dst)).StoreSlice(dst)
@@ -170,6 +210,13 @@ func mul(dst, x []float32) {
 
 // scale writes (x − shift)·c to dst.
 func scale(dst, x []float32, shift, c float32) {
+	if wideVectors {
+		subtract, times := archsimd.BroadcastFloat32x16(shift), archsimd.BroadcastFloat32x16(c)
+		for len(x) >= wideVector {
+			archsimd.LoadFloat32x16Slice(x).Sub(subtract).Mul(times).StoreSlice(dst)
+			x, dst = x[wideVector:], dst[wideVector:]
+		}
+	}
 	if vectors {
 		subtract, times := archsimd.BroadcastFloat32x8(shift), archsimd.BroadcastFloat32x8(c)
 		for len(x) >= lanes {

@@ -13,7 +13,7 @@ const InstructionsVar = "N2G_INSTRUCTIONS"
 // What the processor has of the instructions of the assembly, and the program may use.
 var (
 	vectors     = cpu.X86.HasAVX2 && cpu.X86.HasFMA && os.Getenv(InstructionsVar) != "none"
-	wideVectors = vectors && cpu.X86.HasAVX512F && os.Getenv(InstructionsVar) == ""
+	wideVectors = vectors && cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && os.Getenv(InstructionsVar) == ""
 )
 
 // tile computes a tile of x·W: dst[r·stride+c] = start[r·startStride+c] + Σ x[r·row+k·term]·panel[k·tileColumns+c],
