@@ -365,7 +365,7 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		return err
 	}
 	own := []Row{*row}
-	if _, err := s.catalog.complete(ctx, own, time.Minute); err != nil {
+	if err := s.catalog.complete(ctx, own); err != nil {
 		return err
 	}
 	row = &own[0]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -13,14 +14,14 @@ import (
 
 // maskedPrograms runs texts as compiled programs.
 type maskedPrograms struct {
-	shape      transformer.BERT
-	parameters *parameters
-	cached     *programs
-	host       bool // whether the processor computes
+	*device
+	shape transformer.BERT
+	host  bool // whether the processor computes
 }
 
 func newMaskedPrograms(shape transformer.BERT, p *parameters) *maskedPrograms {
-	return &maskedPrograms{shape, p, newPrograms(), p.backend.HasSharedBuffers()}
+	return &maskedPrograms{newDevice(p, func(l int) string { return transformer.BERTModule(l, "") }), shape,
+		p.backend.HasSharedBuffers()}
 }
 
 // maskedLengths are the sequence lengths that programs are compiled for, and hostLengths those where the processor
@@ -53,87 +54,131 @@ func (r *maskedPrograms) task(n int) maskedTask {
 func (r *maskedPrograms) logits(_ context.Context, sequences []Sequence, t maskedTask) (logits [][]float32, err error) {
 	b := maskedBatch{sequences, t}
 	ids, lengths, rows := b.tensors()
-	key := programKey{kind: fmt.Sprintf("fill %d", len(rows)), groups: len(lengths), rows: b.task.padded}
-	err = r.run(key, r.fillGraph, b, [][]int32{ids, lengths, rows}, func(_ int, flat []float32) {
-		logits = splitRows(flat, len(rows))
-	})
+	e := extent{slots: len(lengths), rows: t.padded}
+	fill := r.fill(e, len(rows))
+	r.warm(r.embedding(e, showNothing), r.block(e, showNothing), fill)
+	s, err := r.start(e, ids, lengths, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer s.free()
+	for l := range r.shape.Layers {
+		if err := s.block(l, nil); err != nil {
+			return nil, err
+		}
+	}
+	which, err := r.upload(rows, fill.inputs[1])
+	if err != nil {
+		return nil, err
+	}
+	defer free(which)
+	outputs, _, err := r.run(fill, 0, s.x, which)
+	if err != nil {
+		return nil, err
+	}
+	err = r.read(outputs[0], func(flat []float32) { logits = splitRows(flat, len(rows)) })
 	return logits, err
 }
 
-// body runs embedding and blocks: ids [batch, seq], lengths [batch] to [batch, seq, d_model].
-func (r *maskedPrograms) body(w transformer.Weights, ids, lengths *graph.Node, hook transformer.Hook) *graph.Node {
-	x := r.shape.Embed(w, ids, hook)
-	attention := transformer.Bidirectional(lengths)
-	for l := range r.shape.Layers {
-		x = r.shape.Block(w, l, x, attention, hook)
-	}
-	return x
+// maskedStream is a batch on its way through the layers: what it holds lies on the backend.
+type maskedStream struct {
+	*maskedPrograms
+	extent
+	x, lengths compute.Buffer // [batch, seq, d_model] and [batch]
 }
 
-// fillGraph gives the logits [n, d_vocab] of n rows alone; inputs are ids, lengths, and which rows [n], counted over
-// batch and sequence.
-func (r *maskedPrograms) fillGraph(w transformer.Weights, inputs []*graph.Node) []*graph.Node {
-	x := r.body(w, inputs[0], inputs[1], nil)
-	x = graph.Gather(graph.Reshape(x, -1, r.shape.DModel), graph.InsertAxes(inputs[2], -1))
-	return []*graph.Node{r.shape.Unembed(w, x)}
+func (s *maskedStream) free() { free(s.x, s.lengths) }
+
+// start runs the embedding; keep gets the values at its hook points, unless it is nil.
+func (r *maskedPrograms) start(e extent, ids, lengths []int32, keep keeper) (s *maskedStream, err error) {
+	s = &maskedStream{maskedPrograms: r, extent: e}
+	defer func() {
+		if err != nil {
+			s.free()
+		}
+	}()
+	if s.lengths, err = r.upload(lengths, shapes.Make(dtypes.Int32, e.slots)); err != nil {
+		return nil, err
+	}
+	input, err := r.upload(ids, e.ints())
+	if err != nil {
+		return nil, err
+	}
+	defer free(input)
+	outputs, p, err := r.run(r.embedding(e, showIf(keep != nil)), 0, input)
+	if err != nil {
+		return nil, err
+	}
+	s.x = outputs[0]
+	return s, keep.all(outputs[1:], "", p.outputs)
 }
 
-// run runs a program of that key on a batch's inputs, the first of which is [size, seq] and the others flat.
-func (r *maskedPrograms) run(key programKey, build buildFunc, b maskedBatch, inputs [][]int32,
-	read func(i int, flat []float32)) error {
-	dims := []shapes.Shape{shapes.Make(dtypes.Int32, b.size(), b.task.padded)}
-	values := []any{inputs[0]}
-	for _, input := range inputs[1:] {
-		dims = append(dims, shapes.Make(dtypes.Int32, len(input)))
-		values = append(values, input)
-	}
-	p, err := r.cached.get(key, func() (*program, error) { return r.parameters.compile(key.kind, dims, build) })
+// block takes the stream through a layer.
+func (s *maskedStream) block(layer int, keep keeper) error {
+	outputs, p, err := s.run(s.maskedPrograms.block(s.extent, showIf(keep != nil)), layer, s.x, s.lengths)
 	if err != nil {
 		return err
 	}
-	return r.parameters.run(p, dims, values, func(i int, flat any) { read(i, flat.([]float32)) })
+	free(s.x)
+	s.x = outputs[0]
+	return keep.all(outputs[1:], transformer.BlockName(layer, ""), p.outputs)
+}
+
+// embedding is the program of words and positions, [batch, seq, d_model], and what it shows.
+func (r *maskedPrograms) embedding(e extent, show string) plan {
+	return plan{e.key("embedding", 0, show), []shapes.Shape{e.ints()},
+		func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
+			return shown(show, "", func(hook transformer.Hook) *graph.Node { return r.shape.Embed(w, in[0], hook) })
+		}}
+}
+
+// block is the program of every layer, and what it shows.
+func (r *maskedPrograms) block(e extent, show string) plan {
+	return plan{e.key("layer", 0, show),
+		[]shapes.Shape{e.stream(r.shape.DModel), shapes.Make(dtypes.Int32, e.slots)},
+		func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
+			return shown(show, transformer.BlockName(0, ""), func(hook transformer.Hook) *graph.Node {
+				return r.shape.Block(w, 0, in[0], transformer.Bidirectional(in[1]), hook)
+			})
+		}}
+}
+
+// fill gives the logits [n, d_vocab] of n rows alone, which are told as places counted over batch and sequence.
+func (r *maskedPrograms) fill(e extent, n int) plan {
+	return plan{e.key(fmt.Sprintf("fill %d", n), 0, ""),
+		[]shapes.Shape{e.stream(r.shape.DModel), shapes.Make(dtypes.Int32, n)},
+		func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
+			x := graph.Gather(graph.Reshape(in[0], -1, r.shape.DModel), graph.InsertAxes(in[1], -1))
+			return []*graph.Node{r.shape.Unembed(w, x)}, nil
+		}}
 }
 
 // cache runs a text alone.
 func (r *maskedPrograms) cache(ids []int) (*Cache, error) {
 	b := maskedBatch{[]Sequence{{IDs: ids, Rows: []int{0}}}, maskedTask{padded: r.task(len(ids)).padded, places: 1}}
 	padded, lengths, _ := b.tensors()
-	names := r.cacheNames()
+	e := extent{slots: 1, rows: b.task.padded}
 	cache := &Cache{Values: map[string][][]float32{}}
-	key := programKey{kind: "cache", groups: b.size(), rows: b.task.padded}
-	err := r.run(key, r.cacheGraph, b, [][]int32{padded, lengths}, func(i int, flat []float32) {
-		rows := splitRows(flat, b.size()*b.task.padded)[:len(ids):len(ids)]
-		if i == len(names) {
-			cache.Logits = rows
-		} else {
-			cache.Values[names[i]] = rows
-		}
+	keep := keeper(func(name string, output compute.Buffer) error {
+		return r.read(output, func(flat []float32) { cache.Values[name] = splitRows(flat, e.rows)[:len(ids)] })
 	})
+	s, err := r.start(e, padded, lengths, keep)
 	if err != nil {
 		return nil, err
 	}
-	return cache, nil
-}
-
-// cacheGraph gives every value of cacheNames, in that order, and the logits of every row; inputs are ids and lengths.
-func (r *maskedPrograms) cacheGraph(w transformer.Weights, inputs []*graph.Node) []*graph.Node {
-	values := map[string]*graph.Node{}
-	x := r.body(w, inputs[0], inputs[1], func(name string, x *graph.Node) *graph.Node { values[name] = x; return x })
-	var outputs []*graph.Node
-	for _, name := range r.cacheNames() {
-		outputs = append(outputs, values[name])
-	}
-	return append(outputs, r.shape.Unembed(w, graph.Reshape(x, -1, r.shape.DModel)))
-}
-
-// cacheNames lists the hook points of the model.
-func (r *maskedPrograms) cacheNames() []string {
-	names := []string{"hook_full_embed"}
+	defer s.free()
 	for l := range r.shape.Layers {
-		for _, hook := range []string{"hook_normalized_resid_mid", "mlp.hook_pre", "mlp.hook_post",
-			"hook_normalized_resid_post"} {
-			names = append(names, transformer.BlockName(l, hook))
+		if err := s.block(l, keep); err != nil {
+			return nil, err
 		}
 	}
-	return names
+	logits := plan{e.key("logits", 0, ""), []shapes.Shape{e.stream(r.shape.DModel)},
+		func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
+			return []*graph.Node{r.shape.Unembed(w, graph.Reshape(in[0], -1, r.shape.DModel))}, nil
+		}}
+	outputs, _, err := r.run(logits, 0, s.x)
+	if err != nil {
+		return nil, err
+	}
+	return cache, r.read(outputs[0], func(flat []float32) { cache.Logits = splitRows(flat, e.rows)[:len(ids)] })
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"container/list"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -13,23 +15,64 @@ import (
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
+// device is a backend with a model's parameters and the programs compiled for it so far.
+//
+// A program is a piece of a pass: the embedding, a layer, what is read at a site. A layer's parameters are inputs of its
+// program, so that one serves all layers of equal shape, however many a model has.
+type device struct {
+	*parameters
+	cached *programs
+	// layer is what the names of a layer's parameters begin with.
+	layer func(l int) string
+}
+
+func newDevice(p *parameters, layer func(l int) string) *device {
+	return &device{parameters: p, cached: newPrograms(), layer: layer}
+}
+
+// buildFunc builds a program's graph from its inputs; what it never looks up is never loaded. Names are those of
+// outputs, where there are any.
+type buildFunc func(w transformer.Weights, inputs []*graph.Node) (outputs []*graph.Node, names []string)
+
+// plan is a program that may have been compiled already: what it differs in from others, its inputs and its graph, built
+// with the parameters of layer key.layer.
+type plan struct {
+	key    programKey
+	inputs []shapes.Shape
+	build  buildFunc
+}
+
 // program is a compiled graph: some inputs of the call, then the parameters it turned out to need.
 type program struct {
 	executable compute.Executable
 	parameters []string
+	layer      string   // what the names of the layer's parameters begin with
 	outputs    []string // names, where there are any
 }
 
-// buildFunc builds a program's graph from its inputs; what it never looks up is never loaded.
-type buildFunc func(w transformer.Weights, inputs []*graph.Node) []*graph.Node
+// get returns a plan's program.
+func (d *device) get(p plan) (*program, error) {
+	return d.cached.get(p.key, func() (*program, error) { return d.compile(p) })
+}
+
+// warm compiles side by side; what fails does so again where it is needed.
+func (d *device) warm(plans ...plan) {
+	var wait sync.WaitGroup
+	for _, p := range plans {
+		if !d.cached.has(p.key) {
+			wait.Go(func() { _, _ = d.get(p) })
+		}
+	}
+	wait.Wait()
+}
 
 // compile builds and compiles. Graph functions panic: that ends here.
-func (w *parameters) compile(name string, inputs []shapes.Shape, build buildFunc) (p *program, err error) {
-	p = &program{}
+func (d *device) compile(of plan) (p *program, err error) {
+	p = &program{layer: d.layer(of.key.layer)}
 	failure := exceptions.TryCatch[error](func() {
-		g := graph.NewGraph(w.backend, name)
-		nodes := make([]*graph.Node, len(inputs))
-		for i, shape := range inputs {
+		g := graph.NewGraph(d.backend, of.key.kind)
+		nodes := make([]*graph.Node, len(of.inputs))
+		for i, shape := range of.inputs {
 			nodes[i] = graph.Parameter(g, fmt.Sprintf("input %d", i), shape)
 		}
 		found := map[string]*graph.Node{}
@@ -37,7 +80,7 @@ func (w *parameters) compile(name string, inputs []shapes.Shape, build buildFunc
 			if node, ok := found[name]; ok {
 				return node
 			}
-			shape, ok := w.shape(name)
+			shape, ok := d.shape(name)
 			if !ok {
 				return nil
 			}
@@ -45,89 +88,142 @@ func (w *parameters) compile(name string, inputs []shapes.Shape, build buildFunc
 			p.parameters = append(p.parameters, name)
 			return found[name]
 		}
-		if err := g.Compile(build(lookup, nodes)...); err != nil {
+		outputs, names := of.build(lookup, nodes)
+		if err := g.Compile(outputs...); err != nil {
 			panic(err)
 		}
-		p.executable = g.Executable()
+		p.executable, p.outputs = g.Executable(), names
 	})
 	if failure != nil {
-		return nil, fmt.Errorf("compile %s: %w", name, failure)
+		return nil, fmt.Errorf("compile %s: %w", of.key.kind, failure)
 	}
 	return p, nil
 }
 
-// run executes the program and hands each output, flat, to read, in order; the slice is valid only until read returns.
-// inputs are []float32, []int32 or []bool.
-func (w *parameters) run(p *program, shapes []shapes.Shape, inputs []any, read func(i int, flat any)) (err error) {
-	parameters, err := w.buffers(p.parameters)
+// upload hands values, []float32, []int32 or []bool, to the backend.
+func (d *device) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
+	buffer, err := d.backend.BufferFromFlatData(0, flat, shape)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("hand a batch to the backend: %w", err)
 	}
-	buffers := make([]compute.Buffer, 0, len(inputs)+len(parameters))
-	donate := make([]bool, len(inputs)+len(parameters))
-	for i, input := range inputs {
-		buffer, err := w.backend.BufferFromFlatData(0, input, shapes[i])
-		if err != nil {
-			return fmt.Errorf("hand a batch to the backend: %w", err)
+	return buffer, nil
+}
+
+// run executes a plan's program with the parameters of a layer on inputs, which stay, and returns its outputs, which are
+// the caller's to free.
+func (d *device) run(of plan, layer int, inputs ...compute.Buffer) ([]compute.Buffer, *program, error) {
+	p, err := d.get(of)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := make([]string, len(p.parameters))
+	for i, name := range p.parameters {
+		if rest, ok := strings.CutPrefix(name, p.layer); ok {
+			name = d.layer(layer) + rest
 		}
-		buffers = append(buffers, buffer)
-		donate[i] = true
+		names[i] = name
 	}
-	buffers = append(buffers, parameters...)
+	parameters, err := d.buffers(names)
+	if err != nil {
+		return nil, nil, err
+	}
 	var outputs []compute.Buffer
 	failure := exceptions.TryCatch[error](func() {
-		outputs, err = p.executable.Execute(buffers, donate, 0)
+		outputs, err = p.executable.Execute(slices.Concat(inputs, parameters), nil, 0)
 	})
 	if failure != nil {
 		err = failure
 	}
 	if err != nil {
-		return fmt.Errorf("run a batch: %w", err)
+		return nil, nil, fmt.Errorf("run a batch: %w", err)
 	}
-	for i, output := range outputs {
-		if err := w.readOutput(output, func(flat any) { read(i, flat) }); err != nil {
-			return fmt.Errorf("read a batch's result: %w", err)
+	return outputs, p, nil
+}
+
+// free gives buffers back, nil ones left out.
+func free(buffers ...compute.Buffer) {
+	for _, buffer := range buffers {
+		if buffer != nil {
+			buffer.Finalize()
 		}
 	}
+}
+
+// read shows an output's values, flat, where they lie, or a copy where the host cannot see them, and frees it.
+func (d *device) read(output compute.Buffer, show func(flat []float32)) error {
+	defer output.Finalize()
+	flat, err := d.floats(output)
+	if err != nil {
+		return fmt.Errorf("read a batch's result: %w", err)
+	}
+	show(flat)
 	return nil
 }
 
-// readOutput shows an output's values where they lie, or a copy where the host cannot see them, and frees it.
-func (w *parameters) readOutput(output compute.Buffer, read func(flat any)) error {
-	defer output.Finalize()
-	if w.backend.HasSharedBuffers() {
+// floats are an output's values.
+func (d *device) floats(output compute.Buffer) ([]float32, error) {
+	if d.backend.HasSharedBuffers() {
 		flat, err := output.Data()
-		if err == nil {
-			read(flat)
+		if err != nil {
+			return nil, err
 		}
-		return err
+		return flat.([]float32), nil
 	}
 	shape, err := output.Shape()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	flat := newFlat(shape)
-	if err := output.ToFlatData(flat); err != nil {
-		return err
-	}
-	read(flat)
-	return nil
+	flat := make([]float32, shape.Size())
+	return flat, output.ToFlatData(flat)
 }
 
-// newFlat makes a slice for the values of an output, which are activations or positions.
-func newFlat(shape shapes.Shape) any {
-	if shape.DType.IsFloat() {
-		return make([]float32, shape.Size())
+// What a program shows beside its result: nothing, every hook point with its name, or else the one named.
+const (
+	showNothing = ""
+	showAll     = "*"
+)
+
+// showIf is everything or nothing.
+func showIf(all bool) string {
+	if all {
+		return showAll
 	}
-	return make([]int32, shape.Size())
+	return showNothing
+}
+
+// shown is what a graph's build returns, then the values at the hook points that show names, and the names of these,
+// less the prefix.
+func shown(show, prefix string, build func(hook transformer.Hook) *graph.Node) (outputs []*graph.Node, names []string) {
+	result := build(func(name string, x *graph.Node) *graph.Node {
+		name = strings.TrimPrefix(name, prefix)
+		if show == showAll || show == name {
+			outputs, names = append(outputs, x), append(names, name)
+		}
+		return x
+	})
+	return append([]*graph.Node{result}, outputs...), names
+}
+
+// keeper takes the value at a hook point and frees it.
+type keeper func(name string, value compute.Buffer) error
+
+// all keeps what a program showed.
+func (k keeper) all(values []compute.Buffer, prefix string, names []string) error {
+	for i, value := range values {
+		if err := k(prefix+names[i], value); err != nil {
+			free(values[i+1:]...)
+			return err
+		}
+	}
+	return nil
 }
 
 // programKey is what programs differ in.
 type programKey struct {
-	kind   string // what it answers
-	layer  int
-	hook   string
-	layers string // of a scan
+	kind   string // what it computes
+	layer  int    // the first of those that share it
+	hook   string // what it reads, or shows beside its result
+	edits  string // what it changes
 	groups int
 	rows   int
 }
@@ -152,6 +248,13 @@ const maxPrograms = 512
 
 func newPrograms() *programs {
 	return &programs{most: maxPrograms, entries: map[programKey]*list.Element{}, recent: list.New()}
+}
+
+// has says whether there is a program of that key, compiled or about to be.
+func (p *programs) has(key programKey) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.entries[key] != nil
 }
 
 // get returns the program of that key, which the first caller compiles while others wait.

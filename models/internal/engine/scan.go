@@ -3,12 +3,8 @@ package engine
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/compute"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
 
@@ -78,56 +74,47 @@ func (r *programRunner) scan(s *scan) []piece {
 
 // scanBatch runs some windows, whose first rows are told.
 func (r *programRunner) scanBatch(s *scan, members, rows []int, slots, seq int) error {
+	e := extent{slots: slots, rows: seq, plain: true}
 	ids := make([]int32, slots*seq)
 	for slot, i := range members {
 		for p, id := range s.windows[i] {
 			ids[slot*seq+p] = int32(id)
 		}
 	}
-	inputs := []shapes.Shape{shapes.Make(dtypes.Int32, slots, seq)}
-	key := programKey{kind: "scan", hook: s.hook, layers: joinInts(s.layers), groups: slots, rows: seq}
-	p, err := r.cached.get(key, func() (*program, error) {
-		return r.parameters.compile("scan of "+s.hook, inputs, r.scanGraph(s.layers, s.hook))
-	})
+	width := r.shape.Width(s.hook)
+	show := func(layer int, output compute.Buffer) error {
+		return r.read(output, func(flat []float32) {
+			for slot, i := range members {
+				s.visit(layer, rows[i], flat[slot*seq*width:][:len(s.windows[i])*width])
+			}
+		})
+	}
+	last := slices.Max(s.layers)
+	site := r.sitePlan(e, task{wideTask, last, s.hook})
+	batch, err := r.start(e, ids, nil, nil, nil)
 	if err != nil {
 		return err
 	}
-	width := r.shape.Width(s.hook)
-	return r.parameters.run(p, inputs, []any{ids}, func(layer int, flat any) {
-		for slot, i := range members {
-			s.visit(layer, rows[i], flat.([]float32)[slot*seq*width:][:len(s.windows[i])*width])
+	defer batch.free()
+	for l := range last {
+		wanted := slices.Index(s.layers, l)
+		hook := showNothing
+		if wanted >= 0 {
+			hook = s.hook
 		}
-	})
-}
-
-// scanGraph gives the activations of each layer: [slots, seq, d_mlp].
-func (r *programRunner) scanGraph(layers []int, hook string) buildFunc {
-	return func(w transformer.Weights, in []*graph.Node) []*graph.Node {
-		last := slices.Max(layers)
-		sites := map[int]*graph.Node{}
-		x := r.shape.Embed(w, in[0], nil, nil)
-		for layer := range last {
-			x = r.shape.Block(w, layer, x, r.shape.Causal(layer), func(name string, value *graph.Node) *graph.Node {
-				if name == transformer.BlockName(layer, hook) {
-					sites[layer] = value
-				}
-				return value
-			})
+		shown, _, err := batch.block(l, r.blockPlan(e, l, hook, nil))
+		if err != nil {
+			return err
 		}
-		sites[last] = r.shape.Site(w, last, hook, x, r.shape.Causal(last))
-		outputs := make([]*graph.Node, len(layers))
-		for i, layer := range layers {
-			outputs[i] = sites[layer]
+		if wanted >= 0 {
+			if err := show(wanted, shown[0]); err != nil {
+				return err
+			}
 		}
-		return outputs
 	}
-}
-
-// joinInts writes a list as a key.
-func joinInts(list []int) string {
-	parts := make([]string, len(list))
-	for i, n := range list {
-		parts[i] = strconv.Itoa(n)
+	outputs, _, err := r.device.run(site, last, batch.inputs()...)
+	if err != nil {
+		return err
 	}
-	return strings.Join(parts, ",")
+	return show(slices.Index(s.layers, last), outputs[0])
 }
