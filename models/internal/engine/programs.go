@@ -17,8 +17,8 @@ import (
 
 // device is a backend with a model's parameters and the programs compiled for it so far.
 //
-// A program is a piece of a pass: the embedding, a layer, what is read at a site. A layer's parameters are inputs of its
-// program, so that one serves all layers of equal shape, however many a model has.
+// A program is a piece of a pass: the embedding, a layer, what is read at a site. A layer's parameters are inputs of
+// its program, so that one serves all layers of equal shape, however many a model has.
 type device struct {
 	*parameters
 	cached *programs
@@ -34,8 +34,8 @@ func newDevice(p *parameters, layer func(l int) string) *device {
 // outputs, where there are any.
 type buildFunc func(w transformer.Weights, inputs []*graph.Node) (outputs []*graph.Node, names []string)
 
-// plan is a program that may have been compiled already: what it differs in from others, its inputs and its graph, built
-// with the parameters of layer key.layer.
+// plan is a program that may have been compiled already: what it differs in from others, its inputs and its graph,
+// built with the parameters of layer key.layer.
 type plan struct {
 	key    programKey
 	inputs []shapes.Shape
@@ -109,8 +109,8 @@ func (d *device) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	return buffer, nil
 }
 
-// run executes a plan's program with the parameters of a layer on inputs, which stay, and returns its outputs, which are
-// the caller's to free.
+// run executes a plan's program with the parameters of a layer on inputs, which stay, and returns its outputs, which
+// are the caller's to free.
 func (d *device) run(of plan, layer int, inputs ...compute.Buffer) ([]compute.Buffer, *program, error) {
 	p, err := d.get(of)
 	if err != nil {
