@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 )
@@ -19,6 +20,15 @@ type effectsOutput struct {
 	Neuron int `json:"neuron"`
 	n2g.Attribution
 	Connected *effects.Neighbours `json:"connected,omitempty"`
+	Together  []together          `json:"fires_together,omitempty"`
+}
+
+// together is a neuron that fires where another does.
+type together struct {
+	Layer  int     `json:"layer"`
+	Neuron int     `json:"neuron"`
+	Share  float64 `json:"share"`  // of the places looked at, on which it fires
+	Chance float64 `json:"chance"` // share of all tokens on which it fires
 }
 
 func (a *app) effects() *command {
@@ -39,8 +49,10 @@ in a minute or so, whether it was explained or not.`
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
 	out := c.path(fills, "store", "", "`FILE` a store to write the tokens to, made if it is not there; nothing is "+
 		"printed then, and neurons of which it has some are passed over")
+	indexed := c.path(reads, "index", "", "`FILE` the index, made by n2g mine, that tells which neurons fire together "+
+		"(default: that of tiny, which is part of the program)")
 	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, "+
-		"kurtosis, connected")
+		"kurtosis, connected, fires_together")
 	c.run = func(ctx context.Context) error {
 		if *k < 1 {
 			return fmt.Errorf("-k is %d: it is at least 1", *k)
@@ -64,8 +76,12 @@ in a minute or so, whether it was explained or not.`
 		if *out != "" {
 			return a.fillEffects(ctx, model, *out, layers, index, *k)
 		}
+		one := *connected && len(layers) == 1 && index >= 0
 		if err := model.HasLogits(); err != nil {
-			return err
+			if !one {
+				return err
+			}
+			fmt.Fprintf(a.stderr, "n2g: %v: promoted and suppressed tokens are left out\n", err)
 		}
 		return buffered(a.stdout, func(w io.Writer) error {
 			for _, l := range layers {
@@ -74,8 +90,11 @@ in a minute or so, whether it was explained or not.`
 					return err
 				}
 				for i := range found {
-					if *connected && len(layers) == 1 && len(found) == 1 {
+					if one {
 						if found[i].Connected, err = connectedOf(model, l, index, *k); err != nil {
+							return err
+						}
+						if found[i].Together, err = togetherOf(model, *indexed, l, index, *k); err != nil {
 							return err
 						}
 					}
@@ -133,9 +152,14 @@ func effectsOf(ctx context.Context, model *models.Causal, layer, index, k int) (
 		}
 		first, out = index, out[index:index+1]
 	}
-	found, err := effects.Attribute(ctx, model, out, k, vocabularyOf(model))
-	if err != nil {
-		return nil, err
+	found := make([]n2g.Attribution, len(out))
+	for i := range found {
+		found[i].Promoted, found[i].Suppressed = []n2g.TokenEffect{}, []n2g.TokenEffect{}
+	}
+	if model.HasLogits() == nil {
+		if found, err = effects.Attribute(ctx, model, out, k, vocabularyOf(model)); err != nil {
+			return nil, err
+		}
 	}
 	list := make([]effectsOutput, len(found))
 	for i := range found {
@@ -154,7 +178,47 @@ func connectedOf(model *models.Causal, layer, index, k int) (*effects.Neighbours
 	}, layer, index, k)
 }
 
+// togetherOf finds the neurons that fire where a neuron does, by an index; none where there is no index.
+func togetherOf(model *models.Causal, path string, layer, neuron, k int) ([]together, error) {
+	if path == "" && model.Name() != tiny.Name {
+		return nil, nil
+	}
+	x, err := openIndex(path)
+	if err != nil {
+		return nil, err
+	}
+	defer x.Close() //nolint:errcheck // it is only read
+	if err := sameModel(x, model, path); err != nil {
+		return nil, err
+	}
+	number, err := x.Meta().Number(layer, "", neuron)
+	if err != nil {
+		if path == "" {
+			return nil, nil // the embedded index holds not every neuron
+		}
+		return nil, err
+	}
+	places, err := x.FiringPlaces(number, 512) // as CoFiring looks at
+	if err != nil {
+		return nil, err
+	}
+	fires, err := x.CoFiring(number, k)
+	if err != nil {
+		return nil, err
+	}
+	var list []together
+	for _, f := range fires {
+		n := x.Meta().Neuron(f.Neuron)
+		list = append(list, together{n.Layer, n.Index, float64(f.Fired) / float64(len(places)), f.Chance})
+	}
+	return list, nil
+}
+
 func (o *effectsOutput) write(w io.Writer) error {
+	if len(o.Promoted) == 0 {
+		fmt.Fprintf(w, "layer %d neuron %d\n", o.Layer, o.Neuron)
+		return o.writeConnected(w)
+	}
 	fmt.Fprintf(w, "layer %d neuron %d, kurtosis %.1f\n\n", o.Layer, o.Neuron, o.Kurtosis)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PROMOTED\t\tSUPPRESSED\t")
@@ -170,6 +234,10 @@ func (o *effectsOutput) write(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	return o.writeConnected(w)
+}
+
+func (o *effectsOutput) writeConnected(w io.Writer) error {
 	if n := o.Connected; n != nil {
 		for _, kind := range []struct {
 			name string
@@ -191,6 +259,16 @@ func (o *effectsOutput) write(w io.Writer) error {
 					fmt.Fprint(w, " (gate)")
 				}
 			}
+		}
+		fmt.Fprintln(w)
+	}
+	if len(o.Together) > 0 {
+		fmt.Fprint(w, "fire where it does:")
+		for i, t := range o.Together {
+			if i > 0 {
+				fmt.Fprint(w, ",")
+			}
+			fmt.Fprintf(w, " %d/%d %.0f %% (chance %.2g %%)", t.Layer, t.Neuron, 100*t.Share, 100*t.Chance)
 		}
 		fmt.Fprintln(w)
 	}

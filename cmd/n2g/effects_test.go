@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/models/tiny"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 
 	"github.com/neuron2graph/neuron2graph/internal/testfile"
 )
@@ -161,6 +166,94 @@ func TestEffectsCommands(t *testing.T) {
 		status, stdout, stderr := call(t, "", test.args...)
 		if status != 1 || stdout != "" || !strings.Contains(stderr, test.want) {
 			t.Errorf("%v: %d %q %q, want %q", test.args, status, stdout, stderr, test.want)
+		}
+	}
+}
+
+// TestEffectsWithoutUnembedding: a base checkpoint's neurons have connections, and a sentence in place of tokens.
+func TestEffectsWithoutUnembedding(t *testing.T) {
+	folder := t.TempDir()
+	golden := "../../testdata/golden/models/pythia"
+	files, err := os.ReadDir(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(golden, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = bytes.ReplaceAll(data, []byte(`"embed_out.weight"`), []byte(`"other_out.weight"`))
+		if err := os.WriteFile(filepath.Join(folder, f.Name()), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, stdout, stderr := call(t, "", "effects", "-model", folder, "-layer", "0", "-neuron", "3", "-json")
+	var one effectsOutput
+	if err := json.Unmarshal([]byte(stdout), &one); err != nil || status != 0 {
+		t.Fatalf("%d %q %q", status, stdout, stderr)
+	}
+	if one.Connected == nil || len(one.Connected.Down) == 0 || len(one.Promoted) != 0 ||
+		!strings.Contains(stderr, "no unembedding") {
+		t.Errorf("%+v %q", one, stderr)
+	}
+	for _, args := range [][]string{{"effects", "-layer", "0", "-neuron", "all"},
+		{"effects", "-layer", "0", "-neuron", "3", "-store", filepath.Join(folder, "x.db")},
+		{"ablate", "-layer", "0", "-neuron", "3", "-ids", "[0,5]"},
+		{"steer", "-layer", "0", "-neuron", "3", "-add", "1", "-text", "x"}} {
+		status, stdout, stderr := call(t, "", append(args, "-model", folder)...)
+		if status != 1 || stdout != "" || !strings.Contains(stderr, "no unembedding") {
+			t.Errorf("%v: %d %q %q", args, status, stdout, stderr)
+		}
+	}
+}
+
+// TestFireTogether: neurons that fire where one does, by the embedded index.
+func TestFireTogether(t *testing.T) {
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, most := 0, 0
+	for n := range x.Meta().Neurons() {
+		stats, err := x.Stats(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stats.Firing > most && stats.Firing <= 512 {
+			number, most = n, stats.Firing
+		}
+	}
+	neuron := x.Meta().Neuron(number)
+	_, stdout, stderr := call(t, "", "effects", "-layer", fmt.Sprint(neuron.Layer), "-neuron", fmt.Sprint(neuron.Index),
+		"-k", "3", "-json")
+	var one effectsOutput
+	if err := json.Unmarshal([]byte(stdout), &one); err != nil || len(one.Together) == 0 {
+		t.Fatalf("%+v %q", one, stderr)
+	}
+	// Counted plainly: the share of its firing positions at which the other fires.
+	fires := func(number int) map[int]bool {
+		n := x.Meta().Neuron(number)
+		at, err := firingAt(x, n.Layer, n.Hook, n.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	own := fires(number)
+	for _, o := range one.Together {
+		other, err := x.Meta().Number(o.Layer, "", o.Neuron)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := 0
+		for p := range fires(other) {
+			if own[p] {
+				both++
+			}
+		}
+		if want := float64(both) / float64(len(own)); math.Abs(o.Share-want) > 1e-9 || o.Share <= o.Chance {
+			t.Errorf("%+v, want a share of %g", o, want)
 		}
 	}
 }
