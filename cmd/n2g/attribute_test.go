@@ -69,8 +69,12 @@ func TestStoredEffects(t *testing.T) {
 	}
 	defer s.Close()
 	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
-	if err != nil || e.Effects == nil || len(e.Effects.Promoted) != 10 || e.Effects.Promoted[0] != all[268].Promoted[0] {
-		t.Errorf("%+v, %v", e, err)
+	if err != nil || e.Effects == nil || len(e.Effects.Promoted) != 10 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	got, want := e.Effects.Promoted[0], all[268].Promoted[0] // which one direction alone may round otherwise
+	if got.ID != want.ID || math.Abs(got.Value-want.Value) > 1e-5 {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 	status, stdout, _ = call(t, "", "search", "-store", path, "-promotes", token, "-suppresses", "*")
 	if status != 1 || stdout != "" {
@@ -158,7 +162,8 @@ func TestAblateOnIndex(t *testing.T) {
 		}
 		return out
 	}
-	if none := ask("-scale", "1"); none.LossBefore != none.LossAfter || none.MeanKL != 0 || none.Texts != 5 {
+	if none := ask("-scale", "1"); math.Abs(none.LossBefore-none.LossAfter) > 1e-6 ||
+		none.MeanKL > 1e-9 || none.Texts != 5 {
 		t.Errorf("%+v", none)
 	}
 	got := ask("-set", "20")
@@ -193,7 +198,7 @@ func TestAblateOnIndex(t *testing.T) {
 		n := float64(len(ids) - 1)
 		sum, before, after = sum+n, before+n*one.LossBefore, after+n*one.LossAfter
 	}
-	if math.Abs(got.LossBefore-before/sum) > 1e-9 || math.Abs(got.LossAfter-after/sum) > 1e-9 ||
+	if math.Abs(got.LossBefore-before/sum) > 1e-6 || math.Abs(got.LossAfter-after/sum) > 1e-6 ||
 		got.Tokens != int(sum) || got.LossAfter == got.LossBefore {
 		t.Errorf("%+v, want losses %g and %g on %g tokens", got, before/sum, after/sum, sum)
 	}

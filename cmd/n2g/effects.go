@@ -21,6 +21,7 @@ type effectsOutput struct {
 	n2g.Attribution
 	Connected *effects.Neighbours `json:"connected,omitempty"`
 	Together  []together          `json:"fires_together,omitempty"`
+	Followed  *followed           `json:"followed,omitempty"`
 }
 
 // together is a neuron that fires where another does.
@@ -49,10 +50,10 @@ in a minute or so, whether it was explained or not.`
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
 	out := c.path(fills, "store", "", "`FILE` a store to write the tokens to, made if it is not there; nothing is "+
 		"printed then, and neurons of which it has some are passed over")
-	indexed := c.path(reads, "index", "", "`FILE` the index, made by n2g mine, that tells which neurons fire together "+
-		"(default: that of tiny, which is part of the program)")
+	indexed := c.path(reads, "index", "", "`FILE` the index, made by n2g mine, that tells which neurons fire together, and whether "+
+		"what a neuron promotes follows where it fires (default: that of tiny, which is part of the program)")
 	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, "+
-		"kurtosis, connected, fires_together")
+		"kurtosis, connected, fires_together, followed")
 	c.run = func(ctx context.Context) error {
 		if *k < 1 {
 			return fmt.Errorf("-k is %d: it is at least 1", *k)
@@ -83,6 +84,20 @@ in a minute or so, whether it was explained or not.`
 			}
 			fmt.Fprintf(a.stderr, "n2g: %v: promoted and suppressed tokens are left out\n", err)
 		}
+		var follows *follower
+		if *indexed != "" || one && model.Name() == tiny.Name {
+			x, err := openIndex(*indexed)
+			if err != nil {
+				return err
+			}
+			defer x.Close() //nolint:errcheck // it is only read
+			if err := sameModel(x, model, *indexed); err != nil {
+				return err
+			}
+			if follows, err = newFollower(x); err != nil {
+				return err
+			}
+		}
 		return buffered(a.stdout, func(w io.Writer) error {
 			for _, l := range layers {
 				found, err := effectsOf(ctx, model, l, index, *k)
@@ -94,7 +109,9 @@ in a minute or so, whether it was explained or not.`
 						if found[i].Connected, err = connectedOf(model, l, index, *k); err != nil {
 							return err
 						}
-						if found[i].Together, err = togetherOf(model, *indexed, l, index, *k); err != nil {
+					}
+					if follows != nil {
+						if err := found[i].ask(follows, one, *indexed == "", *k); err != nil {
 							return err
 						}
 					}
@@ -178,40 +195,32 @@ func connectedOf(model *models.Causal, layer, index, k int) (*effects.Neighbours
 	}, layer, index, k)
 }
 
-// togetherOf finds the neurons that fire where a neuron does, by an index; none where there is no index.
-func togetherOf(model *models.Causal, path string, layer, neuron, k int) ([]together, error) {
-	if path == "" && model.Name() != tiny.Name {
-		return nil, nil
-	}
-	x, err := openIndex(path)
+// ask adds what an index tells: what follows where the neuron fires and, of one alone, which neurons fire there too. Of
+// a neuron that the embedded index does not hold, it tells nothing.
+func (o *effectsOutput) ask(f *follower, alone, embedded bool, k int) (err error) {
+	number, err := f.x.Meta().Number(o.Layer, "", o.Neuron)
 	if err != nil {
-		return nil, err
-	}
-	defer x.Close() //nolint:errcheck // it is only read
-	if err := sameModel(x, model, path); err != nil {
-		return nil, err
-	}
-	number, err := x.Meta().Number(layer, "", neuron)
-	if err != nil {
-		if path == "" {
-			return nil, nil // the embedded index holds not every neuron
+		if embedded {
+			return nil
 		}
-		return nil, err
+		return err
 	}
-	places, err := x.FiringPlaces(number, 512) // as CoFiring looks at
+	if o.Followed, err = f.of(o.Layer, o.Neuron, o.Attribution); err != nil || !alone {
+		return err
+	}
+	places, err := f.x.FiringPlaces(number, 512) // as CoFiring looks at
 	if err != nil {
-		return nil, err
+		return err
 	}
-	fires, err := x.CoFiring(number, k)
+	fires, err := f.x.CoFiring(number, k)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var list []together
-	for _, f := range fires {
-		n := x.Meta().Neuron(f.Neuron)
-		list = append(list, together{n.Layer, n.Index, float64(f.Fired) / float64(len(places)), f.Chance})
+	for _, fire := range fires {
+		n := f.x.Meta().Neuron(fire.Neuron)
+		o.Together = append(o.Together, together{n.Layer, n.Index, float64(fire.Fired) / float64(len(places)), fire.Chance})
 	}
-	return list, nil
+	return nil
 }
 
 func (o *effectsOutput) write(w io.Writer) error {
@@ -234,6 +243,7 @@ func (o *effectsOutput) write(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	o.Followed.write(w)
 	return o.writeConnected(w)
 }
 

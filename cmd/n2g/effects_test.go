@@ -241,6 +241,30 @@ func TestFireTogether(t *testing.T) {
 		return at
 	}
 	own := fires(number)
+	promoted := map[int]bool{}
+	for _, p := range one.Promoted {
+		promoted[p.ID] = true
+	}
+	places, before := 0, 0
+	for p := range own {
+		window, err := x.WindowAt(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w, err := x.Window(window); err != nil || p+1 >= w.End {
+			continue
+		}
+		next, err := x.IDs(p+1, p+2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if places++; promoted[next[0]] {
+			before++
+		}
+	}
+	if f := one.Followed; f == nil || f.Places != places || math.Abs(f.Promoted-float64(before)/float64(places)) > 1e-9 {
+		t.Errorf("%+v, want %d of %d places before a promoted token", f, before, places)
+	}
 	for _, o := range one.Together {
 		other, err := x.Meta().Number(o.Layer, "", o.Neuron)
 		if err != nil {
