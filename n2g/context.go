@@ -68,12 +68,12 @@ type ContextTest struct {
 	Moves *float64 `json:"moves,omitempty"`
 }
 
-// MovesEnough is the share of the activation that masking must cost on average for a test to be a cause.
-const MovesEnough = 0.25
+// movesEnough is the share of the activation that masking must cost on average for a test to be a cause.
+const movesEnough = 0.25
 
 // Needed says whether masking has shown the test to be a cause; known is false where no model was asked.
 func (t *ContextTest) Needed() (needed, known bool) {
-	return t.Moves != nil && *t.Moves >= MovesEnough, t.Moves != nil
+	return t.Moves != nil && *t.Moves >= movesEnough, t.Moves != nil
 }
 
 // MaxContextDepth bounds a context graph's depth, MaxContextWindow a test's distance and window.

@@ -8,7 +8,7 @@ func NewGraph(lines []Line) *Graph {
 
 // displayTrie is the trie of the lines without their ignored elements.
 func displayTrie(lines []Line) *Node {
-	root := NewTrie()
+	root := newTrie()
 	for _, line := range lines {
 		shown := Line{End: line.End}
 		for _, e := range line.Elements {
@@ -16,7 +16,7 @@ func displayTrie(lines []Line) *Node {
 				shown.Elements = append(shown.Elements, e)
 			}
 		}
-		root.Insert(shown)
+		root.insert(shown)
 	}
 	return root
 }

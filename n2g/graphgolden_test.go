@@ -439,7 +439,7 @@ func TestGraphGoldenNeurons(t *testing.T) {
 					}
 					tests = append(tests, Test{Tokens: e.Tokens, Activations: e.Activations, Predictions: predicted})
 				}
-				if err := sameScores(Evaluate(tests, opts), n.Stats.scores()); err != nil {
+				if err := sameScores(scoresOf(tests, opts), n.Stats.scores()); err != nil {
 					t.Errorf("scores: %v", err)
 				}
 				checkRefBaseline(t, n.Baselines["TokenPredictor"], 0, tests)
@@ -474,15 +474,15 @@ func refLines(n refNeuron, opts Options) ([]Line, bool) {
 // fitting is checked against a second implementation.)
 func checkRefBaseline(t *testing.T, ref refBaseline, predecessors int, tests []Test) {
 	t.Helper()
-	l := &Lookup{Table: ref.Table, Predecessors: predecessors}
+	l := &lookup{Table: ref.Table, Predecessors: predecessors}
 	own := slices.Clone(tests)
 	for i := range own {
-		own[i].Predictions = l.Predict(own[i].Tokens)
+		own[i].Predictions = l.predict(own[i].Tokens)
 		if !slices.Equal(own[i].Predictions, ref.EvalPredicted[i]) {
 			t.Errorf("baseline of %d predecessors: predictions of test %d differ", predecessors, i)
 		}
 	}
-	if err := sameScores(Evaluate(own, Options{}), ref.Stats.scores()); err != nil {
+	if err := sameScores(scoresOf(own, Options{}), ref.Stats.scores()); err != nil {
 		t.Errorf("baseline of %d predecessors: %v", predecessors, err)
 	}
 }

@@ -23,7 +23,7 @@ func sampleExplanation(random *rand.Rand) *Explanation {
 	}
 	tests := []Test{{PromptIndex: 3, Tokens: []string{"<s>", "a"}, Activations: []float64{0, 0.7},
 		Predictions: []float64{0, 1}}}
-	scores := Evaluate(tests, Options{})
+	scores := scoresOf(tests, Options{})
 	return &Explanation{
 		Format: Format, Model: "model", MaskedModel: "masked", Site: Site{Layer: 1, Index: 7, Hook: "hook_mid"},
 		MaxActivation: random.ExpFloat64(), Density: &density, Options: Options{MaskID: new(1), Stages: true}.Resolved(),

@@ -51,7 +51,7 @@ func TestPredictWithoutTrie(t *testing.T) {
 	if got := NewPredictor(nil).PredictLast(nil); got != 0 {
 		t.Errorf("no trie, no tokens: %g", got)
 	}
-	if got := NewPredictor(NewTrie()).Predict(nil); len(got) != 0 {
+	if got := NewPredictor(newTrie()).Predict(nil); len(got) != 0 {
 		t.Errorf("no tokens predict %v", got)
 	}
 }
@@ -59,7 +59,7 @@ func TestPredictWithoutTrie(t *testing.T) {
 // A walk begins at an activator, whatever a trie from elsewhere holds.
 func TestPredictGuardsFirstToken(t *testing.T) {
 	one := 1.0
-	trie := NewTrie()
+	trie := newTrie()
 	trie.Children = []*Node{{Token: "x", Important: true, End: &one}}
 	if got := NewPredictor(trie).PredictLast([]string{"x"}); got != 0 {
 		t.Errorf("a first token that is no activator predicts %g", got)

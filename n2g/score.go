@@ -8,13 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// Evaluate scores the predictions of the tests, their tokens pooled, BOS among them (section 7). A token fires if
+// evaluate scores the predictions of the tests, their tokens pooled, BOS among them (section 7). A token fires if
 // its activation is at least opts.FireThreshold, in truth and in prediction.
-func Evaluate(tests []Test, opts Options) Scores {
-	set := opts.settings()
-	return evaluate(tests, &set)
-}
-
 func evaluate(tests []Test, opts *settings) Scores {
 	var truth, predicted []float64
 	for _, t := range tests {

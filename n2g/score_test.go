@@ -135,3 +135,9 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("a layer without counted neurons: %+v", got)
 	}
 }
+
+// scoresOf evaluates with options as users have them.
+func scoresOf(tests []Test, opts Options) Scores {
+	set := opts.settings()
+	return evaluate(tests, &set)
+}

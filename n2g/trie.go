@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// NewTrie returns the root of an empty trie.
-func NewTrie() *Node {
+// newTrie returns the root of an empty trie.
+func newTrie() *Node {
 	return &Node{Token: RootToken, Ignore: true, Children: []*Node{}}
 }
 
 // BuildTrie returns the trie of lines as they are, before MergeIgnores.
 func BuildTrie(lines []Line) *Node {
-	root := NewTrie()
+	root := newTrie()
 	for _, line := range lines {
-		root.Insert(line)
+		root.insert(line)
 	}
 	return root
 }
 
-// Insert adds a line below the node (section 5.3). An existing child of the same token is followed and left as it
+// insert adds a line below the node (section 5.3). An existing child of the same token is followed and left as it
 // was: the first to come keeps its values and its end.
-func (n *Node) Insert(line Line) {
+func (n *Node) insert(line Line) {
 	node := n
 	for _, e := range line.Elements {
 		node = node.childOrNew(e)

@@ -42,6 +42,9 @@ func TestStoredEffects(t *testing.T) {
 	token := all[268].Promoted[0].Token
 	spaced := " " + strings.TrimSpace(token)
 	status, stdout, stderr = call(t, "", "search", "-store", path, "-promotes", spaced, "-n", "0", "-json")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
 	found := map[int]bool{}
 	for line := range strings.Lines(stdout) {
 		var hit effectLine

@@ -10,14 +10,6 @@ import (
 	"unicode/utf8"
 )
 
-// strictDecoder reads JSON values that a user wrote, one after the other. Fields that the target has not are errors:
-// they are misspelled ones.
-func strictDecoder(r io.Reader) *json.Decoder {
-	decoder := json.NewDecoder(r)
-	decoder.DisallowUnknownFields()
-	return decoder
-}
-
 // jsonComplaint says what is wrong with JSON in the user's words: package json names Go's types.
 func jsonComplaint(err error) error {
 	var wrongType *json.UnmarshalTypeError

@@ -145,8 +145,8 @@ type bigrams struct {
 	counts []int32 // in Build
 }
 
-// findBigrams goes from symbol to symbol, since a symbol's places are known: the pairs it ends are then numbered by what
-// stands before.
+// findBigrams goes from symbol to symbol, since a symbol's places are known: the pairs it ends are then numbered by
+// what stands before.
 func (c *Corpus) findBigrams() *bigrams {
 	b := &bigrams{of: make([]int32, len(c.symbols))}
 	before := func(p int32) int32 {

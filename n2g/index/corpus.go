@@ -60,7 +60,7 @@ type CorpusBuilder struct {
 	text    uint64
 	texts   int
 	open    bool // a document is
-	hash    TextHash
+	hash    textHash
 	seen    map[[2]uint64]struct{} // hashes of windows
 	seeds   [2]maphash.Seed
 	sample  []int
@@ -116,7 +116,7 @@ func (b *CorpusBuilder) Begin(origin string) error {
 	if err := b.End(); err != nil {
 		return err
 	}
-	b.open, b.pending, b.hash, b.inside, b.first = true, origin, NewTextHash(), 0, b.meta.Windows
+	b.open, b.pending, b.hash, b.inside, b.first = true, origin, newTextHash(), 0, b.meta.Windows
 	return nil
 }
 
@@ -195,7 +195,7 @@ func (b *CorpusBuilder) End() error {
 	if b.inside == 0 {
 		return nil
 	}
-	hash := b.hash.Sum()
+	hash := b.hash.sum()
 	for w := range b.inside {
 		if b.options.SampleEvery > 0 && mix(hash+uint64(w))%uint64(b.options.SampleEvery) == 0 {
 			b.sample = append(b.sample, b.first+w)
@@ -224,7 +224,7 @@ func mix(x uint64) uint64 {
 }
 
 // digest is a hash of the corpus in the order it was added.
-type digest struct{ hash TextHash }
+type digest struct{ hash textHash }
 
 func (d *digest) add(parts ...[]byte) {
 	if d.hash.Hash == nil {

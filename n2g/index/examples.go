@@ -16,11 +16,11 @@ type Example struct {
 
 // Top are a neuron's top examples, at most limit, of which Meta.Examples are certain: where more are asked, those come
 // whose maximum reaches the keep level.
-func (x *Index) Top(neuron, limit int) ([]Example, error) { return x.TopOf(neuron, 0, limit) }
+func (x *Index) Top(neuron, limit int) ([]Example, error) { return x.topOf(neuron, 0, limit) }
 
-// TopOf are the top examples of one sign of a neuron.
-func (x *Index) TopOf(neuron, sign, limit int) ([]Example, error) {
-	postings, err := x.PostingsOf(neuron, sign)
+// topOf are the top examples of one sign of a neuron.
+func (x *Index) topOf(neuron, sign, limit int) ([]Example, error) {
+	postings, err := x.postingsOf(neuron, sign)
 	if err != nil {
 		return nil, err
 	}
@@ -153,26 +153,6 @@ func (x *Index) Random(limit int, seed uint64) ([]Window, error) {
 		}
 	}
 	return list, nil
-}
-
-// DensityAt is the share of tokens on which a neuron's activation is at least a level, above 0: exact from its keep
-// level up, below that from the histogram, right to the share of tokens in one bin.
-func (x *Index) DensityAt(neuron int, level float64) (float64, error) {
-	stats, err := x.Stats(neuron)
-	if err != nil || stats.Counted == 0 {
-		return 0, err
-	}
-	if level < float64(stats.Level) {
-		return stats.Histogram.Above(level) / float64(stats.Counted), nil
-	}
-	postings, err := x.Postings(neuron)
-	n := 0
-	for _, p := range postings {
-		if float64(p.Value) >= level {
-			n++
-		}
-	}
-	return float64(n) / float64(stats.Counted), err
 }
 
 // TokenCount is what a neuron does on one token of the vocabulary.

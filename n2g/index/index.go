@@ -40,7 +40,7 @@ func Open(path string) (*Index, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	x.close = unmap
-	if !x.meta.Whole() && len(x.meta.Sites) > 0 {
+	if !x.meta.whole() && len(x.meta.Sites) > 0 {
 		x.Close() //nolint:errcheck // the other error is told
 		return nil, fmt.Errorf("%s: index: it is a part, of windows %v of %d: join it with the others by n2g merge", path,
 			x.meta.Covered, x.meta.Windows)
@@ -239,10 +239,10 @@ func (s *Stats) Density() float64 {
 func (s *Stats) Dead() bool { return !(s.Highest > 0) }
 
 // Stats returns what is known of a neuron.
-func (x *Index) Stats(neuron int) (*Stats, error) { return x.StatsOf(neuron, 0) }
+func (x *Index) Stats(neuron int) (*Stats, error) { return x.statsOf(neuron, 0) }
 
-// StatsOf returns what is known of one sign of a neuron: of sign 1, everything is about the activation's negative.
-func (x *Index) StatsOf(neuron, sign int) (*Stats, error) {
+// statsOf returns what is known of one sign of a neuron: of sign 1, everything is about the activation's negative.
+func (x *Index) statsOf(neuron, sign int) (*Stats, error) {
 	r, err := x.record(neuron, sign)
 	if err != nil {
 		return nil, err
@@ -449,10 +449,10 @@ func (l *lists) at(position int) float32 {
 }
 
 // Postings are the places of a neuron's activations of at least its level, by position.
-func (x *Index) Postings(neuron int) ([]Posting, error) { return x.PostingsOf(neuron, 0) }
+func (x *Index) Postings(neuron int) ([]Posting, error) { return x.postingsOf(neuron, 0) }
 
-// PostingsOf are the postings of one sign of a neuron.
-func (x *Index) PostingsOf(neuron, sign int) ([]Posting, error) {
+// postingsOf are the postings of one sign of a neuron.
+func (x *Index) postingsOf(neuron, sign int) ([]Posting, error) {
 	r, err := x.record(neuron, sign)
 	if err != nil {
 		return nil, err

@@ -203,7 +203,7 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 				}
 			}
 			slices.SortStableFunc(peaks, func(a, b peak) int { return cmp.Compare(b.value, a.value) })
-			stats, err := x.StatsOf(n, sign)
+			stats, err := x.statsOf(n, sign)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -243,7 +243,7 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 			if counted != over {
 				t.Fatalf("the histogram counts %d of %d", counted, over)
 			}
-			postings, err := x.PostingsOf(n, sign)
+			postings, err := x.postingsOf(n, sign)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +258,7 @@ func (w *world) compare(t *testing.T, x *Index, o Options) {
 					t.Fatalf("neuron %d at %d: %g, not %g", n, p.Position, p.Value, v)
 				}
 			}
-			top, err := x.TopOf(n, sign, o.Examples)
+			top, err := x.topOf(n, sign, o.Examples)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,12 +59,12 @@ func (f filed) histogram(list int) (Histogram, error) {
 }
 
 func (f filed) list(list int) ([]Posting, error) {
-	return f.PostingsOf(list/f.meta.Signs, list%f.meta.Signs)
+	return f.postingsOf(list/f.meta.Signs, list%f.meta.Signs)
 }
 
 func (f filed) firingOf(list int) (uint32, bool, error) {
 	r, err := f.listRecord(list)
-	return r.firing, f.meta.Whole(), err
+	return r.firing, f.meta.whole(), err
 }
 
 func (f filed) sampledOf(n, window int) ([]uint16, error) {
@@ -158,7 +158,7 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, as form) err
 				site.name(), ranges(seen[site.name()]))
 		}
 	}
-	if as == whole && !meta.Whole() {
+	if as == whole && !meta.whole() {
 		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing", meta.Covered,
 			meta.Windows)
 	}

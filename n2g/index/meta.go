@@ -102,8 +102,8 @@ func (m *Meta) Neurons() int {
 	return n
 }
 
-// Whole reports whether all windows were run.
-func (m *Meta) Whole() bool {
+// whole reports whether all windows were run.
+func (m *Meta) whole() bool {
 	return m.Windows == 0 || len(m.Covered) == 1 && m.Covered[0] == [2]int{0, m.Windows}
 }
 

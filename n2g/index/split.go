@@ -43,16 +43,16 @@ func SplitOf(hash uint64) Split {
 
 // HashText is the first 8 bytes of a text's SHA-256, read as a little-endian number.
 func HashText(text string) uint64 {
-	h := NewTextHash()
+	h := newTextHash()
 	io.WriteString(h, text) //nolint:errcheck // a hash never fails
-	return h.Sum()
+	return h.sum()
 }
 
-// TextHash is a [HashText] of a text that comes in pieces.
-type TextHash struct{ hash.Hash }
+// textHash is a [HashText] of a text that comes in pieces.
+type textHash struct{ hash.Hash }
 
-// NewTextHash begins one.
-func NewTextHash() TextHash { return TextHash{sha256.New()} }
+// newTextHash begins one.
+func newTextHash() textHash { return textHash{sha256.New()} }
 
-// Sum is the hash of what was written so far.
-func (h TextHash) Sum() uint64 { return binary.LittleEndian.Uint64(h.Hash.Sum(nil)) }
+// sum is the hash of what was written so far.
+func (h textHash) sum() uint64 { return binary.LittleEndian.Uint64(h.Hash.Sum(nil)) }

@@ -58,7 +58,7 @@ func OpenWork(out, folder string, restart bool, corpus Corpus, sites []Site, o O
 		}
 	}()
 	if restart {
-		if err := RemoveWork(folder); err != nil {
+		if err := removeWork(folder); err != nil {
 			return nil, err
 		}
 	}
@@ -219,7 +219,7 @@ func (w *Work) add(p *Index) error {
 			for b, count := range h.Counts {
 				w.earlier[i*slots+1+h.First+b] += count
 			}
-			postings, err := p.PostingsOf(n, sign)
+			postings, err := p.postingsOf(n, sign)
 			if err != nil {
 				return err
 			}
@@ -346,10 +346,10 @@ func (w *Work) Close() error {
 }
 
 // Remove removes the folder of a work that is closed, and whose index is written.
-func (w *Work) Remove() error { return RemoveWork(w.folder) }
+func (w *Work) Remove() error { return removeWork(w.folder) }
 
-// RemoveWork removes what a work left in a folder. There may be nothing.
-func RemoveWork(folder string) error {
+// removeWork removes what a work left in a folder. There may be nothing.
+func removeWork(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -100,7 +100,7 @@ func TestWorkGoesOn(t *testing.T) {
 		if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: %d bytes, not the %d of one run: %v", seed, len(got), len(want), err)
 		}
-		if err := RemoveWork(out + ".part"); err != nil {
+		if err := removeWork(out + ".part"); err != nil {
 			t.Fatal(err)
 		}
 		if left, _ := filepath.Glob(out + ".*"); len(left) > 0 {

@@ -65,7 +65,7 @@ type runner struct {
 
 // prepare checks and records what is to be done, and finds what is done already.
 func (r *runner) prepare(ctx context.Context, neurons []n2g.Site) error {
-	own, err := ShardOf(neurons, r.options.Shard)
+	own, err := shardOf(neurons, r.options.Shard)
 	if err != nil {
 		return err
 	}

@@ -134,9 +134,9 @@ func ParseShard(text string) (store.Shard, error) {
 	return store.Shard{Number: i, Of: n}, nil
 }
 
-// ShardOf returns the sites that belong to a shard: of those in order of layer and index, every Of-th from the
+// shardOf returns the sites that belong to a shard: of those in order of layer and index, every Of-th from the
 // Number-th on, so that every shard has its part of each layer. The zero shard has all.
-func ShardOf(sites []n2g.Site, shard store.Shard) ([]n2g.Site, error) {
+func shardOf(sites []n2g.Site, shard store.Shard) ([]n2g.Site, error) {
 	sites = slices.Clone(sites)
 	slices.SortFunc(sites, n2g.Site.Compare)
 	sites = slices.CompactFunc(sites, func(a, b n2g.Site) bool { return a.WithoutHook() == b.WithoutHook() })

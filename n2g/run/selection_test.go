@@ -89,13 +89,13 @@ func TestShards(t *testing.T) {
 	for of := 1; of < 25; of++ {
 		var joined []n2g.Site
 		for number := 1; number <= of; number++ {
-			own, err := ShardOf(sites, store.Shard{Number: number, Of: of})
+			own, err := shardOf(sites, store.Shard{Number: number, Of: of})
 			if err != nil || len(own) < len(sites)/of || len(own) > len(sites)/of+1 {
 				t.Errorf("shard %d/%d has %d neurons, %v", number, of, len(own), err)
 			}
 			joined = append(joined, own...)
 		}
-		if joined, err = ShardOf(joined, store.Shard{}); err != nil || !slices.Equal(joined, sites) {
+		if joined, err = shardOf(joined, store.Shard{}); err != nil || !slices.Equal(joined, sites) {
 			t.Errorf("%d shards: %v", of, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestShards(t *testing.T) {
 	if shard, err := ParseShard("2/8"); err != nil || shard != (store.Shard{Number: 2, Of: 8}) {
 		t.Errorf("2/8 is %v, %v", shard, err)
 	}
-	if _, err := ShardOf(sites, store.Shard{Number: 3, Of: 2}); err == nil {
+	if _, err := shardOf(sites, store.Shard{Number: 3, Of: 2}); err == nil {
 		t.Error("shard 3/2 exists")
 	}
 }

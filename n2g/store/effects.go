@@ -132,10 +132,10 @@ func checkEffectsOf(ctx context.Context, tx *sql.Tx, of EffectsOf) error {
 // effectsRow is a row of effects.
 type effectsRow struct {
 	n2g.Site
-	kurtosis                 float64
-	graph, context, firing   *float64 // faithfulness
-	tokens                   int
-	tokensSum, sum, expected int64
+	kurtosis               float64
+	graph, context, firing *float64 // faithfulness
+	tokens                 int
+	tokensSum, sum         int64
 }
 
 func (r *effectsRow) values() []any {

@@ -257,8 +257,9 @@ func TestDamagedEffects(t *testing.T) {
 	read := func(s *Store) error { _, err := s.Effects(ctx, at(0, 3)); return err }
 	rows := func(s *Store) error { _, err := s.Rows(ctx); return err }
 	for statement, ask := range map[string][]func(*Store) error{
-		"UPDATE effects SET kurtosis = 99":                                                                   {search, read, rows},
-		"DELETE FROM effects WHERE neuron = 3":                                                               nil, // by triggers, as if never there
+		"UPDATE effects SET kurtosis = 99": {search, read, rows},
+		// by triggers, as if never there
+		"DELETE FROM effects WHERE neuron = 3":                                                               nil,
 		"DROP TRIGGER effects_out; DELETE FROM effects WHERE neuron = 3":                                     {read, rows},
 		"UPDATE effect_tokens SET value = 2 WHERE id < 3":                                                    {search},
 		"UPDATE effect_tokens SET rank = rank + 50 WHERE neuron = 3":                                         {read},

@@ -14,7 +14,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// Explanation reads the explanation of one neuron, with its effects where the store has them. An empty hook is the store's own.
+// Explanation reads the explanation of one neuron, with its effects where the store has them. An empty hook is the
+// store's own.
 func (s *Store) Explanation(ctx context.Context, n n2g.Site) (*n2g.Explanation, error) {
 	for text, err := range s.texts(ctx, "neurons WHERE layer = ? AND neuron = ?", n.Layer, n.Index) {
 		if err != nil {
