@@ -115,6 +115,8 @@ type Test struct {
 	Tokens      []string  `json:"tokens"` // BOS first
 	Activations []float64 `json:"activations"`
 	Predictions []float64 `json:"predictions"`
+	// KL says how much ablating the neuron changes what the model expects after each token, in nats; nil: not measured.
+	KL []float64 `json:"kl,omitempty"`
 }
 
 // Scores compare predictions with the neuron over the pooled tokens of all test prompts (section 7).

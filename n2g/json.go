@@ -154,6 +154,9 @@ func (e *Explanation) check() error {
 			return fmt.Errorf("test %d has %d tokens, %d activations and %d predictions", i, len(t.Tokens), len(t.Activations),
 				len(t.Predictions))
 		}
+		if t.KL != nil && len(t.KL) != len(t.Tokens) {
+			return fmt.Errorf("test %d has %d tokens and effects after %d", i, len(t.Tokens), len(t.KL))
+		}
 	}
 	for i, p := range e.Prunes {
 		if err := p.Measured.check(); err != nil {

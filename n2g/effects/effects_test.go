@@ -195,6 +195,9 @@ func TestFaithful(t *testing.T) {
 		if diff := cmp.Diff(want, got, close); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+		if list := e.Tests[0].KL; len(list) != 3 || list[1] != 0 || math.Abs(list[2]-kl) > .005*kl {
+			t.Errorf("%s: KL %v, want 0 and %g", name, list, kl)
+		}
 	}
 	for _, ids := range [][][]int{nil, {{0, 1}}, {{0}, {0, 0}}} {
 		if _, err := Faithful(context.Background(), run, e, ids); err == nil {

@@ -3,6 +3,7 @@ package effects
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
@@ -29,7 +30,8 @@ func Faithfulness(kl []float64, predicted []bool) float64 {
 }
 
 // Faithful measures how faithful an explanation is (n2g.Faithfulness) on its test prompts, ids[i] being those of
-// Tests[i]. run ablates the neuron at every position but that of BOS.
+// Tests[i], and writes the KL at each of their tokens into them, to three digits. run ablates the neuron at every
+// position but that of BOS.
 func Faithful(ctx context.Context, run Runner, e *n2g.Explanation, ids [][]int) (*n2g.Faithfulness, error) {
 	if len(ids) != len(e.Tests) || len(ids) == 0 {
 		return nil, fmt.Errorf("effects: the explanation of layer %d neuron %d has %d test prompts, and %d were given",
@@ -56,7 +58,9 @@ func Faithful(ctx context.Context, run Runner, e *n2g.Explanation, ids [][]int) 
 				e.Site.Layer, e.Site.Index, n, len(own))
 		}
 		kl = append(kl, own...)
-		for p := range own {
+		e.Tests[i].KL = make([]float64, len(t.Tokens))
+		for p, v := range own {
+			e.Tests[i].KL[p+1] = threeDigits(v)
 			predicted = append(predicted, t.Predictions[p+1] >= threshold)
 			fires = append(fires, t.Activations[p+1] >= threshold)
 		}
@@ -78,4 +82,16 @@ func Faithful(ctx context.Context, run Runner, e *n2g.Explanation, ids [][]int) 
 		}
 	}
 	return f, nil
+}
+
+// threeDigits rounds: a KL is looked at, not computed with.
+func threeDigits(v float64) float64 {
+	if v < 1e-9 {
+		return 0
+	}
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64)
+	if err != nil {
+		return v
+	}
+	return rounded
 }

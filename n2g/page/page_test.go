@@ -54,6 +54,7 @@ func small() *n2g.Explanation {
 		Tests: []n2g.Test{{
 			PromptIndex: 9, Tokens: []string{"<|endoftext|>", " It", " crossed", " my", " mind", "\n"},
 			Activations: []float64{0, 0, 0.1, 0, 0.8, 0.6}, Predictions: []float64{0, 0, 0, 0.7, 0.98, 0},
+			KL: []float64{0, 0, .001, 0, .25, .02},
 		}},
 		Effects: &n2g.Effects{
 			Attribution: n2g.Attribution{
@@ -170,9 +171,10 @@ func TestContents(t *testing.T) {
 		"Neuron graph", "Token lookup", "2-gram", ">0.750<", ">0.000<",
 		"Prompt 5, token 3", "activation 3.1, pruned 2.9 (94 %)", "<code>·cross</code> <code>↵</code>",
 		"2 variants, 1 of them still exciting", "&#43;3 %", "−100 %", "read my mind.↵", "whole prompt, 4 tokens",
-		"Prompt 10 ", "1 missed · 1 false alarm<", `<span class="x1" title="↵ truth 0.6, prediction 0">`,
+		"Prompt 10 ", "1 missed · 1 false alarm<", `<span class="x1" title="↵ truth 0.6, prediction 0, KL by ablation 0.02">`,
 		`<tr class="changed"><th>cutoff</th><td class="num">50</td>`, "the &lt;b&gt;", `<tr><th>skip_interval</th>`,
 		`<span class="chip" title="&#43;2.250">·mind</span>`, "Faithfulness <b>0.625</b>", "Kurtosis 4.2",
+		"the third what ablating the neuron changes", "KL by ablation 0.25",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the page lacks %q", part)

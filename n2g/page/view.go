@@ -36,6 +36,7 @@ type neuron struct {
 	Tests                         []test
 	TestLegend                    template.HTML
 	Missed, FalseAlarms           int
+	Ablated                       bool // tests have what ablation changes
 	Options                       []option
 }
 
@@ -301,12 +302,24 @@ func newVariant(v n2g.Variant) variant {
 }
 
 func (n *neuron) addTests(e *n2g.Explanation, fireThreshold float64) {
+	most := 0.0 // KL by ablation, over all tests
+	for _, t := range e.Tests {
+		for _, kl := range t.KL {
+			most = max(most, kl)
+		}
+	}
+	effect := heatmap.Row{Name: "KL by ablation", Color: heatmap.Blue, Max: most, Note: "nats"}
 	for _, t := range e.Tests {
 		m := heatmap.FromTest(n2g.Test{
 			Tokens:      afterBOS(t.Tokens),
 			Activations: afterBOS(t.Activations),
 			Predictions: afterBOS(t.Predictions),
 		}, fireThreshold)
+		if most > 0 {
+			effect.Values = afterBOS(t.KL)
+			m.Rows = append(m.Rows, effect)
+			n.Ablated = true
+		}
 		m.NoLegend = true
 		out := test{Heading: fmt.Sprintf("Prompt %d", t.PromptIndex+1), Map: template.HTML(m.Body())}
 		for _, mark := range m.Marks {
@@ -329,6 +342,9 @@ func (n *neuron) addTests(e *n2g.Explanation, fireThreshold float64) {
 	if len(e.Tests) > 0 {
 		legend := heatmap.FromTest(n2g.Test{}, fireThreshold)
 		legend.Rows[0].Note = "= " + number(e.MaxActivation)
+		if effect.Values = nil; n.Ablated {
+			legend.Rows = append(legend.Rows, effect)
+		}
 		n.TestLegend = template.HTML(legend.Body())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
+	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/vary"
@@ -160,6 +161,33 @@ func (l *Lab) Activations(layer, neuron int, amax float64, texts ...string) []he
 		maps[i].Form = heatmap.Compact
 	}
 	return maps
+}
+
+// Ablation is the heat map of a text with a neuron's activations, and what setting it to 0 changes: the divergence of
+// the next-token distribution after each token (KL in nats), and by how many nats each token becomes less likely. A
+// steered neuron is shown so by n2g ablate -html.
+func (l *Lab) Ablation(layer, neuron int, text string) heatmap.HeatMap {
+	m := l.Activations(layer, neuron, 0, text)[0]
+	m.Form = heatmap.Strips
+	ids := Must(n2g.Prompt(l.Model, text))
+	ablated := [][]models.Edit{nil, {{Layer: layer, Index: neuron, Op: models.Set}}}
+	run := func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
+		return l.Model.EachLogits(ctx, prompts, positions, ablated, func(prompt, at int, logits [][]float32) {
+			visit(prompt, at, logits[0], logits[1])
+		})
+	}
+	change := Must(effects.Measure(context.Background(), run, [][]int{ids}, 0, effects.Vocabulary{}))[0]
+	less := make([]float64, len(ids))
+	for i, d := range change.LogProbs {
+		less[i+1] = max(0, -d)
+	}
+	row := func(name string, values []float64) heatmap.Row {
+		values = values[len(values)-len(m.Tokens):] // BOS is context only
+		top := slices.Max(values)
+		return heatmap.Row{Name: name, Values: values, Color: heatmap.Blue, Max: top, Note: "nats"}
+	}
+	m.Rows = append(m.Rows, row("KL after", change.KL), row("token less likely", less))
+	return m
 }
 
 // NextTokens is a table, in Markdown, of the k tokens that the model finds most probable after a text.
