@@ -127,7 +127,7 @@ func (m *Causal) Files() fs.FS {
 		return nil
 	}
 	if name, err := ggufName(m.fsys); err == nil && name != "" {
-		return ggufFiles{m.fsys, name}
+		return newGGUFFiles(m.fsys, name)
 	}
 	return m.fsys
 }

@@ -3,6 +3,8 @@ package models
 import (
 	"bytes"
 	"io/fs"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/models/internal/gguf"
@@ -11,24 +13,30 @@ import (
 // ggufFiles is the folder of a GGUF model with the files of a tokenizer, which are part of the model's own.
 type ggufFiles struct {
 	fs.FS
-	model string
+	// tokenizer makes both files, once.
+	tokenizer func() (made [2][]byte, err error)
+}
+
+func newGGUFFiles(fsys fs.FS, model string) ggufFiles {
+	return ggufFiles{fsys, sync.OnceValues(func() (made [2][]byte, err error) {
+		file, err := gguf.OpenFS(fsys, model)
+		if err != nil {
+			return made, err
+		}
+		defer file.Close()
+		made[0], made[1], err = file.TokenizerFiles()
+		return made, err
+	})}
 }
 
 // ReadFile implements fs.ReadFileFS.
 func (f ggufFiles) ReadFile(name string) ([]byte, error) {
-	if name != "tokenizer.json" && name != "tokenizer_config.json" {
+	at := slices.Index([]string{"tokenizer.json", "tokenizer_config.json"}, name)
+	if at < 0 {
 		return fs.ReadFile(f.FS, name)
 	}
-	file, err := gguf.OpenFS(f.FS, f.model)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	tokenizer, config, err := file.TokenizerFiles()
-	if name == "tokenizer.json" {
-		return tokenizer, err
-	}
-	return config, err
+	made, err := f.tokenizer()
+	return made[at], err
 }
 
 // Open implements fs.FS.
