@@ -27,6 +27,8 @@ type Causal struct {
 	engine    *engine.Causal // nil: server answers
 	server    *remote
 	sae       *sae.SAE // nil: none
+	// directions that hook points ending in [dir] are multiplied by; nil: none
+	directions *Directions
 }
 
 // Open opens a causal model: "tiny" is the one inside the program (package tiny); a local folder or GGUF file; a name
@@ -46,14 +48,38 @@ type Causal struct {
 // same digits; what needs the weights does not go over HTTP and is an error.
 func Open(ref string, opts Options) (*Causal, error) {
 	m, err := openAny(ref, opts)
-	if err != nil || opts.SAE == "" {
-		return m, err
+	if err != nil {
+		return nil, err
 	}
-	if err := m.withSAE(opts.SAE); err != nil {
+	with, err := m.with(opts)
+	if err != nil {
 		m.Close()
 		return nil, err
 	}
-	return m, nil
+	return with, nil
+}
+
+// with is the model with what options put beside it.
+func (m *Causal) with(opts Options) (*Causal, error) {
+	if opts.Directions != "" {
+		d, err := ReadDirections(opts.Directions)
+		if err != nil {
+			return nil, err
+		}
+		m = m.WithDirections(d)
+	}
+	if opts.SAE == "" {
+		return m, nil
+	}
+	s, err := sae.Open(opts.SAE)
+	if err != nil {
+		return nil, err
+	}
+	with, err := m.WithSAE(s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", opts.SAE, err)
+	}
+	return with, nil
 }
 
 func openAny(ref string, opts Options) (*Causal, error) {
@@ -244,7 +270,7 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	}
 	var values [][]float32
 	switch {
-	case r.sae != nil:
+	case r.encoder != nil:
 		values, err = m.feature(ctx, r, layer, index, requests)
 	case m.server != nil:
 		asked := make([][]int, len(requests))
@@ -337,8 +363,8 @@ func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, p
 	for _, rows := range values {
 		for k, row := range rows {
 			switch { // prompts that share a prefix share its rows
-			case r.sae != nil:
-				rows[k] = r.encode(row)
+			case r.encoder != nil:
+				rows[k] = r.encode(row, len(row))
 			case r.negative:
 				rows[k] = slices.Clone(row)
 			}
@@ -357,7 +383,7 @@ func (m *Causal) wide(ctx context.Context, r reading, layer int, requests []engi
 	for i, request := range requests {
 		prompts[i] = request.IDs
 	}
-	values, err := m.server.layerActivations(ctx, layer, r.point, r.shape.Width(r.point), prompts)
+	values, err := m.server.layerActivations(ctx, layer, r.point, m.config.shape().Width(r.point), prompts)
 	if err != nil {
 		return nil, err
 	}
@@ -373,7 +399,7 @@ func (m *Causal) wide(ctx context.Context, r reading, layer int, requests []engi
 	return values, nil
 }
 
-// feature computes one feature of an auto-encoder.
+// feature computes one feature of an auto-encoder, or along one direction.
 func (m *Causal) feature(ctx context.Context, r reading, layer, index int, requests []engine.Request) ([][]float32,
 	error) {
 	read, err := m.wide(ctx, r, layer, requests)
@@ -383,7 +409,7 @@ func (m *Causal) feature(ctx context.Context, r reading, layer, index int, reque
 	values := make([][]float32, len(read))
 	for i, rows := range read {
 		values[i] = make([]float32, len(rows))
-		r.sae.Feature(values[i], slices.Concat(rows...), len(rows), index)
+		r.encoder.Feature(values[i], slices.Concat(rows...), len(rows), index)
 	}
 	return values, nil
 }
@@ -405,6 +431,9 @@ func (c Config) checkPrompt(ids []int) error {
 	return nil
 }
 
+// scannedRows is how many rows are encoded at a time.
+const scannedRows = 64
+
 // Scan computes every neuron of some layers on every token of some windows, for mining a corpus: windows are ids with
 // BOS in front where the model has one. One pass serves all layers and stops at the last.
 //
@@ -417,10 +446,10 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	if len(layers) == 0 {
 		return errors.New("no layer to scan: name at least one")
 	}
-	var r reading
-	var err error
-	for _, layer := range layers {
-		if r, err = m.reading(layer, hook); err != nil {
+	readings := make([]reading, len(layers))
+	for i, layer := range layers {
+		var err error
+		if readings[i], err = m.reading(layer, hook); err != nil {
 			return err
 		}
 	}
@@ -432,15 +461,25 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	if err := m.local("mining"); err != nil {
 		return err
 	}
-	if r.sae != nil || r.negative {
-		plain := visit
+	r := readings[0]
+	if r.encoder != nil || r.negative {
+		plain, width := visit, m.config.shape().Width(r.point)
 		visit = func(layer, first int, values []float32) {
-			values = slices.Clone(values)
-			if r.sae != nil {
-				values = r.encode(values)
+			r := readings[layer]
+			if r.encoder == nil {
+				values = slices.Clone(values)
+				r.sign(values)
+				plain(layer, first, values)
+				return
 			}
-			r.sign(values)
-			plain(layer, first, values)
+			// Some rows at a time: features are many times as many.
+			for ; len(values) > 0; first += scannedRows {
+				n := min(scannedRows*width, len(values))
+				features := r.encode(values[:n], width)
+				r.sign(features)
+				plain(layer, first, features)
+				values = values[n:]
+			}
 		}
 	}
 	if err := m.engine.Scan(ctx, layers, r.point, windows, visit); err != nil {

@@ -81,13 +81,12 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 	}
 	point, err := m.point(e.Layer, e.Hook)
 	if err == nil {
-		err = reading{point: point, shape: m.config.shape()}.checkIndex(e.Layer, e.Index)
+		err = reading{point: point, width: m.config.shape().Width(point)}.checkIndex(e.Layer, e.Index)
 	}
-	short, isMLP := strings.CutPrefix(point, "mlp.")
 	switch {
 	case err != nil:
 		return engine.Edit{}, err
-	case !isMLP:
+	case !strings.HasPrefix(point, "mlp."):
 		return engine.Edit{}, fmt.Errorf("a neuron is edited at a hook point of an MLP, not at %q", e.Hook)
 	case !slices.Contains([]Op{Set, Scale, Add}, e.Op):
 		return engine.Edit{}, fmt.Errorf("a neuron cannot be edited by %q: %s, %s and %s are the operations", e.Op, Set,
@@ -101,7 +100,7 @@ func (m *Causal) edit(e Edit) (engine.Edit, error) {
 		}
 	}
 	return engine.Edit{
-		Layer: e.Layer, Hook: short, Index: e.Index, Op: engine.Op(e.Op), Value: float32(e.Value), Positions: e.Positions,
+		Layer: e.Layer, Hook: point, Index: e.Index, Op: engine.Op(e.Op), Value: float32(e.Value), Positions: e.Positions,
 	}, nil
 }
 

@@ -8,4 +8,7 @@ type Options struct {
 	// SAE is the folder of a sparse auto-encoder or transcoder of the model (package sae), whose features are read at hook
 	// points that end in [sae]; empty for none.
 	SAE string
+	// Directions are vectors, or a file of them ([ReadDirections]), that hook points which end in [dir] are multiplied by;
+	// empty for none.
+	Directions string
 }

@@ -21,34 +21,57 @@ import (
 //   - attn.bos, attn.self, attn.prev, attn.induction, which are ours: how much of its attention a head pays to the
 //     prompt's first token, to the token itself, to the one before it, and to all that followed the same token before,
 //     [heads].
+//
+// Behind a hook point may stand [sae], the features of the auto-encoder that reads it, or [dir], its products with
+// directions, number i for the i-th; attn.hook_result[dir] is what head h adds to the residual stream along direction i,
+// number i·heads+h.
 func (m *Causal) HookPoints() []string { return m.config.shape().HookPoints() }
 
-// Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae], features. An empty
-// hook is the model's own.
+// Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae] or [dir], features
+// or directions. An empty hook is the model's own.
 func (m *Causal) Width(layer int, hook string) (int, error) {
 	r, err := m.reading(layer, hook)
 	if err != nil {
 		return 0, err
 	}
-	return r.width(), nil
+	return r.width, nil
 }
 
 // reading is what a hook asks for.
 type reading struct {
 	point    string
 	negative bool
-	sae      *sae.SAE // whose features are read, nil for the point itself
-	shape    transformer.Decoder
+	kind     string  // what is numbered: "sae" features, "dir" directions, else the point's own
+	encoder  encoder // of sae and dir; nil for the point itself
+	width    int     // how many numbers it has for each token
 }
 
 // reading checks a layer and a hook.
 func (m *Causal) reading(layer int, hook string) (reading, error) {
-	r := reading{shape: m.config.shape()}
+	var r reading
+	var err error
 	hook, r.negative = strings.CutPrefix(hook, "-")
 	hook, feature := strings.CutSuffix(hook, "[sae]")
-	var err error
-	if r.point, err = m.point(layer, hook); err != nil || !feature {
+	if along, ok := strings.CutSuffix(hook, "[dir]"); ok {
+		r.kind = "dir"
+		short := strings.TrimPrefix(strings.TrimPrefix(along, transformer.BlockName(layer, "")), "attn.")
+		if short == strings.TrimPrefix(hookResult, "attn.") {
+			if r.point, err = m.point(layer, transformer.HookZ); err == nil {
+				r.encoder, r.width, err = m.along(layer, hookResult)
+			}
+			return r, err
+		}
+		if r.point, err = m.point(layer, along); err == nil {
+			r.encoder, r.width, err = m.along(layer, r.point)
+		}
 		return r, err
+	}
+	if r.point, err = m.point(layer, hook); err != nil {
+		return r, err
+	}
+	r.width = m.config.shape().Width(r.point)
+	if !feature {
+		return r, nil
 	}
 	if m.sae == nil {
 		return r, fmt.Errorf("a feature of an auto-encoder is asked, but none is open: name its folder with -sae")
@@ -56,23 +79,15 @@ func (m *Causal) reading(layer int, hook string) (reading, error) {
 	if own, err := m.point(m.sae.Layer, m.sae.Hook); err != nil || m.sae.Layer != layer || own != r.point {
 		return r, fmt.Errorf("the auto-encoder reads blocks.%d.%s, not blocks.%d.%s", m.sae.Layer, m.sae.Hook, layer, r.point)
 	}
-	r.sae = m.sae
+	r.kind, r.encoder, r.width = "sae", m.sae, m.sae.Features
 	return r, nil
 }
 
-// width is how many numbers it has for each token.
-func (r reading) width() int {
-	if r.sae != nil {
-		return r.sae.Features
-	}
-	return r.shape.Width(r.point)
-}
-
-// encode turns rows of the hook point, one behind the other, into features.
-func (r reading) encode(rows []float32) []float32 {
-	n := len(rows) / r.sae.Width
-	features := make([]float32, n*r.sae.Features)
-	r.sae.Encode(features, rows, n)
+// encode turns rows of the hook point, one behind the other and so wide, into features.
+func (r reading) encode(rows []float32, width int) []float32 {
+	n := len(rows) / width
+	features := make([]float32, n*r.width)
+	r.encoder.Encode(features, rows, n)
 	return features
 }
 
@@ -87,11 +102,14 @@ func (r reading) sign(values []float32) {
 
 // checkIndex refuses an index that it does not have.
 func (r reading) checkIndex(layer, index int) error {
-	width := r.width()
+	width := r.width
 	switch {
 	case index >= 0 && index < width:
 		return nil
-	case r.sae != nil:
+	case r.kind == "dir":
+		return fmt.Errorf("direction %d is out of range: there are 0 to %d (of attn.hook_result, each times the heads)", index,
+			width-1)
+	case r.kind == "sae":
 		return fmt.Errorf("feature %d is out of range: the auto-encoder has features 0 to %d", index, width-1)
 	case strings.HasPrefix(r.point, "mlp."):
 		return fmt.Errorf("neuron %d is out of range: layer %d has neurons 0 to %d", index, layer, width-1)
@@ -99,22 +117,20 @@ func (r reading) checkIndex(layer, index int) error {
 	return fmt.Errorf("index %d is out of range: %s of layer %d has numbers 0 to %d", index, r.point, layer, width-1)
 }
 
-// withSAE opens an auto-encoder beside the model.
-func (m *Causal) withSAE(folder string) error {
-	s, err := sae.Open(folder)
-	if err != nil {
-		return err
-	}
+// WithSAE is the model with an auto-encoder beside it, whose features are read at hook points that end in [sae]. It
+// shares everything else with m: closing one closes both.
+func (m *Causal) WithSAE(s *sae.SAE) (*Causal, error) {
 	point, err := m.point(s.Layer, s.Hook)
 	if err != nil {
-		return fmt.Errorf("the auto-encoder in %s is not of this model: %w", folder, err)
+		return nil, fmt.Errorf("the auto-encoder is not of this model: %w", err)
 	}
 	if width := m.config.shape().Width(point); width != s.Width {
-		return fmt.Errorf("the auto-encoder in %s is not of this model: it reads %d numbers, but %s has %d", folder, s.Width,
-			point, width)
+		return nil, fmt.Errorf("the auto-encoder is not of this model: it reads %d numbers, but %s has %d", s.Width, point,
+			width)
 	}
-	m.sae = s
-	return nil
+	with := *m
+	with.sae = s
+	return &with, nil
 }
 
 // SAE is the auto-encoder that the model was opened with, nil for none.
@@ -132,6 +148,9 @@ func (m *Causal) point(layer int, hook string) (string, error) {
 	short := strings.TrimPrefix(hook, transformer.BlockName(layer, ""))
 	if short == "mlp.hook_in" { // what transcoders call it
 		short = transformer.HookMLPIn
+	}
+	if short == hookResult || "attn."+short == hookResult {
+		return "", fmt.Errorf("%s is read along a direction: ask for attn.hook_result[dir]", hookResult)
 	}
 	points := m.HookPoints()
 	for _, prefix := range []string{"", "mlp.", "attn."} {

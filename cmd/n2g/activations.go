@@ -71,7 +71,7 @@ a tokenizer.`
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
 	hook := c.flags.String("hook", "", hookUsage)
 	site := siteFlag(c)
-	a.saeFlag(c)
+	a.besideFlags(c)
 	source := textFlagsOf(c, "the text")
 	maxLength := c.flags.Int("max-length", math.MaxInt,
 		"`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's "+
@@ -298,8 +298,11 @@ func modelFlag(c *command) *string {
 // openModel opens a causal model and says what it runs on.
 func (a *app) openModel(ref, backend string) (*models.Causal, error) {
 	opts := models.Options{Backend: backend}
-	for _, folder := range a.saes { // of the commands, one runs
-		opts.SAE += *folder
+	for _, b := range a.besides {
+		opts.SAE += *b.sae
+		if b.direction != nil {
+			opts.Directions += *b.direction
+		}
 	}
 	model, err := models.Open(ref, opts)
 	if err != nil {

@@ -42,7 +42,7 @@ type app struct {
 	stderr   io.Writer // likewise
 	screen   io.Writer // standard error as it is, for a bar
 	terminal bool      // stderr is one
-	saes     []*string // each command's folder of an auto-encoder to open models with, empty for none
+	besides  []besides // what each command's models are opened with; of the commands, one runs
 }
 
 // command is one subcommand, or several under one name. Its flags are defined by the function that makes it.
@@ -104,7 +104,7 @@ func (a *app) commands() []*command {
 		a.explain(), a.mine(), a.index(), a.examples(), a.fires(), a.findText(), a.importPages(),
 		a.runNeurons(), a.merge(), a.table(), a.search(), a.similar(), a.find(), a.export(),
 		a.serve(), a.site(), a.activations(), a.predict(), a.effects(), a.ablate(), a.steer(), a.fill(), a.tokenize(),
-		a.train(),
+		a.train(), a.saeCommand(),
 		a.submit(), a.status(), a.task(), a.models(), a.backend(), a.version(),
 	}
 }

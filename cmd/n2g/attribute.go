@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -49,36 +48,30 @@ func newAttributor(model *models.Causal, tokens int, faithful bool) (*attributor
 	return &attributor{model: model, tokens: tokens}, nil
 }
 
-// layerOut is what the neurons of a layer write, [d_mlp][d_model].
+// layerOut is what the numbers of a layer's hook point add to the residual stream, [width][d_model].
 type layerOut struct {
 	layer int
+	hook  string
 	out   [][]float32
 }
 
-// complete adds the tokens that an explanation's neuron promotes and suppresses, where it is one of an MLP and the
-// model has an unembedding.
+// complete adds the tokens that an explanation's site promotes and suppresses, where it adds to the residual stream and
+// the model has an unembedding.
 func (a *attributor) complete(ctx context.Context, e *n2g.Explanation) error {
-	hook, negative := strings.CutPrefix(e.Site.Hook, "-")
-	ofMLP := []string{"", "hook_pre", "hook_pre_linear", "hook_mid", "hook_post"}
-	if a.tokens < 1 || !slices.Contains(ofMLP, strings.TrimPrefix(hook, "mlp.")) || a.model.HasLogits() != nil {
+	if a.tokens < 1 || a.model.HasLogits() != nil {
 		return nil
 	}
-	out, err := a.outputs(e.Site.Layer)
+	out, err := a.outputs(e.Site.Layer, e.Site.Hook)
+	if errors.Is(err, models.ErrNoOutput) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	if e.Site.Index >= len(out) {
 		return fmt.Errorf("layer %d has no neuron %d", e.Site.Layer, e.Site.Index)
 	}
-	direction := out[e.Site.Index]
-	if negative { // which fires where the neuron is lowest
-		turned := make([]float32, len(direction))
-		for i, v := range direction {
-			turned[i] = -v
-		}
-		direction = turned
-	}
-	found, err := effects.Attribute(ctx, a.model, [][]float32{direction}, a.tokens, vocabularyOf(a.model))
+	found, err := effects.Attribute(ctx, a.model, out[e.Site.Index:e.Site.Index+1], a.tokens, vocabularyOf(a.model))
 	if err != nil {
 		return err
 	}
@@ -88,7 +81,8 @@ func (a *attributor) complete(ctx context.Context, e *n2g.Explanation) error {
 
 // measure adds the faithfulness of an explanation of examples, where that is asked and can be told.
 func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *n2g.Examples) error {
-	if !a.faithful || e.Effects == nil || len(e.Tests) == 0 {
+	neuron := isNeuronHook(strings.TrimPrefix(e.Site.Hook, "-")) // what can be ablated
+	if !a.faithful || !neuron || e.Effects == nil || len(e.Tests) == 0 {
 		return nil
 	}
 	first := 0
@@ -117,27 +111,27 @@ func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *
 	return nil
 }
 
-// outputs reads a layer's W_out, unless it was read for one of the neurons before.
-func (a *attributor) outputs(layer int) ([][]float32, error) {
+// outputs reads what a layer's hook point adds, unless it was read for one of the sites before.
+func (a *attributor) outputs(layer int, hook string) ([][]float32, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, l := range a.kept {
-		if l.out != nil && l.layer == layer {
+		if l.out != nil && l.layer == layer && l.hook == hook {
 			a.kept[0], a.kept[i] = a.kept[i], a.kept[0]
 			return l.out, nil
 		}
 	}
-	w, err := a.model.NeuronWeights(layer)
+	out, err := a.model.OutputDirections(layer, hook)
 	if err != nil {
 		return nil, err
 	}
-	a.kept[0], a.kept[1] = layerOut{layer, w.Out}, a.kept[0]
-	return w.Out, nil
+	a.kept[0], a.kept[1] = layerOut{layer, hook, out}, a.kept[0]
+	return out, nil
 }
 
 // fillEffects writes the effects of neurons of some layers into a store, those of one neuron of each layer or of all
 // where index is negative. Neurons that the store has effects of are passed over.
-func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string, layers []int, index,
+func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string, layers []int, hook string, index,
 	k int) (err error) {
 	if err := model.HasLogits(); err != nil {
 		return err
@@ -164,25 +158,25 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 	bar := a.progress(len(layers))
 	for i, layer := range layers {
 		bar.update(i, "effects, layers")
-		weights, err := model.NeuronWeights(layer)
+		directions, err := model.OutputDirections(layer, hook)
 		if err != nil {
 			return err
 		}
 		var neurons []n2g.Site
 		var out [][]float32
-		for n, direction := range weights.Out {
-			id := n2g.Site{Layer: layer, Index: n}
+		for n, direction := range directions {
+			id := n2g.Site{Layer: layer, Index: n, Hook: hook}
 			switch {
 			case index >= 0 && n != index:
-			case known[id]:
+			case known[id.WithoutHook()]:
 				before++
 			default:
 				neurons, out = append(neurons, id), append(out, direction)
 			}
 		}
-		if index >= len(weights.Out) {
-			return fmt.Errorf("-neuron is %d: layer %d of %s has neurons 0 to %d", index, layer, model.Name(),
-				len(weights.Out)-1)
+		if index >= len(directions) {
+			return fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(),
+				len(directions)-1)
 		}
 		if len(out) == 0 {
 			continue

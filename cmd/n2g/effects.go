@@ -16,8 +16,9 @@ import (
 
 // effectsOutput is what n2g effects -json prints of a neuron.
 type effectsOutput struct {
-	Layer  int `json:"layer"`
-	Neuron int `json:"neuron"`
+	Site   string `json:"site"`
+	Layer  int    `json:"layer"`
+	Neuron int    `json:"neuron"`
 	n2g.Attribution
 	Connected *effects.Neighbours `json:"connected,omitempty"`
 	Together  []together          `json:"fires_together,omitempty"`
@@ -46,6 +47,9 @@ in a minute or so, whether it was explained or not.`
 	ref, backend := modelFlag(c), backendFlag(c)
 	layer := c.flags.String("layer", "", "`NUMBER` the layer, from 0, or all")
 	neuron := c.flags.String("neuron", "", "`NUMBER` the neuron, from 0, or all")
+	hook := c.flags.String("hook", "", hookUsage)
+	site := siteFlag(c)
+	a.besideFlags(c)
 	k := c.flags.Int("k", effects.DefaultTokens, "`NUMBER` of tokens each way, and of neurons of each kind")
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
 	out := c.path(fills, "store", "", "`FILE` a store to write the tokens to, made if it is not there; nothing is "+
@@ -61,6 +65,13 @@ in a minute or so, whether it was explained or not.`
 		if *out != "" && *asJSON {
 			return errors.New("give one of -store and -json")
 		}
+		if *site != "" {
+			var number int
+			if err := applySite(c.flags, *site, &number, neuron, hook); err != nil {
+				return err
+			}
+			*layer = strconv.Itoa(number)
+		}
 		index, err := neuronNumber(*neuron)
 		if err != nil {
 			return err
@@ -75,9 +86,9 @@ in a minute or so, whether it was explained or not.`
 			return err
 		}
 		if *out != "" {
-			return a.fillEffects(ctx, model, *out, layers, index, *k)
+			return a.fillEffects(ctx, model, *out, layers, *hook, index, *k)
 		}
-		one := *connected && len(layers) == 1 && index >= 0
+		one := *connected && len(layers) == 1 && index >= 0 && isNeuronHook(*hook)
 		if err := model.HasLogits(); err != nil {
 			if !one {
 				return err
@@ -100,7 +111,7 @@ in a minute or so, whether it was explained or not.`
 		}
 		return buffered(a.stdout, func(w io.Writer) error {
 			for _, l := range layers {
-				found, err := effectsOf(ctx, model, l, index, *k)
+				found, err := effectsOf(ctx, model, l, *hook, index, *k)
 				if err != nil {
 					return err
 				}
@@ -156,16 +167,17 @@ func vocabularyOf(model *models.Causal) effects.Vocabulary {
 	return v
 }
 
-// effectsOf attributes one neuron of a layer, or all where index is negative.
-func effectsOf(ctx context.Context, model *models.Causal, layer, index, k int) ([]effectsOutput, error) {
-	weights, err := model.NeuronWeights(layer)
+// effectsOf attributes one number of a layer's hook point, or all where index is negative.
+func effectsOf(ctx context.Context, model *models.Causal, layer int, hook string, index, k int) ([]effectsOutput,
+	error) {
+	out, err := model.OutputDirections(layer, hook)
 	if err != nil {
 		return nil, err
 	}
-	first, out := 0, weights.Out
+	first := 0
 	if index >= 0 {
 		if index >= len(out) {
-			return nil, fmt.Errorf("-neuron is %d: layer %d of %s has neurons 0 to %d", index, layer, model.Name(), len(out)-1)
+			return nil, fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(), len(out)-1)
 		}
 		first, out = index, out[index:index+1]
 	}
@@ -180,7 +192,8 @@ func effectsOf(ctx context.Context, model *models.Causal, layer, index, k int) (
 	}
 	list := make([]effectsOutput, len(found))
 	for i := range found {
-		list[i] = effectsOutput{Layer: layer, Neuron: first + i, Attribution: found[i]}
+		s := n2g.Site{Layer: layer, Index: first + i, Hook: hook}
+		list[i] = effectsOutput{Site: s.String(), Layer: layer, Neuron: s.Index, Attribution: found[i]}
 	}
 	return list, nil
 }
@@ -225,10 +238,10 @@ func (o *effectsOutput) ask(f *follower, alone, embedded bool, k int) (err error
 
 func (o *effectsOutput) write(w io.Writer) error {
 	if len(o.Promoted) == 0 {
-		fmt.Fprintf(w, "layer %d neuron %d\n", o.Layer, o.Neuron)
+		fmt.Fprintf(w, "%s\n", siteName(o.Site))
 		return o.writeConnected(w)
 	}
-	fmt.Fprintf(w, "layer %d neuron %d, kurtosis %.1f\n\n", o.Layer, o.Neuron, o.Kurtosis)
+	fmt.Fprintf(w, "%s, kurtosis %.1f\n\n", siteName(o.Site), o.Kurtosis)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PROMOTED\t\tSUPPRESSED\t")
 	for i := range max(len(o.Promoted), len(o.Suppressed)) {

@@ -86,7 +86,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
-	a.saeFlag(c)
+	a.besideFlags(c)
 	c.options = f.method.Names()
 	c.renamed = map[string]string{"mined": "index"}
 	c.run = func(ctx context.Context) error {

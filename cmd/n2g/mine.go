@@ -65,7 +65,7 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 		out:     c.path(replaces, "o", "", "`FILE` to write the index to"),
 		restart: c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
-	a.saeFlag(c)
+	a.besideFlags(c)
 	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
 	return c
 }

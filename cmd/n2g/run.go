@@ -67,7 +67,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
-	a.saeFlag(c)
+	a.besideFlags(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
 	c.options = f.method.Names()
 	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }

@@ -10,8 +10,8 @@ import (
 )
 
 func (a *app) train() *command {
-	c := newCommand("train", "train a small model on the Go toolchain's source tree")
-	c.commands = []*command{a.trainCausal(), a.trainMasked()}
+	c := newCommand("train", "train a small model on the Go toolchain's source tree, or a sparse auto-encoder on a model")
+	c.commands = []*command{a.trainCausal(), a.trainMasked(), a.trainSAE()}
 	return c
 }
 

@@ -24,6 +24,7 @@ type config struct {
 	Width        int
 	Features     int
 	HookName     string // blocks.7.hook_resid_post
+	OutputName   string // of a transcoder; empty is the MLP's
 	Model        string
 	Subtract     bool   // b_dec from the input
 	Normalise    string // none, layer_norm or constant_norm_rescale
@@ -84,7 +85,17 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 	if s.Layer, err = strconv.Atoi(layer); err != nil || !ok || s.Layer < 0 {
 		return nil, fmt.Errorf("it reads at %q, which is no hook point of a layer", c.HookName)
 	}
-	s.Hook = hook
+	s.Hook, s.Output = hook, hook
+	if strings.Contains(c.Architecture, "transcoder") {
+		s.Output = "hook_mlp_out"
+		if c.OutputName != "" {
+			outLayer, out, _ := strings.Cut(strings.TrimPrefix(c.OutputName, "blocks."), ".")
+			if s.Output = out; outLayer != layer || out == "" {
+				return nil, fmt.Errorf("it reads at %q and gives %q, but only what gives a hook point of the same layer is read",
+					c.HookName, c.OutputName)
+			}
+		}
+	}
 	const most = 1 << 24
 	if c.Width < 1 || c.Features < 1 || c.Width > most || c.Features > most {
 		return nil, fmt.Errorf("it has %d inputs and %d features, but both must lie between 1 and %d", c.Width, c.Features,
@@ -223,11 +234,13 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 		Arguments    struct {
 			K int `json:"k"`
 		} `json:"activation_fn_kwargs"`
-		Finetuned bool `json:"finetuning_scaling_factor"`
-		Metadata  struct {
-			HookName string `json:"hook_name"`
-			Head     *int   `json:"hook_head_index"`
-			Model    string `json:"model_name"`
+		Finetuned  bool   `json:"finetuning_scaling_factor"`
+		OutputName string `json:"hook_name_out"`
+		Metadata   struct {
+			HookName   string `json:"hook_name"`
+			OutputName string `json:"hook_name_out"`
+			Head       *int   `json:"hook_head_index"`
+			Model      string `json:"model_name"`
 		} `json:"metadata"`
 	}
 	if err := readJSON(fsys, &file); err != nil {
@@ -236,8 +249,9 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	c := config{
 		Architecture: file.Architecture, Width: file.Width, Features: file.Features, Normalise: file.Normalise,
 		K: max(file.K, file.Arguments.K), RescaleNorm: file.RescaleNorm,
-		HookName: firstOf(file.Metadata.HookName, file.HookName, file.HookPoint),
-		Model:    firstOf(file.Metadata.Model, file.Model),
+		HookName:   firstOf(file.Metadata.HookName, file.HookName, file.HookPoint),
+		OutputName: firstOf(file.Metadata.OutputName, file.OutputName),
+		Model:      firstOf(file.Metadata.Model, file.Model),
 	}
 	switch {
 	case file.Head != nil || file.Metadata.Head != nil:

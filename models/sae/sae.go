@@ -1,11 +1,8 @@
 package sae
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models/internal/kernels"
 )
@@ -19,6 +16,8 @@ type SAE struct {
 	Width, Features int
 	// Architecture is standard, gated, jumprelu, topk, transcoder, skip_transcoder or jumprelu_transcoder.
 	Architecture string
+	// Output is the hook point of the layer whose values it gives: Hook, or of a transcoder hook_mlp_out.
+	Output string
 	// Model is what its file calls the model, for messages; empty where it says nothing.
 	Model string
 
@@ -40,13 +39,19 @@ func (s *SAE) Encode(dst, x []float32, rows int) {
 	}
 }
 
+// encodedRows is how many rows are encoded at a time where only a few of their features are wanted.
+const encodedRows = 64
+
 // Feature computes one feature of rows of x [rows, Width] to dst [rows]: the same bits as [SAE.Encode].
 func (s *SAE) Feature(dst, x []float32, rows, index int) {
 	if s.config.K > 0 { // the others decide whether it is among the highest
-		all := make([]float32, rows*s.Features)
-		s.Encode(all, x, rows)
-		for row := range rows {
-			dst[row] = all[row*s.Features+index]
+		all := make([]float32, min(rows, encodedRows)*s.Features)
+		for first := 0; first < rows; first += encodedRows {
+			n := min(encodedRows, rows-first)
+			s.Encode(all, x[first*s.Width:], n)
+			for row := range n {
+				dst[first+row] = all[row*s.Features+index]
+			}
 		}
 		return
 	}
@@ -127,20 +132,23 @@ func (s *SAE) activate(pre []float32, first int) {
 // gateBias is the part of what the encoder gives that the magnitude does not have.
 func (s *SAE) gateBias(feature int) float32 { return s.config.gateBias[feature] }
 
-// keepHighest sets all but the k highest to 0, and what is below 0; of equals the first stay.
+// keepHighest sets all but the k highest to 0, and what is below 0; of equals the first stay. One NaN makes all
+// NaN.
 func keepHighest(x []float32, k int) {
-	if k < len(x) {
-		order := make([]int32, len(x))
-		for i := range order {
-			order[i] = int32(i)
+	if squares := kernels.Dot(x, x); squares != squares { // so that nobody takes the row for a quiet one
+		for i := range x {
+			x[i] = squares
 		}
-		slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(x[b], x[a]), cmp.Compare(a, b)) })
-		for _, i := range order[k:] {
-			x[i] = 0
-		}
+		return
 	}
-	for i, v := range x {
-		x[i] = max(v, 0)
+	at := kernels.TopK(nil, x, k)
+	kept := make([]float32, len(at))
+	for i, place := range at {
+		kept[i] = x[place]
+	}
+	clear(x)
+	for i, place := range at {
+		x[place] = kept[i]
 	}
 }
 
@@ -180,45 +188,11 @@ func (s *SAE) Decode(features, x []float32) []float32 {
 	return y
 }
 
-// Quality is how well an auto-encoder keeps what it reads.
-type Quality struct {
-	// Explained is the share of the variance that the reconstruction explains: 1 - Σ|x-y|² / Σ|x-mean|².
-	Explained float64
-	// L0 is the mean number of features above 0.
-	L0 float64
-	// Rows is how many were measured.
-	Rows int
-}
+// Outputs is d_out, how many numbers [SAE.Decode] gives.
+func (s *SAE) Outputs() int { return len(s.bias) }
 
-// Measure encodes and decodes rows of x [rows, Width]. It makes no sense of a transcoder, which does not give back what
-// it reads.
-func (s *SAE) Measure(x []float32, rows int) (Quality, error) {
-	if strings.Contains(s.Architecture, "transcoder") {
-		return Quality{}, fmt.Errorf("a transcoder is no auto-encoder: it does not give back what it reads")
-	}
-	features := make([]float32, rows*s.Features)
-	s.Encode(features, x, rows)
-	mean := make([]float64, s.Width)
-	for i, v := range x[:rows*s.Width] {
-		mean[i%s.Width] += float64(v) / float64(rows)
-	}
-	q := Quality{Rows: rows}
-	lost, total := 0.0, 0.0
-	for row := range rows {
-		active := features[row*s.Features : (row+1)*s.Features]
-		own := x[row*s.Width : (row+1)*s.Width]
-		for _, a := range active {
-			if a > 0 {
-				q.L0 += 1 / float64(rows)
-			}
-		}
-		for i, y := range s.Decode(active, own) {
-			lost += math.Pow(float64(own[i]-y), 2)
-			total += math.Pow(float64(own[i])-mean[i], 2)
-		}
-	}
-	if total > 0 {
-		q.Explained = 1 - lost/total
-	}
-	return q, nil
+// Direction is what a feature adds to what is decoded, its row of W_dec, [d_out].
+func (s *SAE) Direction(feature int) []float32 {
+	out := len(s.bias)
+	return s.decoder[feature*out : (feature+1)*out]
 }

@@ -134,10 +134,8 @@ func TestAgreesWithSAELens(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			check(t, s, r.Features, r.Output)
-			q, err := s.Measure(inputs(), rows)
-			if strings.Contains(named.Architecture, "transcoder") != (err != nil) || err == nil &&
-				!(q.L0 > 0 && q.Explained < 1) {
-				t.Errorf("quality %+v, error %v", q, err)
+			if out := map[bool]string{true: "hook_mlp_out", false: s.Hook}[strings.Contains(named.Architecture, "transcoder")]; s.Output != out {
+				t.Errorf("it gives %s, want %s", s.Output, out)
 			}
 		})
 	}
@@ -305,4 +303,45 @@ func FuzzNPZ(f *testing.F) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+// Quality is what its definition gives.
+func TestQuality(t *testing.T) {
+	r := references(t)[0]
+	s, err := sae.OpenFS(fstest.MapFS{
+		"cfg.json": {Data: r.Config}, "sae_weights.safetensors": {Data: packed(t, r.tensors())},
+	}, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := s.Meter().Quality(); q != (sae.Quality{}) {
+		t.Errorf("of no rows: %+v", q)
+	}
+	m, x := s.Meter(), inputs()
+	lost, total, active := 0.0, 0.0, 0
+	fired := map[int]bool{}
+	for row := range rows {
+		features, own := r.Features[row*40:(row+1)*40], x[row*width:(row+1)*width]
+		y := r.Output[row*width : (row+1)*width]
+		m.Add(features, y, own)
+		for f, a := range features {
+			if a > 0 {
+				active++
+				fired[f] = true
+			}
+		}
+		for i := range own {
+			mean := 0.0
+			for other := range rows {
+				mean += float64(x[other*width+i]) / rows
+			}
+			lost += math.Pow(float64(own[i]-y[i]), 2)
+			total += math.Pow(float64(own[i])-mean, 2)
+		}
+	}
+	q := m.Quality()
+	if math.Abs(q.Explained-(1-lost/total)) > 1e-6 || q.L0 != float64(active)/rows || q.Rows != rows ||
+		q.Dead != 1-float64(len(fired))/40 {
+		t.Errorf("%+v, want %g explained, %d active, %d alive", q, 1-lost/total, active, len(fired))
+	}
 }

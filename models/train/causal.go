@@ -69,7 +69,8 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	}
 	t := newTrainer(machine, parameters, opts.Seed)
 	bos := int32(m.tokenizer.Special().BOS)
-	loss, err := t.run(ctx, s, m, func(_ int, picked []int) []gradient.Part {
+	loss, err := t.run(ctx, s, m.fingerprint, s.batch*m.train.length, func(step int) []gradient.Part {
+		picked := m.train.batch(s.seed, step, s.batch)
 		var parts []gradient.Part
 		for shard := range shards {
 			n := len(picked) / shards

@@ -81,7 +81,8 @@ func Masked(ctx context.Context, opts MaskedOptions) (*Report, error) {
 	}
 	t := newTrainer(machine, parameters, opts.Seed)
 	masker := newMasker(m.tokenizer, opts.Vocabulary, m.train.length)
-	loss, err := t.run(ctx, s, m, func(step int, picked []int) []gradient.Part {
+	loss, err := t.run(ctx, s, m.fingerprint, s.batch*m.train.length, func(step int) []gradient.Part {
+		picked := m.train.batch(s.seed, step, s.batch)
 		random := rand.New(rand.NewPCG(opts.Seed, uint64(step)))
 		var parts []gradient.Part
 		for shard := range shards {

@@ -83,8 +83,19 @@ func (o MaskedOptions) schedule() schedule {
 
 // check refuses what cannot be trained.
 func (s schedule) check(dModel, heads int) error {
+	switch {
+	case s.batch%2 != 0:
+		return fmt.Errorf("a batch of %d windows cannot be halved between two workers: choose an even number", s.batch)
+	case dModel%max(heads, 1) != 0:
+		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
+	}
+	return s.checkSteps()
+}
+
+// checkSteps refuses what cannot be trained, whatever it is.
+func (s schedule) checkSteps() error {
 	if s.out == "" {
-		return errors.New("no output folder: say where the model goes (-out)")
+		return errors.New("no output folder: say where the result goes (-out)")
 	}
 	v := reflect.ValueOf(s.options)
 	for i := range v.NumField() {
@@ -93,10 +104,6 @@ func (s schedule) check(dModel, heads int) error {
 		}
 	}
 	switch {
-	case s.batch%2 != 0:
-		return fmt.Errorf("a batch of %d windows cannot be halved between two workers: choose an even number", s.batch)
-	case dModel%heads != 0:
-		return fmt.Errorf("%d heads do not divide a width of %d: choose a divisor", heads, dModel)
 	case s.decay < 0 || s.decay > s.steps:
 		return fmt.Errorf("the learning rate cannot fall over %d of %d steps: choose 0 to %d (-decay)", s.decay, s.steps,
 			s.steps)

@@ -89,15 +89,15 @@ func prepare(ctx context.Context, s schedule, words *learn.Words, size, length i
 	return m, err
 }
 
-// run trains until the last step, taking up the checkpoint beside the output folder if there is one. It returns the
-// mean loss of the last steps.
-func (t *trainer) run(ctx context.Context, s schedule, m *material,
-	parts func(step int, windows []int) []gradient.Part) (float64, error) {
+// run trains until the last step, taking up the checkpoint beside the output folder if there is one. What it learns
+// from has a fingerprint, a step so many tokens. It returns the mean loss of the last steps.
+func (t *trainer) run(ctx context.Context, s schedule, fingerprint string, tokens int,
+	parts func(step int) []gradient.Part) (float64, error) {
 	made, err := json.Marshal(s.options)
 	if err != nil {
 		return 0, fmt.Errorf("describing the run: %w", err)
 	}
-	run := string(made) + " on " + m.fingerprint
+	run := string(made) + " on " + fingerprint
 	path := CheckpointPath(s.out)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, fmt.Errorf("making the folder of the checkpoint: %w", err)
@@ -105,7 +105,7 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material,
 	if err := t.takeUp(s, path, run); err != nil {
 		return 0, err
 	}
-	progress := newProgress(s.progress, t.done, s.steps, s.batch*m.train.length)
+	progress := newProgress(s.progress, t.done, s.steps, tokens)
 	defer progress.close()
 	for t.done < s.steps {
 		if err := ctx.Err(); err != nil {
@@ -118,8 +118,7 @@ func (t *trainer) run(ctx context.Context, s schedule, m *material,
 			}
 		}
 		rate := s.learningRate(t.done)
-		batch := parts(t.done, m.train.batch(s.seed, t.done, s.batch))
-		loss, err := t.step(batch, rate)
+		loss, err := t.step(parts(t.done), rate)
 		if err != nil {
 			return 0, err
 		}

@@ -160,7 +160,8 @@ func trainUntil(t *testing.T, opts CausalOptions, stop int) ([]float32, error) {
 	}
 	shape := causalShape(opts)
 	trainer := newTrainer(causalMachine(t, opts, shape), causalParameters(shape), opts.Seed)
-	_, err = trainer.run(ctx, s, m, func(step int, picked []int) []gradient.Part {
+	_, err = trainer.run(ctx, s, m.fingerprint, s.batch*m.train.length, func(step int) []gradient.Part {
+		picked := m.train.batch(s.seed, step, s.batch)
 		if step+1 == stop {
 			cancel()
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"unsafe"
 )
 
 // Op is what an [Edit] does to a neuron.
@@ -14,17 +15,22 @@ const (
 	Set   Op = "set"
 	Scale Op = "scale"
 	Add   Op = "add"
+	// Replace puts whole rows in place of what a hook point has.
+	Replace Op = "replace"
 )
 
-// Edit changes one neuron of a forward pass: what the layer computes from it is computed from the new value.
+// Edit changes one neuron of a forward pass, or whole rows: what the model computes from them is computed from the new
+// values.
 type Edit struct {
 	Layer int
-	Hook  string // hook_pre, hook_pre_linear, hook_mid or hook_post
+	Hook  string // mlp.hook_post, hook_resid_post; hook_resid_pre of layer 0 alone
 	Index int
 	Op    Op
 	Value float32
 	// Positions are those of the prompt at which it does so, nil for all; what lies behind its end does not count.
 	Positions []int
+	// Rows are the values at each position of [Replace], nil where they stay.
+	Rows [][]float32
 }
 
 // apply is the new value.
@@ -40,13 +46,16 @@ func (e Edit) apply(x float32) float32 {
 
 // at says whether the edit is made at a position.
 func (e Edit) at(position int) bool {
+	if e.Op == Replace {
+		return position < len(e.Rows) && e.Rows[position] != nil
+	}
 	return e.Positions == nil || slices.Contains(e.Positions, position)
 }
 
 // same says whether two edits do the same, wherever they do it.
 func (e Edit) same(other Edit) bool {
 	return e.Layer == other.Layer && e.Hook == other.Hook && e.Index == other.Index && e.Op == other.Op &&
-		e.Value == other.Value
+		e.Value == other.Value && unsafe.SliceData(e.Rows) == unsafe.SliceData(other.Rows)
 }
 
 // Bundle asks for the logits of one prompt under several sets of edits.

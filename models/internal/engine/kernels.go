@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -148,12 +149,16 @@ func (r *pass) embed() (*keyValues, error) {
 	if err != nil {
 		return nil, err
 	}
-	type place struct{ id, depth int32 }
+	type place struct{ id, depth, row int32 }
 	slots := map[place]int32{}
+	apart := r.forest.marks != nil && r.editsEmbedding()
 	var first []int32 // row of each slot
 	r.slot = make([]int32, len(r.forest.ids))
 	for row, id := range r.forest.ids {
-		key := place{id, r.forest.depth[row]}
+		key := place{id: id, depth: r.forest.depth[row]}
+		if apart {
+			key.row = int32(row)
+		}
 		slot, ok := slots[key]
 		if !ok {
 			slot = int32(len(first))
@@ -172,6 +177,7 @@ func (r *pass) embed() (*keyValues, error) {
 			r.show(-1, "hook_pos_embed", row, 1, position)
 			kernels.Add(x, position)
 		}
+		r.edit(0, transformer.HookResidPre, x, []int32{int32(row)})
 	}
 	size := len(r.forest.ids) * weights.keyValues.Out()
 	r.spare = r.floats(size)
@@ -179,6 +185,14 @@ func (r *pass) embed() (*keyValues, error) {
 	return kv, r.workers.each(r.ctx, len(first), func(w *worker, from, to int) {
 		r.gather(w.x, first[from:to])
 		r.keyValues(w, 0, weights, w.x, first[from:to], kv.values[from*weights.keyValues.Out():])
+	})
+}
+
+// editsEmbedding says whether rows of equal token and position may differ before layer 0.
+func (r *pass) editsEmbedding() bool {
+	return slices.ContainsFunc(r.forest.edits, func(edits []Edit) bool {
+		return slices.ContainsFunc(edits,
+			func(e Edit) bool { return e.Layer == 0 && e.Hook == transformer.HookResidPre })
 	})
 }
 
@@ -316,6 +330,7 @@ func (r *pass) reach(l int, hook string, kv *keyValues, asked []int32,
 func (r *pass) block(w *worker, l int, b blockWeights, kv *keyValues, x []float32, rows []int32, at int, stop string) {
 	n, d := len(rows), r.shape.DModel
 	reached := func(hook string, values []float32) bool {
+		r.edit(l, hook, values, rows)
 		r.show(l, hook, at, n, values)
 		return hook == stop
 	}
@@ -343,7 +358,6 @@ func (r *pass) block(w *worker, l int, b blockWeights, kv *keyValues, x []float3
 	}
 	stopped := false
 	r.mlp(w, b.in, n, func(hook string, values []float32) bool {
-		r.edit(l, hook, values, rows)
 		stopped = reached("mlp."+hook, values)
 		return !stopped
 	})
@@ -408,11 +422,13 @@ func (r *pass) attend(w *worker, l int, weights *attentionWeights, kv *keyValues
 		r.show(l, stop, at, len(rows), sums)
 		return true
 	}
+	r.edit(l, transformer.HookZ, w.z[:len(rows)*width], rows)
 	r.show(l, transformer.HookZ, at, len(rows), w.z)
 	if stop == transformer.HookZ {
 		return true
 	}
 	weights.out.Mul(w.out, w.z, len(rows))
+	r.edit(l, transformer.HookAttnOut, w.out[:len(rows)*c.DModel], rows)
 	r.show(l, transformer.HookAttnOut, at, len(rows), w.out)
 	return stop == transformer.HookAttnOut
 }

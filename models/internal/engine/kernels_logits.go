@@ -78,7 +78,7 @@ func (all workers) unembed(ctx context.Context, c transformer.Decoder, final *fi
 	})
 }
 
-// edit changes the neurons at a hook point of a layer that interventions name for the rows.
+// edit changes what edits name for the rows at a hook point of a layer, whose values are [row, width].
 func (r *pass) edit(l int, hook string, values []float32, rows []int32) {
 	if r.forest.marks == nil {
 		return
@@ -86,7 +86,11 @@ func (r *pass) edit(l int, hook string, values []float32, rows []int32) {
 	width := len(values) / len(rows)
 	for i, row := range rows {
 		for _, e := range r.forest.edits[r.forest.marks[row]] {
-			if e.Layer == l && e.Hook == hook {
+			switch {
+			case e.Layer != l || e.Hook != hook:
+			case e.Op == Replace:
+				copy(values[i*width:(i+1)*width], e.Rows[r.forest.depth[row]])
+			default:
 				at := i*width + e.Index
 				values[at] = e.apply(values[at])
 			}

@@ -67,7 +67,18 @@ func (r *programRunner) editInputs(b batch, g *group, edits []Edit) (inputs []co
 			mask[row] = slices.ContainsFunc(g.edits[mark], edit.same)
 		}
 		give([]int32{int32(edit.Index)}, shapes.Make(dtypes.Int32, 1))
-		give([]float32{edit.Value}, shapes.Make(dtypes.Float32, 1))
+		if edit.Op == Replace {
+			width := r.shape.Width(edit.Hook)
+			rows := make([]float32, b.rows*width)
+			for row, here := range mask {
+				if here {
+					copy(rows[row*width:(row+1)*width], edit.Rows[g.depth[row]])
+				}
+			}
+			give(rows, shapes.Make(dtypes.Float32, 1, b.rows, width))
+		} else {
+			give([]float32{edit.Value}, shapes.Make(dtypes.Float32, 1))
+		}
 		give(mask, shapes.Make(dtypes.Bool, 1, b.rows))
 	}
 	return inputs, err
@@ -85,9 +96,15 @@ func (g *group) distinctEdits() (list []Edit) {
 	return list
 }
 
-// editNode changes neuron index [1] of x [batch, row, d_mlp] by a number [1] where mask [batch, row] says so.
+// editNode changes neuron index [1] of x [batch, row, d_mlp] by a number [1] where mask [batch, row] says so, or puts
+// rows in its place.
 func editNode(op Op, x, index, number, mask *graph.Node) *graph.Node {
 	dims := x.Shape().Dimensions
+	if op == Replace { // number is [batch, row, width]
+		flat := graph.Reshape(x, dims[0], dims[1], -1)
+		here := graph.BroadcastToDims(graph.InsertAxes(mask, -1), flat.Shape().Dimensions...)
+		return graph.Reshape(graph.Where(here, number, flat), dims...)
+	}
 	neuron := graph.Iota(x.Graph(), shapes.Make(dtypes.Int32, 1, 1, dims[2]), 2)
 	here := graph.Equal(neuron, graph.Reshape(index, 1, 1, 1))
 	here = graph.LogicalAnd(graph.BroadcastToDims(here, dims...),

@@ -148,8 +148,11 @@ func (r *programRunner) blockPlan(e extent, layer int, show string, edits []Edit
 	var names []string
 	for _, edit := range edits {
 		names = append(names, edit.Hook+" "+string(edit.Op))
-		inputs = append(inputs, shapes.Make(dtypes.Int32, 1), shapes.Make(dtypes.Float32, 1),
-			shapes.Make(dtypes.Bool, e.slots, e.rows))
+		number := shapes.Make(dtypes.Float32, 1)
+		if edit.Op == Replace {
+			number = shapes.Make(dtypes.Float32, e.slots, e.rows, r.shape.Width(edit.Hook))
+		}
+		inputs = append(inputs, shapes.Make(dtypes.Int32, 1), number, shapes.Make(dtypes.Bool, e.slots, e.rows))
 	}
 	key.edits = strings.Join(names, ",")
 	return plan{key, inputs, func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
@@ -157,7 +160,7 @@ func (r *programRunner) blockPlan(e extent, layer int, show string, edits []Edit
 		return shown(show, r.layer(layer), func(hook transformer.Hook) *graph.Node {
 			return r.shape.Block(w, layer, in[0], attention, func(name string, x *graph.Node) *graph.Node {
 				for i, edit := range edits {
-					if name == transformer.BlockName(layer, "mlp."+edit.Hook) {
+					if name == transformer.BlockName(layer, edit.Hook) {
 						x = editNode(edit.Op, x, of[3*i], of[3*i+1], of[3*i+2])
 					}
 				}
