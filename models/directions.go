@@ -164,6 +164,18 @@ func (m *Causal) WithDirections(d *Directions) *Causal {
 	return &with
 }
 
+// Beside tells what stands beside the model that a hook reads through, an auto-encoder or directions, from others of its
+// kind; empty where nothing does.
+func (m *Causal) Beside(hook string) string {
+	switch {
+	case strings.HasSuffix(hook, "[sae]") && m.sae != nil:
+		return "auto-encoder " + m.sae.Digest()
+	case strings.HasSuffix(hook, "[dir]") && m.directions != nil:
+		return "directions " + m.directions.digest
+	}
+	return ""
+}
+
 // along is the encoder of a hook point's values along the model's directions, and how many numbers that gives.
 func (m *Causal) along(layer int, point string) (encoder, int, error) {
 	d := m.directions

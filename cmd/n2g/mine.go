@@ -65,8 +65,19 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 		out:     c.path(replaces, "o", "", "`FILE` to write the index to"),
 		restart: c.flags.Bool("restart", false, "begin anew, whatever FILE.part holds"),
 	}
+	site := c.flags.String("site", "", "`SITE` what to mine, instead of -layers and -hook: "+
+		"blocks.3.hook_resid_post[all], blocks.3.hook_resid_post[sae:all] for all features")
 	a.besideFlags(c)
-	c.run = func(ctx context.Context) error { return a.runMine(ctx, f) }
+	c.run = func(ctx context.Context) error {
+		all := ""
+		if err := applyAll(c.flags, *site, f.layers, &all, f.hooks); err != nil {
+			return err
+		}
+		if all != "" {
+			return fmt.Errorf("-site is %s: all of a hook point are mined at once, write [all] in place of the number", *site)
+		}
+		return a.runMine(ctx, f)
+	}
 	return c
 }
 
@@ -129,6 +140,9 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 		return err
 	}
 	defer model.Close()
+	if s := model.SAE(); s != nil && ranges == nil && strings.HasSuffix(*f.hooks, "[sae]") { // of one layer
+		ranges = []n2grun.Range{{First: s.Layer, Last: s.Layer}}
+	}
 	layers, err := chosenLayers(ranges, model.Config().Layers)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -17,7 +18,7 @@ type runFlags struct {
 	model, masked, backend, hook *string
 	source                       sourceFlags
 	casings, stopwords           *string
-	layers, neurons, shard       *string
+	layers, neurons, shard, site *string
 	sample, concurrency          *int
 	retry, mend                  *bool
 	compress, verbose            *bool
@@ -67,10 +68,17 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
+	f.site = c.flags.String("site", "", "`SITE` what to explain, instead of -layers, -neurons and -hook: "+
+		"blocks.3.hook_resid_post[sae:all] for all features, or one of them")
 	a.besideFlags(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
 	c.options = f.method.Names()
-	c.run = func(ctx context.Context) error { return a.runRun(ctx, f) }
+	c.run = func(ctx context.Context) error {
+		if err := applyAll(c.flags, *f.site, f.layers, f.neurons, f.hook); err != nil {
+			return err
+		}
+		return a.runRun(ctx, f)
+	}
 	return c
 }
 
@@ -154,9 +162,15 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if hook == "" {
 		hook = source.hook
 	}
+	if beside := model.Beside(hook); beside != "" { // another one's features are others
+		options.Examples += ", " + beside
+	}
 	first := 0
-	if s := model.SAE(); s != nil { // whose features are those of one layer
+	if s := model.SAE(); s != nil && strings.HasSuffix(hook, "[sae]") { // whose features are those of one layer
 		first = s.Layer
+		if selection.Layers == nil {
+			selection.Layers = []n2grun.Range{{First: first, Last: first}}
+		}
 	}
 	width, err := model.Width(first, hook)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
@@ -65,16 +66,29 @@ func indexSource(x *index.Index, decoder corpus.Decoder) *exampleSource {
 	m := x.Meta()
 	return &exampleSource{
 		examples: func(site n2g.Site) (*n2g.Examples, error) {
-			return corpus.Examples(x, decoder, site.WithoutHook())
+			return corpus.Examples(x, decoder, atHookOf(m, site))
 		},
 		has: func(n n2g.Site) bool {
-			_, err := m.Number(n.Layer, "", n.Index)
+			n = atHookOf(m, n)
+			_, err := m.Number(n.Layer, n.Hook, n.Index)
 			return err == nil
 		},
 		index:    x,
 		hook:     m.Sites[0].Hook,
 		identity: fmt.Sprintf("of an index with SHA-256 %.16s…", x.Digest()),
 	}
+}
+
+// atHookOf is the site as an index holds it: a neuron's examples serve at every hook point of its MLP.
+func atHookOf(m *index.Meta, site n2g.Site) n2g.Site {
+	if _, err := m.Number(site.Layer, site.Hook, site.Index); err == nil || !site.IsNeuron() {
+		return site
+	}
+	own := slices.IndexFunc(m.Sites, func(s index.Site) bool { return s.Layer == site.Layer })
+	if own >= 0 && isNeuronHook(m.Sites[own].Hook) {
+		return site.WithoutHook()
+	}
+	return site
 }
 
 // listSource has the examples of a file of JSON Lines.

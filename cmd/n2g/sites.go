@@ -55,6 +55,27 @@ func siteName(text string) string {
 	return s.Name()
 }
 
+// applyAll sets the lists of layers and numbers, empty for all of a hook point, and the hook to those of a site.
+func applyAll(flags *flag.FlagSet, site string, layers, numbers, hook *string) error {
+	if site == "" {
+		return nil
+	}
+	for _, other := range []string{"layers", "neurons", "hook"} {
+		if given(flags, other) {
+			return fmt.Errorf("-site says what -%s says: give one of them", other)
+		}
+	}
+	s, err := n2g.ParseSite(site)
+	if err != nil {
+		return fmt.Errorf("-site: %w", err)
+	}
+	*layers, *hook = strconv.Itoa(s.Layer), s.Hook
+	if s.Index != n2g.All {
+		*numbers = strconv.Itoa(s.Index)
+	}
+	return nil
+}
+
 // applySite sets layer, neuron and hook to those of a site. neuron may be all where it is text.
 func applySite(flags *flag.FlagSet, site string, layer *int, neuron any, hook *string) error {
 	if site == "" {

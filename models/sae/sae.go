@@ -1,6 +1,9 @@
 package sae
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"slices"
 
@@ -186,6 +189,15 @@ func (s *SAE) Decode(features, x []float32) []float32 {
 		y[i] = float32(sum)/scale + shift
 	}
 	return y
+}
+
+// Digest tells auto-encoders apart, by what they decode with.
+func (s *SAE) Digest() string {
+	sum := sha256.New()
+	for _, list := range [][]float32{s.decoder, s.bias} {
+		binary.Write(sum, binary.LittleEndian, list) //nolint:errcheck // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // Outputs is d_out, how many numbers [SAE.Decode] gives.
