@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
@@ -115,6 +116,9 @@ type Page struct {
 
 const mostRows = 1000
 
+// labelsTime is how long a page of the table waits for labels that are not read yet.
+const labelsTime = 25 * time.Millisecond
+
 func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 	table, found, err := s.choose(ctx, &in.Filter, in.Sort)
 	if err != nil {
@@ -128,16 +132,26 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 	}
 	name, descending := strings.CutPrefix(in.Sort, "-")
 	p := &Page{Total: len(table.rows), Unread: table.unread, Rows: []Row{}}
-	ok := table.walk(&in.Filter, found, name, descending, func(r *Row) {
-		if p.Matched >= in.Offset && len(p.Rows) < in.Limit {
-			p.Rows = append(p.Rows, *r)
-		}
-		p.Matched++
-	})
+	at, ok := table.sequence(name, descending)
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, "neurons are not sorted by %q", cutText(name))
 	}
-	return p, s.catalog.complete(ctx, p.Rows)
+	if in.Filter == (Filter{}) {
+		p.Matched = p.Total
+		for place := in.Offset; place < min(in.Offset+in.Limit, p.Total); place++ {
+			p.Rows = append(p.Rows, table.rows[at(place)])
+		}
+	} else {
+		table.walk(&in.Filter, found, at, func(r *Row) {
+			if p.Matched >= in.Offset && len(p.Rows) < in.Limit {
+				p.Rows = append(p.Rows, *r)
+			}
+			p.Matched++
+		})
+	}
+	left, err := s.catalog.complete(ctx, p.Rows, labelsTime)
+	p.Unread = max(p.Unread, left)
+	return p, err
 }
 
 // choose returns the table, and the neurons with the filter's tokens; nil if it names none. Where labels or context
@@ -255,7 +269,7 @@ func (s *Server) histograms(ctx context.Context, in *Filter) (*Histograms, error
 		*d.Distribution = table.distribution(d.name, d.name == "maximum" || d.name == "density")
 		d.value, _ = column(d.name)
 	}
-	table.walk(in, found, "", false, func(r *Row) {
+	table.walk(in, found, func(place int) int { return place }, func(r *Row) {
 		for _, d := range each {
 			d.add(d.value(r))
 		}
@@ -265,13 +279,7 @@ func (s *Server) histograms(ctx context.Context, in *Filter) (*Histograms, error
 
 // distribution is an empty one over the range of all values of a column.
 func (s *snapshot) distribution(name string, log bool) Distribution {
-	value, _ := column(name)
-	low, high := math.Inf(1), math.Inf(-1)
-	for i := range s.rows {
-		if v := value(&s.rows[i]); !math.IsNaN(v) && !(log && v <= 0) {
-			low, high = min(low, v), max(high, v)
-		}
-	}
+	low, high := s.span(name, log)
 	d := Distribution{Counts: []int{}, Edges: []float64{}, Log: log}
 	if !(low <= high) {
 		return d
@@ -302,11 +310,32 @@ func (d *Distribution) add(v float64) {
 	if len(d.Counts) == 0 || math.IsNaN(v) || d.Log && v <= 0 {
 		return
 	}
-	at, found := slices.BinarySearch(d.Edges, v)
-	if !found {
-		at--
+	low, high := d.Edges[0], d.Edges[len(d.Edges)-1]
+	share := (v - low) / (high - low)
+	if d.Log {
+		share = math.Log(v/low) / math.Log(high/low)
 	}
+	at := int(share * float64(len(d.Counts)))
 	d.Counts[max(0, min(at, len(d.Counts)-1))]++
+}
+
+// span is the range of all values of a column, of those above 0 where log is set; the low end above the high one where
+// there is none.
+func (s *snapshot) span(name string, log bool) (low, high float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.spans[name]; ok {
+		return known[0], known[1]
+	}
+	value, _ := column(name)
+	low, high = math.Inf(1), math.Inf(-1)
+	for i := range s.rows {
+		if v := value(&s.rows[i]); !math.IsNaN(v) && !(log && v <= 0) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	s.spans[name] = [2]float64{low, high}
+	return low, high
 }
 
 // At names a neuron in a path.

@@ -50,7 +50,8 @@ type snapshot struct {
 	unread int // rows without the gist that they should have
 
 	mu     sync.Mutex
-	orders map[string][]int32 // row numbers, ascending by a column
+	orders map[string][]int32    // row numbers, ascending by a column
+	spans  map[string][2]float64 // lowest and highest value of a column
 }
 
 // gist is what the table shows of an explanation beside what the store has in columns.
@@ -70,6 +71,7 @@ type catalog struct {
 	mu      sync.Mutex
 	current *snapshot
 	gists   map[n2g.Site]gist
+	wanted  []n2g.Site // gists to be read before others
 	stale   bool
 	read    chan struct{} // closed when no gist of current is missing
 }
@@ -193,6 +195,18 @@ func (c *catalog) readGists(ctx context.Context) error {
 		}
 		return ctx.Err()
 	}
+	first := func() error { // what somebody looks at
+		c.mu.Lock()
+		wanted := c.wanted
+		c.wanted = nil
+		c.mu.Unlock()
+		for _, n := range wanted {
+			if err := keep(c.o.Store.Explanation(ctx, n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	var err error
 	if len(missing) <= fewGists {
 		for _, n := range missing {
@@ -202,7 +216,10 @@ func (c *catalog) readGists(ctx context.Context) error {
 		}
 	} else {
 		for e, failed := range c.o.Store.Explanations(ctx) {
-			if err = keep(e, failed); err != nil {
+			if err = keep(e, failed); err == nil {
+				err = first()
+			}
+			if err != nil {
 				break
 			}
 		}
@@ -219,7 +236,7 @@ func (c *catalog) readGists(ctx context.Context) error {
 // renew makes a table that has the gists known by now. Others may still read the one before.
 func (c *catalog) renew() {
 	s := &snapshot{rows: slices.Clone(c.current.rows), byID: c.current.byID, made: c.current.made,
-		orders: map[string][]int32{}}
+		orders: map[string][]int32{}, spans: map[string][2]float64{}}
 	c.current.mu.Lock()
 	s.tokens = c.current.tokens
 	c.current.mu.Unlock()
@@ -240,12 +257,15 @@ func (c *catalog) label(ctx context.Context, table *snapshot, n n2g.Site) (strin
 		return "", nil
 	}
 	row := []Row{table.rows[i]}
-	err := c.complete(ctx, row)
+	_, err := c.complete(ctx, row, time.Minute)
 	return row[0].Label, err
 }
 
-// complete reads the gists that some rows lack, which are copies.
-func (c *catalog) complete(ctx context.Context, rows []Row) error {
+// complete reads the gists that some rows lack, which are copies. Those for which there was no time are counted, and are
+// read next.
+func (c *catalog) complete(ctx context.Context, rows []Row, patience time.Duration) (left int, err error) {
+	end := time.Now().Add(patience)
+	var later []n2g.Site
 	for i := range rows {
 		r := &rows[i]
 		if r.State != "explained" || r.Label != "" {
@@ -254,10 +274,14 @@ func (c *catalog) complete(ctx context.Context, rows []Row) error {
 		c.mu.Lock()
 		g, ok := c.gists[r.id()]
 		c.mu.Unlock()
+		if !ok && time.Now().After(end) {
+			later = append(later, r.id())
+			continue
+		}
 		if !ok {
 			e, err := c.o.Store.Explanation(ctx, r.id())
 			if err != nil {
-				return err
+				return 0, err
 			}
 			g = gistOf(e)
 			c.mu.Lock()
@@ -266,7 +290,12 @@ func (c *catalog) complete(ctx context.Context, rows []Row) error {
 		}
 		r.take(g)
 	}
-	return nil
+	if len(later) > 0 {
+		c.mu.Lock()
+		c.wanted = later
+		c.mu.Unlock()
+	}
+	return len(later), nil
 }
 
 // load reads the store, and adds the neurons that are not in it.
@@ -279,7 +308,8 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{byID: map[n2g.Site]int{}, orders: map[string][]int32{}, made: time.Now()}
+	s := &snapshot{byID: map[n2g.Site]int{}, orders: map[string][]int32{},
+		spans: map[string][2]float64{}, made: time.Now()}
 	for _, r := range stored {
 		s.rows = append(s.rows, c.row(r))
 	}
@@ -521,41 +551,35 @@ func (f *Filter) passes(r *Row, label string) bool {
 		(label == "" || strings.Contains(strings.ToLower(r.Label), label))
 }
 
-// walk visits the chosen rows in an order. found, if not nil, are the only ones.
-func (s *snapshot) walk(f *Filter, found map[n2g.Site]bool, name string, descending bool, visit func(*Row)) bool {
+// sequence gives the number of the row at each place of an order.
+func (s *snapshot) sequence(name string, descending bool) (at func(place int) int, ok bool) {
 	rows, valued, ok := s.order(name)
-	if !ok {
-		return false
+	last := len(s.rows) - 1
+	switch {
+	case !ok:
+		return nil, false
+	case rows == nil && descending:
+		return func(place int) int { return last - place }, true
+	case rows == nil:
+		return func(place int) int { return place }, true
 	}
+	return func(place int) int {
+		if descending && place < valued {
+			place = valued - 1 - place
+		}
+		return int(rows[place])
+	}, true
+}
+
+// walk visits the chosen rows in an order. found, if not nil, are the only ones.
+func (s *snapshot) walk(f *Filter, found map[n2g.Site]bool, at func(place int) int, visit func(*Row)) {
 	label := strings.ToLower(f.Label)
-	at := func(i int) {
-		r := &s.rows[i]
-		if f.passes(r, label) && (found == nil || found[n2g.Site{Layer: r.Layer, Index: r.Neuron}]) {
+	for place := range s.rows {
+		r := &s.rows[at(place)]
+		if f.passes(r, label) && (found == nil || found[r.id()]) {
 			visit(r)
 		}
 	}
-	switch {
-	case rows == nil && descending:
-		for i := len(s.rows) - 1; i >= 0; i-- {
-			at(i)
-		}
-	case rows == nil:
-		for i := range s.rows {
-			at(i)
-		}
-	default:
-		with := slices.Clone(rows[:valued])
-		if descending {
-			slices.Reverse(with)
-		}
-		for _, i := range with {
-			at(int(i))
-		}
-		for _, i := range rows[valued:] {
-			at(int(i))
-		}
-	}
-	return true
 }
 
 // explanations keeps those that were read last, and predictors made of them.

@@ -365,7 +365,7 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		return err
 	}
 	own := []Row{*row}
-	if err := s.catalog.complete(ctx, own); err != nil {
+	if _, err := s.catalog.complete(ctx, own, time.Minute); err != nil {
 		return err
 	}
 	row = &own[0]
