@@ -533,13 +533,13 @@ func measuredMap(m n2g.Measured, lean bool) template.HTML {
 const leanBefore, leanAfter = 28, 10
 
 // leanNodes of a lean page's context graph.
-const leanNodes = 9
+const leanNodes = 6
 
 // leanTokens that a lean page's neuron promotes, and suppresses.
-const leanTokens = 5
+const leanTokens = 4
 
 // leanTexts of a lean page are those that excite the neuron most.
-const leanTexts = 3
+const leanTexts = 2
 
 // around cuts a map to some tokens about one.
 func around(h heatmap.HeatMap, peak int) heatmap.HeatMap {
@@ -610,6 +610,7 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 const (
 	corpusBands  = 5
 	bandExamples = 4
+	leanBands    = 3
 	leanExamples = 1
 )
 
@@ -619,15 +620,15 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 	if s.o.TokenString == nil {
 		return nil, nil
 	}
-	x, most := s.source.Load().Index, bandExamples
+	x, count, most := s.source.Load().Index, corpusBands, bandExamples
 	if lean {
-		most = leanExamples
+		count, most = leanBands, leanExamples
 	}
 	number, err := x.Meta().Number(n.Layer, s.o.Hook, n.Index)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the index has other neurons
 	}
-	found, err := x.Bands(number, corpusBands, most, 1)
+	found, err := x.Bands(number, count, most, 1)
 	if err != nil {
 		return nil, err
 	}
