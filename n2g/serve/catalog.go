@@ -261,8 +261,8 @@ func (c *catalog) label(ctx context.Context, table *snapshot, n n2g.Site) (strin
 	return row[0].Label, err
 }
 
-// complete reads the gists that some rows lack, which are copies. Those for which there was no time are counted, and are
-// read next.
+// complete reads the gists that some rows lack, which are copies. Those for which there was no time are counted, and
+// are read next.
 func (c *catalog) complete(ctx context.Context, rows []Row, patience time.Duration) (left int, err error) {
 	end := time.Now().Add(patience)
 	var later []n2g.Site
