@@ -27,6 +27,7 @@ type Weights struct {
 // Write writes a folder as sae-lens 6 does: cfg.json and sae_weights.safetensors.
 func (w *Weights) Write(folder string) error {
 	type metadata struct {
+		Version  string `json:"sae_lens_version"` // of the layout: without it sae-lens looks for that of version 5
 		HookName string `json:"hook_name"`
 		Model    string `json:"model_name"`
 	}
@@ -45,7 +46,7 @@ func (w *Weights) Write(folder string) error {
 	}{
 		Architecture: "topk", Width: w.Width, Features: w.Features, K: w.K, Subtract: true, Normalise: "none",
 		Reshape: "none", DType: "float32", Device: "cpu",
-		Metadata: metadata{fmt.Sprintf("blocks.%d.%s", w.Layer, w.Hook), w.Model},
+		Metadata: metadata{"6.0.0", fmt.Sprintf("blocks.%d.%s", w.Layer, w.Hook), w.Model},
 	}, "", " ")
 	if err != nil {
 		return fmt.Errorf("write auto-encoder: %w", err)
