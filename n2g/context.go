@@ -30,9 +30,13 @@ type Support struct {
 type ContextNode struct {
 	Value float64 `json:"value"` // predicted share of the maximum where Table has no entry
 	// Table holds the prediction for single current tokens, highest first; only leaves have one.
-	Table  []TokenValue `json:"table,omitempty"`
-	Tokens float64      `json:"tokens"` // build tokens that come here
-	Firing int          `json:"firing"` // of them, those that fire
+	Table []TokenValue `json:"table,omitempty"`
+	// Sequences hold the prediction for a current token behind certain others, highest first; only leaves have them. The
+	// longest that fits counts, and where none does, Table.
+	Sequences []SequenceValue `json:"sequences,omitempty"`
+
+	Tokens float64 `json:"tokens"` // build tokens that come here
+	Firing int     `json:"firing"` // of them, those that fire
 
 	Test *ContextTest `json:"test,omitempty"` // nil: a leaf
 	Yes  *ContextNode `json:"yes,omitempty"`
@@ -45,20 +49,29 @@ type TokenValue struct {
 	Value float64 `json:"value"`
 }
 
+// SequenceValue is a run of tokens, the last of which is the current one, with the share of the maximum predicted there.
+type SequenceValue struct {
+	Tokens []string `json:"tokens"`
+	Value  float64  `json:"value"`
+}
+
 // Kinds of a ContextTest.
 const (
 	TestToken    = "token"    // the token at Distance is one of Tokens
 	TestWithin   = "within"   // one of Tokens stands among the Window tokens before the current one
 	TestRepeated = "repeated" // the current token stands among the Window tokens before it
+	// TestLine asks for the token at Distance from the one with which the current token's line begins: the last token
+	// before the current one that holds a newline, or a place before the text. It looks no further than the current token.
+	TestLine = "line"
 )
 
 // ContextTest is what a node asks of a token's context.
 type ContextTest struct {
 	Kind     string   `json:"kind"`
-	Distance int      `json:"distance,omitempty"` // back from the current token, which is at 0
+	Distance int      `json:"distance,omitempty"` // back from the current token, which is at 0; from the line's start
 	Window   int      `json:"window,omitempty"`   // tokens before the current one
 	Tokens   []string `json:"tokens,omitempty"`   // highest mean response first
-	Start    bool     `json:"start,omitempty"`    // with TestToken: a place before the text's first token answers yes
+	Start    bool     `json:"start,omitempty"`    // with TestToken, TestLine: a place before the text answers yes
 	// Widened counts the last Tokens, which the corpus did not show: neighbours of the others in the model's embedding,
 	// each found to excite the neuron.
 	Widened int `json:"widened,omitempty"`
@@ -117,13 +130,13 @@ func (n *ContextNode) check(depth int) error {
 	case n.Test == nil && (n.Yes != nil || n.No != nil):
 		return errors.New("a node without a test has branches")
 	case n.Test == nil:
-		return nil
+		return n.checkTable()
 	case n.Yes == nil || n.No == nil:
 		return errors.New("a node's test lacks a branch")
 	}
 	t := n.Test
 	switch {
-	case t.Kind != TestToken && t.Kind != TestWithin && t.Kind != TestRepeated:
+	case t.Kind != TestToken && t.Kind != TestWithin && t.Kind != TestRepeated && t.Kind != TestLine:
 		return fmt.Errorf("a test is of the unknown kind %q", t.Kind)
 	case t.Distance < 0 || t.Distance > maxContextWindow || t.Window < 0 || t.Window > maxContextWindow:
 		return fmt.Errorf("a test looks %d tokens back in a window of %d", t.Distance, t.Window)
@@ -134,6 +147,16 @@ func (n *ContextNode) check(depth int) error {
 		return err
 	}
 	return n.No.check(depth + 1)
+}
+
+// checkTable says what is wrong with a leaf's values.
+func (n *ContextNode) checkTable() error {
+	for _, s := range n.Sequences {
+		if len(s.Tokens) == 0 || len(s.Tokens) > maxContextWindow {
+			return fmt.Errorf("a sequence has %d tokens", len(s.Tokens))
+		}
+	}
+	return nil
 }
 
 // Comparison is how well one predictor does on one text.

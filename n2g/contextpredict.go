@@ -1,6 +1,9 @@
 package n2g
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // ContextPredictor predicts activations by a context graph, without any model. It is safe for concurrent use.
 type ContextPredictor struct {
@@ -8,13 +11,49 @@ type ContextPredictor struct {
 	nodes []contextNode    // [0] is the root
 	tests []contextTest
 	named [][]int32 // of each word the tests of a window that it answers
+
+	// Words that hold a newline begin lines, where a test asks for lines.
+	newline []bool
+	lines   bool
 }
 
 type contextNode struct {
 	test    int32 // -1: a leaf
 	yes, no int32
 	value   float64
-	table   map[int32]float64
+	table   *suffixes
+}
+
+// suffixes are the values of a leaf by the current token and those before it, from the last back.
+type suffixes struct {
+	before map[int32]*suffixes
+	value  float64
+	has    bool
+}
+
+func (s *suffixes) at(word int32) *suffixes {
+	next := s.before[word]
+	if next == nil {
+		if s.before == nil {
+			s.before = map[int32]*suffixes{}
+		}
+		next = &suffixes{}
+		s.before[word] = next
+	}
+	return next
+}
+
+// lookUp is the value of the longest suffix of words that has one, otherwise if none has.
+func (s *suffixes) lookUp(words []int32, otherwise float64) float64 {
+	for i := len(words) - 1; i >= 0; i-- {
+		if s = s.before[words[i]]; s == nil {
+			break
+		}
+		if s.has {
+			otherwise = s.value
+		}
+	}
+	return otherwise
 }
 
 type contextTest struct {
@@ -35,6 +74,11 @@ func NewContextPredictor(g *ContextGraph) *ContextPredictor {
 		for _, entry := range n.Table {
 			p.word(entry.Token)
 		}
+		for _, entry := range n.Sequences {
+			for _, token := range entry.Tokens {
+				p.word(token)
+			}
+		}
 		if n.Test != nil {
 			for _, token := range n.Test.Tokens {
 				p.word(token)
@@ -42,6 +86,10 @@ func NewContextPredictor(g *ContextGraph) *ContextPredictor {
 		}
 	})
 	p.named = make([][]int32, len(p.words))
+	p.newline = make([]bool, len(p.words))
+	for token, word := range p.words {
+		p.newline[word] = holdsNewline(token)
+	}
 	p.add(g.Root)
 	return p
 }
@@ -58,11 +106,19 @@ func (p *ContextPredictor) word(token string) int32 {
 func (p *ContextPredictor) add(n *ContextNode) int32 {
 	at := int32(len(p.nodes))
 	node := contextNode{test: -1, value: n.Value}
-	if len(n.Table) > 0 {
-		node.table = make(map[int32]float64, len(n.Table))
-		for _, entry := range n.Table {
-			node.table[p.words[entry.Token]] = entry.Value
+	if len(n.Table)+len(n.Sequences) > 0 {
+		node.table = &suffixes{}
+	}
+	for _, entry := range n.Table {
+		s := node.table.at(p.words[entry.Token])
+		s.value, s.has = entry.Value, true
+	}
+	for _, entry := range n.Sequences {
+		s := node.table
+		for _, token := range slices.Backward(entry.Tokens) {
+			s = s.at(p.words[token])
 		}
+		s.value, s.has = entry.Value, true
 	}
 	p.nodes = append(p.nodes, node)
 	if n.Test == nil {
@@ -70,9 +126,10 @@ func (p *ContextPredictor) add(n *ContextNode) int32 {
 	}
 	number := int32(len(p.tests))
 	test := contextTest{kind: n.Test.Kind, distance: n.Test.Distance, start: n.Test.Start}
-	if n.Test.Kind != TestToken {
+	if n.Test.Kind == TestWithin || n.Test.Kind == TestRepeated {
 		test.distance = n.Test.Window
 	}
+	p.lines = p.lines || n.Test.Kind == TestLine
 	if n.Test.Kind != TestRepeated {
 		test.in = make([]bool, len(p.words))
 		for _, token := range n.Test.Tokens {
@@ -106,25 +163,50 @@ func (p *ContextPredictor) Predict(tokens []string) []float64 {
 		}
 		words[i] = id
 	}
-	return p.AppendPredictions(make([]float64, 0, len(tokens)), words)
+	newline := p.newlines(len(p.words) + len(others))
+	for token, id := range others {
+		newline[id] = p.lines && holdsNewline(token)
+	}
+	return p.appendPredictions(make([]float64, 0, len(tokens)), words, newline)
 }
 
-// Words returns the predictor's number for each token of a vocabulary, for [ContextPredictor.AppendPredictions].
-func (p *ContextPredictor) Words(vocabulary []string) []int32 {
-	words := make([]int32, len(vocabulary))
-	for i, token := range vocabulary {
+// newlines tells of the words of the graph whether they hold a newline; it has room for others.
+func (p *ContextPredictor) newlines(words int) []bool {
+	newline := make([]bool, words)
+	copy(newline, p.newline)
+	return newline
+}
+
+func holdsNewline(token string) bool { return strings.Contains(token, "\n") }
+
+// Vocabulary is a list of tokens as a predictor numbers them.
+type Vocabulary struct {
+	Words   []int32 // the number of each token
+	newline []bool  // by number
+}
+
+// Vocabulary numbers tokens, for [ContextPredictor.AppendPredictions].
+func (p *ContextPredictor) Vocabulary(tokens []string) *Vocabulary {
+	v := &Vocabulary{Words: make([]int32, len(tokens)), newline: p.newlines(len(p.words) + len(tokens))}
+	for i, token := range tokens {
 		id, ok := p.words[token]
 		if !ok {
 			id = int32(len(p.words) + i)
+			v.newline[id] = p.lines && holdsNewline(token)
 		}
-		words[i] = id
+		v.Words[i] = id
 	}
-	return words
+	return v
 }
 
-// AppendPredictions is Predict for tokens as numbers of [ContextPredictor.Words]. It appends to dst.
-func (p *ContextPredictor) AppendPredictions(dst []float64, words []int32) []float64 {
+// AppendPredictions is Predict for tokens as numbers of a vocabulary. It appends to dst.
+func (p *ContextPredictor) AppendPredictions(dst []float64, v *Vocabulary, words []int32) []float64 {
+	return p.appendPredictions(dst, words, v.newline)
+}
+
+func (p *ContextPredictor) appendPredictions(dst []float64, words []int32, newline []bool) []float64 {
 	const never = -1 << 30
+	line := -1                        // where the current line begins
 	last := make([]int, len(p.tests)) // where a test of a window was last answered
 	for i := range last {
 		last[i] = never
@@ -137,6 +219,12 @@ func (p *ContextPredictor) AppendPredictions(dst []float64, words []int32) []flo
 			switch t.kind {
 			case TestToken:
 				if i := at - t.distance; i >= 0 {
+					holds = int(words[i]) < len(t.in) && t.in[words[i]]
+				} else {
+					holds = t.start
+				}
+			case TestLine:
+				if i := line + t.distance; i >= 0 && i <= at {
 					holds = int(words[i]) < len(t.in) && t.in[words[i]]
 				} else {
 					holds = t.start
@@ -155,10 +243,13 @@ func (p *ContextPredictor) AppendPredictions(dst []float64, words []int32) []flo
 			}
 		}
 		value := node.value
-		if v, ok := node.table[word]; ok {
-			value = v
+		if node.table != nil {
+			value = node.table.lookUp(words[:at+1], value)
 		}
 		dst = append(dst, value)
+		if newline[word] {
+			line = at
+		}
 		if int(word) < len(p.named) {
 			for _, test := range p.named[word] {
 				last[test] = at
@@ -195,8 +286,8 @@ func (g *ContextGraph) Path(tokens []string) []*ContextNode {
 func (t *ContextTest) Answers(tokens []string) []int {
 	current := len(tokens) - 1
 	in := func(i int) bool { return slices.Contains(t.Tokens, tokens[i]) }
-	if t.Kind == TestToken {
-		switch i := current - t.Distance; {
+	if i, asks := t.place(tokens); asks {
+		switch {
 		case i < 0 && t.Start:
 			return []int{-1}
 		case i >= 0 && in(i):
@@ -211,4 +302,24 @@ func (t *ContextTest) Answers(tokens []string) []int {
 		}
 	}
 	return found
+}
+
+// place is the one place that a test of a single token asks for, below 0 where there is none; asks is false for tests
+// of a window.
+func (t *ContextTest) place(tokens []string) (place int, asks bool) {
+	current := len(tokens) - 1
+	switch t.Kind {
+	case TestToken:
+		return current - t.Distance, true
+	case TestLine:
+		line := current - 1
+		for line >= 0 && !holdsNewline(tokens[line]) {
+			line--
+		}
+		if place = line + t.Distance; place > current {
+			place = -1
+		}
+		return place, true
+	}
+	return 0, false
 }

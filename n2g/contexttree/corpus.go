@@ -2,6 +2,7 @@ package contexttree
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -23,6 +24,7 @@ const (
 // begins with its window. It is safe for concurrent use.
 type Corpus struct {
 	tokens    []string // of each symbol
+	newline   []bool   // of each symbol, whether it holds one
 	numbers   map[string]int32
 	symbols   []int32 // of all windows, one after the other
 	ids       []int32 // the same as the model's ids
@@ -71,6 +73,7 @@ func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, erro
 					c.numbers[text] = known
 					c.tokens = append(c.tokens, text)
 					c.example = append(c.example, id)
+					c.newline = append(c.newline, strings.Contains(text, "\n"))
 				}
 				*symbol = known + 1
 			}
@@ -135,6 +138,11 @@ func (c *Corpus) sort() {
 }
 
 func (c *Corpus) split(position int32) Split { return c.splits[c.window[position]] }
+
+// folds is the number of parts into which build documents are divided, to judge what is learned from some by others.
+const folds = 4
+
+func (c *Corpus) fold(position int32) uint8 { return uint8(c.documents[c.window[position]] % folds) }
 
 // Tokens is the number of tokens of a split.
 func (c *Corpus) Tokens(s Split) int { return len(c.places[s]) }

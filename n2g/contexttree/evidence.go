@@ -20,15 +20,11 @@ const (
 	quietEvery    = 25
 )
 
-// folds is the number of parts into which documents are divided to judge sets of tokens by documents that did not
-// choose them.
-const folds = 4
-
 // evidence is what is known of a neuron in the documents of one split, ready to be asked about contexts.
 type evidence struct {
 	observations []observation
-	distance     int
-	back         []int32  // of each observation the symbols at distance 0, 1, … distance
+	places       int
+	back         []int32  // of each observation the symbols at distance 0, 1, … and at those of its line
 	near         []uint32 // of all observations, the distinct symbols before each: symbol<<nearBits | distance
 	nearEnd      []int32
 	repeated     []int32 // distance to the same symbol before, 0 if there is none near
@@ -80,7 +76,7 @@ func (l *learner) observe(split Split) []observation {
 		observations[i].weight = float64(c.counts[split][symbol]-posted[symbol]) / float64(drawn[symbol])
 	}
 	for i := range observations {
-		observations[i].fold = uint8(c.documents[c.window[observations[i].position]] % folds)
+		observations[i].fold = c.fold(observations[i].position)
 	}
 	l.observations = observations
 	return observations
@@ -90,9 +86,9 @@ func (l *learner) observe(split Split) []observation {
 func (l *learner) gather(e *evidence, observations []observation) {
 	c := l.corpus
 	d := l.options.Distance
-	e.distance = d
+	e.places = l.places()
 	e.observations = append(e.observations[:0], observations...)
-	e.back = slices.Grow(e.back[:0], len(observations)*(d+1))
+	e.back = slices.Grow(e.back[:0], len(observations)*e.places)
 	e.near, e.nearEnd, e.repeated = e.near[:0], e.nearEnd[:0], e.repeated[:0]
 	start := int32(len(c.tokens))
 	for _, o := range observations {
@@ -102,6 +98,17 @@ func (l *learner) gather(e *evidence, observations []observation) {
 		for k := range d + 1 {
 			if last-k >= 0 {
 				e.back = append(e.back, text[last-k])
+			} else {
+				e.back = append(e.back, start)
+			}
+		}
+		line := last - 1
+		for line >= 0 && !c.newline[text[line]] {
+			line--
+		}
+		for k := line; k < line+linePlaces; k++ {
+			if k >= 0 && k <= last {
+				e.back = append(e.back, text[k])
 			} else {
 				e.back = append(e.back, start)
 			}
@@ -132,6 +139,11 @@ func (e *evidence) nearOf(i int32) []uint32 {
 	return e.near[e.nearEnd[i-1]:e.nearEnd[i]]
 }
 
-func (e *evidence) backOf(i int32, distance int) int32 {
-	return e.back[int(i)*(e.distance+1)+distance]
-}
+// backOf is the symbol at a place: 0 … distance tokens back, then from the line's start.
+func (e *evidence) backOf(i int32, place int) int32 { return e.back[int(i)*e.places+place] }
+
+// linePlaces is the number of tokens of a line's beginning that tests ask for.
+const linePlaces = 2
+
+// places is the number of places that tests of a single token ask for.
+func (l *learner) places() int { return l.options.Distance + 1 + linePlaces }

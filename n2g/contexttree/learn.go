@@ -38,9 +38,12 @@ const (
 	// meanWeight is how many tokens the parent's value counts for in a branch's, entryWeight how many the branch's in
 	// that of one of its symbols.
 	meanWeight  = 1
-	entryWeight = 2
+	entryWeight = 1
+	setWeight   = 2
 	// farther is by how much more a test must gain for each token that it looks further back.
 	farther = 0.2
+	// lineFar is the distance for which the beginning of a line counts.
+	lineFar = 2
 	// validated is the number of firing validation tokens from which on a test must also lower the error on them.
 	validated = 5
 )
@@ -59,6 +62,7 @@ func NewLearner(c *Corpus, o Options) *Learner {
 	l.count, l.sum = make([]float64, v), make([]float64, v)
 	l.byFold = make([][folds]tally, v)
 	l.byWindow = make([][len(windows)]tally, v)
+	l.quietOf, l.named = make([]float64, v), make([][]int32, v)
 	return l
 }
 
@@ -85,6 +89,14 @@ type learner struct {
 	byFold                [][folds]tally
 	byWindow              [][len(windows)]tally
 	touched               []int32
+	quietOf               []float64
+	named                 [][]int32
+
+	// Of the leaves' tables.
+	cells  []cell
+	at     []int32 // of each position its leaf
+	single []int32
+	longer hashes
 }
 
 // tally is a weight of observations and the sum of their weighted values.
@@ -110,7 +122,10 @@ type leaf struct {
 	build, validate []int32 // observations
 	total           tally
 	variance        float64
+	prior           float64 // the parent's value
 	validFiring     int
+	yes, no         *leaf // once it is divided
+	number          int32 // among the leaves
 
 	test *question // the best, nil if none pays
 	gain float64
@@ -127,6 +142,9 @@ func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 
 func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph, error) {
 	l.activations, l.quiet = a, a.quiet(l.corpus)
+	for symbol := range l.corpus.tokens {
+		l.quietOf[symbol] = l.quiet.of(int32(symbol))
+	}
 	l.gather(&l.build, l.observe(Build))
 	l.gather(&l.validate, l.observe(Validate))
 	root := &leaf{build: count(len(l.build.observations)), validate: count(len(l.validate.observations))}
@@ -143,7 +161,8 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		yes, no := l.divide(best)
 		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
 	}
-	l.tables(leaves)
+	threshold := l.tables(root, leaves)
+	root.sumUp()
 	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build),
 		ValidateFiring: root.validFiring}}
 	for _, o := range l.build.observations {
@@ -152,11 +171,9 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		}
 	}
 	g.Nodes(func(n *n2g.ContextNode, _ int) { n.Value = round(n.Value) })
-	on := Validate
-	if root.validFiring < validated { // too few to choose by: better those that the graph was learned from
-		on = Build
+	if g.FireThreshold = threshold; threshold == 0 {
+		g.FireThreshold = l.corpus.truth(a, Validate).threshold(predictionsOf(l.corpus, g, Validate))
 	}
-	g.FireThreshold = l.corpus.truth(a, on).threshold(predictionsOf(l.corpus, g, on))
 	g.Label = Label(g)
 	return g, nil
 }
@@ -171,7 +188,7 @@ func count(n int) []int32 {
 
 // settle measures a leaf whose observations are known, and finds its best test.
 func (l *learner) settle(x *leaf, prior float64) {
-	x.node = &n2g.ContextNode{}
+	x.node, x.prior = &n2g.ContextNode{}, prior
 	squares := 0.0
 	for _, i := range x.build {
 		o := l.build.observations[i]
@@ -196,6 +213,16 @@ func (l *learner) settle(x *leaf, prior float64) {
 	}
 }
 
+// sumUp counts in each node what its branches have.
+func (x *leaf) sumUp() {
+	if x.yes == nil {
+		return
+	}
+	x.yes.sumUp()
+	x.no.sumUp()
+	x.node.Tokens, x.node.Firing = x.yes.node.Tokens+x.no.node.Tokens, x.yes.node.Firing+x.no.node.Firing
+}
+
 // divide splits a leaf by its test.
 func (l *learner) divide(x *leaf) (yes, no *leaf) {
 	yes, no = &leaf{}, &leaf{}
@@ -205,6 +232,7 @@ func (l *learner) divide(x *leaf) (yes, no *leaf) {
 	l.settle(yes, x.node.Value)
 	l.settle(no, x.node.Value)
 	x.node.Test = x.test.describe(l.corpus)
+	x.yes, x.no = yes, no
 	x.node.Yes, x.node.No = yes.node, no.node
 	return yes, no
 }
@@ -234,54 +262,16 @@ func (l *learner) helps(x *leaf, q *question) bool {
 	return change < 0
 }
 
-// tables gives the leaves entries for single tokens, those that lower the error most.
-func (l *learner) tables(leaves []*leaf) {
-	type entry struct {
-		leaf   *leaf
-		symbol int32
-		value  float64
-		gain   float64
-	}
-	var entries []entry
-	for _, x := range leaves {
-		for _, symbol := range l.tallySymbols(&l.build, x.build, 0) {
-			t := tally{l.count[symbol], l.sum[symbol]}
-			l.count[symbol], l.sum[symbol] = 0, 0
-			value := t.shrunk(x.node.Value, entryWeight)
-			// How much the error falls where the entry stands for the leaf's value.
-			gain := t.n*x.node.Value*x.node.Value - 2*t.sum*x.node.Value - (t.n*value*value - 2*t.sum*value)
-			if gain > 2*x.variance*entryCost && math.Abs(value-x.node.Value) > visible {
-				entries = append(entries, entry{x, symbol, value, gain})
-			}
-		}
-	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol), cmp.Compare(a.value, b.value))
-	})
-	entries = entries[:min(len(entries), l.options.Entries)]
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(b.value, a.value), cmp.Compare(a.symbol, b.symbol))
-	})
-	for _, e := range entries {
-		e.leaf.node.Table = append(e.leaf.node.Table, n2g.TokenValue{Token: l.corpus.tokens[e.symbol], Value: round(e.value)})
-	}
-}
-
-const (
-	entryCost = 1    // description length of a table entry, in nats
-	visible   = .001 // what an entry must differ by from its leaf's value
-)
-
 // round keeps the digits that mean something.
 func round(v float64) float64 { return math.Round(v*1e5) / 1e5 }
 
-// tallySymbols tallies the values of observations by the symbol at a distance, in l.count and l.sum; it returns the
+// tallySymbols tallies the values of observations by the symbol at a place, in l.count and l.sum; it returns the
 // symbols in order of appearance. The caller clears what it has read.
-func (l *learner) tallySymbols(e *evidence, of []int32, distance int) []int32 {
+func (l *learner) tallySymbols(e *evidence, of []int32, place int) []int32 {
 	l.touched = l.touched[:0]
 	for _, i := range of {
 		o := &e.observations[i]
-		symbol := e.backOf(i, distance)
+		symbol := e.backOf(i, place)
 		if l.count[symbol] == 0 {
 			l.touched = append(l.touched, symbol)
 		}

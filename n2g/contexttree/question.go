@@ -11,16 +11,18 @@ import (
 // question is a test while the graph grows.
 type question struct {
 	kind     string
-	distance int     // or window
+	place    int     // as evidence.backOf counts; or window
+	distance int     // as n2g.ContextTest counts; or window
 	set      []int32 // highest mean first
 	in       []bool  // by symbol, the last standing for a place before the text
 	gain     float64
+	number   int // among the tests of windows of a tree
 }
 
 func (q *question) holds(e *evidence, i int32) bool {
 	switch q.kind {
-	case n2g.TestToken:
-		return q.in[e.backOf(i, q.distance)]
+	case n2g.TestToken, n2g.TestLine:
+		return q.in[e.backOf(i, q.place)]
 	case n2g.TestRepeated:
 		return e.repeated[i] > 0 && int(e.repeated[i]) <= q.distance
 	default:
@@ -49,7 +51,7 @@ func (q *question) partition(e *evidence, of []int32) (yes, no []int32) {
 
 func (q *question) describe(c *Corpus) *n2g.ContextTest {
 	t := &n2g.ContextTest{Kind: q.kind, Distance: q.distance}
-	if q.kind != n2g.TestToken {
+	if q.kind == n2g.TestWithin || q.kind == n2g.TestRepeated {
 		t.Distance, t.Window = 0, q.distance
 	}
 	for _, symbol := range q.set {
@@ -65,8 +67,8 @@ func (q *question) describe(c *Corpus) *n2g.ContextTest {
 // choose finds the test of a leaf that gains most after its cost, and that helps.
 func (l *learner) choose(x *leaf) {
 	var found []*question
-	for d := 0; d <= l.options.Distance; d++ {
-		if q := l.bestSet(x, d); q != nil {
+	for place := range l.places() {
+		if q := l.bestSet(x, place); q != nil {
 			found = append(found, q)
 		}
 	}
@@ -121,14 +123,18 @@ func (l *learner) causal(x *leaf, q *question) float64 {
 // importance is the highest of the tokens that answer the test before a position.
 func (q *question) importance(c *Corpus, position int32, list []float64) (highest float64, known bool) {
 	from, to := q.distance, q.distance
-	if q.kind != n2g.TestToken {
+	switch q.kind {
+	case n2g.TestLine:
+		d := q.lineDistance(c, position)
+		from, to = d, d
+	case n2g.TestWithin, n2g.TestRepeated:
 		from = 1
 	}
 	symbol := c.symbols[position]
-	for d := from; d <= to && d < len(list); d++ {
+	for d := max(from, 0); d <= to && d < len(list); d++ {
 		before := c.symbols[position-int32(d)]
-		answers := q.kind == n2g.TestToken || q.kind == n2g.TestRepeated && before == symbol || q.kind == n2g.TestWithin &&
-			q.in[before]
+		answers := q.kind == n2g.TestToken || q.kind == n2g.TestLine || q.kind == n2g.TestRepeated && before == symbol ||
+			q.kind == n2g.TestWithin && q.in[before]
 		if answers && !math.IsNaN(list[d]) {
 			highest, known = max(highest, list[d]), true
 		}
@@ -136,9 +142,23 @@ func (q *question) importance(c *Corpus, position int32, list []float64) (highes
 	return highest, known
 }
 
+// lineDistance is how far back from a position the token lies that a test of the line's beginning asks for; -1 where
+// there is none.
+func (q *question) lineDistance(c *Corpus, position int32) int {
+	start := c.starts[c.window[position]]
+	line := position - 1
+	for line >= start && !c.newline[c.symbols[line]] {
+		line--
+	}
+	if place := line + int32(q.distance); place >= start && place <= position {
+		return int(position - place)
+	}
+	return -1
+}
+
 // basicCost is what any test costs in nats: which of the kinds of tests it is, and a value for a further leaf.
 func (l *learner) basicCost(x *leaf) float64 {
-	kinds := l.options.Distance + 1 + len(windows) + len(windows)
+	kinds := l.places() + len(windows) + len(windows)
 	return math.Log(float64(kinds)) + math.Log(x.total.n+1)/2
 }
 
@@ -161,11 +181,11 @@ const (
 // bestSet finds the best set of symbols at a distance: those whose mean response exceeds a level (Breiman and others
 // 1984: for squared error the best of all sets is one of these). An observation counts as in the set if its symbol
 // would be without the documents of its own fold, so that the gain is one on documents that did not choose the set.
-func (l *learner) bestSet(x *leaf, distance int) *question {
-	symbols := l.tallySymbols(&l.build, x.build, distance)
+func (l *learner) bestSet(x *leaf, place int) *question {
+	symbols := l.tallySymbols(&l.build, x.build, place)
 	for _, i := range x.build {
 		o := &l.build.observations[i]
-		l.byFold[l.build.backOf(i, distance)][o.fold].add(o.weight, o.value)
+		l.byFold[l.build.backOf(i, place)][o.fold].add(o.weight, o.value)
 	}
 	defer func() {
 		for _, symbol := range symbols {
@@ -175,7 +195,7 @@ func (l *learner) bestSet(x *leaf, distance int) *question {
 	mean, top := x.total.mean(), 0.0
 	all := func(symbol int32) tally { return tally{l.count[symbol], l.sum[symbol]} }
 	for _, symbol := range symbols {
-		top = max(top, all(symbol).shrunk(mean, entryWeight))
+		top = max(top, all(symbol).shrunk(mean, setWeight))
 	}
 	if len(symbols) < 2 || top <= mean {
 		return nil
@@ -192,16 +212,21 @@ func (l *learner) bestSet(x *leaf, distance int) *question {
 	var at [setLevels]tally
 	var sizes [setLevels]int
 	for _, symbol := range symbols {
-		sizes[level(all(symbol).shrunk(mean, entryWeight))]++
+		sizes[level(all(symbol).shrunk(mean, setWeight))]++
 		for _, fold := range l.byFold[symbol] {
 			if fold.n > 0 {
-				k := level(all(symbol).less(fold).shrunk(mean, entryWeight))
+				k := level(all(symbol).less(fold).shrunk(mean, setWeight))
 				at[k].n += fold.n
 				at[k].sum += fold.sum
 			}
 		}
 	}
 	basic := l.basicCost(x)
+	q := &question{kind: n2g.TestToken, place: place, distance: place}
+	far := float64(place)
+	if place > l.options.Distance {
+		q.kind, q.distance, far = n2g.TestLine, place-l.options.Distance-1, lineFar
+	}
 	var yes tally
 	best, bestGain, size := -1, 0.0, 0
 	for k := setLevels - 1; k > 0; k-- {
@@ -213,17 +238,17 @@ func (l *learner) bestSet(x *leaf, distance int) *question {
 			continue
 		}
 		cost := basic + float64(min(size, len(symbols)-size))
-		if gain := l.net(x, yes, cost) / (1 + farther*float64(distance)); gain > bestGain {
+		if gain := l.net(x, yes, cost) / (1 + farther*far); gain > bestGain {
 			best, bestGain = k, gain
 		}
 	}
 	if best < 0 {
 		return nil
 	}
-	q := &question{kind: n2g.TestToken, distance: distance, gain: bestGain}
+	q.gain = bestGain
 	means := map[int32]float64{}
 	for _, symbol := range symbols {
-		if m := all(symbol).shrunk(mean, entryWeight); level(m) >= best {
+		if m := all(symbol).shrunk(mean, setWeight); level(m) >= best {
 			q.set = append(q.set, symbol)
 			means[symbol] = m
 		}

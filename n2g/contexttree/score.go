@@ -11,7 +11,7 @@ import (
 // predictionsOf predicts every token of a split, in order of position.
 func predictionsOf(c *Corpus, g *n2g.ContextGraph, split Split) []float64 {
 	p := n2g.NewContextPredictor(g)
-	words := p.Words(c.tokens)
+	vocabulary := p.Vocabulary(c.tokens)
 	predictions := make([]float64, 0, c.Tokens(split))
 	var window []int32
 	for w, s := range c.splits {
@@ -20,9 +20,9 @@ func predictionsOf(c *Corpus, g *n2g.ContextGraph, split Split) []float64 {
 		}
 		window = window[:0]
 		for _, symbol := range c.symbols[c.starts[w]:c.starts[w+1]] {
-			window = append(window, words[symbol])
+			window = append(window, vocabulary.Words[symbol])
 		}
-		predictions = p.AppendPredictions(predictions, window)
+		predictions = p.AppendPredictions(predictions, vocabulary, window)
 	}
 	return predictions
 }
