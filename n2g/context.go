@@ -49,7 +49,8 @@ type TokenValue struct {
 	Value float64 `json:"value"`
 }
 
-// SequenceValue is a run of tokens, the last of which is the current one, with the share of the maximum predicted there.
+// SequenceValue is a run of tokens, the last of which is the current one, with the share of the maximum predicted
+// there.
 type SequenceValue struct {
 	Tokens []string `json:"tokens"`
 	Value  float64  `json:"value"`

@@ -119,3 +119,24 @@ func TestContextJSONRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestLinesAndSequences: the beginning of a line, and values by more than the current token.
+func TestLinesAndSequences(t *testing.T) {
+	g := &ContextGraph{FireThreshold: .5, Root: &ContextNode{
+		Test: &ContextTest{Kind: TestLine, Distance: 1, Tokens: []string{"if"}},
+		Yes: &ContextNode{Value: .1, Table: []TokenValue{{"{", .4}},
+			Sequences: []SequenceValue{{[]string{"b", "{"}, .6}, {[]string{"a", "b", "{"}, .8}}},
+		No: &ContextNode{},
+	}}
+	tokens := []string{"x", "{", "\n\t", "if", "b", "{", "a", "b", "{", "c", "{", "\n", "y", "{"}
+	want := []float64{0, 0, 0, .1, .1, .6, .1, .1, .8, .1, .4, .1, 0, 0}
+	if got := g.Predict(tokens); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for i := range tokens {
+		path := g.Path(tokens[:i+1])
+		if in := path[1] == g.Root.Yes; in != (want[i] > 0) {
+			t.Errorf("the path of token %d answers %v", i, in)
+		}
+	}
+}

@@ -45,6 +45,10 @@ func testText(t *n2g.ContextTest) string {
 	switch {
 	case t.Kind == n2g.TestWithin:
 		return fmt.Sprintf("within the last %d: %s?", t.Window, set)
+	case t.Kind == n2g.TestLine && t.Distance == 0:
+		return fmt.Sprintf("the line begins with: %s?", set)
+	case t.Kind == n2g.TestLine:
+		return fmt.Sprintf("the token %d after the line's beginning: %s?", t.Distance, set)
 	case t.Kind == n2g.TestRepeated:
 		return fmt.Sprintf("the token itself within the last %d?", t.Window)
 	case t.Distance == 0:

@@ -98,6 +98,8 @@ func phrase(steps []step, leaf *n2g.ContextNode) string {
 			parts = append(parts, "after "+place(s.test))
 		case s.test.Kind == n2g.TestToken && s.yes:
 			parts = append(parts, fmt.Sprintf("%s %d back", place(s.test), s.test.Distance))
+		case s.test.Kind == n2g.TestLine && s.yes:
+			parts = append(parts, "in a line from "+place(s.test))
 		case s.test.Kind == n2g.TestWithin && s.yes:
 			parts = append(parts, fmt.Sprintf("%s within %d", tokens(s.test.Tokens, 3), s.test.Window))
 		case s.test.Kind == n2g.TestWithin:

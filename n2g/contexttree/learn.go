@@ -78,7 +78,8 @@ type learner struct {
 	quiet       *quiet
 
 	build, validate evidence
-	// importances of the tokens at distance 0, 1, … before some firing positions, where the model was asked; NaN: unknown.
+	// importances of the tokens at distance 0, 1, … before some firing positions, where the model was asked; NaN:
+	// unknown.
 	importances map[int32][]float64
 
 	// Scratch memory, by symbol.

@@ -168,6 +168,11 @@ func contextStepOf(t *n2g.ContextTest, absent bool) contextStep {
 	switch t.Kind {
 	case n2g.TestWithin:
 		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<16+t.Window
+	case n2g.TestLine:
+		s.label, s.order = fmt.Sprintf("line + %d", t.Distance), 1<<15+t.Distance
+		if t.Start {
+			s.node.Chips = append(s.node.Chips, Chip{Token: "start of text", Words: true, Color: color, Share: 0.25})
+		}
 	case n2g.TestRepeated:
 		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<17+t.Window
 		s.node.Chips = append(s.node.Chips, Chip{Token: "the same token", Words: true, Color: color, Share: share})
