@@ -164,8 +164,8 @@ func (m *Causal) WithDirections(d *Directions) *Causal {
 	return &with
 }
 
-// Beside tells what stands beside the model that a hook reads through, an auto-encoder or directions, from others of its
-// kind; empty where nothing does.
+// Beside tells what stands beside the model that a hook reads through, an auto-encoder or directions, from others of
+// its kind; empty where nothing does.
 func (m *Causal) Beside(hook string) string {
 	switch {
 	case strings.HasSuffix(hook, "[sae]") && m.sae != nil:

@@ -14,9 +14,9 @@ import (
 var ErrNoOutput = errors.New("it promotes no tokens directly")
 
 // OutputDirections are what one unit of each number of a hook point adds to the residual stream directly, a row of
-// [d_model] each ([ErrNoOutput] where nothing is): of a neuron its row of W_out, of a coordinate of the stream that coordinate, of a number of
-// attn.hook_z its row of W_O, of a feature its row of W_dec through that, and along a direction the direction. Negative
-// sides have the opposite.
+// [d_model] each ([ErrNoOutput] where nothing is): of a neuron its row of W_out, of a coordinate of the stream that
+// coordinate, of a number of attn.hook_z its row of W_O, of a feature its row of W_dec through that, and along a
+// direction the direction. Negative sides have the opposite.
 func (m *Causal) OutputDirections(layer int, hook string) ([][]float32, error) {
 	r, err := m.reading(layer, hook)
 	if err != nil {

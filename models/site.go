@@ -23,8 +23,8 @@ import (
 //     [heads].
 //
 // Behind a hook point may stand [sae], the features of the auto-encoder that reads it, or [dir], its products with
-// directions, number i for the i-th; attn.hook_result[dir] is what head h adds to the residual stream along direction i,
-// number i·heads+h.
+// directions, number i for the i-th; attn.hook_result[dir] is what head h adds to the residual stream along direction
+// i, number i·heads+h.
 func (m *Causal) HookPoints() []string { return m.config.shape().HookPoints() }
 
 // Width is how many numbers a hook point of a layer has for each token; of one that ends in [sae] or [dir], features
@@ -107,8 +107,8 @@ func (r reading) checkIndex(layer, index int) error {
 	case index >= 0 && index < width:
 		return nil
 	case r.kind == "dir":
-		return fmt.Errorf("direction %d is out of range: there are 0 to %d (of attn.hook_result, each times the heads)", index,
-			width-1)
+		return fmt.Errorf("direction %d is out of range: there are 0 to %d (of attn.hook_result, each times the heads)",
+			index, width-1)
 	case r.kind == "sae":
 		return fmt.Errorf("feature %d is out of range: the auto-encoder has features 0 to %d", index, width-1)
 	case strings.HasPrefix(r.point, "mlp."):

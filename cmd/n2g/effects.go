@@ -54,8 +54,9 @@ in a minute or so, whether it was explained or not.`
 	connected := c.flags.Bool("connected", true, "find connected and like neurons; of many neurons they are left out")
 	out := c.path(fills, "store", "", "`FILE` a store to write the tokens to, made if it is not there; nothing is "+
 		"printed then, and neurons of which it has some are passed over")
-	indexed := c.path(reads, "index", "", "`FILE` the index, made by n2g mine, that tells which neurons fire together, and whether "+
-		"what a neuron promotes follows where it fires (default: that of tiny, which is part of the program)")
+	indexed := c.path(reads, "index", "",
+		"`FILE` the index, made by n2g mine, that tells which neurons fire together, and "+
+			"whether what a neuron promotes follows where it fires (default: that of tiny, which is part of the program)")
 	asJSON := c.flags.Bool("json", false, "print JSON, a line for each neuron: layer, neuron, promoted, suppressed, "+
 		"kurtosis, connected, fires_together, followed")
 	c.run = func(ctx context.Context) error {

@@ -97,7 +97,7 @@ func (f *followed) write(w io.Writer) {
 	if f == nil {
 		return
 	}
-	fmt.Fprintf(w, "\nof %d places at which it fires, %.1f %% are before a token that it promotes (%.2g %% of all tokens), "+
-		"%.1f %% before one that it suppresses (%.2g %%)\n", f.Places, 100*f.Promoted, 100*f.PromotedChance,
+	fmt.Fprintf(w, "\nof %d places at which it fires, %.1f %% are before a token that it promotes (%.2g %% of all "+
+		"tokens), %.1f %% before one that it suppresses (%.2g %%)\n", f.Places, 100*f.Promoted, 100*f.PromotedChance,
 		100*f.Suppressed, 100*f.SuppressedChance)
 }

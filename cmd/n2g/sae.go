@@ -63,7 +63,8 @@ folder: a run that was stopped goes on from it when the same command is given ag
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.text, "%s: %d steps, %d tokens; %.1f %% of the variance is left in the last steps, %d features are dead\n",
+		fmt.Fprintf(a.text, "%s: %d steps, %d tokens; %.1f %% of the variance is left in the last steps, "+
+			"%d features are dead\n",
 			options.Out, report.Steps, report.Tokens, 100*report.Unexplained, report.Dead)
 		trained, err := sae.Open(options.Out)
 		if err != nil {

@@ -134,7 +134,11 @@ func TestAgreesWithSAELens(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 			check(t, s, r.Features, r.Output)
-			if out := map[bool]string{true: "hook_mlp_out", false: s.Hook}[strings.Contains(named.Architecture, "transcoder")]; s.Output != out {
+			out := s.Hook
+			if strings.Contains(named.Architecture, "transcoder") {
+				out = "hook_mlp_out"
+			}
+			if s.Output != out {
 				t.Errorf("it gives %s, want %s", s.Output, out)
 			}
 		})

@@ -61,8 +61,8 @@ type SAEReport struct {
 
 // SAE trains a top-k auto-encoder (Gao et al. 2024, https://arxiv.org/abs/2406.04093): of each row the k highest
 // features stay, and what they miss is the loss, Σ|x - x̂|² / Σ|x - mean|². Features that have not fired for a while
-// learn, with a 32nd of the weight, to give what the others leave of a row, so that few stay dead. It writes opts.Out as
-// SAELens lays auto-encoders out. Rows are scaled to a mean length of √Width while it trains, and rows of W_dec have
+// learn, with a 32nd of the weight, to give what the others leave of a row, so that few stay dead. It writes opts.Out
+// as SAELens lays auto-encoders out. Rows are scaled to a mean length of √Width while it trains, and rows of W_dec have
 // length 1: a feature's activation is the length of what it stands for.
 //
 // A run that was stopped goes on from its checkpoint, and ends with the same weights, bit for bit.

@@ -6,8 +6,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// SplitWindows are those of an index's documents of a split, at most limit (0: all), evenly spread over them. Windows that
-// repeat an earlier one are left out.
+// SplitWindows are those of an index's documents of a split, at most limit (0: all), evenly spread over them. Windows
+// that repeat an earlier one are left out.
 func SplitWindows(x *index.Index, split index.Split, limit int) ([]index.Window, error) {
 	var all []index.Window
 	for n := range x.Meta().Documents {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// divergence compares the next-token distributions of two rows of logits: KL(before ‖ after) in nats, and the logarithms
-// of what their exponentials add up to.
+// divergence compares the next-token distributions of two rows of logits: KL(before ‖ after) in nats, and the
+// logarithms of what their exponentials add up to.
 //
 // With p the probabilities before and d what logits grow by, the sum after is the sum before times Σ p·exp(d), so that
 // KL = ln Σ p·exp(d) - Σ p·d. It is added up as Σ p·(exp(d)-1-d) and Σ p·d, which loses nothing where d is small, as it
@@ -61,8 +61,8 @@ var powers = func() (table [steps]float64) {
 	return table
 }()
 
-// exp is math.Exp of a number that is at most 0, to 15 digits where that counts: 2^(n/steps) times a polynomial on what is left, a few
-// times as fast.
+// exp is math.Exp of a number that is at most 0, to 15 digits where that counts: 2^(n/steps) times a polynomial on what
+// is left, a few times as fast.
 func exp(x float64) float64 {
 	if !(x > -700) {
 		return 0
