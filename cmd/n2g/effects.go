@@ -73,6 +73,9 @@ in a minute or so, whether it was explained or not.`
 			}
 			*layer = strconv.Itoa(number)
 		}
+		if *indexed != "" && !isNeuronHook(*hook) {
+			return fmt.Errorf("-index tells what follows where a neuron fires, and %s is no neuron's: leave it out", *hook)
+		}
 		index, err := neuronNumber(*neuron)
 		if err != nil {
 			return err

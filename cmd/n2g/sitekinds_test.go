@@ -61,6 +61,10 @@ func TestEveryKindOfSite(t *testing.T) {
 			if (status == 0) != (c.effects == "PROMOTED") || !strings.Contains(stdout+message, c.effects) {
 				t.Errorf("effects: %d %s %s", status, stdout, message)
 			}
+			status, _, message = call(t, "", append([]string{"effects", "-site", c.one, "-index", index}, beside...)...)
+			if refused := strings.Contains(message, "no neuron's"); refused == (kind == "neuron") || refused != (status != 0) {
+				t.Errorf("effects -index: %d %s", status, message)
+			}
 		})
 	}
 }
