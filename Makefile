@@ -61,7 +61,7 @@ arm64: ## tests of the kernels for arm64 (NEON), cross-compiled and run under qe
 # The race detector also checks pointers; GoMLX's AVX-512 products compute some beyond their slices, without reading there.
 race: ## tests of concurrent code under the race detector (needs a C compiler)
 	@if command -v $${CC:-gcc} >/dev/null; then \
-	  set -x; CGO_ENABLED=1 go test -race -short -gcflags='github.com/gomlx/compute/...=-d=checkptr=0' $(RACE); \
+	  set -x; CGO_ENABLED=1 go test -race -short -timeout 20m -gcflags='github.com/gomlx/compute/...=-d=checkptr=0' $(RACE); \
 	else echo "race: skipped, since the race detector needs a C compiler (Debian: apt-get install gcc libc6-dev)"; fi
 
 # Contracts and golden values of every family, masked models, golden neurons, training and the command line, on XLA on the
