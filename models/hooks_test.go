@@ -44,6 +44,9 @@ func TestHookPointsAgreeWithTransformers(t *testing.T) {
 // Each number of every hook point, asked alone, among masked variants and by a scan, is that of a run that keeps
 // everything; summaries of attention are compared with the pattern by its definition.
 func TestEveryHookPoint(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every number of every model: minutes under the race detector, which -short is for")
+	}
 	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		prompts := randomPrompts(m, rng, 6)
