@@ -100,11 +100,13 @@ load: ## the workbench under 200 clients for 20 s, on loopback; docs/benchmarks.
 # PEERS_PYTHON is a Python that has torch. Ours and theirs in turn, so that a busy minute hits both.
 PEERS_PYTHON ?= python3
 
-bench-peers: ## side by side with PyTorch, where Python has it: forward passes and training steps
+bench-peers: ## side by side with PyTorch, where Python has it: forward passes, training steps, SmolLM2 with transformers
 	@$(PEERS_PYTHON) -c 'import torch' 2>/dev/null || { echo "bench-peers: $(PEERS_PYTHON) has no torch (python3 -m venv V && V/bin/pip install torch, then make bench-peers PEERS_PYTHON=V/bin/python)" >&2; exit 1; }
 	@for i in 1 2 3; do set -e; \
 	  go test -run '^$$' -bench 'SoLU6' -benchtime 10x ./models | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/solu.py forward; \
-	  go test -run '^$$' -bench 'Step/go' -benchtime 20x ./models/train | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/solu.py train; done
+	  go test -run '^$$' -bench 'Step/go' -benchtime 20x ./models/train | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/solu.py train; \
+	  $(PEERS_PYTHON) -c 'import transformers' 2>/dev/null && [ -e $(CACHE)/models/smollm2 ] || { echo "bench-peers: SmolLM2 is left out: Python's transformers and make smollm2 are needed"; continue; }; \
+	  go test -run '^$$' -bench SmolLM2 -benchtime 8x ./models | grep ^Benchmark; $(PEERS_PYTHON) tools/peers/smollm2.py; done
 
 # Needs a C compiler; the program needs glibc and gzip where it runs, and the plugin with its libraries.
 gpu-check: ## build what checks xla:cuda on a machine with a GPU: build/gpu-check.tar.gz
