@@ -2,6 +2,7 @@ package contexttree
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -62,6 +63,27 @@ func Label(g *n2g.ContextGraph) string {
 	return text
 }
 
+// LabelParts splits a label into its words and its tokens, which stand between backticks, and says of each which it is.
+// A label whose tokens hold backticks is one part of words.
+func LabelParts(label string) iter.Seq2[string, bool] {
+	parts := strings.Split(label, "`")
+	if len(parts)%2 == 0 {
+		parts = []string{label}
+	}
+	return func(yield func(part string, token bool) bool) {
+		for i, part := range parts {
+			if i%2 == 1 {
+				if token, err := strconv.Unquote(`"` + part + `"`); err == nil {
+					part = token
+				}
+			}
+			if !yield(part, i%2 == 1) {
+				return
+			}
+		}
+	}
+}
+
 // step is an answer on the way to a leaf.
 type step struct {
 	test *n2g.ContextTest
@@ -98,6 +120,8 @@ func phrase(steps []step, leaf *n2g.ContextNode) string {
 			parts = append(parts, "after "+place(s.test))
 		case s.test.Kind == n2g.TestToken && s.yes:
 			parts = append(parts, fmt.Sprintf("%s %d back", place(s.test), s.test.Distance))
+		case s.test.Kind == n2g.TestLine && s.yes && s.test.Distance > 0:
+			parts = append(parts, fmt.Sprintf("%s %d after the line's start", place(s.test), s.test.Distance))
 		case s.test.Kind == n2g.TestLine && s.yes:
 			parts = append(parts, "in a line from "+place(s.test))
 		case s.test.Kind == n2g.TestWithin && s.yes:

@@ -169,7 +169,10 @@ func contextStepOf(t *n2g.ContextTest, absent bool) contextStep {
 	case n2g.TestWithin:
 		s.label, s.order = fmt.Sprintf("within %d", t.Window), 1<<16+t.Window
 	case n2g.TestLine:
-		s.label, s.order = fmt.Sprintf("line + %d", t.Distance), 1<<15+t.Distance
+		s.label, s.order = "begins the line", 1<<15+t.Distance
+		if t.Distance > 0 {
+			s.label = fmt.Sprintf("line start + %d", t.Distance)
+		}
 		if t.Start {
 			s.node.Chips = append(s.node.Chips, Chip{Token: "start of text", Words: true, Color: color, Share: 0.25})
 		}

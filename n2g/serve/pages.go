@@ -806,20 +806,13 @@ func (s *Server) apiPage(_ context.Context, r *http.Request) (*view, error) {
 
 // labelHTML shows the tokens of a label, which stand between backticks, as tokens.
 func labelHTML(label string) template.HTML {
-	parts := strings.Split(label, "`")
-	if len(parts)%2 == 0 { // a token has a backtick
-		return template.HTML(template.HTMLEscapeString(label))
-	}
 	var b strings.Builder
-	for i, part := range parts {
-		if i%2 == 0 {
+	for part, token := range contexttree.LabelParts(label) {
+		if token {
+			b.WriteString("<code>" + template.HTMLEscapeString(visible(part)) + "</code>")
+		} else {
 			b.WriteString(template.HTMLEscapeString(part))
-			continue
 		}
-		if token, err := strconv.Unquote(`"` + part + `"`); err == nil {
-			part = token
-		}
-		b.WriteString("<code>" + template.HTMLEscapeString(visible(part)) + "</code>")
 	}
 	return template.HTML(b.String())
 }

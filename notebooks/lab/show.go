@@ -13,6 +13,7 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
@@ -175,7 +176,7 @@ func explanation(e *n2g.Explanation) []output {
 		all = append(all, output{markdown: scores(e)})
 	}
 	if e.Context != nil {
-		all = append(all, output{markdown: "context graph: " + Code(e.Context.Label)}, contextGraph(e.Context))
+		all = append(all, output{markdown: "context graph: " + label(e.Context.Label)}, contextGraph(e.Context))
 		if len(e.Comparisons) > 0 {
 			all = append(all, output{markdown: comparisons(e.Comparisons)})
 		}
@@ -210,6 +211,19 @@ func comparisons(list []n2g.Comparison) string {
 		f := c.Scores.Firing
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %d |\n", c.Text, c.Predictor, f.Precision, f.Recall,
 			f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, f.Support)
+	}
+	return b.String()
+}
+
+// label shows the tokens of a context graph's label as Code does, and its words as they are.
+func label(text string) string {
+	var b strings.Builder
+	for part, token := range contexttree.LabelParts(text) {
+		if token {
+			b.WriteString(Code(part))
+		} else {
+			b.WriteString(html.EscapeString(part))
+		}
 	}
 	return b.String()
 }
