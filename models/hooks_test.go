@@ -158,6 +158,12 @@ func TestHookPointsRefused(t *testing.T) {
 	}
 }
 
+// smolLM2Prompts are the texts of testdata/sites and sae/testdata/smollm2.
+var smolLM2Prompts = [][]int{
+	{504, 2644, 2643, 335, 260, 1171, 28, 564, 260, 2767, 1250, 441, 1945, 30},
+	{1710, 2056, 32929, 1845, 3723, 1662, 2719, 4519, 3723, 75, 89, 2880, 17517, 4029},
+}
+
 // Hook points of a real model against PyTorch, every 16th number: testdata/sites was made by transformers 5.24 from the
 // dequantised weights.
 func TestSmolLM2HookPoints(t *testing.T) {
@@ -167,10 +173,6 @@ func TestSmolLM2HookPoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reference.Close()
-	prompts := [][]int{
-		{504, 2644, 2643, 335, 260, 1171, 28, 564, 260, 2767, 1250, 441, 1945, 30},
-		{1710, 2056, 32929, 1845, 3723, 1662, 2719, 4519, 3723, 75, 89, 2880, 17517, 4029},
-	}
 	const layer, stride = 7, 16
 	for _, way := range ways[:2] {
 		t.Run(way.name, func(t *testing.T) {
@@ -183,7 +185,7 @@ func TestSmolLM2HookPoints(t *testing.T) {
 					t.Fatal(err)
 				}
 				i := int(input[len("in")] - '0')
-				got, err := m.LayerActivations(t.Context(), layer, hook, prompts[i:i+1])
+				got, err := m.LayerActivations(t.Context(), layer, hook, smolLM2Prompts[i:i+1])
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
+	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models"
 )
 
@@ -150,5 +151,59 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 	plain := openGolden(t, "gpt2")
 	if _, err := plain.Width(1, "hook_resid_post[sae]"); err == nil || !strings.Contains(err.Error(), "-sae") {
 		t.Errorf("no auto-encoder: %v", err)
+	}
+}
+
+// Features of auto-encoders that sae-lens wrote are, on a real model and both ways, what it computes with PyTorch: all of
+// them at once and one alone.
+func TestSmolLM2Features(t *testing.T) {
+	file := smolLM2(t)
+	const layer, hook, folder = 7, "hook_resid_post[sae]", "sae/testdata/smollm2"
+	reference, err := safetensors.Parse(testfile.Read(t, folder+"/reference.safetensors.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, stride := range map[string]int{"standard": 6, "jumprelu": 6, "topk": 1} { // see sae.TestAgreesWithSAELensOnSmolLM2
+		encoder := t.TempDir()
+		for _, part := range []string{"cfg.json", "sae_weights.safetensors"} {
+			from := filepath.Join(folder, name, part)
+			if part != "cfg.json" {
+				from += ".gz"
+			}
+			if err := os.WriteFile(filepath.Join(encoder, part), testfile.Read(t, from), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, way := range ways[:2] {
+			t.Run(name+" by "+way.name, func(t *testing.T) {
+				m := way.openWith(t, file, models.Options{SAE: encoder})
+				for i, ids := range smolLM2Prompts {
+					info, _ := reference.Info(fmt.Sprintf("in%d.%s.features", i, name))
+					want := make([]float32, info.Len())
+					if err := reference.Float32s(info.Name, want); err != nil {
+						t.Fatal(err)
+					}
+					all, err := m.LayerActivations(t.Context(), layer, hook, [][]int{ids})
+					if err != nil {
+						t.Fatal(err)
+					}
+					features := info.Shape[1]
+					for k := 0; k < len(want); k += stride {
+						if got := all[0][k/features][k%features]; !near(got, want[k]) {
+							t.Errorf("%s: feature %d at %d is %g, want %g", info.Name, k%features, k/features, got, want[k])
+						}
+					}
+					one, err := m.Activations(t.Context(), layer, hook, 2*stride, [][]int{ids}, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for p, got := range one[0] {
+						if w := want[p*features+2*stride]; !near(got, w) {
+							t.Errorf("%s: feature %d alone at %d is %g, want %g", info.Name, 2*stride, p, got, w)
+						}
+					}
+				}
+			})
+		}
 	}
 }

@@ -29,13 +29,20 @@ var ways = []way{
 // open opens the model in a folder, and skips the test with the reason where that cannot compute this way.
 func (w way) open(t *testing.T, folder string) *models.Causal {
 	t.Helper()
+	return w.openWith(t, folder, models.Options{})
+}
+
+// openWith is open with options other than the backend.
+func (w way) openWith(t *testing.T, folder string, opts models.Options) *models.Causal {
+	t.Helper()
 	if only := os.Getenv(wayVar); only != "" && only != w.name {
 		t.Skipf("%s asks for %s alone", wayVar, only)
 	}
 	if _, _, err := backends.Open(w.backend); err != nil {
 		t.Skip(err)
 	}
-	m, err := models.Open(folder, models.Options{Backend: w.backend})
+	opts.Backend = w.backend
+	m, err := models.Open(folder, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,14 +82,15 @@ func packed(t *testing.T, tensors []safetensors.Tensor) []byte {
 	return b.Bytes()
 }
 
+func closeTo(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
+
 func check(t *testing.T, s *sae.SAE, wantFeatures, wantOutput []float32) {
 	t.Helper()
 	x := inputs()
 	features := make([]float32, rows*s.Features)
 	s.Encode(features, x, rows)
-	near := func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
 	for i, want := range wantFeatures {
-		if !near(features[i], want) {
+		if !closeTo(features[i], want) {
 			t.Fatalf("feature %d of row %d is %g, want %g", i%s.Features, i/s.Features, features[i], want)
 		}
 	}
@@ -106,7 +107,7 @@ func check(t *testing.T, s *sae.SAE, wantFeatures, wantOutput []float32) {
 	for row := range rows {
 		y := s.Decode(features[row*s.Features:(row+1)*s.Features], x[row*width:(row+1)*width])
 		for i, got := range y {
-			if want := wantOutput[row*out+i]; !near(got, want) {
+			if want := wantOutput[row*out+i]; !closeTo(got, want) {
 				t.Fatalf("output %d of row %d is %g, want %g", i, row, got, want)
 			}
 		}
@@ -143,6 +144,138 @@ func TestAgreesWithSAELens(t *testing.T) {
 			}
 		})
 	}
+}
+
+// smolLM2Case is an auto-encoder of testdata/smollm2 on blocks.7.hook_resid_post. sae-lens 6.54.12 wrote it with random
+// weights; every sixth column of W_enc (of topk all, since they compete) and every 16th of W_dec are kept, the others 0.
+type smolLM2Case struct {
+	config, weights []byte
+	stride          int // the features that can be compared lie so far apart
+}
+
+const smolLM2Width, smolLM2Features, keptOutputs = 576, 96, 16
+
+func smolLM2Cases(t *testing.T) map[string]smolLM2Case {
+	cases := map[string]smolLM2Case{}
+	for name, stride := range map[string]int{"standard": 6, "jumprelu": 6, "topk": 1} {
+		folder := "testdata/smollm2/" + name
+		cases[name] = smolLM2Case{testfile.Read(t, folder+"/cfg.json"),
+			testfile.Read(t, folder+"/sae_weights.safetensors.gz"), stride}
+	}
+	return cases
+}
+
+// Auto-encoders that sae-lens wrote compute what it computes with them on a real model's residual stream, whose first
+// row is many times as long as the others.
+func TestAgreesWithSAELensOnSmolLM2(t *testing.T) {
+	reference, err := safetensors.Parse(testfile.Read(t, "testdata/smollm2/reference.safetensors.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) []float32 {
+		info, _ := reference.Info(name)
+		values := make([]float32, info.Len())
+		if err := reference.Float32s(name, values); err != nil {
+			t.Fatal(err)
+		}
+		return values
+	}
+	for name, c := range smolLM2Cases(t) {
+		s, err := sae.OpenFS(fstest.MapFS{"cfg.json": {Data: c.config}, "sae_weights.safetensors": {Data: c.weights}}, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Layer != 7 || s.Hook != "hook_resid_post" || s.Architecture != name || s.Features != smolLM2Features ||
+			s.Model != "smollm2" {
+			t.Errorf("%+v", s)
+		}
+		for _, input := range []string{"in0.", "in1."} {
+			x, features := read(input+"rows"), read(input+name+".features")
+			output := read(input + name + ".reconstruction")
+			rows := len(x) / smolLM2Width
+			got := make([]float32, len(features))
+			s.Encode(got, x, rows)
+			active := 0
+			for i := 0; i < len(got); i += c.stride {
+				if got[i] != 0 {
+					active++
+				}
+				if (got[i] != 0) != (features[i] != 0) || !closeTo(got[i], features[i]) {
+					t.Fatalf("%s%s: feature %d of row %d is %g, want %g", input, name, i%smolLM2Features, i/smolLM2Features, got[i],
+						features[i])
+				}
+			}
+			if active < rows {
+				t.Errorf("%s%s: %d features are active", input, name, active)
+			}
+			for row := range rows {
+				y := s.Decode(features[row*smolLM2Features:(row+1)*smolLM2Features], x[row*smolLM2Width:(row+1)*smolLM2Width])
+				for i := 0; i < smolLM2Width; i += keptOutputs {
+					if want := output[(row*smolLM2Width+i)/keptOutputs]; !closeTo(y[i], want) {
+						t.Fatalf("%s%s: output %d of row %d is %g, want %g", input, name, i, row, y[i], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Weights in bfloat16 and in half precision are read as the numbers that they are: the auto-encoder of the same numbers in
+// float32 gives the same bits.
+func TestShortFloats(t *testing.T) {
+	for _, r := range references(t) {
+		exact, short := r.tensors(), map[string]any{}
+		var data []byte
+		for _, tensor := range exact {
+			first := len(data)
+			for i, v := range tensor.Data {
+				upper := math.Float32bits(v) >> 16
+				data = binary.LittleEndian.AppendUint16(data, uint16(upper))
+				tensor.Data[i] = math.Float32frombits(upper << 16) // no more than 8 digits, which half precision holds too
+			}
+			short[tensor.Name] = map[string]any{"dtype": "BF16", "shape": tensor.Shape, "data_offsets": []int{first, len(data)}}
+		}
+		header, err := json.Marshal(short)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bfloat := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+		bfloat = append(bfloat, data...)
+		want := encodeAndDecode(t, r.Config, packed(t, exact))
+		if got := encodeAndDecode(t, r.Config, bfloat); !slices.Equal(got, want) {
+			t.Errorf("%s: weights in bfloat16 give other bits", r.Config)
+		}
+		for i := range exact {
+			exact[i].DType = safetensors.F16
+			for k, v := range exact[i].Data { // below 2⁻¹⁴ half precision has fewer digits
+				if math.Abs(float64(v)) < 1.0/(1<<14) {
+					exact[i].Data[k] = 0
+				}
+			}
+		}
+		half := packed(t, exact)
+		for i := range exact {
+			exact[i].DType = safetensors.F32
+		}
+		if !slices.Equal(encodeAndDecode(t, r.Config, half), encodeAndDecode(t, r.Config, packed(t, exact))) {
+			t.Errorf("%s: weights in half precision give other bits", r.Config)
+		}
+	}
+}
+
+// encodeAndDecode are the features of the inputs and what they are decoded to.
+func encodeAndDecode(t *testing.T, config, weights []byte) []float32 {
+	t.Helper()
+	s, err := sae.OpenFS(fstest.MapFS{"cfg.json": {Data: config}, "sae_weights.safetensors": {Data: weights}}, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, all := inputs(), make([]float32, rows*s.Features)
+	s.Encode(all, x, rows)
+	for row := range rows {
+		all = append(all, s.Decode(all[row*s.Features:(row+1)*s.Features], x[row*width:(row+1)*width])...)
+	}
+	return all
 }
 
 // The same weights in the other layouts give the same features.
