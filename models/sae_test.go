@@ -154,8 +154,8 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 	}
 }
 
-// Features of auto-encoders that sae-lens wrote are, on a real model and both ways, what it computes with PyTorch: all of
-// them at once and one alone.
+// Features of auto-encoders that sae-lens wrote are, on a real model and both ways, what it computes with PyTorch: all
+// of them at once and one alone. Those that are compared are those whose weights package sae's testdata keeps.
 func TestSmolLM2Features(t *testing.T) {
 	file := smolLM2(t)
 	const layer, hook, folder = 7, "hook_resid_post[sae]", "sae/testdata/smollm2"
@@ -163,7 +163,7 @@ func TestSmolLM2Features(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, stride := range map[string]int{"standard": 6, "jumprelu": 6, "topk": 1} { // see sae.TestAgreesWithSAELensOnSmolLM2
+	for name, stride := range map[string]int{"standard": 6, "jumprelu": 6, "topk": 1} {
 		encoder := t.TempDir()
 		for _, part := range []string{"cfg.json", "sae_weights.safetensors"} {
 			from := filepath.Join(folder, name, part)

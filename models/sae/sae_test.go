@@ -147,7 +147,8 @@ func TestAgreesWithSAELens(t *testing.T) {
 }
 
 // smolLM2Case is an auto-encoder of testdata/smollm2 on blocks.7.hook_resid_post. sae-lens 6.54.12 wrote it with random
-// weights; every sixth column of W_enc (of topk all, since they compete) and every 16th of W_dec are kept, the others 0.
+// weights; every sixth column of W_enc (of topk all, since they compete) and every 16th of W_dec are kept, the others
+// are 0.
 type smolLM2Case struct {
 	config, weights []byte
 	stride          int // the features that can be compared lie so far apart
@@ -209,7 +210,7 @@ func TestAgreesWithSAELensOnSmolLM2(t *testing.T) {
 				t.Errorf("%s%s: %d features are active", input, name, active)
 			}
 			for row := range rows {
-				y := s.Decode(features[row*smolLM2Features:(row+1)*smolLM2Features], x[row*smolLM2Width:(row+1)*smolLM2Width])
+				y := s.Decode(features[row*smolLM2Features:][:smolLM2Features], x[row*smolLM2Width:][:smolLM2Width])
 				for i := 0; i < smolLM2Width; i += keptOutputs {
 					if want := output[(row*smolLM2Width+i)/keptOutputs]; !closeTo(y[i], want) {
 						t.Fatalf("%s%s: output %d of row %d is %g, want %g", input, name, i, row, y[i], want)
@@ -220,8 +221,8 @@ func TestAgreesWithSAELensOnSmolLM2(t *testing.T) {
 	}
 }
 
-// Weights in bfloat16 and in half precision are read as the numbers that they are: the auto-encoder of the same numbers in
-// float32 gives the same bits.
+// Weights in bfloat16 and in half precision are read as the numbers that they are: the auto-encoder of the same numbers
+// in float32 gives the same bits.
 func TestShortFloats(t *testing.T) {
 	for _, r := range references(t) {
 		exact, short := r.tensors(), map[string]any{}
@@ -233,7 +234,8 @@ func TestShortFloats(t *testing.T) {
 				data = binary.LittleEndian.AppendUint16(data, uint16(upper))
 				tensor.Data[i] = math.Float32frombits(upper << 16) // no more than 8 digits, which half precision holds too
 			}
-			short[tensor.Name] = map[string]any{"dtype": "BF16", "shape": tensor.Shape, "data_offsets": []int{first, len(data)}}
+			offsets := []int{first, len(data)}
+			short[tensor.Name] = map[string]any{"dtype": "BF16", "shape": tensor.Shape, "data_offsets": offsets}
 		}
 		header, err := json.Marshal(short)
 		if err != nil {
