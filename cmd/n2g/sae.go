@@ -13,6 +13,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models/sae"
 	"github.com/neuron2graph/neuron2graph/models/train"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
@@ -35,6 +36,9 @@ folder: a run that was stopped goes on from it when the same command is given ag
 	c.run = func(ctx context.Context) error {
 		options := train.SAEOptions{Progress: a.stderr}
 		optflag.Apply(set, &options)
+		if *skip < 0 {
+			return fmt.Errorf("-skip is %d: it is at least 0", *skip)
+		}
 		if *site == "" {
 			return errors.New("say what to learn with -site, such as blocks.1.hook_resid_post")
 		}
@@ -55,7 +59,7 @@ folder: a run that was stopped goes on from it when the same command is given ag
 		}
 		defer model.Close()
 		defer x.Close() //nolint:errcheck // it is only read
-		from, err := activationsOf(model, x, s, skipOf(model, *skip))
+		from, err := activationsOf(model, x, s, *skip)
 		if err != nil {
 			return err
 		}
@@ -78,7 +82,7 @@ folder: a run that was stopped goes on from it when the same command is given ag
 		if err != nil || len(prompts) == 0 {
 			return err
 		}
-		return a.measureSAE(ctx, with, prompts, skipOf(model, *skip), false)
+		return a.measureSAE(ctx, with, prompts, *skip, false)
 	}
 	return c
 }
@@ -107,6 +111,8 @@ texts are test documents of an index, which n2g train sae does not learn from, o
 		switch {
 		case *windows < 1:
 			return fmt.Errorf("-windows is %d: it is at least 1", *windows)
+		case *skip < 0:
+			return fmt.Errorf("-skip is %d: it is at least 0", *skip)
 		case source.given() && *path != "":
 			return errors.New("give an index or a text, not both")
 		case !source.given():
@@ -123,7 +129,7 @@ texts are test documents of an index, which n2g train sae does not learn from, o
 			if len(prompts) == 0 {
 				return fmt.Errorf("%s has no test documents: give a text with -file", indexName(*path))
 			}
-			return a.measureSAE(ctx, model, prompts, skipOf(model, *skip), *asJSON)
+			return a.measureSAE(ctx, model, prompts, *skip, *asJSON)
 		}
 		text, err := source.readUTF8(a)
 		if err != nil {
@@ -138,7 +144,7 @@ texts are test documents of an index, which n2g train sae does not learn from, o
 		if err != nil {
 			return err
 		}
-		return a.measureSAE(ctx, model, prompts, skipOf(model, *skip), *asJSON)
+		return a.measureSAE(ctx, model, prompts, *skip, *asJSON)
 	}
 	return c
 }
@@ -149,16 +155,8 @@ func saeIndexFlag(c *command) *string {
 }
 
 func skipFlag(c *command) *int {
-	return c.flags.Int("skip", -1, "`NUMBER` leave out so many tokens at the beginning of each window (default: BOS; "+
-		"without BOS the first token, on which many models gather attention, in a row hundreds of times as long as others)")
-}
-
-// skipOf is how many positions of a prompt are left out.
-func skipOf(_ *models.Causal, skip int) int {
-	if skip < 0 {
-		return 1 // BOS, or the token that takes its place
-	}
-	return skip
+	return c.flags.Int("skip", 1, "`NUMBER` leave out so many tokens at the beginning of each window: BOS, or without "+
+		"BOS the first token, on which many models gather attention, in a row hundreds of times as long as others")
 }
 
 // openWithIndex opens a model and an index of texts in its tokens.
@@ -184,52 +182,19 @@ func (a *app) openWithIndex(ref, backend, path string) (*models.Causal, *index.I
 	return model, x, nil
 }
 
-// windowsIn are the windows of an index that lie in documents of a split, repetitions left out.
-func windowsIn(x *index.Index, split index.Split) (list []index.Window, err error) {
-	for number := range x.Meta().Documents {
-		document, err := x.Document(number)
-		if err != nil {
-			return nil, err
-		}
-		if document.Split() != split {
-			continue
-		}
-		for w := document.FirstWindow; w < document.EndWindow; w++ {
-			window, err := x.Window(w)
-			if err != nil {
-				return nil, err
-			}
-			if !window.Repeats {
-				list = append(list, window)
-			}
-		}
-	}
-	return list, nil
-}
-
-// promptsOf are windows of a split with BOS in front, spread evenly over those there are.
-func promptsOf(x *index.Index, split index.Split, most int) (prompts [][]int, err error) {
-	windows, err := windowsIn(x, split)
+// promptsOf are at most so many windows of a split as prompts.
+func promptsOf(x *index.Index, split index.Split, most int) ([][]int, error) {
+	windows, err := corpus.SplitWindows(x, split, most)
 	if err != nil {
 		return nil, err
 	}
-	n := min(most, len(windows))
-	for i := range n {
-		ids, err := promptOf(x, windows[i*len(windows)/n])
-		if err != nil {
+	prompts := make([][]int, len(windows))
+	for i, w := range windows {
+		if prompts[i], err = corpus.WindowPrompt(x, w); err != nil {
 			return nil, err
 		}
-		prompts = append(prompts, ids)
 	}
 	return prompts, nil
-}
-
-func promptOf(x *index.Index, w index.Window) ([]int, error) {
-	ids, err := x.IDs(w.First, w.End)
-	if bos := x.Meta().BOS; bos >= 0 {
-		ids = append([]int{bos}, ids...)
-	}
-	return ids, err
 }
 
 // windowsOfText cuts a text into prompts of the model's context.
@@ -263,7 +228,7 @@ func activationsOf(model *models.Causal, x *index.Index, site n2g.Site, skip int
 	if err != nil {
 		return train.Activations{}, err
 	}
-	windows, err := windowsIn(x, index.Build)
+	windows, err := corpus.SplitWindows(x, index.Build, 0)
 	if err != nil {
 		return train.Activations{}, err
 	}
@@ -279,7 +244,7 @@ func activationsOf(model *models.Causal, x *index.Index, site n2g.Site, skip int
 			for part := range slices.Chunk(picked, measuredWindows) {
 				prompts := make([][]int, len(part))
 				for i, w := range part {
-					if prompts[i], err = promptOf(x, windows[w]); err != nil {
+					if prompts[i], err = corpus.WindowPrompt(x, windows[w]); err != nil {
 						return nil, err
 					}
 				}
