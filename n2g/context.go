@@ -12,7 +12,7 @@ import (
 type ContextGraph struct {
 	Root *ContextNode `json:"root"`
 	// FireThreshold is the predicted share of the maximum from which a token counts as firing, chosen on validation
-	// documents.
+	// documents and on build documents predicted by what others have taught.
 	FireThreshold float64 `json:"fire_threshold"`
 	Label         string  `json:"label"` // one line
 	Support       Support `json:"support"`

@@ -95,11 +95,23 @@ func (p *Predictor) PredictLast(tokens []string) float64 {
 
 // AppendPredictions appends to dst what Predict returns.
 func (p *Predictor) AppendPredictions(dst []float64, tokens []string) []float64 {
+	return p.AppendWordPredictions(dst, p.Words(tokens))
+}
+
+// Words are what the trie makes of tokens. For much text take those of a vocabulary once.
+func (p *Predictor) Words(tokens []string) []int32 {
 	var scratch [64]byte
-	ids := make([]int32, len(tokens))
+	words := make([]int32, len(tokens))
 	for i, token := range tokens {
-		ids[i] = p.id(scratch[:0], token)
-		dst = append(dst, p.walk(ids[:i+1]))
+		words[i] = p.id(scratch[:0], token)
+	}
+	return words
+}
+
+// AppendWordPredictions appends to dst what Predict returns for tokens that have these Words.
+func (p *Predictor) AppendWordPredictions(dst []float64, words []int32) []float64 {
+	for i := range words {
+		dst = append(dst, p.walk(words[:i+1]))
 	}
 	return dst
 }

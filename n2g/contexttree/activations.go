@@ -52,6 +52,9 @@ func (a *Activations) check(c *Corpus) error {
 	return nil
 }
 
+// thin says whether some firing tokens are not posted.
+func (a *Activations) thin() bool { return a.Level > firing*a.Maximum }
+
 // posted says whether a position is.
 func (a *Activations) posted(position int32) bool {
 	_, ok := slices.BinarySearch(a.Positions, position)

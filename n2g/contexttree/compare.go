@@ -22,7 +22,9 @@ const (
 
 // Compare scores a graph on the test documents beside predictors that learned from the same build documents: a table of
 // the mean response to each token, one of each pair of tokens that backs off to it, and the published graph's trie if
-// there is one. Each predictor's firing threshold is chosen on validation documents.
+// there is one. Each predictor's firing threshold is chosen on validation and build documents, these predicted by what
+// the predictor learned from others: tables from those of other folds, the published graph's trie from the windows left
+// out. Where some firing tokens are not posted it is chosen on validation documents alone.
 //
 // Top examples are the ten windows of the test documents on which the neuron is strongest, all of their tokens. Hard
 // negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
@@ -36,7 +38,7 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 		return nil, err
 	}
 	q := a.quiet(c)
-	table := c.tokenTable(a, q)
+	m := c.means(a, q)
 	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)),
 		c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
@@ -50,9 +52,12 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 			{Text: TopExamples, Predictor: predictor, FireThreshold: threshold,
 				Scores: top.scores(predictions, threshold)}}
 	}
-	chosen := func(predictor string, predict func(Split) []float64) {
+	add := func(predictor string, groups func() []group, predict func(Split) []float64) {
 		predictors = append(predictors, func() []n2g.Comparison {
-			return rowsOf(predictor, validate.threshold(predict(Validate)), predict(Test))
+			if a.thin() {
+				return rowsOf(predictor, validate.threshold(predict(Validate)), predict(Test))
+			}
+			return rowsOf(predictor, bestThreshold(groups()), predict(Test))
 		})
 	}
 	if g != nil {
@@ -62,10 +67,11 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	}
 	if trie != nil {
 		p := n2g.NewPredictor(trie)
-		chosen(PublishedGraph, func(s Split) []float64 { return triePredictions(c, p, s) })
+		add(PublishedGraph, func() []group { return trieGroups(c, a, p, leaveOut) },
+			func(s Split) []float64 { return triePredictions(c, p, s) })
 	}
-	chosen(TokenTable, func(s Split) []float64 { return c.tokenPredictions(table, s) })
-	chosen(BigramTable, func(s Split) []float64 { return c.bigramPredictions(a, q, table, s) })
+	add(TokenTable, m.tokenGroups, m.tokenPredictions)
+	add(BigramTable, m.pairGroups, m.pairPredictions)
 	rows := make([][]n2g.Comparison, len(predictors))
 	var all sync.WaitGroup
 	for i, score := range predictors {
@@ -77,19 +83,57 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 
 // triePredictions are those of a published graph.
 func triePredictions(c *Corpus, p *n2g.Predictor, split Split) []float64 {
+	words := p.Words(c.tokens)
 	predictions := make([]float64, 0, c.Tokens(split))
-	var tokens []string
+	var window []int32
 	for w, s := range c.splits {
-		if s != split {
-			continue
+		if s == split {
+			window = c.appendWords(window[:0], w, words)
+			predictions = p.AppendWordPredictions(predictions, window)
 		}
-		tokens = tokens[:0]
-		for _, symbol := range c.symbols[c.starts[w]:c.starts[w+1]] {
-			tokens = append(tokens, c.tokens[symbol])
-		}
-		predictions = p.AppendPredictions(predictions, tokens)
 	}
 	return predictions
+}
+
+// trieGroups are the validation and the build tokens by what a published graph predicts for them.
+func trieGroups(c *Corpus, a *Activations, p *n2g.Predictor, leaveOut []int) []group {
+	words, numbers := p.Words(c.tokens), map[float64]int{}
+	var groups []group
+	var window []int32
+	var predictions []float64
+	posted := 0
+	for w, s := range c.splits {
+		if s == Test || slices.Contains(leaveOut, w) {
+			continue
+		}
+		window = c.appendWords(window[:0], w, words)
+		predictions = p.AppendWordPredictions(predictions[:0], window)
+		for i, value := range predictions {
+			number, ok := numbers[value]
+			if !ok {
+				number = len(groups)
+				numbers[value] = number
+				groups = append(groups, group{value: value})
+			}
+			groups[number].n++
+			at := c.starts[w] + int32(i)
+			for posted < len(a.Positions) && a.Positions[posted] < at {
+				posted++
+			}
+			if posted < len(a.Positions) && a.Positions[posted] == at && float64(a.Values[posted])/a.Maximum >= firing {
+				groups[number].firing++
+			}
+		}
+	}
+	return groups
+}
+
+// appendWords appends a window in the words of a predictor, which are given by symbol.
+func (c *Corpus) appendWords(dst []int32, window int, words []int32) []int32 {
+	for _, symbol := range c.symbols[c.starts[window]:c.starts[window+1]] {
+		dst = append(dst, words[symbol])
+	}
+	return dst
 }
 
 // hardNegatives tells, for the test tokens in order of position, whether the neuron fires on their symbol in Build.

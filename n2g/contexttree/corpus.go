@@ -142,21 +142,39 @@ func (c *Corpus) split(position int32) Split { return c.splits[c.window[position
 // folds is the number of parts into which build documents are divided, to judge what is learned from some by others.
 const folds = 4
 
-func (c *Corpus) fold(position int32) uint8 { return uint8(c.documents[c.window[position]] % folds) }
+// parts are those by which tokens are counted: the folds of build documents, and the validation documents.
+const (
+	parts      = folds + 1
+	validation = folds
+)
+
+// part is that of a position that does not stand in a test document.
+func (c *Corpus) part(position int32) uint8 { return c.windowPart(c.window[position]) }
+
+func (c *Corpus) windowPart(window int32) uint8 {
+	if c.splits[window] == Build {
+		return uint8(c.documents[window] % folds)
+	}
+	return validation
+}
 
 // Tokens is the number of tokens of a split.
 func (c *Corpus) Tokens(s Split) int { return len(c.places[s]) }
 
 // bigrams number the pairs of a token and the one before it that occur in Build.
 type bigrams struct {
-	of     []int32 // of each position; -1 where Build has no such pair
-	counts []int32 // in Build
+	of      []int32        // of each position; -1 where Build has no such pair
+	symbols []int32        // of each pair, the one that it ends in
+	counts  [][parts]int32 // occurrences of each pair
+	// Occurrences of each symbol: where the other folds have the pair that it ends, and where they lack it.
+	known, alone [][parts]int32
 }
 
 // findBigrams goes from symbol to symbol, since a symbol's places are known: the pairs it ends are then numbered by
 // what stands before.
 func (c *Corpus) findBigrams() *bigrams {
-	b := &bigrams{of: make([]int32, len(c.symbols))}
+	b := &bigrams{of: make([]int32, len(c.symbols)), known: make([][parts]int32, len(c.tokens)),
+		alone: make([][parts]int32, len(c.tokens))}
 	before := func(p int32) int32 {
 		if p > c.starts[c.window[p]] {
 			return c.symbols[p-1]
@@ -176,14 +194,28 @@ func (c *Corpus) findBigrams() *bigrams {
 				case *number >= first:
 				case s == Build:
 					*number = int32(len(b.counts))
-					b.counts = append(b.counts, 0)
+					b.counts = append(b.counts, [parts]int32{})
+					b.symbols = append(b.symbols, int32(symbol))
 				default:
 					b.of[p] = -1
+					if s == Validate {
+						b.alone[symbol][validation]++
+					}
 					continue
 				}
 				b.of[p] = *number
-				if s == Build {
-					b.counts[*number]++
+				if s != Test {
+					b.counts[*number][c.part(p)]++
+				}
+			}
+		}
+		for _, n := range b.counts[first:] {
+			pair := counts{n: n}
+			for part := range parts {
+				if pair.total(part).n > 0 {
+					b.known[symbol][part] += n[part]
+				} else {
+					b.alone[symbol][part] += n[part]
 				}
 			}
 		}

@@ -29,14 +29,14 @@ func TestBigrams(t *testing.T) {
 		p := int(c.starts[w]) + k
 		return c.tokens[c.symbols[p-1]] + "|" + c.tokens[c.symbols[p]]
 	}
-	counts := map[string]int32{}
+	count := map[string]float64{}
 	for w := range windows {
 		for k, id := range windows[w].IDs {
 			if got := c.tokens[c.symbols[int(c.starts[w])+k]]; got != fmt.Sprint(int(id)%3) {
 				t.Fatalf("window %d token %d is %s, want %d", w, k, got, id%3)
 			}
 			if windows[w].Split == Build {
-				counts[pair(w, k)]++
+				count[pair(w, k)]++
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func TestBigrams(t *testing.T) {
 	for w := range windows {
 		for k := range windows[w].IDs {
 			name, number := pair(w, k), b.of[int(c.starts[w])+k]
-			if counts[name] == 0 {
+			if count[name] == 0 {
 				if number != -1 {
 					t.Errorf("the pair %s, which Build lacks, has the number %d", name, number)
 				}
@@ -54,12 +54,12 @@ func TestBigrams(t *testing.T) {
 				t.Errorf("the pair %s has the numbers %d and %d", name, known, number)
 			}
 			numbers[name] = number
-			if b.counts[number] != counts[name] {
-				t.Errorf("the pair %s is counted %d times, want %d", name, b.counts[number], counts[name])
+			if x := (counts{n: b.counts[number]}); x.total(validation).n != count[name] {
+				t.Errorf("the pair %s is counted %g times, want %g", name, x.total(validation).n, count[name])
 			}
 		}
 	}
-	if len(numbers) != len(b.counts) || len(counts) != len(numbers) {
-		t.Errorf("%d pairs have %d numbers, want %d", len(counts), len(b.counts), len(numbers))
+	if len(numbers) != len(b.counts) || len(count) != len(numbers) {
+		t.Errorf("%d pairs have %d numbers, want %d", len(count), len(b.counts), len(numbers))
 	}
 }

@@ -76,7 +76,7 @@ func (l *learner) observe(split Split) []observation {
 		observations[i].weight = float64(c.counts[split][symbol]-posted[symbol]) / float64(drawn[symbol])
 	}
 	for i := range observations {
-		observations[i].fold = c.fold(observations[i].position)
+		observations[i].fold = c.part(observations[i].position)
 	}
 	l.observations = observations
 	return observations

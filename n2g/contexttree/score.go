@@ -18,10 +18,7 @@ func predictionsOf(c *Corpus, g *n2g.ContextGraph, split Split) []float64 {
 		if s != split {
 			continue
 		}
-		window = window[:0]
-		for _, symbol := range c.symbols[c.starts[w]:c.starts[w+1]] {
-			window = append(window, vocabulary.Words[symbol])
-		}
+		window = c.appendWords(window[:0], w, vocabulary.Words)
 		predictions = p.AppendPredictions(predictions, vocabulary, window)
 	}
 	return predictions
@@ -63,7 +60,7 @@ func (c *Corpus) truth(a *Activations, split Split) *truth {
 			t.known[k] = 1
 		}
 	}
-	if a.Level > firing*a.Maximum {
+	if a.thin() {
 		copy(t.judged, t.known)
 		return t
 	}
@@ -100,9 +97,12 @@ func (t *truth) firing(i int32) float64 {
 	return 0
 }
 
-// ranked visits predictions from the highest down, equal ones together: how many tokens are predicted at least so high,
-// and how many of them fire. next is the prediction that follows, 0 after the last.
-func (t *truth) ranked(predictions []float64, visit func(value, next, predicted, hits float64)) {
+// averagePrecision is the area below the curve of precision over recall, in steps; equal predictions make one step.
+func (t *truth) averagePrecision(predictions []float64) float64 {
+	total := t.support()
+	if total == 0 {
+		return 0
+	}
 	order := make([]int32, 0, len(predictions))
 	for i, w := range t.judged {
 		if w > 0 {
@@ -110,18 +110,17 @@ func (t *truth) ranked(predictions []float64, visit func(value, next, predicted,
 		}
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(predictions[b], predictions[a]) })
-	predicted, hits := 0.0, 0.0
+	area, before, predicted, hits := 0.0, 0.0, 0.0, 0.0
 	for k, i := range order {
 		predicted += t.judged[i]
 		hits += t.firing(i)
-		v, next := predictions[i], 0.0
-		if k+1 < len(order) {
-			if next = predictions[order[k+1]]; next == v {
-				continue
-			}
+		if k+1 < len(order) && predictions[order[k+1]] == predictions[i] {
+			continue
 		}
-		visit(v, next, predicted, hits)
+		area += (hits - before) / total * hits / predicted
+		before = hits
 	}
+	return area
 }
 
 // support is the number of firing tokens.
@@ -133,20 +132,15 @@ func (t *truth) support() float64 {
 	return n
 }
 
-// threshold is the prediction from which on tokens count as firing, for the best F1; half of the maximum where nothing
-// fires.
+// threshold is the prediction from which on tokens count as firing, for the best F1.
 func (t *truth) threshold(predictions []float64) float64 {
-	total := t.support()
-	best, bestF1 := firing, 0.0
-	if total == 0 {
-		return best
-	}
-	t.ranked(predictions, func(value, next, predicted, hits float64) {
-		if f1 := 2 * hits / (total + predicted); f1 > bestF1 {
-			best, bestF1 = (value+max(next, 0))/2, f1
+	groups := make([]group, 0, len(predictions))
+	for i, w := range t.judged {
+		if w > 0 {
+			groups = append(groups, group{predictions[i], w, t.firing(int32(i))})
 		}
-	})
-	return best
+	}
+	return bestThreshold(groups)
 }
 
 // scores compares predictions with the truth. Tokens predicted at the threshold or above count as predicted to fire.
@@ -159,13 +153,7 @@ func (t *truth) scores(predictions []float64, threshold float64) n2g.Scores {
 		Firing:    classScores(count[1][1], count[0][1], count[1][0]),
 		NonFiring: classScores(count[0][0], count[1][0], count[0][1]),
 	}
-	if total := t.support(); total > 0 {
-		before := 0.0
-		t.ranked(predictions, func(_, _, predicted, hits float64) {
-			s.AveragePrecision += (hits - before) / total * hits / predicted
-			before = hits
-		})
-	}
+	s.AveragePrecision = t.averagePrecision(predictions)
 	s.Pearson, s.R2 = t.correlation(predictions)
 	return s
 }

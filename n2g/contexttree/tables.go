@@ -14,12 +14,6 @@ const longest = 3
 // visible is what an entry must differ by from what is predicted without it.
 const visible = .001
 
-// parts are those by which tokens are counted: the folds of build documents, and the validation documents.
-const (
-	parts      = folds + 1
-	validation = folds
-)
-
 // cell is a leaf, or what in a leaf ends in certain tokens.
 type cell struct {
 	parent int32 // ends in one token less
@@ -28,29 +22,7 @@ type cell struct {
 	order  int8
 	posted bool // build documents have a posted token here
 
-	n, firing [parts]int32
-	sum       [folds]float64 // of the values
-}
-
-// total is the tally of all build documents, or of all without one fold.
-func (x *cell) total(without int) (t tally) {
-	for f := range folds {
-		if f != without {
-			t.n += float64(x.n[f])
-			t.sum += x.sum[f]
-		}
-	}
-	return t
-}
-
-func (x *cell) add(o *cell, sign int32) {
-	for f := range parts {
-		x.n[f] += sign * o.n[f]
-		x.firing[f] += sign * o.firing[f]
-	}
-	for f := range folds {
-		x.sum[f] += float64(sign) * o.sum[f]
-	}
+	counts
 }
 
 // tables measures the leaves on all build documents, gives them entries for suffixes of up to longest tokens, those by
@@ -59,7 +31,7 @@ func (l *learner) tables(root *leaf, leaves []*leaf) float64 {
 	l.fillCells(root, leaves)
 	cells := l.cells
 	for i := len(cells) - 1; i >= len(leaves); i-- {
-		cells[cells[i].parent].add(&cells[i], 1)
+		cells[cells[i].parent].add(&cells[i].counts, 1)
 	}
 	values := make([][folds + 1]float64, len(cells)) // without each fold, and with all
 	kept := make([]int32, len(cells))                // the cell itself, or the next shorter one that is kept
@@ -163,10 +135,7 @@ func (l *learner) fillCells(root *leaf, leaves []*leaf) {
 		if split == Test {
 			continue
 		}
-		part := uint8(validation)
-		if split == Build {
-			part = uint8(c.documents[w] % folds)
-		}
+		part := c.windowPart(int32(w))
 		for p := c.starts[w]; p < c.starts[w+1]; p++ {
 			symbol := c.symbols[p]
 			at := l.at[p]
@@ -229,7 +198,7 @@ func (l *learner) describeEntries(leaves []*leaf, chosen []bool, values [][folds
 // chooseThreshold chooses the firing threshold: on validation documents, and on build documents, each fold of which is
 // predicted by values that the others have taught.
 func (l *learner) chooseThreshold(leaves []*leaf, chosen []bool, values [][folds + 1]float64) float64 {
-	if l.activations.Level > firing*l.activations.Maximum { // not all firing tokens are known
+	if l.activations.thin() {
 		return 0
 	}
 	var groups []group
@@ -247,7 +216,7 @@ func (l *learner) chooseThreshold(leaves []*leaf, chosen []bool, values [][folds
 		if x.order > 0 { // what is left to the next shorter one
 			for parent := x.parent; ; parent = l.cells[parent].parent {
 				if l.cells[parent].order == 0 || chosen[parent] {
-					l.cells[parent].add(x, -1)
+					l.cells[parent].add(&x.counts, -1)
 					break
 				}
 			}
