@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -150,20 +151,38 @@ func (x *Index) search(order []byte, tokens []int, past bool) (int, error) {
 
 // scan finds tokens by reading the corpus: the places it returns are the first.
 func (x *Index) scan(tokens []int, limit int) (count int, positions []int, err error) {
+	text, err := x.file.all(idsSection)
+	if err != nil {
+		return 0, nil, err
+	}
+	width := idBytes(x.meta.Vocabulary)
+	var pattern []byte
+	for _, id := range tokens {
+		if id < 0 || id >= x.meta.Vocabulary {
+			return 0, nil, nil
+		}
+		pattern = append(pattern, binary.LittleEndian.AppendUint32(nil, uint32(id))[:width]...)
+	}
 	for d := range x.meta.Documents {
 		document, err := x.Document(d)
 		if err != nil {
 			return 0, nil, err
 		}
-		ids, err := x.IDs(document.First, document.End)
-		if err != nil {
-			return 0, nil, err
+		if document.End*width > len(text) {
+			return 0, nil, errDamaged
 		}
-		for at := 0; at+len(tokens) <= len(ids); at++ {
-			if ids[at] == tokens[0] && slices.Equal(ids[at:at+len(tokens)], tokens) {
-				if count++; len(positions) < limit {
-					positions = append(positions, document.First+at)
-				}
+		for at := document.First * width; ; at += width {
+			skip := bytes.Index(text[at:document.End*width], pattern)
+			if skip < 0 {
+				break
+			}
+			at += skip
+			if skip%width != 0 { // the end of one token and the beginning of the next
+				at -= skip % width
+				continue
+			}
+			if count++; len(positions) < limit {
+				positions = append(positions, at/width)
 			}
 		}
 	}
