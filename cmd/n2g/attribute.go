@@ -153,7 +153,7 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 	for _, n := range there {
 		known[n.WithoutHook()] = true
 	}
-	of := store.EffectsOf{Model: model.Name(), Fingerprint: fingerprint}
+	of := store.EffectsOf{Model: model.Name(), Fingerprint: fingerprint, Hook: hook}
 	added, before := 0, 0
 	bar := a.progress(len(layers))
 	for i, layer := range layers {
@@ -178,14 +178,13 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 			return fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(),
 				len(directions)-1)
 		}
-		if len(out) == 0 {
-			continue
+		var found []n2g.Attribution
+		if len(out) > 0 {
+			if found, err = effects.Attribute(ctx, model, out, k, vocabularyOf(model)); err != nil {
+				return err
+			}
 		}
-		found, err := effects.Attribute(ctx, model, out, k, vocabularyOf(model))
-		if err != nil {
-			return err
-		}
-		list := make([]store.NeuronEffects, len(found))
+		list := make([]store.NeuronEffects, len(found)) // none says at least whether they could be written
 		for i, one := range found {
 			list[i] = store.NeuronEffects{Site: neurons[i], Effects: &n2g.Effects{Attribution: one}}
 		}

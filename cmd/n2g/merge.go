@@ -55,6 +55,10 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 				left = append(left, fmt.Errorf("%s: %d neurons are damaged and left out: %s", path, len(m.Damaged),
 					some(m.Damaged)))
 			}
+			if len(m.DamagedEffects) > 0 {
+				left = append(left, fmt.Errorf("%s: the effects of %d neurons are damaged and left out: %s", path,
+					len(m.DamagedEffects), some(m.DamagedEffects)))
+			}
 		}
 		return errors.Join(a.tellMissing(ctx, s), errors.Join(left...))
 	}

@@ -11,8 +11,17 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// EffectsOf names the model whose neurons have effects, as Identity does.
-type EffectsOf struct{ Model, Fingerprint string }
+// EffectsOf names the model whose numbers have effects, as Identity does, and the hook point where these stand; of the
+// hook points of an MLP's neurons, which have the same effects, all count as one.
+type EffectsOf struct{ Model, Fingerprint, Hook string }
+
+// at is the hook point, empty for neurons.
+func (of EffectsOf) at() string {
+	if (n2g.Site{Hook: of.Hook}).IsNeuron() {
+		return ""
+	}
+	return of.Hook
+}
 
 // NeuronEffects are the effects of a neuron.
 type NeuronEffects struct {
@@ -21,7 +30,8 @@ type NeuronEffects struct {
 }
 
 // PutEffects writes the effects of neurons, explained or not, in one transaction; those of the same neurons are
-// replaced. Effects of another model than the store holds explanations or effects of are refused.
+// replaced. Effects of another model, or at another hook point, than the store holds explanations or effects of are
+// refused.
 func (s *Store) PutEffects(ctx context.Context, of EffectsOf, list []NeuronEffects) error {
 	return s.change(ctx, "writing effects to", func(tx *sql.Tx) error { return s.putEffects(ctx, tx, of, list) })
 }
@@ -30,15 +40,7 @@ func (s *Store) putEffects(ctx context.Context, tx *sql.Tx, of EffectsOf, list [
 	if err := ensureEffects(ctx, tx); err != nil {
 		return err
 	}
-	if i := s.identity; i != nil {
-		if err := of.same(EffectsOf{i.Model, i.ModelFingerprint}); err != nil {
-			return err
-		}
-		if of.Fingerprint == "" {
-			of.Fingerprint = i.ModelFingerprint
-		}
-	}
-	if err := beginEffects(ctx, tx, of); err != nil {
+	if err := s.beginEffects(ctx, tx, of); err != nil {
 		return err
 	}
 	put, err := prepareEffects(ctx, tx)
@@ -68,10 +70,10 @@ func (s *Store) putEffectsOf(ctx context.Context, tx *sql.Tx, e *n2g.Explanation
 		}
 		found.Faithfulness = nil
 	}
-	return s.putEffects(ctx, tx, EffectsOf{Model: e.Model}, []NeuronEffects{{n, found}})
+	return s.putEffects(ctx, tx, EffectsOf{Model: e.Model, Hook: n.Hook}, []NeuronEffects{{n, found}})
 }
 
-// same refuses another model.
+// same refuses another model, and another hook point.
 func (of EffectsOf) same(there EffectsOf) error {
 	switch {
 	case of.Model != there.Model:
@@ -80,24 +82,59 @@ func (of EffectsOf) same(there EffectsOf) error {
 	case of.Fingerprint != there.Fingerprint && of.Fingerprint != "" && there.Fingerprint != "":
 		return fmt.Errorf("it is of a model of the same name with other weights or another tokenizer (fingerprint %s, and "+
 			"now %s): write to another file", there.Fingerprint, of.Fingerprint)
+	case of.at() != there.at():
+		return fmt.Errorf("it is of %s, and these effects are of %s: write to another file", there.numbers(), of.numbers())
 	}
 	return nil
 }
 
-// effectsOf is the model that a store has effects of.
-func effectsOf(ctx context.Context, tx querier) (of EffectsOf, err error) {
-	for key, into := range map[string]*string{"model": &of.Model, "model_fingerprint": &of.Fingerprint} {
-		err := tx.QueryRowContext(ctx, "SELECT value FROM effects_meta WHERE key = ?", key).Scan(into)
+// numbers says whose effects they are.
+func (of EffectsOf) numbers() string {
+	if hook := of.at(); hook != "" {
+		return "numbers at " + hook
+	}
+	return "neurons"
+}
+
+// effectsOf is whose effects a database, main or an attached one, has.
+func effectsOf(ctx context.Context, tx querier, database string) (of EffectsOf, err error) {
+	sum := ""
+	for key, into := range map[string]*string{"model": &of.Model, "model_fingerprint": &of.Fingerprint, "hook": &of.Hook,
+		"hook_checksum": &sum} {
+		err := tx.QueryRowContext(ctx, "SELECT value FROM "+database+".effects_meta WHERE key = ?", key).Scan(into)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return of, err
 		}
 	}
+	if of.Hook+sum != "" && sum != fmt.Sprint(checksum(of.Hook)) {
+		return of, fmt.Errorf("%w: its effects are of the hook point %q, which is not what was written", ErrDamaged, of.Hook)
+	}
 	return of, nil
 }
 
-// beginEffects records the model, or checks that it is the one recorded before.
-func beginEffects(ctx context.Context, tx *sql.Tx, of EffectsOf) error {
-	there, err := effectsOf(ctx, tx)
+// effectsHook is the hook point that a store's effects are at.
+func effectsHook(ctx context.Context, tx *sql.Tx) (string, error) {
+	hook, err := hookOf(ctx, tx)
+	if err != nil || hook != "" {
+		return hook, err
+	}
+	of, err := effectsOf(ctx, tx, "main")
+	return of.Hook, err
+}
+
+// beginEffects records whose effects they are, or checks that it is what was recorded before, with them or with
+// explanations.
+func (s *Store) beginEffects(ctx context.Context, tx *sql.Tx, of EffectsOf) error {
+	of.Hook = of.at()
+	if i := s.identity; i != nil {
+		if err := of.same(i.effectsOf()); err != nil {
+			return err
+		}
+		if of.Fingerprint == "" {
+			of.Fingerprint = i.ModelFingerprint
+		}
+	}
+	there, err := effectsOf(ctx, tx, "main")
 	if err != nil {
 		return err
 	}
@@ -114,15 +151,19 @@ func beginEffects(ctx context.Context, tx *sql.Tx, of EffectsOf) error {
 	}
 	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO effects_meta VALUES ('model', ?), ('model_fingerprint', ?)",
 		of.Model, of.Fingerprint)
+	if err == nil && of.Hook != "" {
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO effects_meta VALUES ('hook', ?), ('hook_checksum', ?)",
+			of.Hook, fmt.Sprint(checksum(of.Hook)))
+	}
 	return err
 }
 
-// checkEffectsOf refuses to begin explanations of another model than the store has effects of.
+// checkEffectsOf refuses to begin explanations of another model, or hook point, than the store has effects of.
 func checkEffectsOf(ctx context.Context, tx *sql.Tx, of EffectsOf) error {
 	if there, err := hasEffects(ctx, tx); !there || err != nil {
 		return err
 	}
-	there, err := effectsOf(ctx, tx)
+	there, err := effectsOf(ctx, tx, "main")
 	if err != nil || there.Model == "" {
 		return err
 	}
@@ -292,7 +333,10 @@ func (s *Store) WithEffects(ctx context.Context) (list []n2g.Site, err error) {
 			return err
 		}
 		list = slices.SortedFunc(maps.Keys(rows), n2g.Site.Compare)
-		hook, err := hookOf(ctx, tx)
+		if len(rows) == 0 {
+			return nil
+		}
+		hook, err := effectsHook(ctx, tx)
 		for i := range list {
 			list[i].Hook = hook
 		}

@@ -82,7 +82,7 @@ func (s *Store) SearchEffects(ctx context.Context, terms ...EffectTerm) ([]Effec
 		if err != nil {
 			return err
 		}
-		hook, err := hookOf(ctx, tx)
+		hook, err := effectsHook(ctx, tx)
 		if err != nil {
 			return err
 		}

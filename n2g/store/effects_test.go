@@ -41,7 +41,7 @@ func putMadeUpEffects(t testing.TB, s *Store, seed uint64, n int) []NeuronEffect
 	for i := range n {
 		list = append(list, madeUpEffects(random, at(0, i)))
 	}
-	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa"}, list); err != nil {
+	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list); err != nil {
 		t.Fatal(err)
 	}
 	return list
@@ -195,7 +195,7 @@ func TestSearchEffects(t *testing.T) {
 func TestEffectsOfAnotherModel(t *testing.T) {
 	s := testStore(t)
 	list := []NeuronEffects{madeUpEffects(newRandom(4), at(0, 0))}
-	for _, of := range []EffectsOf{{"other", "aa"}, {"toy", "cc"}} {
+	for _, of := range []EffectsOf{{"other", "aa", ""}, {"toy", "cc", ""}, {"toy", "aa", "hook_resid_post"}} {
 		if err := s.PutEffects(ctx, of, list); err == nil || !strings.Contains(err.Error(), "write to another file") {
 			t.Errorf("%v: %v", of, err)
 		}
@@ -204,7 +204,7 @@ func TestEffectsOfAnotherModel(t *testing.T) {
 		t.Error(err)
 	}
 	list[0].Promoted[0].Token = "another"
-	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa"}, list); err == nil || !strings.Contains(err.Error(), "tokenizer") {
+	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list); err == nil || !strings.Contains(err.Error(), "tokenizer") {
 		t.Errorf("another tokenizer: %v", err)
 	}
 	fresh, err := Open(filepath.Join(t.TempDir(), "run.db"), Options{})
@@ -223,6 +223,62 @@ func TestEffectsOfAnotherModel(t *testing.T) {
 	}
 }
 
+// TestEffectsAtAnotherHook: numbers of two hook points are not mixed, with explanations, without, or by a merge.
+func TestEffectsAtAnotherHook(t *testing.T) {
+	open := func() *Store {
+		s, err := Open(filepath.Join(t.TempDir(), "run.db"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	const stream = "hook_resid_post"
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "write to another file") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	s := open()
+	list := []NeuronEffects{madeUpEffects(newRandom(4), n2g.Site{Layer: 1, Index: 5, Hook: stream})}
+	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", stream}, list); err != nil {
+		t.Fatal(err)
+	}
+	refused("neurons beside the stream", s.PutEffects(ctx, EffectsOf{"toy", "aa", "hook_mid"}, nil))
+	refused("explanations of neurons", s.Begin(ctx, testIdentity()))
+	if there, err := s.WithEffects(ctx); err != nil || len(there) != 1 || there[0] != list[0].Site {
+		t.Errorf("%v, %v", there, err)
+	}
+	hits, err := s.SearchEffects(ctx, EffectTerm{Token: list[0].Promoted[0].Token})
+	if err != nil || len(hits) != 1 || hits[0].Site != list[0].Site {
+		t.Errorf("%v, %v", hits, err)
+	}
+	for what, into := range map[string]*Store{"explained neurons": testStore(t), "effects of neurons": open()} {
+		if what == "effects of neurons" {
+			putMadeUpEffects(t, into, 5, 2)
+		}
+		_, err := into.Merge(ctx, s.Path())
+		refused(what, err)
+	}
+	into := open()
+	if m, err := into.Merge(ctx, s.Path()); err != nil || m.Effects != 1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if there, err := into.WithEffects(ctx); err != nil || len(there) != 1 || there[0] != list[0].Site {
+		t.Errorf("merged: %v, %v", there, err)
+	}
+	into.Close()
+	corrupt(t, into.Path(), "UPDATE effects_meta SET value = 'hook_mid' WHERE key = 'hook'")
+	if into, err = Open(into.Path(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer into.Close()
+	if _, err := into.WithEffects(ctx); !errors.Is(err, ErrDamaged) {
+		t.Errorf("another hook than was written: %v", err)
+	}
+}
+
 // TestMergeEffects: effects come with a merge, those of neurons that are not explained too, and damaged ones stay away.
 func TestMergeEffects(t *testing.T) {
 	a, b := testStore(t), testStore(t)
@@ -232,7 +288,7 @@ func TestMergeEffects(t *testing.T) {
 	}
 	corrupt(t, b.Path(), "UPDATE effect_tokens SET value = 9 WHERE neuron = 7 AND rank = 2")
 	m, err := a.Merge(ctx, b.Path())
-	if err != nil || m.Effects != 4 {
+	if err != nil || m.Effects != 4 || !slices.Equal(m.DamagedEffects, []n2g.Site{at(0, 7).WithoutHook()}) {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	for i, want := range theirs {

@@ -88,18 +88,15 @@ func repairEffects(ctx context.Context, tx *sql.Tx) (found bool, err error) {
 
 // copyEffects adds the effects that the attached database source has of neurons, but for those that main has or that
 // are not sound. Its token ids must stand for the same tokens.
-func copyEffects(ctx context.Context, tx *sql.Tx, sound map[n2g.Site]bool) (added int, err error) {
+func (s *Store) copyEffects(ctx context.Context, tx *sql.Tx, sound map[n2g.Site]bool) (added int, err error) {
 	if err := ensureEffects(ctx, tx); err != nil {
 		return 0, err
 	}
-	var of EffectsOf
-	for key, into := range map[string]*string{"model": &of.Model, "model_fingerprint": &of.Fingerprint} {
-		err = tx.QueryRowContext(ctx, "SELECT value FROM source.effects_meta WHERE key = ?", key).Scan(into)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return 0, err
-		}
+	of, err := effectsOf(ctx, tx, "source")
+	if err != nil {
+		return 0, err
 	}
-	if err := beginEffects(ctx, tx, of); err != nil {
+	if err := s.beginEffects(ctx, tx, of); err != nil {
 		return 0, err
 	}
 	var other int

@@ -26,6 +26,9 @@ type Identity struct {
 	Examples string
 }
 
+// effectsOf names those whose effects stand beside the explanations.
+func (i Identity) effectsOf() EffectsOf { return EffectsOf{i.Model, i.ModelFingerprint, i.Hook} }
+
 // keys of meta that hold an Identity.
 func (i Identity) values() ([][2]string, error) {
 	options, err := json.Marshal(i.Options.Resolved())
@@ -67,7 +70,7 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 		if s.identity != nil {
 			return s.identity.differs(identity)
 		}
-		if err := checkEffectsOf(ctx, tx, EffectsOf{identity.Model, identity.ModelFingerprint}); err != nil {
+		if err := checkEffectsOf(ctx, tx, identity.effectsOf()); err != nil {
 			return err
 		}
 		for _, v := range values {

@@ -19,7 +19,9 @@ type Merged struct {
 	Failures  int        // failures added
 	Damaged   []n2g.Site // neurons of the source that are not what was written: they are left out
 	Repaired  []n2g.Site // neurons that were damaged here, and are taken anew from the source
-	Effects   int        // neurons whose effects were added; those that are damaged are left out
+	Effects   int        // neurons whose effects were added
+	// DamagedEffects are neurons of whose effects the source has not what was written: they are left out.
+	DamagedEffects []n2g.Site
 }
 
 // Merge copies what the store at path holds into this one, in one transaction: explanations and failures of neurons
@@ -57,7 +59,7 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS source", source.uri); err != nil {
 		return nil, explained(path, "reading", err)
 	}
-	m, err := mergeAttached(ctx, conn, theirs)
+	m, err := s.mergeAttached(ctx, conn, theirs)
 	// Not ctx: the connection goes back to where others take it from.
 	if _, failed := conn.ExecContext(context.WithoutCancel(ctx), "DETACH source"); err == nil {
 		err = failed
@@ -85,7 +87,7 @@ func notSame(a, b string) error {
 	return nil
 }
 
-func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merged, error) {
+func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merged, error) {
 	if err := checkPages(ctx, conn, "source"); err != nil {
 		return nil, err
 	}
@@ -94,7 +96,7 @@ func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merge
 		return nil, err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	m := &Merged{Damaged: theirs.neurons()}
+	m := &Merged{Damaged: theirs.neurons(), DamagedEffects: theirs.damagedEffects()}
 	if err := m.repair(ctx, tx, theirs); err != nil {
 		return nil, err
 	}
@@ -154,7 +156,7 @@ func mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merge
 		}
 	}
 	if theirs.effects != nil {
-		if m.Effects, err = copyEffects(ctx, tx, theirs.effects); err != nil {
+		if m.Effects, err = s.copyEffects(ctx, tx, theirs.effects); err != nil {
 			return nil, err
 		}
 	}

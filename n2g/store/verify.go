@@ -28,6 +28,18 @@ func (v *verdict) neurons() []n2g.Site {
 	return list
 }
 
+// damagedEffects are the neurons whose effects are damaged, in order.
+func (v *verdict) damagedEffects() []n2g.Site {
+	var list []n2g.Site
+	for n, sound := range v.effects {
+		if !sound {
+			list = append(list, n)
+		}
+	}
+	slices.SortFunc(list, n2g.Site.Compare)
+	return list
+}
+
 func (v *verdict) soundIDs() []int64 {
 	ids := make([]int64, 0, len(v.sound))
 	for _, r := range v.sound {
