@@ -152,9 +152,16 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 	return found, err
 }
 
-// sameModel refuses an index whose token ids another model means otherwise, or whose activations are another's.
+// sameModel refuses an index whose token ids another model means otherwise, or whose activations are another's, or of
+// another auto-encoder or direction than stands beside it.
 func sameModel(x *index.Index, model *models.Causal, path string) error {
 	m := x.Meta()
+	for _, site := range m.Sites {
+		if here := model.Beside(site.Hook); here != "" && site.Beside != "" && here != site.Beside {
+			return fmt.Errorf("%s holds what %s fires on at layer %d, and this is %s: mine the corpus with it", path,
+				site.Beside, site.Layer, here)
+		}
+	}
 	if m.Identity == "" || path == "" {
 		return nil
 	}

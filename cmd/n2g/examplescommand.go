@@ -24,6 +24,7 @@ const (
 // examplesFlags are the flags of n2g examples.
 type examplesFlags struct {
 	index, model, hook, kind *string
+	site                     *string
 	layer, neuron            *int
 	limit, bands             *int
 	seed                     *uint64
@@ -41,7 +42,7 @@ func (a *app) examples() *command {
   tokens     the tokens it fires on, and how often they stand in the corpus
   cofiring   neurons that fire where it does`
 	c.examples = []string{`-layer 1 -neuron 268`, `-index go.n2g -layer 1 -neuron 268 -kind bands -json`,
-		`-layer 1 -neuron 268 -json -limit 20`}
+		`-layer 1 -neuron 268 -json -limit 20`, `-index sae.n2g -site 'blocks.1.hook_resid_post[sae:17]'`}
 	f := &examplesFlags{
 		index: indexFlag(c), model: c.path(reads, "model", "",
 			"`MODEL` whose tokenizer writes the texts (default: that of the index)"),
@@ -49,12 +50,16 @@ func (a *app) examples() *command {
 		kind:   c.flags.String("kind", topKind, "`KIND` top, bands, random, negatives, tokens or cofiring"),
 		layer:  c.flags.Int("layer", -1, "`NUMBER` the layer, from 0"),
 		neuron: c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
+		site:   siteFlag(c),
 		limit:  c.flags.Int("limit", 20, "`NUMBER` of examples, tokens or neurons; of bands, of examples in each (then 3)"),
 		bands:  c.flags.Int("bands", 10, "`NUMBER` of bands"),
 		seed:   c.flags.Uint64("seed", 0, "`NUMBER` seed of what is drawn by chance"),
 		asJSON: c.flags.Bool("json", false, "print JSON"),
 	}
 	c.run = func(ctx context.Context) error {
+		if err := applySite(c.flags, *f.site, f.layer, f.neuron, f.hook); err != nil {
+			return err
+		}
 		if *f.kind == bandsKind && !given(c.flags, "limit") {
 			*f.limit = 3
 		}

@@ -21,13 +21,14 @@ type similarFlags struct {
 
 func (a *app) similar() *command {
 	c := newCommand("similar", "find neurons that are alike")
-	c.long = `LAYER/NEURON ranks the others by how alike their tokens are: weighted Jaccard similarity, where an activating token weighs its
+	c.long = `LAYER/NEURON, or a site such as 'blocks.2.hook_resid_post[sae:117]', ranks the others by how alike their tokens are: weighted Jaccard similarity, where an activating token weighs its
 activation and a context token its importance.
 
 -all lists the published pairs: similar, where the tokens in common are at least -threshold of the larger set, and subset, where
 they are of the smaller; with -kind any, of both kinds of tokens at once.`
-	c.examples = []string{`2/117`, `2/117 -kind activating -n 5`, `-all`, `-all -kind activating -threshold 0.8 -json`}
-	c.operands = "[LAYER/NEURON]"
+	c.examples = []string{`2/117`, `2/117 -kind activating -n 5`,
+		`-store sae.db 'blocks.2.hook_resid_post[sae:117]'`, `-all`, `-all -kind activating -threshold 0.8 -json`}
+	c.operands = "[LAYER/NEURON | SITE]"
 	f := &similarFlags{
 		list: listFlagsOf(c), kind: kindFlag(c),
 		all:       c.flags.Bool("all", false, "compare all neurons with each other"),

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // Every kind of site is mined, explained into a store and asked there; what it promotes is shown, or why not.
@@ -54,6 +57,11 @@ func TestEveryKindOfSite(t *testing.T) {
 				t.Error(said)
 			}
 			succeed(t, "summary", "-store", store)
+			explained := askOfStore(t, store)
+			told := succeed(t, "examples", "-index", index, "-site", explained, "-limit", "2")
+			if one, err := n2g.ParseSite(explained); err != nil || !strings.Contains(told, "("+one.Hook+")") {
+				t.Errorf("examples of %s, %v: %s", explained, err, told)
+			}
 			if c.one == "" {
 				c.one = "blocks.1.hook_resid_post[sae:3]"
 			}
@@ -67,4 +75,78 @@ func TestEveryKindOfSite(t *testing.T) {
 			}
 		})
 	}
+	// A store is of one hook point, and an index of one auto-encoder.
+	store := filepath.Join(dir, "effects.db")
+	succeed(t, "effects", "-site", "blocks.1.hook_resid_post[sae:all]", "-sae", sae, "-store", store)
+	for _, site := range []string{"blocks.1.mlp.hook_mid[all]", "blocks.1.hook_resid_post[all]",
+		"blocks.1.mlp.hook_mid[7]"} {
+		status, stdout, message := call(t, "", "effects", "-site", site, "-store", store)
+		if status != 1 || !strings.Contains(message, "of numbers at hook_resid_post[sae]") {
+			t.Errorf("effects of %s into a store of features: %d %s %s", site, status, stdout, message)
+		}
+	}
+	index, other := filepath.Join(dir, "x.n2g"), filepath.Join(dir, "other")
+	const features = "blocks.1.hook_resid_post[sae:all]"
+	succeed(t, "mine", "-o", index, "-corpus", texts, "-site", features, "-sae", sae)
+	succeed(t, "train", "sae", "-site", "blocks.1.hook_resid_post", "-out", other, "-features", "24", "-k", "4", "-steps",
+		"3", "-batch", "64", "-buffer", "1", "-seed", "7")
+	status, _, message := call(t, "", "run", "-index", index, "-store", filepath.Join(dir, "other.db"), "-site", features,
+		"-sae", other)
+	if status != 1 || !strings.Contains(message, "mine the corpus with it") {
+		t.Errorf("features of another auto-encoder than was mined: %d %s", status, message)
+	}
+}
+
+// askOfStore asks a store of few sites everything that can be asked of one, and returns a site that it has explained.
+func askOfStore(t *testing.T, store string) string {
+	t.Helper()
+	folder := t.TempDir()
+	file := func(name string) string { return filepath.Join(folder, name) }
+	succeed(t, "export", "-store", store, "-stats", file("stats"), "-neuron-store", file("tokens"), "-jsonl",
+		file("jsonl"), "-csv", file("csv"), "-dot", file("dot"), "-svg", file("svg"))
+	text, err := os.ReadFile(file("jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var first n2g.Explanation
+	token := ""
+	for _, line := range lines {
+		if err := json.Unmarshal([]byte(line), &first); err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range n2g.NewTokenSets(first.Trie).Activating {
+			if len(one) > len(token) {
+				token = one
+			}
+		}
+		if token != "" {
+			break
+		}
+	}
+	name := written(first.Site)
+	word := strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "*", `\*`).Replace(token) + ":activating"
+	if found := succeed(t, "search", "-store", store, "-n", "0", "--", word); !strings.Contains(found, name) {
+		t.Errorf("search %s: %s, want %s", word, found, name)
+	}
+	parts := len(first.Graph.Components())
+	found := succeed(t, "find", "polysemantic", "-store", store, "-n", "0")
+	if strings.Contains(found, name) != (parts > 1) {
+		t.Errorf("find: %s, and %s has %d parts", found, name, parts)
+	}
+	pictures, err := filepath.Glob(file("svg/*.svg"))
+	if err != nil || len(pictures) != len(lines) {
+		t.Errorf("%d pictures of %d sites, %v", len(pictures), len(lines), err)
+	}
+	short := succeed(t, "similar", "-store", store, name)
+	long := succeed(t, "similar", "-store", store, first.Site.String())
+	if short != long || strings.Count(short, "\n") > len(lines) {
+		t.Errorf("similar: %s and %s", short, long)
+	}
+	elsewhere := first.Site
+	elsewhere.Hook = "hook_resid_mid"
+	if status, _, message := call(t, "", "similar", "-store", store, elsewhere.String()); status != 1 {
+		t.Errorf("similar to a site of another hook point: %d %s", status, message)
+	}
+	return first.Site.String()
 }

@@ -94,7 +94,7 @@ func applySite(flags *flag.FlagSet, site string, layer *int, neuron any, hook *s
 	switch neuron := neuron.(type) {
 	case *int:
 		if s.Index == n2g.All {
-			return errors.New("-site names all numbers of a hook point, and one can be explained: give its number")
+			return errors.New("-site names all numbers of a hook point, and one is asked here: give its number")
 		}
 		*neuron = s.Index
 	case *string:

@@ -43,8 +43,11 @@ func parseKind(text string) (n2g.TokenKind, error) {
 	return 0, fmt.Errorf("-kind is %q: it is activating, important or any", text)
 }
 
-// parseNeuron reads layer/neuron.
+// parseNeuron reads layer/neuron, or a site.
 func parseNeuron(text string) (n2g.Site, error) {
+	if strings.Contains(text, "[") {
+		return n2g.ParseSite(text)
+	}
 	layer, index, _ := strings.Cut(text, "/")
 	l, err1 := strconv.ParseUint(layer, 10, 31)
 	i, err2 := strconv.ParseUint(index, 10, 31)
@@ -54,7 +57,7 @@ func parseNeuron(text string) (n2g.Site, error) {
 	return n2g.Site{Layer: int(l), Index: int(i)}, nil
 }
 
-// written is a neuron as parseNeuron reads it.
+// written is a neuron as parseNeuron reads it: a store is of one hook point.
 func written(n n2g.Site) string { return fmt.Sprintf("%d/%d", n.Layer, n.Index) }
 
 // neuronJSON names a neuron among other fields of JSON.

@@ -123,6 +123,9 @@ func sitesOf(model Scanner, layers []int, hooks []string) ([]index.Site, error) 
 				return nil, fmt.Errorf("corpus: %w", err)
 			}
 			site := index.Site{Layer: layer, Hook: hookOf(model, hook), Neurons: width}
+			if m, ok := model.(interface{ Beside(hook string) string }); ok {
+				site.Beside = m.Beside(hook)
+			}
 			if !slices.Contains(sites, site) {
 				sites = append(sites, site)
 			}

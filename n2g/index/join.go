@@ -134,6 +134,11 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, as form) err
 				seen[name] = make([]bool, meta.Windows)
 				meta.Sites = append(meta.Sites, site)
 			}
+			same := func(there Site) bool { return there.name() == name }
+			if there := meta.Sites[slices.IndexFunc(meta.Sites, same)]; there.Beside != site.Beside {
+				return fmt.Errorf("index: %s was run with %s, and with %s: their numbers are not the same features", name,
+					cmp.Or(there.Beside, "one that is not known"), cmp.Or(site.Beside, "one that is not known"))
+			}
 			for _, r := range s.coveredBy() {
 				for w := r[0]; w < r[1]; w++ {
 					if seen[name][w] {

@@ -57,6 +57,9 @@ type Site struct {
 	Hook    string `json:"hook"`
 	First   int    `json:"first"`   // number of the first neuron
 	Neurons int    `json:"neurons"` // how many, consecutive
+	// Beside tells the auto-encoder or the directions that the hook point was read through from others of its kind;
+	// empty where none was, or it is not known.
+	Beside string `json:"beside,omitempty"`
 }
 
 // Corpus says what was indexed.
@@ -149,6 +152,9 @@ func (m *Meta) sites() string {
 			text += ", "
 		}
 		text += fmt.Sprintf("layer %d at %s", site.Layer, site.Hook)
+		if site.Beside != "" {
+			text += " by " + site.Beside
+		}
 	}
 	return text
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -208,10 +210,32 @@ func TestWorkRefusesAnotherPass(t *testing.T) {
 		!strings.Contains(err.Error(), "began otherwise") {
 		t.Errorf("other layers: %v", err)
 	}
+	others := w.sites()
+	others[1].Beside = "auto-encoder 1f"
+	if _, err := w.open(t, out, others, Options{}); err == nil ||
+		!strings.Contains(err.Error(), "by auto-encoder 1f") {
+		t.Errorf("features: %v", err)
+	}
 	w.documents[3][0][0] ^= 1
 	if _, err := w.open(t, out, w.sites(), Options{}); err == nil ||
 		!strings.Contains(err.Error(), "the corpus is not what it was") {
 		t.Errorf("another corpus: %v", err)
+	}
+}
+
+// TestJoinOfOtherFeatures: parts that were read through two auto-encoders are not one index.
+func TestJoinOfOtherFeatures(t *testing.T) {
+	w, o := newWorld(3, 20, 12), Options{}
+	var parts []source
+	for i, beside := range []string{"auto-encoder 1f", "auto-encoder 2e"} {
+		c := w.collect(t, w.build(t, o), o, upTo(len(w.values)))
+		c.sites = slices.Clone(c.sites)
+		c.sites[0].Beside = beside
+		parts = append(parts, collected{c, [][2]int{{i * 10, i*10 + 10}}})
+	}
+	err := join(io.Discard, parts[0].(collected).corpus, parts, o, shard)
+	if err == nil || !strings.Contains(err.Error(), "auto-encoder 1f, and with auto-encoder 2e") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -204,7 +204,8 @@ func TestEffectsOfAnotherModel(t *testing.T) {
 		t.Error(err)
 	}
 	list[0].Promoted[0].Token = "another"
-	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list); err == nil || !strings.Contains(err.Error(), "tokenizer") {
+	err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list)
+	if err == nil || !strings.Contains(err.Error(), "tokenizer") {
 		t.Errorf("another tokenizer: %v", err)
 	}
 	fresh, err := Open(filepath.Join(t.TempDir(), "run.db"), Options{})
