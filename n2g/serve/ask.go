@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -403,7 +404,7 @@ func (s *Server) similar(ctx context.Context, in *At) (*Alike, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := table.tokenSets(ctx, s.o.Store)
+	tokens, err := table.tokens.read(ctx, s.o.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -422,18 +423,23 @@ func (s *Server) similar(ctx context.Context, in *At) (*Alike, error) {
 	return a, nil
 }
 
-// tokenSets reads those of all neurons, once for a table.
-func (s *snapshot) tokenSets(ctx context.Context, from *store.Store) (*store.Tokens, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tokens == nil {
+// tokenSets are the tokens of all neurons' graphs, read when they are first asked for.
+type tokenSets struct {
+	mu     sync.Mutex
+	tokens *store.Tokens
+}
+
+func (t *tokenSets) read(ctx context.Context, from *store.Store) (*store.Tokens, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tokens == nil {
 		tokens, err := from.Tokens(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.tokens = tokens
+		t.tokens = tokens
 	}
-	return s.tokens, nil
+	return t.tokens, nil
 }
 
 // Question asks for tokens.

@@ -46,7 +46,7 @@ type snapshot struct {
 	rows   []Row // by layer and index
 	byID   map[n2g.Site]int
 	made   time.Time
-	tokens *store.Tokens
+	tokens *tokenSets // those of renewed tables are the same
 	unread int // rows without the gist that they should have
 
 	mu     sync.Mutex
@@ -68,7 +68,9 @@ type catalog struct {
 	close  func()
 	wake   chan struct{} // tells the reader that gists are missing
 
-	mu      sync.Mutex
+	loading sync.Mutex // held while a table is made
+
+	mu      sync.Mutex // never held while the store is read
 	current *snapshot
 	gists   map[n2g.Site]gist
 	wanted  []n2g.Site // gists to be read before others
@@ -104,20 +106,42 @@ func newCatalog(o Options, source *atomic.Pointer[Source]) *catalog {
 // freshness is how old a table may be while a run goes on.
 const freshness = 2 * time.Second
 
-// table returns the table, made anew where the store has changed.
+// table returns the table. Where the store has changed one question makes it anew, and others meanwhile get the one
+// before.
 func (c *catalog) table(ctx context.Context) (*snapshot, error) {
+	current, fresh := c.now()
+	if fresh {
+		return current, nil
+	}
+	if current == nil {
+		c.loading.Lock()
+	} else if !c.loading.TryLock() {
+		return current, nil
+	}
+	defer c.loading.Unlock()
+	if current, fresh = c.now(); fresh { // another made it
+		return current, nil
+	}
+	c.mu.Lock()
+	c.stale = false // what changes from here on may not be in it
+	c.mu.Unlock()
+	s, err := c.load(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current != nil && (!c.stale || time.Since(c.current.made) < freshness) {
-		return c.current, nil
-	}
-	s, err := c.load(ctx)
 	if err != nil {
+		c.stale = true
 		return nil, err
 	}
-	c.current, c.stale = s, false
+	c.current = s
 	c.settle()
 	return s, nil
+}
+
+// now is the table that is there, and whether it needs no other.
+func (c *catalog) now() (current *snapshot, fresh bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current, c.current != nil && (!c.stale || time.Since(c.current.made) < freshness)
 }
 
 // settle puts the gists that are known into the current table, and asks for those that are not.
@@ -236,10 +260,7 @@ func (c *catalog) readGists(ctx context.Context) error {
 // renew makes a table that has the gists known by now. Others may still read the one before.
 func (c *catalog) renew() {
 	s := &snapshot{rows: slices.Clone(c.current.rows), byID: c.current.byID, made: c.current.made,
-		orders: map[string][]int32{}, spans: map[string][2]float64{}}
-	c.current.mu.Lock()
-	s.tokens = c.current.tokens
-	c.current.mu.Unlock()
+		tokens: c.current.tokens, orders: map[string][]int32{}, spans: map[string][2]float64{}}
 	for i := range s.rows {
 		if g, ok := c.gists[s.rows[i].id()]; ok {
 			s.rows[i].take(g)
@@ -308,8 +329,8 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &snapshot{byID: map[n2g.Site]int{}, orders: map[string][]int32{},
-		spans: map[string][2]float64{}, made: time.Now()}
+	s := &snapshot{byID: map[n2g.Site]int{}, made: time.Now(), tokens: &tokenSets{}, orders: map[string][]int32{},
+		spans: map[string][2]float64{}}
 	for _, r := range stored {
 		s.rows = append(s.rows, c.row(r))
 	}
