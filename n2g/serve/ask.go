@@ -66,7 +66,7 @@ type Info struct {
 	BOS         int    `json:"bos"`
 	MaskID      int    `json:"mask_id"`
 	Explained   int    `json:"explained"`
-	Effects     bool   `json:"effects"` // whether neurons can be set
+	Effects     bool   `json:"effects"` // whether activations can be set
 	Write       bool   `json:"write"`
 	TextLimit   int    `json:"text_limit"`   // bytes
 	PromptLimit int    `json:"prompt_limit"` // prompts of a request
@@ -79,13 +79,11 @@ func (s *Server) info(ctx context.Context, _ *Nothing) (*Info, error) {
 	}
 	if identity, ok := s.o.Store.Identity(); ok {
 		i.Model, i.Masked = identity.Model, identity.MaskedModel
-		if i.Hook == "" {
-			i.Hook = identity.Hook
-		}
 	}
 	if m := s.o.Model; m != nil {
 		i.Model, i.Context, i.BOS, i.MaskID = m.Name(), m.ContextLength(), m.BOS(), m.MaskID()
-		_, i.Effects = m.(Steerer)
+		_, steers := m.(Steerer)
+		i.Effects = steers && s.servesNeurons()
 	}
 	table, err := s.catalog.table(ctx)
 	if err != nil {
@@ -347,6 +345,23 @@ type At struct {
 
 func (a At) id() n2g.Site { return n2g.Site{Layer: a.Layer, Index: a.Neuron} }
 
+// name is how a heading calls what a row of the table shows: a neuron, a feature, a coordinate.
+func (s *Server) name(n n2g.Site) string {
+	n.Hook = s.o.Hook
+	return n.Name()
+}
+
+// servesNeurons tells whether the rows of the table are neurons of an MLP.
+func (s *Server) servesNeurons() bool { return n2g.Site{Hook: s.o.Hook}.IsNeuron() }
+
+// onlyNeurons refuses a question that can be asked of neurons alone.
+func (s *Server) onlyNeurons(n n2g.Site, what string) error {
+	if s.servesNeurons() {
+		return nil
+	}
+	return refuse(http.StatusBadRequest, "%s is no neuron of an MLP: %s", s.name(n), what)
+}
+
 // row finds a neuron in the table.
 func (s *Server) row(ctx context.Context, n n2g.Site) (*snapshot, *Row, error) {
 	table, err := s.catalog.table(ctx)
@@ -355,7 +370,7 @@ func (s *Server) row(ctx context.Context, n n2g.Site) (*snapshot, *Row, error) {
 	}
 	i, ok := table.byID[n]
 	if !ok {
-		return nil, nil, refuse(http.StatusNotFound, "there is no layer %d neuron %d", n.Layer, n.Index)
+		return nil, nil, refuse(http.StatusNotFound, "there is no %s", s.name(n))
 	}
 	return table, &table.rows[i], nil
 }
@@ -367,9 +382,9 @@ func (s *Server) stored(ctx context.Context, n n2g.Site) (*explained, error) {
 	case err != nil:
 		return nil, err
 	case row.State == "failed":
-		return nil, refuse(http.StatusNotFound, "layer %d neuron %d could not be explained: %s", n.Layer, n.Index, row.Reason)
+		return nil, refuse(http.StatusNotFound, "%s could not be explained: %s", s.name(n), row.Reason)
 	case row.State != "explained":
-		return nil, refuse(http.StatusNotFound, "layer %d neuron %d is not explained yet", n.Layer, n.Index)
+		return nil, refuse(http.StatusNotFound, "%s is not explained yet", s.name(n))
 	}
 	return s.known.get(ctx, n)
 }
@@ -885,8 +900,9 @@ func (s *Server) explain(ctx context.Context, in *ExplainRequest) (*n2g.Explanat
 	case s.source.Load().Examples == nil:
 		return nil, refuse(http.StatusBadRequest, "this server has no examples: give some")
 	default:
-		if examples, err = s.source.Load().Examples(n2g.Site{Layer: in.Layer, Index: in.Neuron, Hook: s.o.Hook}); err != nil {
-			return nil, refuse(http.StatusNotFound, "there are no examples of layer %d neuron %d", in.Layer, in.Neuron)
+		n := n2g.Site{Layer: in.Layer, Index: in.Neuron, Hook: s.o.Hook}
+		if examples, err = s.source.Load().Examples(n); err != nil {
+			return nil, refuse(http.StatusNotFound, "there are no examples of %s", n.Name())
 		}
 	}
 	e, err := n2g.Explain(ctx, m, s.o.Masked, *examples, in.Options)
@@ -948,6 +964,9 @@ func (s *Server) promoted(ctx context.Context, in *At) (*Promoted, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.onlyNeurons(in.id(), "what it promotes is not read from the weights here"); err != nil {
+		return nil, err
+	}
 	if _, _, err := s.row(ctx, in.id()); err != nil {
 		return nil, err
 	}
@@ -965,6 +984,9 @@ func (s *Server) promoted(ctx context.Context, in *At) (*Promoted, error) {
 func (s *Server) effects(ctx context.Context, in *EffectsRequest) (*Effects, error) {
 	m, err := s.warm()
 	if err != nil {
+		return nil, err
+	}
+	if err := s.onlyNeurons(n2g.Site{Layer: in.Layer, Index: in.Neuron}, "it is not set here"); err != nil {
 		return nil, err
 	}
 	steerer, ok := m.(Steerer)

@@ -47,7 +47,7 @@ type snapshot struct {
 	byID   map[n2g.Site]int
 	made   time.Time
 	tokens *tokenSets // those of renewed tables are the same
-	unread int // rows without the gist that they should have
+	unread int        // rows without the gist that they should have
 
 	mu     sync.Mutex
 	orders map[string][]int32    // row numbers, ascending by a column

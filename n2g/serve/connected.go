@@ -14,7 +14,7 @@ type Connector interface {
 }
 
 // Connected are the neurons that one works with: by the weights, as package effects finds them, and by firing on the
-// same tokens of the corpus.
+// same tokens of the corpus. Sites of other kinds than neurons have the last alone.
 type Connected struct {
 	Down     []Linked   `json:"down"`     // later ones that read what it writes
 	Up       []Linked   `json:"up"`       // earlier ones that write what it reads
@@ -47,7 +47,7 @@ func (s *Server) connected(ctx context.Context, in *At) (*Connected, error) {
 		return nil, err
 	}
 	out := &Connected{Down: []Linked{}, Up: []Linked{}, LikeIn: []Linked{}, LikeOut: []Linked{}}
-	if m, ok := s.o.Model.(Connector); ok {
+	if m, ok := s.o.Model.(Connector); ok && s.servesNeurons() {
 		found, err := m.Connected(ctx, in.Layer, in.Neuron, mostConnected)
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return nil, asked(ctx, err)

@@ -369,7 +369,11 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		return err
 	}
 	row = &own[0]
-	v.Row, v.Title = *row, fmt.Sprintf("Layer %d, neuron %d", n.Layer, n.Index)
+	v.Row, v.Title = *row, s.name(n)
+	if s.servesNeurons() {
+		v.Title = fmt.Sprintf("Layer %d, neuron %d", n.Layer, n.Index)
+		v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
+	}
 	i := table.byID[n]
 	if i > 0 {
 		v.Before = &At{table.rows[i-1].Layer, table.rows[i-1].Neuron}
@@ -378,10 +382,9 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		v.After = &At{table.rows[i+1].Layer, table.rows[i+1].Neuron}
 	}
 	v.Site = n2g.Site{Layer: n.Layer, Index: n.Index, Hook: s.o.Hook}.String()
-	v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
 	v.Facts = facts(row)
 	_, weights := s.o.Model.(Connector)
-	v.Connects = !v.Static && (weights || s.source.Load().Index != nil)
+	v.Connects = !v.Static && (weights && s.servesNeurons() || s.source.Load().Index != nil)
 	v.Sample = "return nil, err"
 	if row.State == "explained" {
 		e, err := s.stored(ctx, n)
@@ -399,7 +402,7 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 			v.Alike = v.Alike[:min(len(v.Alike), leanTexts)]
 		}
 	}
-	if m, ok := s.o.Model.(Promoter); ok && v.Promoted == nil {
+	if m, ok := s.o.Model.(Promoter); ok && v.Promoted == nil && s.servesNeurons() {
 		up, down, err := m.Promoted(ctx, n.Layer, n.Index, 10)
 		if err == nil {
 			v.Promoted = &Promoted{up, down}

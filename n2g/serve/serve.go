@@ -143,6 +143,8 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Hook == "" && o.Model != nil {
 		o.Hook = o.Model.DefaultHook()
+	} else if identity, ok := o.Store.Identity(); ok && o.Hook == "" {
+		o.Hook = identity.Hook
 	}
 	s := &Server{o: o, mux: http.NewServeMux(), atWork: make(chan struct{}, o.Limits.AtWork)}
 	s.source = new(atomic.Pointer[Source])

@@ -858,3 +858,88 @@ func BenchmarkLabel(b *testing.B) {
 		}
 	}
 }
+
+// TestOtherSites: what is no neuron is called by its site, and what can be asked of neurons alone is refused or left
+// out.
+func TestOtherSites(t *testing.T) {
+	server, _ := open(t, func(o *serve.Options) {
+		o.Model, o.Hook, o.Neurons = steerable{o.Model}, "hook_resid_post", 64
+	})
+	const site = "blocks.1.hook_resid_post[5]"
+	for _, path := range []string{"/neurons/1/5", "/neurons/1/268"} {
+		page := do(server, "GET", path, "").Body.String()
+		for _, not := range []string{"neuron 5", "neuron 268", "promotes</h", "id=\"cell\"", "data-effects"} {
+			if strings.Contains(page, not) {
+				t.Errorf("%s holds %q", path, not)
+			}
+		}
+	}
+	if page := do(server, "GET", "/neurons/1/5", "").Body.String(); !strings.Contains(page, "<title>"+site) ||
+		!strings.Contains(page, "<h1>"+site) {
+		t.Errorf("%s is not called so: %.600s", site, page)
+	}
+	for _, question := range [][3]string{
+		{"POST", "/effects", `{"layer":1,"neuron":5,"text":"a"}`}, {"GET", "/neurons/1/5/promoted", ""},
+	} {
+		w := do(server, question[0], "/api/v1"+question[1], question[2])
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), site+" is no neuron") {
+			t.Errorf("%s: %d %s", question[1], w.Code, w.Body)
+		}
+	}
+	if w := do(server, "GET", "/api/v1/neurons/1/5", ""); !strings.Contains(w.Body.String(), site+" is not explained") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	found := get[serve.Connected](t, server, "GET", "/neurons/1/5/connected", "")
+	if len(found.Down)+len(found.Up)+len(found.LikeIn)+len(found.LikeOut) > 0 {
+		t.Errorf("weights of a neuron pass for those of %s: %+v", site, found)
+	}
+	if get[serve.Info](t, server, "GET", "", "").Effects {
+		t.Error("pages offer to set what is no neuron")
+	}
+	live := get[serve.Live](t, server, "POST", "/live", `{"layer":1,"neuron":5,"text":"return nil, err"}`)
+	if len(live.Activations) != len(live.Tokens) || live.Activations[1] == 0 {
+		t.Errorf("%+v", live)
+	}
+}
+
+// TestClosed: a server that is closed leaves no goroutine behind, neither that which reads labels nor one that mines or
+// explains.
+func TestClosed(t *testing.T) {
+	_, o := open(t, nil)
+	o.Write = true
+	waits := func(closing bool) {
+		server, err := serve.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		get[serve.Page](t, server, "GET", "/neurons?label=a", "") // the reader of labels is at work
+		if closing {
+			other := o
+			other.Index, other.Examples = nil, nil
+			other.Mining = mining(t, o, filepath.Join(t.TempDir(), "x.n2g"), make(chan struct{}))
+			miner, err := serve.New(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			get[serve.RunStatus](t, miner, "POST", "/mine", `{}`) // and waits for a turn that never comes
+			get[serve.RunStatus](t, server, "POST", "/run", `{"layers":"0","neurons":"0-200"}`)
+			if err := miner.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	waits(false) // what the model and the store keep is there from now on
+	before := runtime.NumGoroutine()
+	for range 3 {
+		waits(true)
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
