@@ -947,7 +947,7 @@ type Promoter interface {
 	Promoted(ctx context.Context, layer, neuron, k int) (up, down []Weighted, err error)
 }
 
-// Weighted is a token with what one unit of activation adds to its logit, beside the mean of all tokens.
+// Weighted is a token with what one unit of activation adds to its logit.
 type Weighted struct {
 	Token  string  `json:"token"`
 	Weight float64 `json:"weight"`
