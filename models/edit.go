@@ -34,6 +34,17 @@ type Edit struct {
 	Positions []int
 }
 
+// Changed runs prompts, as [Causal.EachLogits] does, through the model as it is and with edits, and shows visit the
+// logits before and after: what effects.Measure and effects.Faithful ask.
+func (m *Causal) Changed(edits ...Edit) func(ctx context.Context, prompts, positions [][]int,
+	visit func(prompt, at int, before, after []float32)) error {
+	return func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
+		return m.EachLogits(ctx, prompts, positions, [][]Edit{nil, edits}, func(prompt, at int, logits [][]float32) {
+			visit(prompt, at, logits[0], logits[1])
+		})
+	}
+}
+
 // EachLogits runs prompts (ids, BOS included) under several variants of the model, each a set of edits (nil is the
 // model as it is), and shows visit the logits of the next token at each position asked: logits[v] are those of
 // variants[v], [d_vocab]. A nil positions, or a nil entry, asks every position.

@@ -86,7 +86,7 @@ was learned from, and tells the loss on them, and the KL where the neuron fires 
 		if err := errors.Join(checkPositions(e, ids), model.HasLogits()); err != nil {
 			return err
 		}
-		changes, err := effects.Measure(ctx, changeRunner(model, e), [][]int{ids}, *k, vocabularyOf(model))
+		changes, err := effects.Measure(ctx, model.Changed(e), [][]int{ids}, *k, vocabularyOf(model))
 		if err != nil {
 			return err
 		}
@@ -268,7 +268,7 @@ and continues the text greedily or, with -temperature, by drawing at random. The
 				"or -tokens", len(ids), *tokens, model.Name(), n)
 		}
 		out := &steerOutput{Layer: e.Layer, Neuron: e.Index, Op: string(e.Op), Value: e.Value, Prompt: ids}
-		changes, err := effects.Measure(ctx, changeRunner(model, e), [][]int{ids}, *k, vocabularyOf(model))
+		changes, err := effects.Measure(ctx, model.Changed(e), [][]int{ids}, *k, vocabularyOf(model))
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (a *app) ablateOnIndex(ctx context.Context, model *models.Causal, path stri
 				return nil, err
 			}
 		}
-		found, err := effects.Measure(ctx, changeRunner(model, e), prompts, 0, effects.Vocabulary{})
+		found, err := effects.Measure(ctx, model.Changed(e), prompts, 0, effects.Vocabulary{})
 		if err != nil {
 			return nil, err
 		}

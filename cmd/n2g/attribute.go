@@ -81,8 +81,11 @@ func (a *attributor) complete(ctx context.Context, e *n2g.Explanation) error {
 
 // measure adds the faithfulness of an explanation of examples, where that is asked and can be told.
 func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *n2g.Examples) error {
-	neuron := isNeuronHook(strings.TrimPrefix(e.Site.Hook, "-")) // what can be ablated
-	if !a.faithful || !neuron || e.Effects == nil || len(e.Tests) == 0 {
+	if !a.faithful || e.Effects == nil || len(e.Tests) == 0 {
+		return nil
+	}
+	if !isNeuronHook(strings.TrimPrefix(e.Site.Hook, "-")) {
+		e.Notes = append(e.Notes, "Faithfulness is not measured: only neurons of an MLP are ablated.")
 		return nil
 	}
 	first := 0
@@ -103,7 +106,7 @@ func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *
 	for p := first; p < longest; p++ {
 		ablated.Positions = append(ablated.Positions, p)
 	}
-	f, err := effects.Faithful(ctx, changeRunner(a.model, ablated), e, prompts)
+	f, err := effects.Faithful(ctx, a.model.Changed(ablated), e, prompts)
 	if err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 	bar := a.progress(len(layers))
 	for i, layer := range layers {
 		bar.update(i, "effects, layers")
-		directions, err := model.OutputDirections(layer, hook)
+		directions, err := outputDirections(model, layer, hook, index)
 		if err != nil {
 			return err
 		}
@@ -173,10 +176,6 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 			default:
 				neurons, out = append(neurons, id), append(out, direction)
 			}
-		}
-		if index >= len(directions) {
-			return fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(),
-				len(directions)-1)
 		}
 		var found []n2g.Attribution
 		if len(out) > 0 {

@@ -171,18 +171,25 @@ func vocabularyOf(model *models.Causal) effects.Vocabulary {
 	return v
 }
 
+// outputDirections is what the numbers of a layer's hook point add to the residual stream. index, where it is not
+// negative, is one of them.
+func outputDirections(model *models.Causal, layer int, hook string, index int) ([][]float32, error) {
+	out, err := model.OutputDirections(layer, hook)
+	if err == nil && index >= len(out) {
+		err = fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(), len(out)-1)
+	}
+	return out, err
+}
+
 // effectsOf attributes one number of a layer's hook point, or all where index is negative.
 func effectsOf(ctx context.Context, model *models.Causal, layer int, hook string, index, k int) ([]effectsOutput,
 	error) {
-	out, err := model.OutputDirections(layer, hook)
+	out, err := outputDirections(model, layer, hook, index)
 	if err != nil {
 		return nil, err
 	}
 	first := 0
 	if index >= 0 {
-		if index >= len(out) {
-			return nil, fmt.Errorf("-neuron is %d: layer %d of %s has numbers 0 to %d", index, layer, model.Name(), len(out)-1)
-		}
 		first, out = index, out[index:index+1]
 	}
 	found := make([]n2g.Attribution, len(out))
@@ -368,14 +375,4 @@ func checkPositions(e models.Edit, ids []int) error {
 		}
 	}
 	return nil
-}
-
-// changeRunner runs a model with and without an edit.
-func changeRunner(model *models.Causal, edits ...models.Edit) effects.Runner {
-	return func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
-		return model.EachLogits(ctx, prompts, positions, [][]models.Edit{nil, edits},
-			func(prompt, at int, logits [][]float32) {
-				visit(prompt, at, logits[0], logits[1])
-			})
-	}
 }

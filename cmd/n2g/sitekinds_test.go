@@ -53,11 +53,18 @@ func TestEveryKindOfSite(t *testing.T) {
 			} else {
 				run = append(run, "-site", c.all, "-sample", "4")
 			}
+			if kind == "stream" {
+				run = append(run, "-faithfulness")
+			}
 			if said := succeed(t, run...); !strings.Contains(said, "done") {
 				t.Error(said)
 			}
 			succeed(t, "summary", "-store", store)
 			explained := askOfStore(t, store)
+			notes := succeed(t, "export", "-store", store, "-jsonl", "-")
+			if strings.Contains(notes, "Faithfulness is not measured") != (kind == "stream") {
+				t.Errorf("faithfulness of what cannot be ablated: %s", notes)
+			}
 			told := succeed(t, "examples", "-index", index, "-site", explained, "-limit", "2")
 			if one, err := n2g.ParseSite(explained); err != nil || !strings.Contains(told, "("+one.Hook+")") {
 				t.Errorf("examples of %s, %v: %s", explained, err, told)

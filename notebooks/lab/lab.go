@@ -170,12 +170,7 @@ func (l *Lab) Ablation(layer, neuron int, text string) heatmap.HeatMap {
 	m := l.Activations(layer, neuron, 0, text)[0]
 	m.Form = heatmap.Strips
 	ids := Must(n2g.Prompt(l.Model, text))
-	ablated := [][]models.Edit{nil, {{Layer: layer, Index: neuron, Op: models.Set}}}
-	run := func(ctx context.Context, prompts, positions [][]int, visit func(int, int, []float32, []float32)) error {
-		return l.Model.EachLogits(ctx, prompts, positions, ablated, func(prompt, at int, logits [][]float32) {
-			visit(prompt, at, logits[0], logits[1])
-		})
-	}
+	run := l.Model.Changed(models.Edit{Layer: layer, Index: neuron, Op: models.Set})
 	change := Must(effects.Measure(context.Background(), run, [][]int{ids}, 0, effects.Vocabulary{}))[0]
 	less := make([]float64, len(ids))
 	for i, d := range change.LogProbs {
