@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 )
 
@@ -41,23 +40,9 @@ type Folder struct {
 	tensors map[string]Weights
 }
 
-// OpenFolder opens the weights of a local model folder: model.safetensors, or the shards that
+// OpenFolder opens the weights of a model folder, the root of a file system: model.safetensors, or the shards that
 // model.safetensors.index.json lists.
-func OpenFolder(path string) (*Folder, error) {
-	if stat, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open model folder: %w", err)
-	} else if !stat.IsDir() {
-		return nil, fmt.Errorf("open model folder: %s is a file, name the folder that holds it", path)
-	}
-	folder, err := OpenFolderFS(os.DirFS(path))
-	if err != nil {
-		return nil, fmt.Errorf("model folder %s: %w", path, err)
-	}
-	return folder, nil
-}
-
-// OpenFolderFS is [OpenFolder] for the root of a file system.
-func OpenFolderFS(fsys fs.FS) (*Folder, error) {
+func OpenFolder(fsys fs.FS) (*Folder, error) {
 	file, err := OpenFS(fsys, singleName)
 	if err == nil {
 		folder := &Folder{files: []Weights{file}, tensors: map[string]Weights{}}

@@ -23,7 +23,7 @@ const (
 func OpenFolder(fsys fs.FS) (safetensors.Weights, error) {
 	switch {
 	case exists(fsys, safetensorsName), exists(fsys, safetensorsIndex):
-		return opened(safetensors.OpenFolderFS(fsys))
+		return opened(safetensors.OpenFolder(fsys))
 	case exists(fsys, pytorchName):
 		return opened(Open(fsys, pytorchName))
 	case exists(fsys, pytorchIndex):
