@@ -44,6 +44,53 @@ func TestCommandsDocumented(t *testing.T) {
 	}
 }
 
+// TestPackagesDocumented: docs/architecture.md names the folder of every package, and no folder that is not there.
+func TestPackagesDocumented(t *testing.T) {
+	const root, name = "../..", "docs/architecture.md"
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, parts, _ := strings.Cut(string(text), "\n## Parts\n")
+	parts, _, _ = strings.Cut(parts, "```")
+	// Folders that lines of the tree stand in, by indentation.
+	above, named := map[int]string{}, map[string]bool{}
+	for line := range strings.Lines(parts) {
+		entry := strings.TrimLeft(line, " ")
+		indent := len(line) - len(entry)
+		if indent < 4 || strings.TrimSpace(entry) == "" {
+			continue
+		}
+		folders, _, _ := strings.Cut(entry, "  ")
+		for folder := range strings.SplitSeq(strings.TrimSpace(folders), ", ") {
+			folder = filepath.Join(above[indent-2], folder)
+			above[indent], named[folder] = folder, true
+			if info, err := os.Stat(filepath.Join(root, folder)); err != nil || !info.IsDir() {
+				t.Errorf("%s names %s: %v", name, folder, err)
+			}
+		}
+	}
+	found := 0
+	err = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		folder, _ := filepath.Rel(root, path)
+		if folder != "." && strings.HasPrefix(entry.Name(), ".") || folder == "tools" || folder == "build" {
+			return filepath.SkipDir
+		}
+		files, err := filepath.Glob(filepath.Join(path, "*.go"))
+		if len(files) > 0 && !named[folder] {
+			t.Errorf("%s does not name %s", name, folder)
+		}
+		found += len(files)
+		return err
+	})
+	if err != nil || found == 0 {
+		t.Errorf("%d files, %v", found, err)
+	}
+}
+
 // TestDocumentedFlags: every flag that a document, a notebook, a package comment or an example of the help gives a
 // command is one of its flags.
 func TestDocumentedFlags(t *testing.T) {
