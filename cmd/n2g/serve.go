@@ -58,6 +58,7 @@ otherwise: then the address that is printed holds a token, without which nothing
 	c.examples = []string{``, `-store run.db -model models/solu-6l -index solu.index`, `-store run.db -write`,
 		`-store run.db -model smollm2 -corpus texts.jsonl.gz -index texts.n2g -write`, `-address 0.0.0.0:8080`}
 	f := serveFlagsOf(c, fills)
+	a.besideFlags(c)
 	f.address = c.flags.String("address", "127.0.0.1:7711", "`HOST:PORT` to listen on; port 0 is any free one")
 	f.corpus = c.path(reads, "corpus", "", "texts that pages may have mined into -index: "+corpusUsage)
 	f.field = c.flags.String("field", "text", fieldUsage)
@@ -72,6 +73,7 @@ func (a *app) site() *command {
 to any static host. Nothing is loaded from elsewhere.`
 	c.examples = []string{`-store run.db -o site`, `-o tiny-site`}
 	f := serveFlagsOf(c, asks)
+	a.besideFlags(c)
 	out := c.path(writesInto, "o", "site", "`FOLDER` to write to, made if it is not there")
 	c.run = func(ctx context.Context) (err error) {
 		w, err := a.openWorkbench(ctx, f, true)
@@ -110,8 +112,8 @@ func (w *workbench) close() (err error) {
 }
 
 // openWorkbench opens the store, the models and the examples that flags name. A site asks no model.
-func (a *app) openWorkbench(ctx context.Context, f *serveFlags, readOnly bool) (w *workbench, err error) {
-	w = &workbench{}
+func (a *app) openWorkbench(ctx context.Context, f *serveFlags, readOnly bool) (_ *workbench, err error) {
+	w := &workbench{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -190,6 +192,11 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 	}
 	if o.Neurons, err = model.Width(first, o.Hook); err != nil {
 		return err
+	}
+	for layer := range o.Layers {
+		if _, err := model.Width(layer, o.Hook); err == nil {
+			o.Shown = append(o.Shown, layer)
+		}
 	}
 	masked, done, err := openVarying(*f.masked, *f.backend, model)
 	if err != nil {

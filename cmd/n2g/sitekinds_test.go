@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,6 +74,7 @@ func TestEveryKindOfSite(t *testing.T) {
 			if c.one == "" {
 				c.one = "blocks.1.hook_resid_post[sae:3]"
 			}
+			siteOfKind(t, store, explained, beside)
 			status, stdout, message := call(t, "", append([]string{"effects", "-site", c.one}, beside...)...)
 			if (status == 0) != (c.effects == "PROMOTED") || !strings.Contains(stdout+message, c.effects) {
 				t.Errorf("effects: %d %s %s", status, stdout, message)
@@ -101,6 +104,28 @@ func TestEveryKindOfSite(t *testing.T) {
 		"-sae", other)
 	if status != 1 || !strings.Contains(message, "mine the corpus with it") {
 		t.Errorf("features of another auto-encoder than was mined: %d %s", status, message)
+	}
+}
+
+// siteOfKind writes the explorer of a store, and looks at the page of a site.
+func siteOfKind(t *testing.T, store, site string, beside []string) {
+	t.Helper()
+	one, err := n2g.ParseSite(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "pages")
+	succeed(t, append([]string{"site", "-store", store, "-o", folder}, beside...)...)
+	page, err := os.ReadFile(filepath.Join(folder, "neurons", strconv.Itoa(one.Layer), strconv.Itoa(one.Index)+".html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	title := site
+	if one.IsNeuron() {
+		title = fmt.Sprintf("Layer %d, neuron %d", one.Layer, one.Index)
+	}
+	if !strings.Contains(string(page), "<h1>"+title+" ") {
+		t.Errorf("the page of %s is not called %s", site, title)
 	}
 }
 

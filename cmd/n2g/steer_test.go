@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -117,5 +118,38 @@ func TestSteer(t *testing.T) {
 	slices.Reverse(all)
 	if !slices.Equal(promoted.Down, all[:12]) {
 		t.Errorf("suppressed: %v, want %v", promoted.Down, all[:12])
+	}
+}
+
+// TestServeRefuses: a workbench that cannot be opened says why in one sentence.
+func TestServeRefuses(t *testing.T) {
+	dir := t.TempDir()
+	stores := map[string]string{}
+	for _, hook := range []string{"hook_mid", "hook_resid_post[sae]"} {
+		stores[hook] = filepath.Join(dir, fmt.Sprintf("%d.db", len(stores)))
+		s, err := store.Open(stores[hook], store.Options{})
+		if err == nil {
+			err = errors.Join(s.Begin(t.Context(), store.Identity{Model: tiny.Name, Hook: hook}), s.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for says, args := range map[string][]string{
+		"no model at":     {"-store", stores["hook_mid"], "-model", filepath.Join(dir, "none")},
+		"with -sae":       {"-store", stores["hook_resid_post[sae]"]},
+		"say where the n": {"-model", "smollm2"},
+		"no such file":    {"-store", stores["hook_mid"], "-index", filepath.Join(dir, "none.n2g")},
+	} {
+		for _, command := range []string{"serve", "site"} {
+			status, stdout, message := call(t, "", append([]string{command}, args...)...)
+			lines := strings.Split(strings.TrimSpace(message), "\n")
+			if last := lines[len(lines)-1]; status != 1 || stdout != "" || !strings.HasPrefix(last, "n2g: ") ||
+				len(lines) > 2 {
+				t.Errorf("%s %v: %d %s %s, want a sentence about %q", command, args, status, stdout, message, says)
+			} else if command == "serve" && !strings.Contains(last, says) {
+				t.Errorf("%s %v: %s, want %q", command, args, last, says)
+			}
+		}
 	}
 }

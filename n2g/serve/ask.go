@@ -820,7 +820,7 @@ func (s *Server) fires(ctx context.Context, in *FiresRequest) (*Fires, error) {
 		return nil, err
 	}
 	out := &Fires{Tokens: tokens, Hits: []Fired{}}
-	for layer := range s.o.Layers {
+	for _, layer := range s.o.Shown {
 		values, err := m.LayerActivations(ctx, layer, s.o.Hook, [][]int{ids})
 		if err != nil {
 			return nil, asked(ctx, err)

@@ -341,7 +341,7 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	for _, r := range s.rows {
 		there[n2g.Site{Layer: r.Layer, Index: r.Neuron}] = true
 	}
-	for layer := range c.o.Layers {
+	for _, layer := range c.o.Shown {
 		for i := range c.o.Neurons {
 			if !there[n2g.Site{Layer: layer, Index: i}] {
 				s.rows = append(s.rows, Row{Layer: layer, Neuron: i, State: "open"})

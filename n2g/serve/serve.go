@@ -34,6 +34,7 @@ type Options struct {
 	Model           Model
 	Layers, Neurons int
 	Hook            string // where neurons are read; empty: the model's own
+	Shown           []int  // the layers that have the hook, as an auto-encoder's has one; nil: all
 	// Files hold the tokenizer's files, which a client reads, and Shape is what it needs to know of the model besides.
 	Files fs.FS
 	Shape any // of the model, as models.Config writes it
@@ -135,6 +136,11 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("serve: a server needs a store: give one, which may be empty")
 	}
 	o.Limits = o.Limits.resolved()
+	if o.Shown == nil {
+		for layer := range o.Layers {
+			o.Shown = append(o.Shown, layer)
+		}
+	}
 	if o.Log == nil {
 		o.Log = log.New(nothing{}, "", 0)
 	}

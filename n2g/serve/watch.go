@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,6 +148,9 @@ func (r *runner) start(selection run.Selection, known *explanations) error {
 		return refuse(http.StatusNotImplemented, "a run needs a model and examples: start the server with -model and -index")
 	}
 	has := func(n n2g.Site) bool {
+		if !slices.Contains(r.o.Shown, n.Layer) {
+			return false
+		}
 		known := r.catalog.stats(n.Layer, n.Index)
 		return known == nil || !known.Dead()
 	}
