@@ -86,7 +86,7 @@ func readDirections(path string) (*Directions, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer file.Close() // it is only read
 	names := file.Names()
 	if len(names) != 1 {
 		return nil, fmt.Errorf("it holds %d tensors: leave the one that has the directions, [width] or [count, width]",

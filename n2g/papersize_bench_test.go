@@ -85,7 +85,7 @@ func paperPrompts(b *testing.B, model LanguageModel, seed uint64) []string {
 // resetPeakMemory forgets, where Linux lets it, the memory that the process had so far and has no more.
 func resetPeakMemory() {
 	debug.FreeOSMemory()
-	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) //nolint:errcheck // the peak is higher then
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak is higher then
 }
 
 // peakMemory is the most resident memory in bytes that the process has had, weights mapped from files included.

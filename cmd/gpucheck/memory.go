@@ -67,11 +67,11 @@ func (w *watcher) stop() memory {
 		return *w.stopped
 	}
 	if w.command != nil {
-		w.command.Process.Kill() //nolint:errcheck // it may have ended
+		w.command.Process.Kill() // it may have ended
 	}
 	<-w.done
 	if w.command != nil {
-		w.command.Wait() //nolint:errcheck // it was killed
+		w.command.Wait() // it was killed
 	}
 	w.stopped = &memory{Device: -1, Host: residentPeak()}
 	if w.first >= 0 {

@@ -32,7 +32,7 @@ func (a *app) ablateOnIndex(ctx context.Context, model *models.Causal, path stri
 	if err != nil {
 		return nil, err
 	}
-	defer x.Close() //nolint:errcheck // it is only read
+	defer x.Close() // it is only read
 	if err := sameModel(x, model, path); err != nil {
 		return nil, err
 	}

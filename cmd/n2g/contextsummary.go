@@ -114,7 +114,7 @@ func writeComparisons(w io.Writer, rows []n2g.Comparison) {
 		fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n", printable(r.Predictor), s.Firing.Precision,
 			s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.Pearson, s.Firing.Support)
 	}
-	table.Flush() //nolint:errcheck // w reports its error when it is flushed
+	table.Flush() // w reports its error when it is flushed
 }
 
 // byText orders comparisons by text, both texts and predictors as they first appear.

@@ -105,7 +105,7 @@ in a minute or so, whether it was explained or not.`
 			if err != nil {
 				return err
 			}
-			defer x.Close() //nolint:errcheck // it is only read
+			defer x.Close() // it is only read
 			if err := sameModel(x, model, *indexed); err != nil {
 				return err
 			}

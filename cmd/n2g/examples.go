@@ -124,7 +124,7 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 		if err != nil {
 			return nil, err
 		}
-		defer x.Close() //nolint:errcheck // it is only read
+		defer x.Close() // it is only read
 		if err := sameModel(x, model, *f.index); err != nil {
 			return nil, err
 		}

@@ -80,7 +80,7 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer x.Close() //nolint:errcheck // it is only read
+	defer x.Close() // it is only read
 	number, err := x.Meta().Number(site.Layer, site.Hook, site.Index)
 	if err != nil {
 		return err

@@ -216,7 +216,7 @@ func (f *explainFlags) contexts(model *models.Causal) (x *contexttree.Explainer,
 	ahead.Go(x.Prepare)
 	return x, func() {
 		ahead.Wait()
-		from.Close() //nolint:errcheck // it was only read
+		from.Close() // it was only read
 	}, nil
 }
 

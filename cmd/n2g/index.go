@@ -184,7 +184,7 @@ says about itself, and the numbers of each neuron.`
 		if err != nil {
 			return err
 		}
-		defer x.Close() //nolint:errcheck // it is only read
+		defer x.Close() // it is only read
 		return buffered(a.output(*asJSON), func(w io.Writer) error {
 			if *asJSON {
 				return writeStats(w, x)

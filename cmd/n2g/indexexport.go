@@ -51,7 +51,7 @@ of all neurons or of those that -layers and -neurons choose. docs/mining.md list
 		if err != nil {
 			return err
 		}
-		defer x.Close() //nolint:errcheck // it is only read
+		defer x.Close() // it is only read
 		chosen, err := chosenNeurons(x.Meta(), *layers, *neurons)
 		if err != nil {
 			return err

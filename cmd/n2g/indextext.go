@@ -29,12 +29,12 @@ func (a *app) lookUp(path, ref, text string, limit int) (found *foundText, x *in
 	}
 	model, err := a.indexModel(x, ref)
 	if err != nil {
-		x.Close() //nolint:errcheck // the other error is told
+		x.Close() // the other error is told
 		return nil, nil, nil, err
 	}
 	done = func() {
-		model.Close() //nolint:errcheck // only its tokenizer was used
-		x.Close()     //nolint:errcheck // it was only read
+		model.Close() // only its tokenizer was used
+		x.Close()     // it was only read
 	}
 	found = &foundText{text: text, model: model}
 	if found.count, found.places, err = corpus.Find(x, model, text, limit); err == nil && found.count == 0 {

@@ -74,7 +74,7 @@ func (a *app) mergeIndexes(out string, parts []string) error {
 	if err != nil {
 		return err
 	}
-	defer x.Close() //nolint:errcheck // it is only read
+	defer x.Close() // it is only read
 	return buffered(a.text, func(w io.Writer) error { return describeIndex(w, out, x) })
 }
 

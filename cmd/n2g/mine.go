@@ -180,7 +180,7 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 	if err != nil {
 		return err
 	}
-	defer x.Close() //nolint:errcheck // it is only read
+	defer x.Close() // it is only read
 	return buffered(a.text, func(w io.Writer) error { return describeIndex(w, *f.out, x) })
 }
 

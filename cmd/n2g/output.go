@@ -93,9 +93,9 @@ func removeLeft(prefix string) {
 		}
 		lock := flock.New(name)
 		if free, err := lock.TryLock(); err == nil && free {
-			os.Remove(name) //nolint:errcheck // the next program tries again
+			os.Remove(name) // the next program tries again
 		}
-		lock.Close() //nolint:errcheck // nothing was written
+		lock.Close() // nothing was written
 	}
 }
 
@@ -114,8 +114,8 @@ func (t *temporary) discard() error { return errors.Join(os.Remove(t.Name()), t.
 // syncFolder puts a renaming on the disk, where the system can.
 func syncFolder(path string) {
 	if folder, err := os.Open(path); err == nil {
-		folder.Sync()  //nolint:errcheck // some systems cannot
-		folder.Close() //nolint:errcheck // it was read
+		folder.Sync()  // some systems cannot
+		folder.Close() // it was read
 	}
 }
 
@@ -141,7 +141,7 @@ func writeThrough(path string, content func(io.Writer) error) error {
 func buffered(w io.Writer, content func(io.Writer) error) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	if err := content(b); err != nil {
-		b.Flush() //nolint:errcheck // what there is of it; content's error says more
+		b.Flush() // what there is of it; content's error says more
 		return err
 	}
 	return b.Flush()

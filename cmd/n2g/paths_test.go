@@ -301,8 +301,8 @@ func TestSignals(t *testing.T) {
 		if err := c.Process.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
-		io.ReadAll(stdout) //nolint:errcheck // it ends with the program
-		c.Wait()           //nolint:errcheck // the status tells
+		io.ReadAll(stdout) // it ends with the program
+		c.Wait()           // the status tells
 		stdin.Close()
 		if got := c.ProcessState.ExitCode(); got != want {
 			t.Errorf("%v: exit status %d, want %d", sent, got, want)

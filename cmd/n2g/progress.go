@@ -40,7 +40,7 @@ func (p *progress) update(done int, what string) {
 				progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionShowBytes(p.bytes))
 		}
 		p.bar.Describe(printable(what))
-		p.bar.Set(done) //nolint:errcheck // a bar that cannot be drawn is no reason to stop
+		p.bar.Set(done) // a bar that cannot be drawn is no reason to stop
 		return
 	}
 	if now.Sub(p.logged) >= logEvery {
@@ -64,6 +64,6 @@ func (p *progress) count(n int) string {
 // end takes the bar away.
 func (p *progress) end() {
 	if p.bar != nil {
-		p.bar.Finish() //nolint:errcheck // as above
+		p.bar.Finish() // as above
 	}
 }

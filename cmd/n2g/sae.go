@@ -58,7 +58,7 @@ folder: a run that was stopped goes on from it when the same command is given ag
 			return err
 		}
 		defer model.Close()
-		defer x.Close() //nolint:errcheck // it is only read
+		defer x.Close() // it is only read
 		from, err := activationsOf(model, x, s, *skip)
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ texts are test documents of an index, which n2g train sae does not learn from, o
 				return err
 			}
 			defer model.Close()
-			defer x.Close() //nolint:errcheck // it is only read
+			defer x.Close() // it is only read
 			prompts, err := promptsOf(x, index.Test, *windows)
 			if err != nil {
 				return err

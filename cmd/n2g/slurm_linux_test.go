@@ -130,8 +130,8 @@ func freePorts(t *testing.T, count int) int {
 }
 
 func stopDaemon(c *exec.Cmd) {
-	syscall.Kill(-c.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
-	c.Wait()                                      //nolint:errcheck // it was killed
+	syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // it may have ended
+	c.Wait()                                      // it was killed
 }
 
 func (c *slurmCluster) command(name string, args ...string) *exec.Cmd {

@@ -27,7 +27,7 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 			for i, token := range m.Tokens {
 				fmt.Fprintf(table, "  %q\t%.3f\t%.3f\n", token, m.Activations[i], m.Importances[i])
 			}
-			table.Flush() //nolint:errcheck // w reports its error when it is flushed
+			table.Flush() // w reports its error when it is flushed
 		}
 		for _, v := range p.Variants[min(1, len(p.Variants)):] {
 			sign := '-'
@@ -58,7 +58,7 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 			row("token lookup", e.Baselines.TokenLookup.Scores)
 			row("n-gram", e.Baselines.NGram.Scores)
 		}
-		table.Flush() //nolint:errcheck // as above
+		table.Flush() // as above
 	}
 	if len(e.Comparisons) > 0 {
 		writeComparisons(w, e.Comparisons)

@@ -195,7 +195,7 @@ func (s *SAE) Decode(features, x []float32) []float32 {
 func (s *SAE) Digest() string {
 	sum := sha256.New()
 	for _, list := range [][]float32{s.decoder, s.bias} {
-		binary.Write(sum, binary.LittleEndian, list) //nolint:errcheck // a hash takes everything
+		binary.Write(sum, binary.LittleEndian, list) // a hash takes everything
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

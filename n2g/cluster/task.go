@@ -298,7 +298,7 @@ func host() string {
 func (t *task) note(what, reason string) {
 	now := t.state
 	now.State, now.Reason = what, strings.Join(strings.Fields(reason), " ")
-	writeJSON(t.Folder.state(t.stage, t.number), now) //nolint:errcheck // as said
+	writeJSON(t.Folder.state(t.stage, t.number), now) // as said
 }
 
 // beat tells that the task is alive, and keeps what a run has done.
@@ -313,10 +313,10 @@ func (t *task) beat(ctx context.Context, work string) {
 		case <-ctx.Done():
 			return
 		case now := <-alive.C:
-			os.Chtimes(path, now, now) //nolint:errcheck // the next beat tries again
+			os.Chtimes(path, now, now) // the next beat tries again
 		case <-save.C:
 			if t.stage == Run {
-				t.keep(ctx, work) //nolint:errcheck // the next one tries again
+				t.keep(ctx, work) // the next one tries again
 			}
 		}
 	}

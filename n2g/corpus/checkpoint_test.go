@@ -46,7 +46,7 @@ func (m slowModel) Scan(ctx context.Context, layers []int, hook string, windows 
 	time.Sleep(time.Millisecond)
 	if os.Getenv(pausedVariable) != "" {
 		fmt.Println("mining")
-		io.Copy(io.Discard, os.Stdin) //nolint:errcheck // waits to be killed
+		io.Copy(io.Discard, os.Stdin) // waits to be killed
 	}
 	return m.byteModel.Scan(ctx, layers, hook, windows, visit)
 }
@@ -323,8 +323,8 @@ func TestTwoPasses(t *testing.T) {
 			!bytes.Equal(before, after) {
 			t.Errorf("the first's folder was touched: %v", err)
 		}
-		cmd.Process.Kill() //nolint:errcheck // it waits for that
-		cmd.Wait()         //nolint:errcheck // it was killed
+		cmd.Process.Kill() // it waits for that
+		cmd.Wait()         // it was killed
 	}
 	if err := mineTo(t.Context(), byteModel{killedModel}, out); err != nil {
 		t.Fatalf("after the first was killed: %v", err)

@@ -67,7 +67,7 @@ func htmlText(text string) string {
 	words := strings.Split(text, " ")
 	for i, word := range words {
 		var b strings.Builder
-		xml.EscapeText(&b, []byte(glyph.Visible(word))) //nolint:errcheck // a strings.Builder never fails
+		xml.EscapeText(&b, []byte(glyph.Visible(word))) // a strings.Builder never fails
 		words[i] = b.String()
 	}
 	return strings.Join(words, " ")

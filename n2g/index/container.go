@@ -62,7 +62,7 @@ func newWriter(to io.Writer) *writer {
 	header := make([]byte, headerSize)
 	copy(header, magic)
 	binary.LittleEndian.PutUint32(header[8:], 1)
-	w.Write(header) //nolint:errcheck // kept in w.err
+	w.Write(header) // kept in w.err
 	return w
 }
 
@@ -92,7 +92,7 @@ func (w *writer) endBlock() {
 func (w *writer) section(name string) {
 	w.endSection()
 	if pad := (alignment - w.offset%alignment) % alignment; pad > 0 {
-		w.Write(make([]byte, pad)) //nolint:errcheck // kept in w.err
+		w.Write(make([]byte, pad)) // kept in w.err
 	}
 	w.open = name
 	w.sections[name] = [2]int64{w.offset, 0}

@@ -122,7 +122,7 @@ func (b *CorpusBuilder) Begin(origin string) error {
 
 // Hash adds a piece of the open document's text to its hash.
 func (b *CorpusBuilder) Hash(text string) {
-	io.WriteString(b.hash, text) //nolint:errcheck // a hash never fails
+	io.WriteString(b.hash, text) // a hash never fails
 }
 
 // Window adds a window to the open document.
@@ -231,8 +231,8 @@ func (d *digest) add(parts ...[]byte) {
 		d.hash.Hash = sha256.New()
 	}
 	for _, p := range parts {
-		d.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(p)))) //nolint:errcheck // a hash never fails
-		d.hash.Write(p)                                                     //nolint:errcheck // as before
+		d.hash.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(p)))) // a hash never fails
+		d.hash.Write(p)                                                     // as before
 	}
 }
 
@@ -266,7 +266,7 @@ func (b *CorpusBuilder) writeTo(to io.Writer) error {
 			return err
 		}
 		for _, p := range more {
-			w.Write(p) //nolint:errcheck // kept in w.err
+			w.Write(p) // kept in w.err
 		}
 		return w.err
 	}
@@ -283,7 +283,7 @@ func (b *CorpusBuilder) writeTo(to io.Writer) error {
 	)
 	if err == nil && b.texts > 0 {
 		w.section(textsSection)
-		w.Write(binary.LittleEndian.AppendUint64(nil, uint64(b.texts))) //nolint:errcheck // kept in w.err
+		w.Write(binary.LittleEndian.AppendUint64(nil, uint64(b.texts))) // kept in w.err
 		_, err = io.Copy(w, rewound(b.spools[textsSection+".table"]))
 		if err == nil {
 			_, err = io.Copy(w, rewound(b.spools[textsSection]))
@@ -294,7 +294,7 @@ func (b *CorpusBuilder) writeTo(to io.Writer) error {
 	}
 	w.section(sampleSection)
 	for _, n := range b.sample {
-		w.Write(binary.LittleEndian.AppendUint32(nil, uint32(n))) //nolint:errcheck // kept in w.err
+		w.Write(binary.LittleEndian.AppendUint32(nil, uint32(n))) // kept in w.err
 	}
 	return w.close(b.meta)
 }

@@ -36,12 +36,12 @@ func Open(path string) (*Index, error) {
 	}
 	x, err := Read(data)
 	if err != nil {
-		unmap() //nolint:errcheck // the other error is told
+		unmap() // the other error is told
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	x.close = unmap
 	if !x.meta.whole() && len(x.meta.Sites) > 0 {
-		x.Close() //nolint:errcheck // the other error is told
+		x.Close() // the other error is told
 		return nil, fmt.Errorf("%s: index: it is a part, of windows %v of %d: join it with the others by n2g merge", path,
 			x.meta.Covered, x.meta.Windows)
 	}

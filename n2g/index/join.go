@@ -277,11 +277,11 @@ func writeNeurons(w *writer, corpus *Index, sources []source, o Options, meta *M
 		}
 	}
 	w.section(neuronsSection)
-	w.Write(neurons) //nolint:errcheck // kept in w.err
+	w.Write(neurons) // kept in w.err
 	w.section(listsSection)
-	w.Write(lists) //nolint:errcheck // kept in w.err
+	w.Write(lists) // kept in w.err
 	w.section(histogramsSection)
-	w.Write(histograms) //nolint:errcheck // kept in w.err
+	w.Write(histograms) // kept in w.err
 	if o.SampleEvery < 0 || corpus.file.size(sampleSection) == 0 {
 		return w.err
 	}

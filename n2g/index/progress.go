@@ -18,7 +18,7 @@ func Progress(out, folder string) (done, of int, running bool) {
 		return 0, 0, running
 	}
 	of = corpus.meta.Windows
-	corpus.Close() //nolint:errcheck // it is only read
+	corpus.Close() // it is only read
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return 0, of, running
@@ -41,7 +41,7 @@ func Progress(out, folder string) (done, of int, running bool) {
 				}
 			}
 		}
-		part.Close() //nolint:errcheck // it is only read
+		part.Close() // it is only read
 	}
 	return done, of, running
 }

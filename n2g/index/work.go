@@ -53,8 +53,8 @@ func OpenWork(out, folder string, restart bool, corpus Corpus, sites []Site, o O
 	w := &Work{folder: folder, held: held, options: o, sites: sites, flushed: time.Now()}
 	defer func() {
 		if err != nil {
-			w.Close()         //nolint:errcheck // the other error is told
-			os.Remove(folder) //nolint:errcheck // fails, rightly, unless it is empty
+			w.Close()         // the other error is told
+			os.Remove(folder) // fails, rightly, unless it is empty
 		}
 	}()
 	if restart {
@@ -105,7 +105,7 @@ func (w *Work) openCorpus(corpus Corpus, build func(*CorpusBuilder) error) error
 	case err != nil:
 		return fmt.Errorf("%w; remove %s and begin anew", err, w.folder)
 	default:
-		defer began.Close() //nolint:errcheck // it is only read
+		defer began.Close() // it is only read
 	}
 	if err := writeFile(path+unfinished, b.writeTo); err != nil {
 		return err
@@ -160,14 +160,14 @@ func (w *Work) takeUp() error {
 		path := filepath.Join(w.folder, name)
 		switch {
 		case strings.HasSuffix(name, unfinished):
-			os.Remove(path) //nolint:errcheck // it is replaced when it is needed
+			os.Remove(path) // it is replaced when it is needed
 		case strings.HasPrefix(name, partPrefix):
 			p, err := openPart(path, w.corpus)
 			if err != nil {
 				return fmt.Errorf("%w; remove %s and begin anew", err, w.folder)
 			}
 			if !slices.Equal(p.meta.Sites, w.sites) {
-				p.Close() //nolint:errcheck // it is only read
+				p.Close() // it is only read
 				return fmt.Errorf("index: %s holds a pass that began otherwise (%s, not %s): go on as it began, or remove it and "+
 					"begin anew",
 					w.folder, p.meta.sites(), (&Meta{Sites: w.sites}).sites())
@@ -279,7 +279,7 @@ func (w *Work) flush() error {
 		err = os.Rename(path+unfinished, path)
 	}
 	if err != nil {
-		os.Remove(path + unfinished) //nolint:errcheck // the other error is told
+		os.Remove(path + unfinished) // the other error is told
 		return fmt.Errorf("index: what was found cannot be kept: %w; make room or choose another place: what was kept "+
 			"before stays, and the pass goes on from it", err)
 	}
@@ -379,7 +379,7 @@ func openAny(path string) (*Index, error) {
 	}
 	x, err := read(data)
 	if err != nil {
-		unmap() //nolint:errcheck // the other error is told
+		unmap() // the other error is told
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	x.close = unmap
@@ -393,7 +393,7 @@ func openPart(path string, corpus *Index) (*Index, error) {
 		return nil, err
 	}
 	if p.meta.CorpusDigest != corpus.meta.CorpusDigest {
-		p.Close() //nolint:errcheck // the other error is told
+		p.Close() // the other error is told
 		return nil, fmt.Errorf("index: %s is of another corpus", path)
 	}
 	p.windows, p.sample = corpus.windows, corpus.sample
@@ -425,7 +425,7 @@ func replaceFile(path string, content func(io.Writer) error) error {
 		err = os.Rename(temporary, path)
 	}
 	if err != nil {
-		os.Remove(temporary) //nolint:errcheck // the other error is told
+		os.Remove(temporary) // the other error is told
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
@@ -445,7 +445,7 @@ func Merge(out string, paths []string) (err error) {
 		if err != nil {
 			return err
 		}
-		defer x.Close() //nolint:errcheck // it is only read
+		defer x.Close() // it is only read
 		if !x.hasCorpus() || len(x.meta.Sites) == 0 {
 			return fmt.Errorf("index: %s holds no neurons of a corpus: name indexes and shards that n2g mine made", path)
 		}
@@ -506,8 +506,8 @@ func (s *spool) rewind() io.Reader {
 }
 
 func (s *spool) close() {
-	s.file.Close()           //nolint:errcheck // it is not needed any more
-	os.Remove(s.file.Name()) //nolint:errcheck // the next pass replaces it
+	s.file.Close()           // it is not needed any more
+	os.Remove(s.file.Name()) // the next pass replaces it
 }
 
 // failing gives nothing but its error.

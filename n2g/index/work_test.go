@@ -272,7 +272,7 @@ func TestHostileFiles(t *testing.T) {
 			damaged[random.IntN(len(damaged))] ^= byte(1 << random.IntN(8))
 		}
 		sealed(damaged)
-		readAll(damaged) //nolint:errcheck // damage is expected; panics are not
+		readAll(damaged) // damage is expected; panics are not
 	}
 }
 
@@ -340,7 +340,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, which uint8, changes []byte) {
 		data := changed(files[int(which)%len(files)], changes)
 		sealed(data)
-		readAll(data) //nolint:errcheck // damage is expected; panics are not
+		readAll(data) // damage is expected; panics are not
 	})
 }
 

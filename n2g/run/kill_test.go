@@ -118,7 +118,7 @@ func runChild(t *testing.T, path string, early bool, after time.Duration, done m
 		t.Fatal(err)
 	}
 	var timer *time.Timer
-	kill := func() { command.Process.Kill() } //nolint:errcheck // it may have ended
+	kill := func() { command.Process.Kill() } // it may have ended
 	if early {
 		timer = time.AfterFunc(4*after, kill)
 		defer timer.Stop()

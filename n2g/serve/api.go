@@ -61,7 +61,7 @@ func fail(w http.ResponseWriter, status int, reason string) {
 		w.Header().Set("Retry-After", "1")
 	}
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(Problem{reason}) //nolint:errcheck // the client is gone, then
+	json.NewEncoder(w).Encode(Problem{reason}) // the client is gone, then
 }
 
 // answer writes an error as far as it may be known outside, and the rest into the log.
@@ -138,9 +138,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, value any) {
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	// A client that does not read is not waited for.
 	http.NewResponseController(w).SetWriteDeadline(
-		time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
+		time.Now().Add(s.o.Limits.Time)) // a test's recorder has none
 	w.Write(
-		b.Bytes()) //nolint:errcheck // the client is gone, then
+		b.Bytes()) // the client is gone, then
 }
 
 // readBody reads a JSON object and nothing after it.

@@ -80,7 +80,7 @@ func (s *Server) together(ctx context.Context, table *snapshot, n n2g.Site, most
 	}
 	number, err := x.Meta().Number(n.Layer, s.o.Hook, n.Index)
 	if err != nil {
-		return list, nil //nolint:nilerr // the index has other neurons
+		return list, nil // the index has other neurons
 	}
 	found, err := x.CoFiring(number, 2*most)
 	if err != nil {

@@ -92,7 +92,7 @@ func send(w http.ResponseWriter, kind string, text []byte) {
 	w.Header().Set("Content-Type", kind+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	w.Write(text) //nolint:errcheck // the client is gone, then
+	w.Write(text) // the client is gone, then
 }
 
 // modelFile gives a client what it needs to tokenize by itself.
@@ -232,9 +232,9 @@ func (s *Server) page(make func(context.Context, *http.Request) (*view, error)) 
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		http.NewResponseController(w).SetWriteDeadline(
-			time.Now().Add(s.o.Limits.Time)) //nolint:errcheck // a test's recorder has none
+			time.Now().Add(s.o.Limits.Time)) // a test's recorder has none
 		w.WriteHeader(status)
-		w.Write(text) //nolint:errcheck // the client is gone, then
+		w.Write(text) // the client is gone, then
 	}
 }
 
@@ -629,7 +629,7 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 	}
 	number, err := x.Meta().Number(n.Layer, s.o.Hook, n.Index)
 	if err != nil {
-		return nil, nil //nolint:nilerr // the index has other neurons
+		return nil, nil // the index has other neurons
 	}
 	found, err := x.Bands(number, count, most, 1)
 	if err != nil {

@@ -149,7 +149,7 @@ func listen(t testing.TB, change func(*serve.Options)) (address string, o serve.
 		t.Fatal(err)
 	}
 	h := server.HTTP()
-	go h.Serve(l) //nolint:errcheck // it ends with the test
+	go h.Serve(l) // it ends with the test
 	t.Cleanup(func() { h.Close() })
 	return "http://" + l.Addr().String(), o
 }
@@ -655,7 +655,7 @@ func TestRun(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		var status serve.RunStatus
-		json.NewDecoder(answer.Body).Decode(&status) //nolint:errcheck // a refusal is none
+		json.NewDecoder(answer.Body).Decode(&status) // a refusal is none
 		return answer.StatusCode, status
 	}
 	if code, status := post("/run", `{"layers":"0","neurons":"20-23"}`); code != 200 || status.State != "running" {
@@ -720,7 +720,7 @@ func TestSlowClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := server.HTTP()
-	go h.Serve(l) //nolint:errcheck // it is closed below
+	go h.Serve(l) // it is closed below
 	time.Sleep(50 * time.Millisecond)
 	before := runtime.NumGoroutine()
 	var connections []net.Conn
@@ -769,7 +769,7 @@ func TestCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go http.DefaultClient.Do(r) //nolint:errcheck,bodyclose // it is cancelled
+	go http.DefaultClient.Do(r) // it is cancelled
 	<-asked
 	cancel()
 	select {

@@ -47,7 +47,7 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close() //nolint:errcheck // it has begun nothing
+	defer s.Close() // it has begun nothing
 	w := &siteWriter{folder: folder}
 	if err := w.claim(); err != nil {
 		return nil, err

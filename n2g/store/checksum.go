@@ -108,7 +108,7 @@ func (s *Store) reading(ctx context.Context, do func(*sql.Tx) error) error {
 	if err != nil {
 		return s.explained("reading", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	return s.explained("reading", do(tx))
 }
 

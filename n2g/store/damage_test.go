@@ -451,7 +451,7 @@ func FuzzFile(f *testing.F) {
 			if s, err := Open(path, Options{ReadOnly: readOnly}); err == nil {
 				answers(s)
 				if !readOnly {
-					s.Repair(ctx) //nolint:errcheck // it may be beyond repair
+					s.Repair(ctx) // it may be beyond repair
 				}
 				s.Close()
 			}

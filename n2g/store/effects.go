@@ -227,7 +227,7 @@ func prepareEffects(ctx context.Context, tx *sql.Tx) (*effectsPut, error) {
 func (p *effectsPut) close() {
 	for _, s := range []*sql.Stmt{p.word, p.spelling, p.token, p.row, p.dropTokens, p.drop} {
 		if s != nil {
-			s.Close() //nolint:errcheck // it ends with its transaction
+			s.Close() // it ends with its transaction
 		}
 	}
 }

@@ -135,7 +135,7 @@ func copyOldEffects(ctx context.Context, conn *sql.Conn, absolute string) error 
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+		defer tx.Rollback() // after a commit it does nothing
 		if err := ensureEffects(ctx, tx); err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	defer tx.Rollback() // after a commit it does nothing
 	m := &Merged{Damaged: theirs.neurons(), DamagedEffects: theirs.damagedEffects()}
 	if err := m.repair(ctx, tx, theirs); err != nil {
 		return nil, err

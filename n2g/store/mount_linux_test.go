@@ -25,7 +25,7 @@ func TestFullDisk(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "full") {
 		t.Fatalf("after %d neurons: %v", written, err)
 	}
-	s.Close() //nolint:errcheck // the disk is full
+	s.Close() // the disk is full
 	reader, err := Open(path, Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)

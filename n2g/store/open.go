@@ -305,7 +305,7 @@ func (s *Store) change(ctx context.Context, doing string, do func(*sql.Tx) error
 	if err != nil {
 		return s.explained(doing, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	defer tx.Rollback() // after a commit it does nothing
 	if err := do(tx); err != nil {
 		return s.explained(doing, err)
 	}

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		fmt.Println("open")
-		bufio.NewReader(os.Stdin).ReadByte() //nolint:errcheck // waits to be killed
+		bufio.NewReader(os.Stdin).ReadByte() // waits to be killed
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -65,7 +65,7 @@ func TestTwoProcesses(t *testing.T) {
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		child.Wait() //nolint:errcheck // it was killed
+		child.Wait() // it was killed
 		s, err := Open(path, Options{})
 		if err != nil {
 			t.Fatalf("after the first process was killed: %v", err)

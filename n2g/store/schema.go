@@ -185,7 +185,7 @@ func (m migration) apply(ctx context.Context, db *sql.DB, version int) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	defer tx.Rollback() // after a commit it does nothing
 	var found int
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&found); err != nil || found > version {
 		return err

@@ -39,7 +39,7 @@ func (p *pass) arrow(in *input, head []byte) bool {
 		return p.failf(in.name, "it is of Feather's first version: write it again with Arrow (version 2)")
 	}
 	if bytes.HasPrefix(head, arrowMagic) {
-		in.content.Discard(len(arrowMagic)) //nolint:errcheck // it is there
+		in.content.Discard(len(arrowMagic)) // it is there
 	}
 	reader, err := ipc.NewReaderFromMessageReader(&messageReader{r: in.content}, ipc.WithAllocator(&boundedAllocator{}))
 	if err != nil {

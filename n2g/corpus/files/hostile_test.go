@@ -43,7 +43,7 @@ func TestHostileArrow(t *testing.T) {
 			}
 		}
 		runtime.ReadMemStats(&before)
-		read(files.FS(fstest.MapFS{"x.arrow": {Data: data}}, files.Options{})) //nolint:errcheck // mostly damaged
+		read(files.FS(fstest.MapFS{"x.arrow": {Data: data}}, files.Options{})) // mostly damaged
 		runtime.ReadMemStats(&after)
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1200<<20 {
 			t.Fatalf("%d MiB for a file of %d bytes: %q", grown>>20, len(data), data)

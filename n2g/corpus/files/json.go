@@ -69,14 +69,14 @@ func (p *pass) lines(in *input) bool {
 // it is a single object without the field it is no proof that the field is called otherwise.
 func (p *pass) values(in *input, doubtful bool) bool {
 	if start, err := in.content.Peek(3); err == nil && string(start) == "\ufeff" {
-		in.content.Discard(3) //nolint:errcheck // they are there
+		in.content.Discard(3) // they are there
 	}
 	content := &budgetReader{reader: &lenientReader{reader: in.content}}
 	content.grant(0)
 	decoder := json.NewDecoder(content)
 	array := false
 	if start, _ := in.head(headBytes); bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n"), []byte("[")) {
-		decoder.Token() //nolint:errcheck // the bracket is there
+		decoder.Token() // the bracket is there
 		array = true
 	}
 	number, kind := 0, kindJSON

@@ -132,7 +132,7 @@ func (p *pass) isCard(name string) bool {
 func (p *pass) holdsRecords() bool {
 	if p.tally.holdsRecords == nil {
 		found := false
-		fs.WalkDir(p.fsys, ".", func(name string, entry fs.DirEntry, err error) error { //nolint:errcheck // none is returned
+		fs.WalkDir(p.fsys, ".", func(name string, entry fs.DirEntry, err error) error { // none is returned
 			if err != nil || found {
 				return fs.SkipAll
 			}

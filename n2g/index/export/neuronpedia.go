@@ -207,7 +207,7 @@ func zipped(path string, content func(*json.Encoder) error) error {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
-		os.Remove(file.Name()) //nolint:errcheck // the other error is told
+		os.Remove(file.Name()) // the other error is told
 	}
 	return err
 }

@@ -45,12 +45,12 @@ func Acquire(path string) (*Lock, error) {
 		// The process that held it may have removed the file after we opened it: then the lock is of nothing.
 		held, err := file.Stat()
 		if err != nil {
-			file.Close() //nolint:errcheck // the other error is told
+			file.Close() // the other error is told
 			return nil, err
 		}
 		if now, err := os.Stat(name); err == nil && os.SameFile(held, now) {
 			// Where the lock keeps even its holder from writing (Windows), the process id stays unknown.
-			os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644) //nolint:errcheck // as said
+			os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644) // as said
 			return &Lock{file}, nil
 		}
 		if err := file.Close(); err != nil {
@@ -89,6 +89,6 @@ func (l *Lock) Release() error {
 func Held(path string) bool {
 	file := flock.New(path+".lock", flock.SetFlag(os.O_RDONLY))
 	free, err := file.TryRLock()
-	file.Close() //nolint:errcheck // it was only looked at
+	file.Close() // it was only looked at
 	return err == nil && !free
 }

@@ -79,7 +79,7 @@ func Apply[T any](s *Set, options *T) {
 			field.Set(reflect.New(field.Type().Elem()))
 			field = field.Elem()
 		}
-		tagged.Set(field, a.text) //nolint:errcheck // Set has parsed the text before
+		tagged.Set(field, a.text) // Set has parsed the text before
 	}
 }
 
