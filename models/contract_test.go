@@ -40,6 +40,9 @@ func TestContract(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(folders)) {
 		for _, way := range ways {
+			if testing.Short() && way.programs && name != inShort {
+				continue
+			}
 			t.Run(name+" by "+way.name, func(t *testing.T) {
 				m := way.open(t, folders[name])
 				n2gtest.TestLanguageModel(t, m, n2g.Site{Layer: 1, Index: 17}, texts...)

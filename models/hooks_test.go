@@ -16,7 +16,7 @@ func TestHookPointsAgreeWithTransformers(t *testing.T) {
 		if c.Edits == nil { // masked
 			continue
 		}
-		for _, way := range ways[:2] {
+		for _, way := range bothWays() {
 			t.Run(c.Name+" by "+way.name, func(t *testing.T) {
 				m := way.open(t, c.folder(t, c.tensors("")))
 				for hook, want := range c.Values {
@@ -44,9 +44,6 @@ func TestHookPointsAgreeWithTransformers(t *testing.T) {
 // Each number of every hook point, asked alone, among masked variants and by a scan, is that of a run that keeps
 // everything; summaries of attention are compared with the pattern by its definition.
 func TestEveryHookPoint(t *testing.T) {
-	if testing.Short() {
-		t.Skip("every number of every model: minutes under the race detector, which -short is for")
-	}
 	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		prompts := randomPrompts(m, rng, 6)
@@ -174,7 +171,7 @@ func TestSmolLM2HookPoints(t *testing.T) {
 	}
 	defer reference.Close()
 	const layer, stride = 7, 16
-	for _, way := range ways[:2] {
+	for _, way := range bothWays() {
 		t.Run(way.name, func(t *testing.T) {
 			m := way.open(t, file)
 			for _, name := range reference.Names() {

@@ -174,7 +174,7 @@ func TestSmolLM2Features(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, way := range ways[:2] {
+		for _, way := range bothWays() {
 			t.Run(name+" by "+way.name, func(t *testing.T) {
 				m := way.openWith(t, file, models.Options{SAE: encoder})
 				for i, ids := range smolLM2Prompts {

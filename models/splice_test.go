@@ -48,7 +48,7 @@ func readSplices(t *testing.T) (r spliceReference) {
 func TestSplicesAgreeWithTransformers(t *testing.T) {
 	reference := readSplices(t)
 	for _, c := range readTransformersCases(t) {
-		for _, way := range ways[:2] {
+		for _, way := range bothWays() {
 			var m *models.Causal
 			for _, want := range reference.Splices {
 				if want.Model != c.Name {
@@ -123,7 +123,7 @@ func TestDirectionsAgreeWithTransformers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, way := range ways[:2] {
+			for _, way := range bothWays() {
 				m := way.open(t, c.folder(t, c.tensors(""))).WithDirections(d)
 				const hook = "attn.hook_result[dir]"
 				if n, err := m.Width(want.Layer, hook); err != nil || n != 2*want.Heads {

@@ -95,7 +95,7 @@ func (c transformersCase) folder(t *testing.T, tensors []safetensors.Tensor) str
 func TestAgreesWithTransformers(t *testing.T) {
 	for _, c := range readTransformersCases(t) {
 		masked := c.Family == "bert" || c.Family == "distilbert"
-		for _, way := range ways[:2] {
+		for _, way := range bothWays() {
 			t.Run(c.Name+" by "+way.name, func(t *testing.T) {
 				folder := c.folder(t, c.tensors(""))
 				var cache *models.Cache

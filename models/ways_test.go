@@ -26,6 +26,15 @@ var ways = []way{
 	{backends.XLACUDA, backends.XLACUDA, true},
 }
 
+// bothWays are those that are always there; with -short, which the race detector runs with, package kernels alone: in
+// programs it has the contracts to look at, and takes minutes.
+func bothWays() []way {
+	if testing.Short() {
+		return ways[:1]
+	}
+	return ways[:2]
+}
+
 // open opens the model in a folder, and skips the test with the reason where that cannot compute this way.
 func (w way) open(t *testing.T, folder string) *models.Causal {
 	t.Helper()
