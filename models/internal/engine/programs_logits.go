@@ -44,11 +44,12 @@ func (r *programRunner) hidden(_ context.Context, g *group, asked []int32) (x []
 	x = make([]float32, 0, len(asked)*d)
 	stream := s.x
 	s.x = nil // read frees it
-	return x, r.read(stream, func(flat []float32) {
+	err = r.read(stream, func(flat []float32) {
 		for _, row := range asked {
 			x = append(x, flat[int(row)*d:(int(row)+1)*d]...)
 		}
 	})
+	return x, err
 }
 
 // editInputs are index, number and rows of each edit of a layer.
