@@ -64,9 +64,9 @@ race: ## tests of concurrent code under the race detector (needs a C compiler)
 	  set -x; CGO_ENABLED=1 go test -race -short -timeout 20m -gcflags='github.com/gomlx/compute/...=-d=checkptr=0' $(RACE); \
 	else echo "race: skipped, since the race detector needs a C compiler (Debian: apt-get install gcc libc6-dev)"; fi
 
-# Contracts and golden values of every family, masked models, golden neurons, training and the command line, on XLA on the
+# Contracts, golden values and hook points of every family, masked models, golden neurons, training and the command line, on XLA on the
 # processor. The packages' other tests are those of `make unit`.
-XLA_TESTS := Contract|Golden|PyTorch|Masked|Loops|NextTokens|Machines|CLI|Commands|Explain|Activations|SmolLM2|Edits|Project|Ablate
+XLA_TESTS := Contract|Golden|PyTorch|Masked|Loops|NextTokens|Machines|CLI|Commands|Explain|Activations|SmolLM2|Edits|Project|Ablate|HookPointsAgree|SplicesAgree|DirectionsAgree
 
 test-xla: ## tests on XLA on the processor, with a plugin that pip fetches (63 MB) into .cache
 	@if ! command -v $${CC:-gcc} >/dev/null; then echo "test-xla: SKIPPED, the tests of six packages, since XLA is linked with C (Debian: apt-get install gcc libc6-dev)"; \

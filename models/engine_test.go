@@ -101,7 +101,11 @@ func eachModel(t *testing.T, test func(t *testing.T, m, programs *models.Causal)
 func TestActivationsDoNotDependOnTheBatch(t *testing.T) {
 	eachModel(t, func(t *testing.T, m, programs *models.Causal) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		prompts := randomPrompts(m, rng, 60)
+		n := 60
+		if testing.Short() {
+			n = 15
+		}
+		prompts := randomPrompts(m, rng, n)
 		for layer := range m.Config().Layers {
 			for _, hook := range []string{"hook_pre", "hook_mid", "hook_post"} {
 				checkActivations(t, m, programs, rng, layer, hook, prompts)

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/internal/testfile"
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/models/sae"
 )
 
 // saeFolder writes an auto-encoder of drawn weights that reads a hook point of d_in numbers.
@@ -158,25 +160,27 @@ func TestFeaturesAndNegativeSides(t *testing.T) {
 // of them at once and one alone. Those that are compared are those whose weights package sae's testdata keeps.
 func TestSmolLM2Features(t *testing.T) {
 	file := smolLM2(t)
-	const layer, hook, folder = 7, "hook_resid_post[sae]", "sae/testdata/smollm2"
-	reference, err := safetensors.Parse(testfile.Read(t, folder+"/reference.safetensors.gz"))
+	const layer, hook, folder = 7, "hook_resid_post[sae]", "sae/testdata/smollm2/"
+	reference, err := safetensors.Parse(testfile.Read(t, folder+"reference.safetensors.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, stride := range map[string]int{"standard": 6, "jumprelu": 6, "topk": 1} {
-		encoder := t.TempDir()
-		for _, part := range []string{"cfg.json", "sae_weights.safetensors"} {
-			from := filepath.Join(folder, name, part)
-			if part != "cfg.json" {
-				from += ".gz"
-			}
-			if err := os.WriteFile(filepath.Join(encoder, part), testfile.Read(t, from), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, way := range bothWays() {
-			t.Run(name+" by "+way.name, func(t *testing.T) {
-				m := way.openWith(t, file, models.Options{SAE: encoder})
+	strides := map[string]int{"standard": 6, "jumprelu": 6, "topk": 1}
+	for _, way := range quickWays() {
+		t.Run(way.name, func(t *testing.T) {
+			plain := way.open(t, file)
+			for name, stride := range strides {
+				s, err := sae.OpenFS(fstest.MapFS{
+					"cfg.json":                {Data: testfile.Read(t, folder+name+"/cfg.json")},
+					"sae_weights.safetensors": {Data: testfile.Read(t, folder+name+"/sae_weights.safetensors.gz")},
+				}, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := plain.WithSAE(s)
+				if err != nil {
+					t.Fatal(err)
+				}
 				for i, ids := range smolLM2Prompts {
 					info, _ := reference.Info(fmt.Sprintf("in%d.%s.features", i, name))
 					want := make([]float32, info.Len())
@@ -187,23 +191,23 @@ func TestSmolLM2Features(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					features := info.Shape[1]
 					for k := 0; k < len(want); k += stride {
-						if got := all[0][k/features][k%features]; !near(got, want[k]) {
-							t.Errorf("%s: feature %d at %d is %g, want %g", info.Name, k%features, k/features, got, want[k])
+						if got := all[0][k/s.Features][k%s.Features]; !near(got, want[k]) {
+							t.Errorf("%s: feature %d at %d is %g, want %g", info.Name, k%s.Features, k/s.Features, got, want[k])
 						}
 					}
-					one, err := m.Activations(t.Context(), layer, hook, 2*stride, [][]int{ids}, nil)
+					index := 2 * stride
+					one, err := m.Activations(t.Context(), layer, hook, index, [][]int{ids}, nil)
 					if err != nil {
 						t.Fatal(err)
 					}
 					for p, got := range one[0] {
-						if w := want[p*features+2*stride]; !near(got, w) {
-							t.Errorf("%s: feature %d alone at %d is %g, want %g", info.Name, 2*stride, p, got, w)
+						if w := want[p*s.Features+index]; !near(got, w) {
+							t.Errorf("%s: feature %d alone at %d is %g, want %g", info.Name, index, p, got, w)
 						}
 					}
 				}
-			})
-		}
+			}
+		})
 	}
 }

@@ -48,6 +48,9 @@ func TestSmolLM2(t *testing.T) {
 	}
 	defer sample.Close()
 	for _, w := range ways {
+		if testing.Short() && w.programs {
+			continue
+		}
 		t.Run(w.name, func(t *testing.T) {
 			m := w.open(t, file)
 			if c := m.Config(); c.Layers != 30 || c.DMLP != 1536 || c.DVocab != 49152 || c.KVHeads != 3 || m.BOS() >= 0 {

@@ -26,23 +26,17 @@ var ways = []way{
 	{backends.XLACUDA, backends.XLACUDA, true},
 }
 
-// bothWays are those that are always there; with -short, which the race detector runs with, package kernels alone: in
-// programs it has the contracts to look at, and takes minutes.
-func bothWays() []way {
+// quickWays are all, and with -short, which the race detector runs with, package kernels alone: in programs it has the
+// contracts to look at, and takes minutes.
+func quickWays() []way {
 	if testing.Short() {
 		return ways[:1]
 	}
-	return ways[:2]
+	return ways
 }
 
 // open opens the model in a folder, and skips the test with the reason where that cannot compute this way.
 func (w way) open(t *testing.T, folder string) *models.Causal {
-	t.Helper()
-	return w.openWith(t, folder, models.Options{})
-}
-
-// openWith is open with options other than the backend.
-func (w way) openWith(t *testing.T, folder string, opts models.Options) *models.Causal {
 	t.Helper()
 	if only := os.Getenv(wayVar); only != "" && only != w.name {
 		t.Skipf("%s asks for %s alone", wayVar, only)
@@ -50,8 +44,7 @@ func (w way) openWith(t *testing.T, folder string, opts models.Options) *models.
 	if _, _, err := backends.Open(w.backend); err != nil {
 		t.Skip(err)
 	}
-	opts.Backend = w.backend
-	m, err := models.Open(folder, opts)
+	m, err := models.Open(folder, models.Options{Backend: w.backend})
 	if err != nil {
 		t.Fatal(err)
 	}
