@@ -1,12 +1,16 @@
-// Command pictures draws the pictures of the README and of docs/findings.md from the embedded model. Usage, from the
-// repository's root:
+// Command pictures draws the pictures of the README and of docs/findings.md from the embedded model and SmolLM2. Usage,
+// from the repository's root:
 //
 //	GOEXPERIMENT=simd go run ./docs/pictures
+//
+// That of SmolLM2 is drawn where `make real` has put the model and its index, and else left as it is.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,6 +21,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/vary"
 )
 
 func main() {
@@ -27,6 +32,9 @@ func main() {
 }
 
 func draw(ctx context.Context, folder string) error {
+	if err := real(ctx, folder, "real.png"); err != nil {
+		return err
+	}
 	a, err := newArtist(folder)
 	if err != nil {
 		return err
@@ -49,7 +57,7 @@ func draw(ctx context.Context, folder string) error {
 type artist struct {
 	folder string
 	model  *models.Causal
-	masked *models.Masked
+	masked n2g.MaskedModel
 	index  *index.Index
 }
 
@@ -67,6 +75,31 @@ func newArtist(folder string) (*artist, error) {
 		return nil, err
 	}
 	return &artist{folder, model, masked, x}, nil
+}
+
+// real draws the published graph of a neuron of SmolLM2.
+func real(ctx context.Context, folder, name string) error {
+	const indexFile = "build/real.n2g"
+	x, err := index.Open(indexFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "pictures: %s is left as it is: there is no %s, which `make real` makes\n", name, indexFile)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer x.Close() // it is only read
+	model, err := models.Open("smollm2", models.Options{})
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	a := &artist{folder, model, vary.Neighbours(model), x}
+	e, err := a.explain(ctx, 10, 390, 0, n2g.Options{})
+	if err != nil {
+		return err
+	}
+	return a.graph(ctx, name, e)
 }
 
 // explain explains a neuron from some of its examples, 0 being all.
