@@ -37,7 +37,7 @@ was learned from, and tells the loss on them, and the KL where the neuron fires 
 		`-layer 1 -neuron 268 -file main.go`,
 		`-model smollm2 -layer 10 -neuron 214 -text 'I am tired of this' -json`,
 		`-layer 1 -neuron 268 -file main.go -scale 2 -html ablated.html`,
-		`-layer 1 -neuron 268 -windows 1000`,
+		`-site 'blocks.1.mlp.hook_post[268]' -windows 1000`,
 	}
 	ref, backend := modelFlag(c), backendFlag(c)
 	edit := editFlagsOf(c)

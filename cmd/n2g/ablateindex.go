@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/neuron2graph/neuron2graph/models"
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -92,7 +93,8 @@ func (a *app) ablateOnIndex(ctx context.Context, model *models.Causal, path stri
 
 // firingAt are the positions of an index at which a neuron fires.
 func firingAt(x *index.Index, layer int, hook string, neuron int) (map[int]bool, error) {
-	number, err := x.Meta().Number(layer, hook, neuron)
+	held := atHookOf(x.Meta(), n2g.Site{Layer: layer, Index: neuron, Hook: hook})
+	number, err := x.Meta().Number(held.Layer, held.Hook, held.Index)
 	if err != nil {
 		return nil, err
 	}

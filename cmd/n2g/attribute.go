@@ -85,7 +85,7 @@ func (a *attributor) measure(ctx context.Context, e *n2g.Explanation, examples *
 		return nil
 	}
 	if !isNeuronHook(strings.TrimPrefix(e.Site.Hook, "-")) {
-		e.Notes = append(e.Notes, "Faithfulness is not measured: only neurons of an MLP are ablated.")
+		e.Notes = append(e.Notes, "faithfulness is not measured: only neurons of an MLP can be ablated")
 		return nil
 	}
 	first := 0

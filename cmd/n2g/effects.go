@@ -222,14 +222,15 @@ func connectedOf(model *models.Causal, layer, index, k int) (*effects.Neighbours
 // ask adds what an index tells: what follows where the neuron fires and, of one alone, which neurons fire there too. Of
 // a neuron that the embedded index does not hold, it tells nothing.
 func (o *effectsOutput) ask(f *follower, alone, embedded bool, k int) (err error) {
-	number, err := f.x.Meta().Number(o.Layer, "", o.Neuron)
+	held := atHookOf(f.x.Meta(), n2g.Site{Layer: o.Layer, Index: o.Neuron})
+	number, err := f.x.Meta().Number(held.Layer, held.Hook, held.Index)
 	if err != nil {
 		if embedded {
 			return nil
 		}
 		return err
 	}
-	if o.Followed, err = f.of(o.Layer, o.Neuron, o.Attribution); err != nil || !alone {
+	if o.Followed, err = f.of(number, o.Attribution); err != nil || !alone {
 		return err
 	}
 	places, err := f.x.FiringPlaces(number, 512) // as CoFiring looks at
@@ -314,7 +315,7 @@ func (o *effectsOutput) writeConnected(w io.Writer) error {
 type editFlags struct {
 	command         *command
 	layer, neuron   *int
-	hook            *string
+	hook, site      *string
 	set, scale, add *float64
 	positions       *string
 }
@@ -326,6 +327,8 @@ func editFlagsOf(c *command) *editFlags {
 		neuron:  c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0"),
 		hook: c.flags.String("hook", "", "`NAME` where the neuron is changed: hook_pre, hook_pre_linear, hook_mid or "+
 			"hook_post (default hook_post, what it writes)"),
+		site: c.flags.String("site", "", "`SITE` what to change, instead of -layer, -neuron and -hook: "+
+			"blocks.3.mlp.hook_post[17]"),
 		set:   c.flags.Float64("set", 0, "`VALUE` to set the neuron to"),
 		scale: c.flags.Float64("scale", 1, "`FACTOR` to multiply it by"),
 		add:   c.flags.Float64("add", 0, "`VALUE` to add to it"),
@@ -336,6 +339,9 @@ func editFlagsOf(c *command) *editFlags {
 
 // edit is the change; otherwise is what is done where no flag says.
 func (f *editFlags) edit(otherwise models.Edit) (models.Edit, error) {
+	if err := applySite(f.command.flags, *f.site, f.layer, f.neuron, f.hook); err != nil {
+		return otherwise, err
+	}
 	if *f.layer < 0 || *f.neuron < 0 {
 		return otherwise, errors.New("name a neuron with -layer NUMBER and -neuron NUMBER, from 0")
 	}

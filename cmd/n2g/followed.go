@@ -40,12 +40,8 @@ func newFollower(x *index.Index) (*follower, error) {
 	return f, nil
 }
 
-// of counts for a neuron; nil where it fires nowhere before a token.
-func (f *follower) of(layer, neuron int, a n2g.Attribution) (*followed, error) {
-	number, err := f.x.Meta().Number(layer, "", neuron)
-	if err != nil {
-		return nil, err
-	}
+// of counts for a neuron by its number in the index; nil where it fires nowhere before a token.
+func (f *follower) of(number int, a n2g.Attribution) (*followed, error) {
 	places, err := f.x.FiringPlaces(number, 512)
 	if err != nil {
 		return nil, err
@@ -63,11 +59,11 @@ func (f *follower) of(layer, neuron int, a n2g.Attribution) (*followed, error) {
 	}
 	var found [2]int
 	for _, p := range places {
-		number, err := f.x.WindowAt(p[0])
+		at, err := f.x.WindowAt(p[0])
 		if err != nil {
 			return nil, err
 		}
-		window, err := f.x.Window(number)
+		window, err := f.x.Window(at)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -79,15 +80,21 @@ func indexSource(x *index.Index, decoder corpus.Decoder) *exampleSource {
 	}
 }
 
-// atHookOf is the site as an index holds it: a neuron's examples serve at every hook point of its MLP.
+// atHookOf is the site as an index holds it: what is known of a neuron serves at every hook point of its MLP.
 func atHookOf(m *index.Meta, site n2g.Site) n2g.Site {
-	if _, err := m.Number(site.Layer, site.Hook, site.Index); err == nil || !site.IsNeuron() {
+	if !site.IsNeuron() {
 		return site
 	}
-	own := slices.IndexFunc(m.Sites, func(s index.Site) bool { return s.Layer == site.Layer })
-	if own >= 0 && isNeuronHook(m.Sites[own].Hook) {
-		return site.WithoutHook()
+	holds := func(hook string) bool {
+		return slices.ContainsFunc(m.Sites, func(s index.Site) bool { return s.Layer == site.Layer && s.Hook == hook })
 	}
+	for _, hook := range []string{site.Hook, "hook_mid", "hook_post", "hook_pre", "hook_pre_linear"} {
+		if holds(hook) {
+			site.Hook = hook
+			return site
+		}
+	}
+	site.Hook = cmp.Or(site.Hook, "hook_post") // an empty one would be that of the layer's first site, whatever that is
 	return site
 }
 

@@ -212,7 +212,7 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 		if err != nil {
 			return nil, err
 		}
-		return a.sourceOf(f, model, source), nil
+		return a.sourceOf(f, model, o.Hook, source), nil
 	}
 	if _, err := os.Stat(*f.source.index); errors.Is(err, fs.ErrNotExist) && f.corpus != nil && *f.corpus != "" {
 		o.Mining = a.mining(f, model, open)
@@ -227,7 +227,7 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 }
 
 // sourceOf is what a server explains neurons from.
-func (a *app) sourceOf(f *serveFlags, model *models.Causal, source *exampleSource) *serve.Source {
+func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string, source *exampleSource) *serve.Source {
 	s := &serve.Source{Examples: source.examples, ExamplesName: source.identity, Index: source.index}
 	attribute := &attributor{model: model, tokens: effects.DefaultTokens}
 	s.Complete = attribute.complete
@@ -240,6 +240,9 @@ func (a *app) sourceOf(f *serveFlags, model *models.Causal, source *exampleSourc
 			}
 			return attribute.complete(ctx, e)
 		}
+	}
+	if beside := model.Beside(hook); beside != "" {
+		s.ExamplesName += ", " + beside
 	}
 	return s
 }

@@ -64,7 +64,7 @@ func TestEveryKindOfSite(t *testing.T) {
 			succeed(t, "summary", "-store", store)
 			explained := askOfStore(t, store)
 			notes := succeed(t, "export", "-store", store, "-jsonl", "-")
-			if strings.Contains(notes, "Faithfulness is not measured") != (kind == "stream") {
+			if strings.Contains(notes, "faithfulness is not measured") != (kind == "stream") {
 				t.Errorf("faithfulness of what cannot be ablated: %s", notes)
 			}
 			told := succeed(t, "examples", "-index", index, "-site", explained, "-limit", "2")
@@ -100,7 +100,11 @@ func TestEveryKindOfSite(t *testing.T) {
 	succeed(t, "mine", "-o", index, "-corpus", texts, "-site", features, "-sae", sae)
 	succeed(t, "train", "sae", "-site", "blocks.1.hook_resid_post", "-out", other, "-features", "24", "-k", "4", "-steps",
 		"3", "-batch", "64", "-buffer", "1", "-seed", "7")
-	status, _, message := call(t, "", "run", "-index", index, "-store", filepath.Join(dir, "other.db"), "-site", features,
+	status, _, message := call(t, "", "effects", "-site", "blocks.1.mlp.hook_mid[7]", "-index", index)
+	if status != 1 || !strings.Contains(message, "not layer 1 at") {
+		t.Errorf("a neuron by an index of features: %d %s", status, message)
+	}
+	status, _, message = call(t, "", "run", "-index", index, "-store", filepath.Join(dir, "other.db"), "-site", features,
 		"-sae", other)
 	if status != 1 || !strings.Contains(message, "mine the corpus with it") {
 		t.Errorf("features of another auto-encoder than was mined: %d %s", status, message)
