@@ -39,8 +39,7 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	}
 	q := a.quiet(c)
 	m := c.means(a, q)
-	validate, test := c.truth(a, Validate).only(c.others(leaveOut, Validate)),
-		c.truth(a, Test).only(c.others(leaveOut, Test))
+	test := c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var predictors []func() []n2g.Comparison
 	rowsOf := func(predictor string, threshold float64, predictions []float64) []n2g.Comparison {
@@ -55,6 +54,7 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	add := func(predictor string, groups func() []group, predict func(Split) []float64) {
 		predictors = append(predictors, func() []n2g.Comparison {
 			if a.thin() {
+				validate := c.truth(a, Validate).only(c.others(leaveOut, Validate))
 				return rowsOf(predictor, validate.threshold(predict(Validate)), predict(Test))
 			}
 			return rowsOf(predictor, bestThreshold(groups()), predict(Test))

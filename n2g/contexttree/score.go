@@ -99,13 +99,16 @@ func (t *truth) firing(i int32) float64 {
 
 // averagePrecision is the area below the curve of precision over recall, in steps; equal predictions make one step.
 func (t *truth) averagePrecision(predictions []float64) float64 {
-	total := t.support()
-	if total == 0 {
-		return 0
+	total, lowest := 0.0, math.Inf(1) // prediction of a token that fires: below it nothing is added
+	for i := range t.values {
+		if n := t.firing(int32(i)); n > 0 {
+			total += n
+			lowest = min(lowest, predictions[i])
+		}
 	}
-	order := make([]int32, 0, len(predictions))
+	var order []int32
 	for i, w := range t.judged {
-		if w > 0 {
+		if w > 0 && predictions[i] >= lowest {
 			order = append(order, int32(i))
 		}
 	}
@@ -121,15 +124,6 @@ func (t *truth) averagePrecision(predictions []float64) float64 {
 		before = hits
 	}
 	return area
-}
-
-// support is the number of firing tokens.
-func (t *truth) support() float64 {
-	n := 0.0
-	for i := range t.values {
-		n += t.firing(int32(i))
-	}
-	return n
 }
 
 // threshold is the prediction from which on tokens count as firing, for the best F1.
