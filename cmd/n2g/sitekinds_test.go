@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,6 +76,7 @@ func TestEveryKindOfSite(t *testing.T) {
 				c.one = "blocks.1.hook_resid_post[sae:3]"
 			}
 			siteOfKind(t, store, explained, beside)
+			sameIdentity(t, append([]string{"-index", index, "-store", store, "-context-splits", "0"}, beside...), store)
 			status, stdout, message := call(t, "", append([]string{"effects", "-site", c.one}, beside...)...)
 			if (status == 0) != (c.effects == "PROMOTED") || !strings.Contains(stdout+message, c.effects) {
 				t.Errorf("effects: %d %s %s", status, stdout, message)
@@ -130,6 +132,27 @@ func siteOfKind(t *testing.T, store, site string, beside []string) {
 	}
 	if !strings.Contains(string(page), "<h1>"+title+" ") {
 		t.Errorf("the page of %s is not called %s", site, title)
+	}
+}
+
+// sameIdentity checks that a server would go on with what a run has begun: its examples are the store's.
+func sameIdentity(t *testing.T, args []string, path string) {
+	t.Helper()
+	a := &app{stdout: io.Discard, text: io.Discard, stderr: io.Discard, screen: io.Discard}
+	c := newCommand("serve", "")
+	f := serveFlagsOf(c, asks)
+	a.besideFlags(c)
+	if err := c.flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	w, err := a.openWorkbench(t.Context(), f, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close() // it was only read
+	identity, ok := w.options.Store.Identity()
+	if got := w.options.ExamplesName; !ok || got != identity.Examples {
+		t.Errorf("%s is served with examples %s, and was made with %s", path, got, identity.Examples)
 	}
 }
 
