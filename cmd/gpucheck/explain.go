@@ -89,8 +89,8 @@ func measureExplain(sm speedModel, backend string) func(context.Context, setting
 }
 
 // explainSome explains neurons side by side.
-func explainSome(ctx context.Context, model *models.Causal, masked *models.Masked, texts []string, first,
-	count int) error {
+func explainSome(ctx context.Context, model *models.Causal, masked *models.Masked, texts []string,
+	first, count int) error {
 	failures := make([]error, count)
 	var wg sync.WaitGroup
 	for i := range count {

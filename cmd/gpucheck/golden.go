@@ -51,8 +51,8 @@ func (r *reference) tensor(name string) (values []float32, width int, err error)
 }
 
 // checkGolden is the part that compares one golden model.
-func checkGolden(name string, compare func(context.Context, settings, string, *reference,
-	*tally) error) func(context.Context, settings, func(finding) error) error {
+func checkGolden(name string, compare func(context.Context, settings, string, *reference, *tally) error) func(
+	context.Context, settings, func(finding) error) error {
 	return func(ctx context.Context, s settings, found func(finding) error) error {
 		folder := filepath.Join(s.golden, name)
 		r, err := openReference(folder)
@@ -183,8 +183,7 @@ func scanned(ctx context.Context, m *models.Causal, r *reference, t *tally, prom
 	for l := range got {
 		got[l] = make([]float32, rows*width)
 	}
-	err := m.Scan(ctx, layers, "", prompts, func(layer, first int,
-		values []float32) {
+	err := m.Scan(ctx, layers, "", prompts, func(layer, first int, values []float32) {
 		copy(got[layer][first*width:], values)
 	})
 	if err != nil {

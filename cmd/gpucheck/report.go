@@ -43,8 +43,8 @@ func (r *report) markdown() string {
 	if r.settings.quick {
 		b.WriteString(" with -quick, whose figures of speed mean nothing")
 	}
-	fmt.Fprintf(&b, ".\n\n| %s | against | values | largest difference | verdict | with opening and compiling "+
-		"|\n|---|---|---|---|---|---|\n", r.settings.backend)
+	fmt.Fprintf(&b, ".\n\n| %s | against | values | largest difference | verdict | with opening and compiling |\n"+
+		"|---|---|---|---|---|---|\n", r.settings.backend)
 	for _, o := range r.outcomes {
 		for _, f := range o.findings {
 			if c := f.Check; c != nil {
@@ -111,8 +111,8 @@ func (r *report) speeds() string {
 			times, max(0, v.First-v.Median), what)
 	}
 	if len(used) > 0 {
-		b.WriteString("\n| model | backend | most memory of the GPU | most resident memory of the process " +
-			"|\n|---|---|---|---|\n")
+		b.WriteString("\n| model | backend | most memory of the GPU | most resident memory of the process |\n" +
+			"|---|---|---|---|\n")
 	}
 	for _, m := range used {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.Model, cmp.Or(m.Backend, r.settings.backend), mebibytes(m.Device),

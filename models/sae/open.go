@@ -72,9 +72,8 @@ func open(fsys fs.FS, path string) (*SAE, error) {
 		}
 		return build(c, tensors)
 	}
-	return nil,
-		errors.New("the folder holds none of sae_weights.safetensors (SAELens), sae.safetensors (sparsify) and params.npz " +
-			"(Gemma Scope)")
+	return nil, errors.New("the folder holds none of sae_weights.safetensors (SAELens), sae.safetensors (sparsify) and " +
+		"params.npz (Gemma Scope)")
 }
 
 // build checks the parts and puts them together.
@@ -143,9 +142,8 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		}
 	case "standard", "transcoder", "skip_transcoder":
 	default:
-		return nil,
-			fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, transcoder, skip_transcoder and "+
-				"jumprelu_transcoder can be read", c.Architecture)
+		return nil, fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, transcoder, skip_transcoder "+
+			"and jumprelu_transcoder can be read", c.Architecture)
 	}
 	bias := get(biasName, c.Features)
 	out := c.Width
@@ -257,8 +255,8 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	case file.Head != nil || file.Metadata.Head != nil:
 		return config{}, nil, errors.New("it reads one head (hook_head_index), which is not implemented")
 	case file.Finetuned:
-		return config{}, nil,
-			errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which is not implemented")
+		return config{}, nil, errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which " +
+			"is not implemented")
 	case c.Architecture == "" && file.Activation == "topk":
 		c.Architecture = "topk"
 	case c.Architecture == "":
@@ -292,15 +290,13 @@ func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
 		return config{}, nil, err
 	}
 	if file.Signed || file.Skip || file.Activation != "" && file.Activation != "topk" {
-		return config{}, nil,
-			errors.New("signed features, skip connections and activations other than topk are not implemented for sparsify's " +
-				"folders")
+		return config{}, nil, errors.New("signed features, skip connections and activations other than topk are not " +
+			"implemented for sparsify's folders")
 	}
 	match := regexp.MustCompile(`(?:layers|h)[._](\d+)(?:\.(mlp|attn|attention|self_attn))?$`).FindStringSubmatch(path)
 	if match == nil {
-		return config{}, nil,
-			fmt.Errorf("the folder's name %q does not say where it reads: sparsify calls it layers.7 or layers.7.mlp",
-				filepath.Base(path))
+		return config{}, nil, fmt.Errorf("the folder's name %q does not say where it reads: sparsify calls it layers.7 "+
+			"or layers.7.mlp", filepath.Base(path))
 	}
 	c := config{
 		Architecture: "topk", Width: file.Width, Features: file.Features, K: file.K, Subtract: !file.Transcode,
@@ -354,8 +350,8 @@ func readGemmaScope(fsys fs.FS, path string) (config, map[string]tensor, error) 
 	}
 	layer := regexp.MustCompile(`layer_(\d+)`).FindStringSubmatch(path)
 	if layer == nil {
-		return config{}, nil,
-			errors.New("no folder on its path is called layer_7 or like it, so that it is not known where it reads")
+		return config{}, nil, errors.New("no folder on its path is called layer_7 or like it, so that it is not known " +
+			"where it reads")
 	}
 	hook := "hook_resid_post"
 	for part := range strings.SplitSeq(path, "/") {
