@@ -30,7 +30,6 @@ type config struct {
 	Normalise    string // none, layer_norm or constant_norm_rescale
 	K            int    // of topk
 	RescaleNorm  bool
-	gateBias     []float32
 }
 
 // tensor is a matrix or a vector, its shape as the formulas have it.
@@ -127,13 +126,12 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 	switch c.Architecture {
 	case "gated":
 		biasName = "b_gate"
-		c.gateBias = get("b_gate", c.Features)
+		s.gateBias = get("b_gate", c.Features)
 		r := get("r_mag", c.Features)
 		s.magnitudeBias = get("b_mag", c.Features)
 		for _, v := range r {
 			s.scale = append(s.scale, float32(math.Exp(float64(v))))
 		}
-		s.config.gateBias = c.gateBias
 	case "jumprelu", "jumprelu_transcoder":
 		s.threshold = get("threshold", c.Features)
 	case "topk":

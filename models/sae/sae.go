@@ -28,10 +28,10 @@ type SAE struct {
 	encoder *kernels.Matrix // W_enc and b_enc, or b_gate
 	minus   []float32       // b_dec, where that is subtracted
 	// Of the architectures that have them.
-	threshold, scale, magnitudeBias, decoderNorm []float32
-	decoder                                      []float32 // W_dec [d_sae, d_out]
-	bias                                         []float32 // b_dec [d_out]
-	skip                                         []float32 // W_skip [d_out, d_in]
+	threshold, scale, gateBias, magnitudeBias, decoderNorm []float32
+	decoder                                                []float32 // W_dec [d_sae, d_out]
+	bias                                                   []float32 // b_dec [d_out]
+	skip                                                   []float32 // W_skip [d_out, d_in]
 }
 
 // Encode computes all features of rows of x [rows, Width] to dst [rows, Features].
@@ -109,7 +109,7 @@ func (s *SAE) activate(pre []float32, first int) {
 		switch {
 		case s.scale != nil: // gated: pre has b_gate in it, the magnitude has its own bias
 			gate := v
-			magnitude := (v-s.gateBias(first+i))*s.scale[first+i] + s.magnitudeBias[first+i]
+			magnitude := (v-s.gateBias[first+i])*s.scale[first+i] + s.magnitudeBias[first+i]
 			if pre[i] = 0; gate > 0 || gate != gate {
 				pre[i] = max(magnitude, 0)
 			}
@@ -131,9 +131,6 @@ func (s *SAE) activate(pre []float32, first int) {
 		keepHighest(pre, s.config.K)
 	}
 }
-
-// gateBias is the part of what the encoder gives that the magnitude does not have.
-func (s *SAE) gateBias(feature int) float32 { return s.config.gateBias[feature] }
 
 // keepHighest sets all but the k highest to 0, and what is below 0; of equals the first stay. One NaN makes all
 // NaN.
