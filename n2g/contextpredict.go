@@ -148,7 +148,7 @@ func (p *ContextPredictor) add(n *ContextNode) int32 {
 	return at
 }
 
-// predict returns the share of the maximum predicted for each of the tokens, given those before it. The text begins
+// Predict returns the share of the maximum predicted for each of the tokens, given those before it. The text begins
 // with the first: BOS is not among them.
 func (p *ContextPredictor) Predict(tokens []string) []float64 {
 	words := make([]int32, len(tokens))
@@ -259,7 +259,7 @@ func (p *ContextPredictor) appendPredictions(dst []float64, words []int32, newli
 	return dst
 }
 
-// predict returns the share of the maximum that the graph predicts for each of the tokens (token strings, without
+// Predict returns the share of the maximum that the graph predicts for each of the tokens (token strings, without
 // BOS). To predict many texts, compile a [ContextPredictor] once.
 func (g *ContextGraph) Predict(tokens []string) []float64 {
 	return NewContextPredictor(g).Predict(tokens)

@@ -73,7 +73,7 @@ func NewPredictor(root *Node) *Predictor {
 	return p
 }
 
-// predict returns the activation predicted for each of the tokens, given those before it.
+// Predict returns the activation predicted for each of the tokens, given those before it.
 func (p *Predictor) Predict(tokens []string) []float64 {
 	return p.AppendPredictions(make([]float64, 0, len(tokens)), tokens)
 }
@@ -168,7 +168,7 @@ func (p *Predictor) id(scratch []byte, token string) int32 {
 	return unknownToken
 }
 
-// predict returns the normalised activation that the Explanation's trie predicts for each of the tokens (token
+// Predict returns the normalised activation that the Explanation's trie predicts for each of the tokens (token
 // strings as the language model's tokenizer makes them), given those before it. It needs no model; without a trie it
 // predicts 0. For much text compile the trie once with NewPredictor.
 func (e *Explanation) Predict(tokens []string) []float64 {

@@ -60,6 +60,14 @@ func (s Site) Name() string {
 	return s.String()
 }
 
+// Title is Name as a page is headed: Layer 3, neuron 17.
+func (s Site) Title() string {
+	if s.IsNeuron() {
+		return fmt.Sprintf("Layer %d, neuron %d", s.Layer, s.Index)
+	}
+	return s.String()
+}
+
 // PublishedName is layer_index, by which the published program names a neuron.
 func (s Site) PublishedName() string { return fmt.Sprintf("%d_%d", s.Layer, s.Index) }
 

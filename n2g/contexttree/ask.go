@@ -122,16 +122,15 @@ func (q *asking) run(ctx context.Context, texts [][]int) ([]float64, error) {
 	q.rows += q.count(prompts, positions)
 	answers, err := q.Model.Activations(ctx, q.Site.Layer, q.Site.Hook, q.Site.Index, prompts, positions)
 	if err != nil {
-		return nil, fmt.Errorf("asking layer %d neuron %d: %w", q.Site.Layer, q.Site.Index, err)
+		return nil, fmt.Errorf("asking %s: %w", q.Site.Name(), err)
 	}
 	if len(answers) != len(prompts) {
-		return nil, fmt.Errorf("asking layer %d neuron %d: %d answers to %d prompts", q.Site.Layer, q.Site.Index,
-			len(answers), len(prompts))
+		return nil, fmt.Errorf("asking %s: %d answers to %d prompts", q.Site.Name(), len(answers), len(prompts))
 	}
 	values := make([]float64, len(answers))
 	for i, answer := range answers {
 		if len(answer) != 1 || math.IsNaN(float64(answer[0])) || math.IsInf(float64(answer[0]), 0) {
-			return nil, fmt.Errorf("asking layer %d neuron %d: the activation is %v", q.Site.Layer, q.Site.Index, answer)
+			return nil, fmt.Errorf("asking %s: the activation is %v", q.Site.Name(), answer)
 		}
 		values[i] = float64(answer[0]) / q.activations.Maximum
 	}

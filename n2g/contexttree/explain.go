@@ -55,7 +55,7 @@ func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("context graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
+		return fmt.Errorf("context graph of %s: %w", e.Site.Name(), err)
 	}
 	return nil
 }

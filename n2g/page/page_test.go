@@ -182,6 +182,20 @@ func TestContents(t *testing.T) {
 	}
 }
 
+// A page of what is no neuron is headed by its site.
+func TestOtherSite(t *testing.T) {
+	e := small()
+	e.Site = n2g.Site{Layer: 3, Index: 1, Hook: "hook_resid_post[sae]"}
+	var b bytes.Buffer
+	if err := page.Write(&b, e, page.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.String(); !strings.Contains(text, "<h1>blocks.3.hook_resid_post[sae:1]</h1>") ||
+		strings.Contains(text, "neuron 1") {
+		t.Error("a feature is called a neuron")
+	}
+}
+
 // The walkthrough has prunes only.
 func TestWithoutGraph(t *testing.T) {
 	e := small()

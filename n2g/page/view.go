@@ -152,7 +152,7 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	resolved := e.Options.Resolved()
 	n := neuron{
 		ID:            "n" + strconv.Itoa(i+1),
-		Name:          fmt.Sprintf("Layer %d, neuron %d", e.Site.Layer, e.Site.Index),
+		Name:          text(e.Site.Title()),
 		Model:         text(e.Model),
 		Masked:        text(e.MaskedModel),
 		Hook:          text(e.Site.Hook),
@@ -161,7 +161,7 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	}
 	var err error
 	if n.Graph, err = inline(entry.Graph); err != nil {
-		return n, fmt.Errorf("page: graph of layer %d neuron %d: %w", e.Site.Layer, e.Site.Index, err)
+		return n, fmt.Errorf("page: graph of %s: %w", e.Site.Name(), err)
 	}
 	if n.Context, err = inline(entry.Context); err != nil {
 		return n, fmt.Errorf("page: the context graph of %s cannot be shown: %w", n.Name, err)

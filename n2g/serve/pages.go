@@ -369,9 +369,9 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		return err
 	}
 	row = &own[0]
-	v.Row, v.Title = *row, s.name(n)
-	if s.servesNeurons() {
-		v.Title = fmt.Sprintf("Layer %d, neuron %d", n.Layer, n.Index)
+	site := n2g.Site{Layer: n.Layer, Index: n.Index, Hook: s.o.Hook}
+	v.Row, v.Title, v.Site = *row, site.Title(), site.String()
+	if site.IsNeuron() {
 		v.Cell = fmt.Sprintf("l := lab.Open()\nlab.Show(l.Explain(%d, %d))", n.Layer, n.Index)
 	}
 	i := table.byID[n]
@@ -381,10 +381,9 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 	if i+1 < len(table.rows) {
 		v.After = &At{table.rows[i+1].Layer, table.rows[i+1].Neuron}
 	}
-	v.Site = n2g.Site{Layer: n.Layer, Index: n.Index, Hook: s.o.Hook}.String()
 	v.Facts = facts(row)
 	_, weights := s.o.Model.(Connector)
-	v.Connects = !v.Static && (weights && s.servesNeurons() || s.source.Load().Index != nil)
+	v.Connects = !v.Static && (weights && site.IsNeuron() || s.source.Load().Index != nil)
 	v.Sample = "return nil, err"
 	if row.State == "explained" {
 		e, err := s.stored(ctx, n)
@@ -402,7 +401,7 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 			v.Alike = v.Alike[:min(len(v.Alike), leanTexts)]
 		}
 	}
-	if m, ok := s.o.Model.(Promoter); ok && v.Promoted == nil && s.servesNeurons() {
+	if m, ok := s.o.Model.(Promoter); ok && v.Promoted == nil && site.IsNeuron() {
 		up, down, err := m.Promoted(ctx, n.Layer, n.Index, 10)
 		if err == nil {
 			v.Promoted = &Promoted{up, down}
