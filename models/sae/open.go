@@ -215,19 +215,21 @@ func readJSON(fsys fs.FS, into any) error {
 // readSAELens reads what sae-lens 3 to 6 write; since 6 the hook stands in metadata.
 func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	var file struct {
-		Architecture string `json:"architecture"`
-		Width        int    `json:"d_in"`
-		Features     int    `json:"d_sae"`
-		Subtract     *bool  `json:"apply_b_dec_to_input"`
-		Normalise    string `json:"normalize_activations"`
-		K            int    `json:"k"`
-		RescaleNorm  bool   `json:"rescale_acts_by_decoder_norm"`
-		HookName     string `json:"hook_name"`
-		HookPoint    string `json:"hook_point"`
-		Head         *int   `json:"hook_head_index"`
-		Model        string `json:"model_name"`
-		Activation   string `json:"activation_fn_str"`
-		Arguments    struct {
+		Architecture  string `json:"architecture"`
+		Width         int    `json:"d_in"`
+		Features      int    `json:"d_sae"`
+		Subtract      *bool  `json:"apply_b_dec_to_input"`
+		Normalise     any    `json:"normalize_activations"` // its name, or in old files whether
+		K             int    `json:"k"`
+		RescaleNorm   bool   `json:"rescale_acts_by_decoder_norm"`
+		HookName      string `json:"hook_name"`
+		HookPoint     string `json:"hook_point"`
+		Head          *int   `json:"hook_head_index"`
+		PointHead     *int   `json:"hook_point_head_index"`
+		Model         string `json:"model_name"`
+		Activation    string `json:"activation_fn"`
+		ActivationStr string `json:"activation_fn_str"`
+		Arguments     struct {
 			K int `json:"k"`
 		} `json:"activation_fn_kwargs"`
 		Finetuned  bool   `json:"finetuning_scaling_factor"`
@@ -243,19 +245,31 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 		return config{}, nil, err
 	}
 	c := config{
-		Architecture: file.Architecture, Width: file.Width, Features: file.Features, Normalise: file.Normalise,
+		Architecture: file.Architecture, Width: file.Width, Features: file.Features,
 		K: max(file.K, file.Arguments.K), RescaleNorm: file.RescaleNorm,
 		HookName:   firstOf(file.Metadata.HookName, file.HookName, file.HookPoint),
 		OutputName: firstOf(file.Metadata.OutputName, file.OutputName),
 		Model:      firstOf(file.Metadata.Model, file.Model),
 	}
+	switch how := file.Normalise.(type) {
+	case nil:
+	case string:
+		c.Normalise = how
+	case bool:
+		if how {
+			c.Normalise = "expected_average_only_in"
+		}
+	default:
+		return config{}, nil, fmt.Errorf("its inputs are normalised by %v (normalize_activations), which is no name", how)
+	}
+	topk := firstOf(file.ActivationStr, file.Activation) == "topk"
 	switch {
-	case file.Head != nil || file.Metadata.Head != nil:
+	case file.Head != nil || file.PointHead != nil || file.Metadata.Head != nil:
 		return config{}, nil, errors.New("it reads one head (hook_head_index), which is not implemented")
 	case file.Finetuned:
 		return config{}, nil, errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which " +
 			"is not implemented")
-	case c.Architecture == "" && file.Activation == "topk":
+	case topk && (c.Architecture == "" || c.Architecture == "standard"): // before sae-lens 6
 		c.Architecture = "topk"
 	case c.Architecture == "":
 		c.Architecture = "standard"

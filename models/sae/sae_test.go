@@ -280,6 +280,39 @@ func encodeAndDecode(t *testing.T, config, weights []byte) []float32 {
 	return all
 }
 
+// Configurations as sae-lens wrote them before version 6 say the same by other keys.
+func TestOlderConfigurations(t *testing.T) {
+	for config, like := range map[string][]string{
+		`"architecture": "standard", "activation_fn_str": "topk", "activation_fn_kwargs": {"k": 5},
+			"normalize_activations": "none", "hook_name": "blocks.1.hook_resid_post", "hook_layer": 1`: {"topk", `"k":5`},
+		`"activation_fn": "topk", "activation_fn_kwargs": {"k": 5}, "normalize_activations": false,
+			"hook_point": "blocks.1.hook_resid_post", "hook_point_layer": 1`: {"topk", `"k":5`},
+		`"activation_fn_str": "relu", "activation_fn_kwargs": {}, "normalize_activations": true,
+			"hook_point": "blocks.1.hook_resid_post", "hook_point_head_index": null`: {"standard", `"normalize_activations":"none"`},
+		`"architecture": "standard", "apply_b_dec_to_input": true, "hook_head_index": null,
+			"hook_name": "blocks.1.hook_resid_post"`: {"standard", `"normalize_activations":"none"`},
+	} {
+		list := references(t)
+		r := list[slices.IndexFunc(list, func(r reference) bool {
+			text := string(r.Config)
+			return strings.Contains(text, `"architecture":"`+like[0]+`"`) && strings.Contains(text, like[1]) &&
+				strings.Contains(text, `"apply_b_dec_to_input":true`)
+		})]
+		s, err := sae.OpenFS(fstest.MapFS{
+			"cfg.json":                {Data: []byte(`{"d_in": 12, "d_sae": 40, ` + config + `}`)},
+			"sae_weights.safetensors": {Data: packed(t, r.tensors())},
+		}, "x")
+		if err != nil {
+			t.Errorf("%s: %v", config, err)
+			continue
+		}
+		if s.Architecture != like[0] || s.Layer != 1 || s.Hook != "hook_resid_post" {
+			t.Errorf("%s: it is %s and reads blocks.%d.%s", config, s.Architecture, s.Layer, s.Hook)
+		}
+		check(t, s, r.Features, r.Output)
+	}
+}
+
 // The same weights in the other layouts give the same features.
 func TestOtherLayouts(t *testing.T) {
 	list := references(t)
@@ -390,6 +423,11 @@ func TestRefuses(t *testing.T) {
 			strings.Replace(config, "blocks.1.hook_resid_post", "hook_embed", 1))}, "sae_weights.safetensors": {Data: all}},
 		"normalised by \"soft\"": {"cfg.json": {Data: []byte(
 			strings.Replace(config, `"normalize_activations":"none"`, `"normalize_activations":"soft"`, 1))},
+			"sae_weights.safetensors": {Data: all}},
+		"one head": {"cfg.json": {Data: []byte(
+			strings.Replace(config, `{`, `{"hook_point_head_index": 2, `, 1))}, "sae_weights.safetensors": {Data: all}},
+		"normalised by 3": {"cfg.json": {Data: []byte(
+			strings.Replace(config, `"normalize_activations":"none"`, `"normalize_activations":3`, 1))},
 			"sae_weights.safetensors": {Data: all}},
 		"shape [12 40], but must have [13 40]": {
 			"cfg.json":                {Data: []byte(strings.Replace(config, `"d_in":12`, `"d_in":13`, 1))},
