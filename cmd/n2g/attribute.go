@@ -156,7 +156,7 @@ func (a *app) fillEffects(ctx context.Context, model *models.Causal, path string
 	for _, n := range there {
 		known[n.WithoutHook()] = true
 	}
-	of := store.EffectsOf{Model: model.Name(), Fingerprint: fingerprint, Hook: hook}
+	of := store.EffectsOf{Model: model.Name(), Fingerprint: fingerprint, Hook: hook, Beside: model.Beside(hook)}
 	added, before := 0, 0
 	bar := a.progress(len(layers))
 	for i, layer := range layers {

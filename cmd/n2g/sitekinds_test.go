@@ -106,6 +106,10 @@ func TestEveryKindOfSite(t *testing.T) {
 	if status != 1 || !strings.Contains(message, "not layer 1 at") {
 		t.Errorf("a neuron by an index of features: %d %s", status, message)
 	}
+	status, _, message = call(t, "", "effects", "-site", features, "-sae", other, "-store", store)
+	if status != 1 || !strings.Contains(message, "write to another file") {
+		t.Errorf("effects of another auto-encoder's features: %d %s", status, message)
+	}
 	status, _, message = call(t, "", "run", "-index", index, "-store", filepath.Join(dir, "other.db"), "-site", features,
 		"-sae", other)
 	if status != 1 || !strings.Contains(message, "mine the corpus with it") {

@@ -12,8 +12,9 @@ import (
 )
 
 // EffectsOf names the model whose numbers have effects, as Identity does, and the hook point where these stand; of the
-// hook points of an MLP's neurons, which have the same effects, all count as one.
-type EffectsOf struct{ Model, Fingerprint, Hook string }
+// hook points of an MLP's neurons, which have the same effects, all count as one. Beside tells the auto-encoder or the
+// directions that the hook point is read through from others of its kind; empty: none, or not known.
+type EffectsOf struct{ Model, Fingerprint, Hook, Beside string }
 
 // at is the hook point, empty for neurons.
 func (of EffectsOf) at() string {
@@ -84,6 +85,8 @@ func (of EffectsOf) same(there EffectsOf) error {
 			"now %s): write to another file", there.Fingerprint, of.Fingerprint)
 	case of.at() != there.at():
 		return fmt.Errorf("it is of %s, and these effects are of %s: write to another file", there.numbers(), of.numbers())
+	case of.Beside != there.Beside && of.Beside != "" && there.Beside != "":
+		return fmt.Errorf("it is of %s, and these effects are of %s: write to another file", there.Beside, of.Beside)
 	}
 	return nil
 }
@@ -100,14 +103,15 @@ func (of EffectsOf) numbers() string {
 func effectsOf(ctx context.Context, tx querier, database string) (of EffectsOf, err error) {
 	sum := ""
 	for key, into := range map[string]*string{"model": &of.Model, "model_fingerprint": &of.Fingerprint, "hook": &of.Hook,
-		"hook_checksum": &sum} {
+		"beside": &of.Beside, "hook_checksum": &sum} {
 		err := tx.QueryRowContext(ctx, "SELECT value FROM "+database+".effects_meta WHERE key = ?", key).Scan(into)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return of, err
 		}
 	}
-	if of.Hook+sum != "" && sum != fmt.Sprint(checksum(of.Hook)) {
-		return of, fmt.Errorf("%w: its effects are of the hook point %q, which is not what was written", ErrDamaged, of.Hook)
+	if of.Hook+of.Beside+sum != "" && sum != fmt.Sprint(checksum(of.Hook, of.Beside)) {
+		return of, fmt.Errorf("%w: its effects are of the hook point %q, which is not what was written", ErrDamaged,
+			of.Hook)
 	}
 	return of, nil
 }
@@ -146,14 +150,17 @@ func (s *Store) beginEffects(ctx context.Context, tx *sql.Tx, of EffectsOf) erro
 	if of.Fingerprint == "" {
 		of.Fingerprint = there.Fingerprint
 	}
+	if of.Beside == "" {
+		of.Beside = there.Beside
+	}
 	if of == there {
 		return nil
 	}
 	_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO effects_meta VALUES ('model', ?), ('model_fingerprint', ?)",
 		of.Model, of.Fingerprint)
 	if err == nil && of.Hook != "" {
-		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO effects_meta VALUES ('hook', ?), ('hook_checksum', ?)",
-			of.Hook, fmt.Sprint(checksum(of.Hook)))
+		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO effects_meta VALUES ('hook', ?), ('beside', ?), "+
+			"('hook_checksum', ?)", of.Hook, of.Beside, fmt.Sprint(checksum(of.Hook, of.Beside)))
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func putMadeUpEffects(t testing.TB, s *Store, seed uint64, n int) []NeuronEffect
 	for i := range n {
 		list = append(list, madeUpEffects(random, at(0, i)))
 	}
-	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list); err != nil {
+	if err := s.PutEffects(ctx, EffectsOf{Model: "toy", Fingerprint: "aa"}, list); err != nil {
 		t.Fatal(err)
 	}
 	return list
@@ -195,7 +195,8 @@ func TestSearchEffects(t *testing.T) {
 func TestEffectsOfAnotherModel(t *testing.T) {
 	s := testStore(t)
 	list := []NeuronEffects{madeUpEffects(newRandom(4), at(0, 0))}
-	for _, of := range []EffectsOf{{"other", "aa", ""}, {"toy", "cc", ""}, {"toy", "aa", "hook_resid_post"}} {
+	for _, of := range []EffectsOf{{"other", "aa", "", ""}, {"toy", "cc", "", ""},
+		{"toy", "aa", "hook_resid_post", ""}} {
 		if err := s.PutEffects(ctx, of, list); err == nil || !strings.Contains(err.Error(), "write to another file") {
 			t.Errorf("%v: %v", of, err)
 		}
@@ -204,7 +205,7 @@ func TestEffectsOfAnotherModel(t *testing.T) {
 		t.Error(err)
 	}
 	list[0].Promoted[0].Token = "another"
-	err := s.PutEffects(ctx, EffectsOf{"toy", "aa", ""}, list)
+	err := s.PutEffects(ctx, EffectsOf{Model: "toy", Fingerprint: "aa"}, list)
 	if err == nil || !strings.Contains(err.Error(), "tokenizer") {
 		t.Errorf("another tokenizer: %v", err)
 	}
@@ -243,10 +244,11 @@ func TestEffectsAtAnotherHook(t *testing.T) {
 	}
 	s := open()
 	list := []NeuronEffects{madeUpEffects(newRandom(4), n2g.Site{Layer: 1, Index: 5, Hook: stream})}
-	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", stream}, list); err != nil {
+	if err := s.PutEffects(ctx, EffectsOf{"toy", "aa", stream, "directions 1f"}, list); err != nil {
 		t.Fatal(err)
 	}
-	refused("neurons beside the stream", s.PutEffects(ctx, EffectsOf{"toy", "aa", "hook_mid"}, nil))
+	refused("neurons beside the stream", s.PutEffects(ctx, EffectsOf{"toy", "aa", "hook_mid", ""}, nil))
+	refused("other directions", s.PutEffects(ctx, EffectsOf{"toy", "aa", stream, "directions 2e"}, nil))
 	refused("explanations of neurons", s.Begin(ctx, testIdentity()))
 	if there, err := s.WithEffects(ctx); err != nil || len(there) != 1 || there[0] != list[0].Site {
 		t.Errorf("%v, %v", there, err)

@@ -27,7 +27,9 @@ type Identity struct {
 }
 
 // effectsOf names those whose effects stand beside the explanations.
-func (i Identity) effectsOf() EffectsOf { return EffectsOf{i.Model, i.ModelFingerprint, i.Hook} }
+func (i Identity) effectsOf() EffectsOf {
+	return EffectsOf{Model: i.Model, Fingerprint: i.ModelFingerprint, Hook: i.Hook}
+}
 
 // keys of meta that hold an Identity.
 func (i Identity) values() ([][2]string, error) {
