@@ -30,6 +30,8 @@ type config struct {
 	Normalise    string // none, layer_norm or constant_norm_rescale
 	K            int    // of topk
 	RescaleNorm  bool
+	Transcoder   bool // it gives what the layer's MLP makes of its input
+	Skip         bool // W_skip takes its input straight to its output
 }
 
 // tensor is a matrix or a vector, its shape as the formulas have it.
@@ -84,7 +86,7 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		return nil, fmt.Errorf("it reads at %q, which is no hook point of a layer", c.HookName)
 	}
 	s.Hook, s.Output = hook, hook
-	if strings.Contains(c.Architecture, "transcoder") {
+	if c.Transcoder {
 		s.Output = "hook_mlp_out"
 		if c.OutputName != "" {
 			outLayer, out, _ := strings.Cut(strings.TrimPrefix(c.OutputName, "blocks."), ".")
@@ -145,11 +147,11 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 	}
 	bias := get(biasName, c.Features)
 	out := c.Width
-	if decoder, ok := tensors["W_dec"]; ok && len(decoder.shape) == 2 && strings.Contains(c.Architecture, "transcoder") {
+	if decoder, ok := tensors["W_dec"]; ok && len(decoder.shape) == 2 && c.Transcoder {
 		out = decoder.shape[1]
 	}
 	s.decoder, s.bias = get("W_dec", c.Features, out), get("b_dec", out)
-	if c.Architecture == "skip_transcoder" {
+	if c.Skip {
 		s.skip = get("W_skip", out, c.Width)
 	}
 	if err != nil {
@@ -277,7 +279,8 @@ func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
 	if c.Architecture != "topk" {
 		c.K, c.RescaleNorm = 0, false
 	}
-	c.Subtract = !strings.Contains(c.Architecture, "transcoder")
+	c.Transcoder, c.Skip = strings.Contains(c.Architecture, "transcoder"), c.Architecture == "skip_transcoder"
+	c.Subtract = !c.Transcoder
 	if file.Subtract != nil {
 		c.Subtract = *file.Subtract
 	}
@@ -301,9 +304,9 @@ func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
 	if err := readJSON(fsys, &file); err != nil {
 		return config{}, nil, err
 	}
-	if file.Signed || file.Skip || file.Activation != "" && file.Activation != "topk" {
-		return config{}, nil, errors.New("signed features, skip connections and activations other than topk are not " +
-			"implemented for sparsify's folders")
+	if file.Signed || file.Activation != "" && file.Activation != "topk" {
+		return config{}, nil, errors.New("signed features and activations other than topk are not implemented for " +
+			"sparsify's folders")
 	}
 	match := regexp.MustCompile(`(?:layers|h)[._](\d+)(?:\.(mlp|attn|attention|self_attn))?$`).FindStringSubmatch(path)
 	if match == nil {
@@ -312,6 +315,7 @@ func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
 	}
 	c := config{
 		Architecture: "topk", Width: file.Width, Features: file.Features, K: file.K, Subtract: !file.Transcode,
+		Transcoder: file.Transcode, Skip: file.Skip,
 		HookName: "blocks." + match[1] + "." + map[string]string{"": "hook_resid_post", "mlp": "hook_mlp_out"}[match[2]],
 	}
 	if match[2] != "" && match[2] != "mlp" {
@@ -376,7 +380,7 @@ func readGemmaScope(fsys fs.FS, path string) (config, map[string]tensor, error) 
 	}
 	c := config{Architecture: "jumprelu", HookName: "blocks." + layer[1] + "." + hook}
 	if strings.HasPrefix(hook, "ln2") {
-		c.Architecture = "jumprelu_transcoder"
+		c.Architecture, c.Transcoder = "jumprelu_transcoder", true
 	}
 	if w := tensors["W_enc"]; len(w.shape) == 2 {
 		c.Width, c.Features = w.shape[0], w.shape[1]

@@ -351,6 +351,28 @@ func TestOtherLayouts(t *testing.T) {
 	}
 	check(t, s, topk.Features, topk.Output)
 
+	// A transcoder subtracts nothing, and may take its input straight to its output.
+	plain := find(`"architecture":"topk"`, `"k":40`, `"apply_b_dec_to_input":false`)
+	skip, output := draw("W_skip", width*width), slices.Clone(plain.Output)
+	for i, x := range inputs() {
+		for out := range width {
+			output[i/width*width+out] += skip[out*width+i%width] * x
+		}
+	}
+	s, err = sae.OpenFS(fstest.MapFS{
+		"cfg.json": {Data: []byte(
+			`{"num_latents": 40, "k": 40, "d_in": 12, "transcode": true, "skip_connection": true}`)},
+		"sae.safetensors": {Data: packed(t, append(tensors,
+			safetensors.Tensor{Name: "W_skip", Shape: []int{width, width}, Data: skip}))},
+	}, "/models/transcoder-x/layers.3.mlp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Layer != 3 || s.Hook != "ln2.hook_normalized" || s.Output != "hook_mlp_out" {
+		t.Errorf("it reads layer %d at %s and gives %s", s.Layer, s.Hook, s.Output)
+	}
+	check(t, s, plain.Features, output)
+
 	jump := list[slices.IndexFunc(list, func(r reference) bool {
 		return strings.Contains(string(r.Config), `"architecture":"jumprelu"`)
 	})]
@@ -381,7 +403,8 @@ func TestOtherLayouts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Layer != 7 || s.Hook != "hook_resid_post" || s.Features != 40 || s.Architecture != "jumprelu" {
+	if s.Layer != 7 || s.Hook != "hook_resid_post" || s.Output != s.Hook || s.Features != 40 ||
+		s.Architecture != "jumprelu" {
 		t.Errorf("%+v", s)
 	}
 	// By the formula, in plain loops.
