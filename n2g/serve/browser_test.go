@@ -36,7 +36,7 @@ func openBrowser(t *testing.T, origin string) *browser {
 		t.Skipf("pages are tried in a browser: %v", err)
 	}
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.WindowSize(1280, 900)}
-	for _, flag := range chromium.Flags(t.TempDir()) {
+	for _, flag := range chromium.Flags(profileFolder(t)) {
 		name, value, ok := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
 		if ok {
 			options = append(options, chromedp.Flag(name, value))
@@ -74,6 +74,27 @@ func openBrowser(t *testing.T, origin string) *browser {
 		t.Fatalf("starting %s: %v", path, err)
 	}
 	return b
+}
+
+// profileFolder is a temporary folder whose removal waits for the processes that Chromium leaves behind for a moment,
+// which still write there.
+func profileFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "n2g-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		var err error
+		for range 100 {
+			if err = os.RemoveAll(folder); err == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Error(err)
+	})
+	return folder
 }
 
 func (b *browser) problem(format string, args ...any) {
