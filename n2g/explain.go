@@ -148,7 +148,7 @@ func (x *explainer) run(ctx context.Context) (trains, tests []example, err error
 			train = append(train, i)
 		}
 	} else {
-		train, test = SplitExamples(len(prompts), x.opts.TrainProportion, x.opts.Seed)
+		train, test = x.examples.Split(x.options)
 	}
 	var all []example
 	var ids [][]int

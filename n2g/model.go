@@ -3,6 +3,7 @@ package n2g
 import (
 	"context"
 	"iter"
+	"slices"
 )
 
 // LanguageModel is what the method asks of the model whose neuron it explains. It speaks in plain types, so that
@@ -71,4 +72,28 @@ type Examples struct {
 	MaxActivation float64  `json:"max_activation"`    // 0: the highest over Prompts; see Options.NoGraph
 	Density       *float64 `json:"density,omitempty"` // share of the data set's tokens on which it fires, where known
 	Prompts       []string `json:"prompts"`
+	// TestOnly are the numbers of those Prompts, from 0, that are kept for testing as long as the others suffice to train:
+	// texts of documents on which explanations are scored. See Split.
+	TestOnly []int `json:"test_only,omitempty"`
+}
+
+// Split divides Prompts, by their number, into those that the graph is made of and those that test it: as
+// [SplitExamples] does, but prompts of TestOnly train only where there are too few others.
+func (e *Examples) Split(o Options) (train, test []int) {
+	o = o.Resolved()
+	train, test = SplitExamples(len(e.Prompts), *o.TrainProportion, *o.Seed)
+	if len(e.TestOnly) == 0 {
+		return train, test
+	}
+	trains := len(train)
+	var others, kept []int
+	for _, i := range slices.Concat(train, test) {
+		if slices.Contains(e.TestOnly, i) {
+			kept = append(kept, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	order := append(others, kept...)
+	return order[:trains], order[trains:]
 }

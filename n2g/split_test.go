@@ -57,3 +57,20 @@ func TestSplitExamplesIsAPermutation(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitKeepsTestOnlyPrompts(t *testing.T) {
+	for _, c := range []struct {
+		testOnly    []int
+		train, test []int
+	}{
+		{nil, []int{6, 7, 3, 0, 5}, []int{2, 8, 4, 9, 1}},
+		{[]int{7, 4, 9}, []int{6, 3, 0, 5, 2}, []int{8, 1, 7, 4, 9}},
+		{[]int{0, 1, 2, 3, 4, 5, 6}, []int{7, 8, 9, 6, 3}, []int{0, 5, 2, 4, 1}}, // too few others
+	} {
+		e := Examples{Prompts: make([]string, 10), TestOnly: c.testOnly}
+		train, test := e.Split(Options{})
+		if !slices.Equal(train, c.train) || !slices.Equal(test, c.test) {
+			t.Errorf("test only %v: %v, %v, want %v, %v", c.testOnly, train, test, c.train, c.test)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/models"
@@ -110,6 +111,9 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 		case examples.MaxActivation < 0:
 			return nil, fmt.Errorf("object %d has max_activation %g; it is positive, or absent for the highest of the prompts",
 				len(list)+1, examples.MaxActivation)
+		case slices.ContainsFunc(examples.TestOnly, func(i int) bool { return i < 0 || i >= len(examples.Prompts) }):
+			return nil, fmt.Errorf("object %d has test_only %v; they are numbers from 0 to %d, of its prompts", len(list)+1,
+				examples.TestOnly, len(examples.Prompts)-1)
 		}
 		list = append(list, examples)
 	}

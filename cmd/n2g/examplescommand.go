@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
@@ -104,6 +105,7 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 	case topKind:
 		if *f.asJSON {
 			examples.Prompts = examples.Prompts[:min(*f.limit, len(examples.Prompts))]
+			examples.TestOnly = slices.DeleteFunc(examples.TestOnly, func(i int) bool { return i >= *f.limit })
 			return buffered(a.stdout, func(w io.Writer) error { return encodeJSON(w, examples) })
 		}
 		list, err := x.Top(number, *f.limit)

@@ -30,8 +30,8 @@ const (
 // negatives are the test documents' tokens on which the neuron has fired somewhere in the build documents: what
 // tells firing tokens from others there is context alone.
 //
-// Windows from which the published graph was made, which package n2g takes from all documents, may be left out: then
-// nothing is scored on them.
+// Windows from which the published graph was made may be left out: then its threshold is not chosen on them, and
+// nothing is scored on those that are not of build documents.
 func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, leaveOut ...int) ([]n2g.Comparison,
 	error) {
 	if err := a.check(c); err != nil {

@@ -101,17 +101,18 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	return err
 }
 
-// taught are the windows that the explanation's published graph was made from.
+// taught are the windows that the explanation's published graph was made from: of build documents, unless there were
+// too few.
 func (x *Explainer) taught(e *n2g.Explanation, number int) ([]int, error) {
 	if e.Trie == nil {
 		return nil, nil
 	}
-	top, err := x.index.Top(number, x.index.Meta().Examples)
+	top, testOnly, err := x.index.Examples(number)
 	if err != nil {
 		return nil, err
 	}
-	o := e.Options.Resolved()
-	train, _ := n2g.SplitExamples(len(top), *o.TrainProportion, *o.Seed)
+	examples := n2g.Examples{Prompts: make([]string, len(top)), TestOnly: testOnly}
+	train, _ := examples.Split(e.Options)
 	windows := make([]int, len(train))
 	for i, k := range train {
 		windows[i] = top[k].Window.Number

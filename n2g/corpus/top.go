@@ -45,13 +45,13 @@ func Examples(x *index.Index, decoder Decoder, site n2g.Site) (*n2g.Examples, er
 			fmt.Errorf("corpus: no text of the corpus excites layer %d neuron %d of %s: in its %d windows it is never above 0",
 				site.Layer, site.Index, x.Meta().Model, x.Meta().Windows)
 	}
-	top, err := x.Top(number, x.Meta().Examples)
+	top, testOnly, err := x.Examples(number)
 	if err != nil {
 		return nil, err
 	}
 	found := &n2g.Examples{
 		Site:          n2g.Site{Layer: site.Layer, Index: site.Index, Hook: x.Meta().Neuron(number).Hook},
-		MaxActivation: stats.Maximum(), Density: new(stats.Density()),
+		MaxActivation: stats.Maximum(), Density: new(stats.Density()), TestOnly: testOnly,
 	}
 	for _, example := range top {
 		text, err := WindowText(x, decoder, example.Window)

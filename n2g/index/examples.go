@@ -18,6 +18,53 @@ type Example struct {
 // whose maximum reaches the keep level.
 func (x *Index) Top(neuron, limit int) ([]Example, error) { return x.topOf(neuron, 0, limit) }
 
+// Examples are the top examples that a neuron is explained from, Meta.Examples of them, highest first, with the places
+// in the list of those whose document is not of [Build]: nothing is to be learned from them. Where they are more than
+// half, the weakest of them give way to the next of build documents.
+func (x *Index) Examples(neuron int) (list []Example, testOnly []int, err error) {
+	wanted := x.meta.Examples
+	list, err = x.Top(neuron, 4*wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	held := make([]bool, len(list))
+	build := 0 // of the first wanted
+	for i, example := range list {
+		document, err := x.Document(example.Window.Document)
+		if err != nil {
+			return nil, nil, err
+		}
+		if held[i] = document.Split() != Build; !held[i] && i < wanted {
+			build++
+		}
+	}
+	taken := make([]bool, len(list))
+	for i := range taken {
+		taken[i] = i < wanted
+	}
+	last := wanted
+	for next := wanted; next < len(list) && build < wanted/2; next++ {
+		if held[next] {
+			continue
+		}
+		for last--; !held[last]; last-- {
+		}
+		taken[last], taken[next] = false, true
+		build++
+	}
+	kept := list[:0]
+	for i, example := range list {
+		if !taken[i] {
+			continue
+		}
+		if held[i] {
+			testOnly = append(testOnly, len(kept))
+		}
+		kept = append(kept, example)
+	}
+	return kept, testOnly, nil
+}
+
 // topOf are the top examples of one sign of a neuron.
 func (x *Index) topOf(neuron, sign, limit int) ([]Example, error) {
 	postings, err := x.postingsOf(neuron, sign)

@@ -232,3 +232,59 @@ func TestRandomWindows(t *testing.T) {
 		seen[w.Number] = true
 	}
 }
+
+// Half of the examples are of build documents where there are so many; all others are the highest there are.
+func TestExamplesKeepDocumentsForTesting(t *testing.T) {
+	replaced := 0
+	for k := range 15 * 8 {
+		d, n := newDerived(t, uint64(k/15)), k%15
+		wanted := d.x.Meta().Examples
+		list, testOnly, err := d.x.Examples(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		top, err := d.x.Top(n, 4*wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isBuild := func(e Example) bool {
+			document, err := d.x.Document(e.Window.Document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return document.Split() == Build
+		}
+		builds, there := 0, 0
+		for _, e := range top {
+			there += btoi(isBuild(e))
+		}
+		for i, e := range list {
+			builds += btoi(isBuild(e))
+			if isBuild(e) == slices.Contains(testOnly, i) {
+				t.Errorf("neuron %d: example %d of document %d, test only %v", n, i, e.Window.Document, testOnly)
+			}
+			if i > 0 && e.Value > list[i-1].Value {
+				t.Errorf("neuron %d: example %d is stronger than the one before", n, i)
+			}
+			if !slices.Contains(top[:min(wanted, len(top))], e) {
+				replaced++
+				if !isBuild(e) || builds > wanted/2 {
+					t.Errorf("neuron %d: example %d stands in place of a stronger one", n, i)
+				}
+			}
+		}
+		if len(list) != min(wanted, len(top)) || builds < min(wanted/2, there) {
+			t.Errorf("neuron %d: %d examples, %d of build documents, of which there are %d", n, len(list), builds, there)
+		}
+	}
+	if replaced == 0 {
+		t.Error("no example was replaced, so that nothing was tested")
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
