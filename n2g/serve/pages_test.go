@@ -302,7 +302,7 @@ func TestSite(t *testing.T) {
 	b.do("sort", chromedp.Click(`a[data-sort=f1]`))
 	b.wait("the best first",
 		`document.querySelector("#neurons tbody tr[data-at] .f1:not(.context)").textContent.trim() !== ""`)
-	b.do("a filter", chromedp.SendKeys("#token", "if"))
+	b.do("a filter", chromedp.SendKeys("#token", word(t, o.Store)))
 	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
 	b.shot("site")
 	b.do("neuron", chromedp.Click("#neurons tbody tr[data-at] a"), chromedp.WaitReady("article.neuron"))
