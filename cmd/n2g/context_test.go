@@ -13,7 +13,7 @@ import (
 func TestExplainContext(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "context.svg")
 	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-json", "-",
-		"-stages=false", "-graph", "context", "-svg", svg)
+		"-stages=false", "-graph", "context", "-svg", svg, "-other", "../../models/tiny/index.n2g")
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -25,8 +25,8 @@ func TestExplainContext(t *testing.T) {
 		e.Trie == nil {
 		t.Fatalf("%+v", e.Context)
 	}
-	if n := len(e.Comparisons); n != 4*3 {
-		t.Errorf("%d comparisons: four predictors on three texts are 12", n)
+	if n := len(e.Comparisons); n != 4*4 || e.Comparisons[n-1].Text != "other text: index" {
+		t.Errorf("%d comparisons: four predictors on four texts are 16 (%+v)", n, e.Comparisons)
 	}
 	needed := 0
 	e.Context.Nodes(func(n *n2g.ContextNode, _ int) {
@@ -49,6 +49,11 @@ func TestExplainContext(t *testing.T) {
 	status, stdout, _ = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-context-splits", "0")
 	if status != 0 || strings.Contains(stdout, "context graph: ") {
 		t.Errorf("%d %q", status, stdout)
+	}
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-context-splits", "0", "-other",
+		"../../models/tiny/index.n2g")
+	if status != 1 || !strings.Contains(stderr, "-other") {
+		t.Errorf("%d %q", status, stderr)
 	}
 	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-graph", "both", "-svg", svg)
 	if status != 1 || !strings.Contains(stderr, `"both"`) {

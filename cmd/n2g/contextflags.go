@@ -1,16 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
+	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
 // contextFlags say how context graphs are learned.
 type contextFlags struct {
 	splits *int
 	ask    *float64
+	other  *string
 }
 
 func contextFlagsOf(c *command) contextFlags {
@@ -20,12 +26,41 @@ func contextFlagsOf(c *command) contextFlags {
 				"pays, 0 leaves it out"),
 		ask: c.flags.Float64("ask", 1, "`FACTOR` how much the context graph may ask the model: so many times what the "+
 			"published graph has cost; 0 learns from the index alone"),
+		other: c.path(reads, "other", "", "`FILE` an index of other text of the same model and layers, made by n2g mine, on "+
+			"which all graphs and tables are scored too"),
 	}
 }
 
+// errNothingToCompare says that there are no context graphs.
+var errNothingToCompare = errors.New("-other compares context graphs with others: they are learned from an index " +
+	"(-index), unless -context-splits is 0")
+
 func (f contextFlags) wanted() bool { return *f.splits > 0 }
 
-func (f contextFlags) options() contexttree.Options { return contexttree.Options{Splits: *f.splits} }
+// explainer learns context graphs from an index; done closes what it has opened.
+func (f contextFlags) explainer(from *index.Index, model *models.Causal) (x *contexttree.Explainer, done func(),
+	err error) {
+	x = contexttree.NewExplainer(from, model.TokenString, contexttree.Options{Splits: *f.splits})
+	if *f.other == "" {
+		return x, func() {}, nil
+	}
+	text, err := openIndex(*f.other)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sameModel(text, model, *f.other); err != nil {
+		text.Close() // it was only read
+		return nil, nil, err
+	}
+	x.CompareOn(f.otherName(), text)
+	return x, func() { text.Close() }, nil
+}
+
+// otherName is the other index's name without its ending.
+func (f contextFlags) otherName() string {
+	name := filepath.Base(*f.other)
+	return strings.TrimSuffix(name, filepath.Ext(name))
+}
 
 // asker asks a model about the neuron of an explanation.
 func (f contextFlags) asker(model n2g.LanguageModel, e *n2g.Explanation) contexttree.Asker {
@@ -37,5 +72,9 @@ func (f contextFlags) asker(model n2g.LanguageModel, e *n2g.Explanation) context
 
 // identity tells stores whose context graphs were made otherwise apart.
 func (f contextFlags) identity() string {
-	return fmt.Sprintf(", context graphs of %d tests asked %g", *f.splits, *f.ask)
+	identity := fmt.Sprintf(", context graphs of %d tests asked %g", *f.splits, *f.ask)
+	if *f.other != "" {
+		identity += ", compared on " + f.otherName()
+	}
+	return identity
 }

@@ -205,18 +205,26 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 // model runs, until done.
 func (f *explainFlags) contexts(model *models.Causal) (x *contexttree.Explainer, done func(), err error) {
 	if !f.context.wanted() || *f.index == "" && !f.embedded(model) {
+		if *f.context.other != "" {
+			return nil, nil, errNothingToCompare
+		}
 		return nil, func() {}, nil
 	}
 	from, err := openIndex(*f.index)
 	if err != nil {
 		return nil, nil, err
 	}
-	x = contexttree.NewExplainer(from, model.TokenString, f.context.options())
+	x, closeOther, err := f.context.explainer(from, model)
+	if err != nil {
+		from.Close() // it was only read
+		return nil, nil, err
+	}
 	var ahead sync.WaitGroup
 	ahead.Go(x.Prepare)
 	return x, func() {
 		ahead.Wait()
-		from.Close() // it was only read
+		closeOther()
+		from.Close() // as above
 	}, nil
 }
 

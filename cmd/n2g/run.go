@@ -123,7 +123,13 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	var explainer *contexttree.Explainer
 	if source.index != nil && f.context.wanted() {
 		options.Examples += f.context.identity()
-		explainer = contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
+		var done func()
+		if explainer, done, err = f.context.explainer(source.index, model); err != nil {
+			return err
+		}
+		defer done()
+	} else if *f.context.other != "" {
+		return errNothingToCompare
 	}
 	options.Complete = func(ctx context.Context, e *n2g.Explanation) error {
 		if explainer != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
-	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -212,7 +211,7 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 		if err != nil {
 			return nil, err
 		}
-		return a.sourceOf(f, model, o.Hook, source), nil
+		return a.sourceOf(f, model, o.Hook, source)
 	}
 	if _, err := os.Stat(*f.source.index); errors.Is(err, fs.ErrNotExist) && f.corpus != nil && *f.corpus != "" {
 		o.Mining = a.mining(f, model, open)
@@ -227,13 +226,17 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 }
 
 // sourceOf is what a server explains neurons from.
-func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string, source *exampleSource) *serve.Source {
+func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string,
+	source *exampleSource) (*serve.Source, error) {
 	s := &serve.Source{Examples: source.examples, ExamplesName: source.identity, Index: source.index}
 	attribute := &attributor{model: model, tokens: effects.DefaultTokens}
 	s.Complete = attribute.complete
 	if source.index != nil && f.context.wanted() {
-		s.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
-		explainer := contexttree.NewExplainer(source.index, model.TokenString, f.context.options())
+		s.ExamplesName += f.context.identity()                        // as n2g run has it, so that its stores can be gone on with
+		explainer, _, err := f.context.explainer(source.index, model) // open as long as the server is
+		if err != nil {
+			return nil, err
+		}
 		s.Complete = func(ctx context.Context, e *n2g.Explanation) error {
 			if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
 				return err
@@ -244,7 +247,7 @@ func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string, source 
 	if beside := model.Beside(hook); beside != "" {
 		s.ExamplesName += ", " + beside
 	}
-	return s
+	return s, nil
 }
 
 // mining makes the index of the corpus, as n2g mine does without flags.

@@ -69,6 +69,9 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	}
 	t := newTrainer(machine, parameters, opts.Seed)
 	bos := int32(m.tokenizer.Special().BOS)
+	if opts.Random {
+		s.steps = 0
+	}
 	loss, err := t.run(ctx, s, m.fingerprint, s.batch*m.train.length, func(step int) []gradient.Part {
 		picked := m.train.batch(s.seed, step, s.batch)
 		var parts []gradient.Part

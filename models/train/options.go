@@ -28,6 +28,7 @@ type CausalOptions struct {
 	Seed         uint64  `json:"seed" flag:"seed" default:"1" help:"seed of the first weights and of the order of the windows"`
 	HeldOut      int     `json:"held_out" flag:"held-out" default:"256" help:"held-out windows that the reported loss is measured on"`
 	Checkpoint   int     `json:"-" flag:"checkpoint" default:"50" help:"steps between checkpoints"`
+	Random       bool    `json:"-" flag:"random" help:"train nothing: the model keeps its first, random weights, a control for what is measured on trained ones"`
 
 	// Progress gets a progress bar if it is a terminal, and a line every now and then if it is not; nil is silence.
 	Progress io.Writer `json:"-"`

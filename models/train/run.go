@@ -102,6 +102,9 @@ func (t *trainer) run(ctx context.Context, s schedule, fingerprint string, token
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, fmt.Errorf("making the folder of the checkpoint: %w", err)
 	}
+	if s.steps == 0 { // the first weights, whatever was trained there
+		return 0, nil
+	}
 	if err := t.takeUp(s, path, run); err != nil {
 		return 0, err
 	}

@@ -233,6 +233,25 @@ func TestMachinesAgree(t *testing.T) {
 	}
 }
 
+// A model that is not trained keeps its first weights, whatever checkpoint lies there, and knows nothing.
+func TestRandomWeights(t *testing.T) {
+	opts := small(t, writeCorpus(t))
+	if _, err := Causal(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	opts.Random = true
+	report, err := Causal(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uniform := math.Log(300); report.Steps != 0 || report.HeldOutLoss < 0.95*uniform {
+		t.Errorf("%+v, the uniform loss is %.2f", report, uniform)
+	}
+	if _, err := models.Open(opts.Out, models.Options{Backend: "go"}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Every neuron's input weights keep one norm and no bias, so that none of them drops out of SoLU's softmax.
 func TestNeuronsKeepTheirNorm(t *testing.T) {
 	opts := small(t, writeCorpus(t))

@@ -37,8 +37,11 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	if err := a.check(c); err != nil {
 		return nil, err
 	}
-	q := a.quiet(c)
-	m := c.means(a, q)
+	return compare(c, a, g, trie, c.means(a, a.quiet(c)), leaveOut), nil
+}
+
+func compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, m *means,
+	leaveOut []int) []n2g.Comparison {
 	test := c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var predictors []func() []n2g.Comparison
@@ -78,7 +81,7 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 		all.Go(func() { rows[i] = score() })
 	}
 	all.Wait()
-	return slices.Concat(rows...), nil
+	return slices.Concat(rows...)
 }
 
 // triePredictions are those of a published graph.

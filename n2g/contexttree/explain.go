@@ -12,19 +12,34 @@ import (
 
 // Explainer adds context graphs to explanations, from an activation index. It is safe for concurrent use.
 type Explainer struct {
-	index    *index.Index
-	options  Options
-	corpus   func() (*Corpus, error)
-	learners sync.Pool
+	index       *index.Index
+	tokenString func(id int) string
+	options     Options
+	corpus      func() (*Corpus, error)
+	other       func() (*other, error) // nil: there is none
+	learners    sync.Pool
 }
 
 // NewExplainer reads the index's corpus when it is first needed. tokenString is the text of one id of the index's
 // model.
 func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *Explainer {
 	return &Explainer{
-		index: x, options: o.Resolved(),
+		index: x, tokenString: tokenString, options: o.Resolved(),
 		corpus: sync.OnceValues(func() (*Corpus, error) { return CorpusOf(x, tokenString) }),
 	}
+}
+
+// CompareOn has all predictors that Complete compares scored on the text of another index of the same model, too: how
+// well they do on text of another kind than they have learned from. Its comparisons are of [OtherText] of the name. It
+// is called before the first Complete.
+func (x *Explainer) CompareOn(name string, text *index.Index) {
+	x.other = sync.OnceValues(func() (*other, error) {
+		learned, err := x.corpus()
+		if err != nil {
+			return nil, err
+		}
+		return newOther(name, text, x.tokenString, learned)
+	})
 }
 
 // Prepare reads what Complete needs of the index for any neuron, which can be done while the explanation is made.
@@ -97,8 +112,21 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	if err != nil {
 		return err
 	}
-	e.Comparisons, err = Compare(c, a, e.Context, e.Trie, taught...)
-	return err
+	tables := c.means(a, a.quiet(c))
+	rows := compare(c, a, e.Context, e.Trie, tables, taught)
+	if x.other != nil {
+		o, err := x.other()
+		if err != nil {
+			return err
+		}
+		there, err := o.activations(e.Site, a.Maximum)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, o.compare(there, rows, e.Context, e.Trie, tables)...)
+	}
+	e.Comparisons = rows
+	return nil
 }
 
 // taught are the windows that the explanation's published graph was made from: of build documents, unless there were

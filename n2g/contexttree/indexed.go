@@ -8,6 +8,14 @@ import (
 
 // CorpusOf is the corpus of an activation index. tokenString is the text of one id.
 func CorpusOf(x *index.Index, tokenString func(id int) string) (*Corpus, error) {
+	windows, err := windowsOf(x)
+	if err != nil {
+		return nil, err
+	}
+	return NewCorpus(windows, tokenString)
+}
+
+func windowsOf(x *index.Index) ([]Window, error) {
 	windows := make([]Window, x.Meta().Windows)
 	var document index.Document
 	for number := range windows {
@@ -29,19 +37,25 @@ func CorpusOf(x *index.Index, tokenString func(id int) string) (*Corpus, error) 
 			windows[number].IDs[i] = int32(id)
 		}
 	}
-	return NewCorpus(windows, tokenString)
+	return windows, nil
 }
 
 // ActivationsOf are one neuron's in an activation index; number is its place there ([index.Meta.Number]).
 func ActivationsOf(x *index.Index, number int) (*Activations, error) {
+	a, err := activationsOf(x, number)
+	if err == nil && a.Maximum == 0 {
+		return nil, ErrDead
+	}
+	return a, err
+}
+
+// activationsOf are those of any neuron: one that is never above 0 has a maximum of 0.
+func activationsOf(x *index.Index, number int) (*Activations, error) {
 	stats, err := x.Stats(number)
 	if err != nil {
 		return nil, err
 	}
 	a := &Activations{Maximum: stats.Maximum(), Level: float64(stats.Level)}
-	if stats.Dead() {
-		return nil, ErrDead
-	}
 	postings, err := x.Postings(number)
 	if err != nil {
 		return nil, err

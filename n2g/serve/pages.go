@@ -717,6 +717,11 @@ func (v *view) scores(e *n2g.Explanation) {
 	}
 	v.Scores = scoreLines(lines)
 	texts := []string{contexttree.TestDocuments, contexttree.HardNegatives, contexttree.TopExamples}
+	for _, c := range e.Comparisons {
+		if !slices.Contains(texts, c.Text) {
+			texts = append(texts, c.Text)
+		}
+	}
 	if v.Static {
 		texts = texts[:1]
 	}
