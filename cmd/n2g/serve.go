@@ -232,8 +232,9 @@ func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string,
 	attribute := &attributor{model: model, tokens: effects.DefaultTokens}
 	s.Complete = attribute.complete
 	if source.index != nil && f.context.wanted() {
-		s.ExamplesName += f.context.identity()                        // as n2g run has it, so that its stores can be gone on with
-		explainer, _, err := f.context.explainer(source.index, model) // open as long as the server is
+		s.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
+		// What it opens serves as long as the server does.
+		explainer, _, err := f.context.explainer(source.index, model)
 		if err != nil {
 			return nil, err
 		}
