@@ -17,8 +17,9 @@ type contextMeans struct {
 	precision, recall, f1, ap, pear float64
 }
 
-// meansOf averages the comparisons of all explanations of a store, in the order in which they first come.
-func meansOf(ctx context.Context, s *store.Store) ([]*contextMeans, error) {
+// meansOf averages the comparisons of all explanations of a store whose neuron reaches a maximum, in the order in which
+// they first come.
+func meansOf(ctx context.Context, s *store.Store, atLeast float64) ([]*contextMeans, error) {
 	var list []*contextMeans
 	rows := map[[2]string]*contextMeans{}
 	for e, err := range s.Explanations(ctx) {
@@ -26,7 +27,7 @@ func meansOf(ctx context.Context, s *store.Store) ([]*contextMeans, error) {
 			return nil, err
 		}
 		for _, c := range e.Comparisons {
-			if c.Scores.Firing.Support == 0 {
+			if c.Scores.Firing.Support == 0 || e.MaxActivation < atLeast {
 				continue
 			}
 			key := [2]string{c.Text, c.Predictor}
@@ -54,9 +55,17 @@ func (m *contextMeans) add(s n2g.Scores) {
 	}
 }
 
-// writeContextTable tells how well context graphs predict, beside what they are compared with.
-func (a *app) writeContextTable(ctx context.Context, out string, s *store.Store) error {
-	means, err := meansOf(ctx, s)
+// writeContextTable tells how well context graphs predict, beside what they are compared with, and by how much they
+// lead.
+func (a *app) writeContextTable(ctx context.Context, out string, s *store.Store, atLeast float64) error {
+	means, err := meansOf(ctx, s, atLeast)
+	if err != nil {
+		return err
+	}
+	if len(means) == 0 && atLeast > 0 {
+		return fmt.Errorf("no neuron of this store that reaches %g has a context graph with scores", atLeast)
+	}
+	leads, err := leadsOf(ctx, s, atLeast)
 	if err != nil {
 		return err
 	}
@@ -70,6 +79,9 @@ func (a *app) writeContextTable(ctx context.Context, out string, s *store.Store)
 			fmt.Fprintf(table, "%s\t%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", printable(m.text), printable(m.predictor),
 				m.neurons, m.precision, m.recall, m.f1, m.ap, m.pear)
 		}
-		return table.Flush()
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		return writeLeads(w, leads)
 	})
 }

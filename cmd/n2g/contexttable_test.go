@@ -15,7 +15,7 @@ func TestContextTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := meansOf(t.Context(), s); err != nil {
+	if _, err := meansOf(t.Context(), s, 0); err != nil {
 		t.Fatal(err)
 	}
 	f1 := []float64{0.2, 0.9, 0.4, 1}
@@ -25,7 +25,7 @@ func TestContextTable(t *testing.T) {
 			return c
 		}
 		e := &n2g.Explanation{Format: n2g.Format, Model: "m", Site: n2g.Site{Layer: 0, Hook: "hook_mid", Index: i},
-			MaxActivation: 1,
+			MaxActivation: v,
 			Comparisons: []n2g.Comparison{
 				{Text: "test documents", Predictor: "context graph", Scores: score(v, i)}, // the first has nothing that fires
 				{Text: "test documents", Predictor: "token table", Scores: score(v/2, i)},
@@ -34,7 +34,7 @@ func TestContextTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	means, err := meansOf(t.Context(), s)
+	means, err := meansOf(t.Context(), s, 0)
 	if err != nil || len(means) != 2 {
 		t.Fatalf("%d rows, %v", len(means), err)
 	}
@@ -43,5 +43,17 @@ func TestContextTable(t *testing.T) {
 		if m := means[i]; m.neurons != 3 || math.Abs(m.f1-want*scale) > 1e-12 || math.Abs(m.ap-want*scale/2) > 1e-12 {
 			t.Errorf("%+v, want F1 %g of 3 neurons", m, want*scale)
 		}
+	}
+	leads, err := leadsOf(t.Context(), s, 0.5)
+	if err != nil || len(leads) != 1 {
+		t.Fatalf("%d leads, %v", len(leads), err)
+	}
+	l := leads[0]
+	if len(l.f1) != 2 || l.over != "token table" {
+		t.Errorf("%+v", l)
+	}
+	// differences .45 and .5: mean .475, standard deviation .05/√2, standard error .025
+	if mean, standardError := l.f1.mean(); math.Abs(mean-.475) > 1e-12 || math.Abs(standardError-.025) > 1e-12 {
+		t.Errorf("%g ± %g", mean, standardError)
 	}
 }

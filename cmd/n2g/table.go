@@ -17,6 +17,7 @@ import (
 type tableFlags struct {
 	store, format, out, svg, png *string
 	failures, context, effects   *bool
+	atLeast                      *float64
 }
 
 func (a *app) table() *command {
@@ -24,7 +25,7 @@ func (a *app) table() *command {
 	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
 firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
 	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`,
-		`-context`, `-effects`, `-failures`}
+		`-context -at-least 0.5`, `-effects`, `-failures`}
 	f := &tableFlags{
 		store:  storeFlag(c),
 		format: c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
@@ -34,8 +35,9 @@ firing test token or a firing prediction, with the average precision, for graphs
 		failures: c.flags.Bool("failures", false,
 			"list the neurons that could not be explained, and why, in place of the table"),
 		context: c.flags.Bool("context", false,
-			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, in place of the "+
-				"table"),
+			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, and by how much "+
+				"they lead (mean difference over neurons, and its standard error), in place of the table"),
+		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context: only neurons whose maximum reaches it"),
 	}
 	f.effects = c.flags.Bool("effects", false, "tell how pointed neurons' effects are, and how faithful their graphs, by "+
 		"layer, in place of the table")
@@ -56,11 +58,14 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	if err != nil {
 		return err
 	}
+	if *f.atLeast != 0 && !*f.context {
+		return errors.New("-at-least chooses neurons of the table -context")
+	}
 	if *f.failures {
 		return a.writeFailures(ctx, *f.out, failures)
 	}
 	if *f.context {
-		return a.writeContextTable(ctx, *f.out, s)
+		return a.writeContextTable(ctx, *f.out, s, *f.atLeast)
 	}
 	if *f.effects {
 		return a.writeEffectsTable(ctx, *f.out, s)

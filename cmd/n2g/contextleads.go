@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
+)
+
+// lead is by how much context graphs lead a predictor on a text, over the neurons with a firing token there.
+type lead struct {
+	text, over      string
+	f1, ap, pearson differences
+}
+
+// differences are paired ones.
+type differences []float64
+
+// mean of the differences, with its standard error.
+func (d differences) mean() (mean, standardError float64) {
+	for _, v := range d {
+		mean += v / float64(len(d))
+	}
+	for _, v := range d {
+		standardError += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(standardError/float64(max(len(d)-1, 1))) / math.Sqrt(float64(len(d)))
+}
+
+func (d differences) String() string {
+	mean, standardError := d.mean()
+	return fmt.Sprintf("%+.3f ± %.3f", mean, standardError)
+}
+
+// leadsOf are the leads over the neurons of a store that reach a maximum.
+func leadsOf(ctx context.Context, s *store.Store, atLeast float64) ([]*lead, error) {
+	var leads []*lead
+	for e, err := range s.Explanations(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		own := map[string]*n2g.Scores{}
+		for i := range e.Comparisons {
+			if c := &e.Comparisons[i]; c.Predictor == contexttree.ContextGraph && c.Scores.Firing.Support > 0 {
+				own[c.Text] = &c.Scores
+			}
+		}
+		for _, c := range e.Comparisons {
+			graph := own[c.Text]
+			if graph == nil || c.Predictor == contexttree.ContextGraph || e.MaxActivation < atLeast {
+				continue
+			}
+			i := slices.IndexFunc(leads, func(l *lead) bool { return l.text == c.Text && l.over == c.Predictor })
+			if i < 0 {
+				i = len(leads)
+				leads = append(leads, &lead{text: c.Text, over: c.Predictor})
+			}
+			l := leads[i]
+			l.f1 = append(l.f1, graph.Firing.F1-c.Scores.Firing.F1)
+			l.ap = append(l.ap, graph.AveragePrecision-c.Scores.AveragePrecision)
+			l.pearson = append(l.pearson, graph.Pearson-c.Scores.Pearson)
+		}
+	}
+	return leads, nil
+}
+
+// writeLeads writes a table of leads.
+func writeLeads(w io.Writer, leads []*lead) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nCONTEXT GRAPHS LEAD ON\tOVER\tNEURONS\tF1\tAVG PRECISION\tPEARSON")
+	for _, l := range leads {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%v\t%v\t%v\n", printable(l.text), printable(l.over), len(l.f1), l.f1, l.ap, l.pearson)
+	}
+	return table.Flush()
+}
