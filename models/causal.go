@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/lfs"
 	"github.com/neuron2graph/neuron2graph/models/backends"
@@ -360,15 +361,15 @@ func (m *Causal) LayerActivations(ctx context.Context, layer int, hook string, p
 	if err != nil {
 		return nil, fmt.Errorf("activations of layer %d: %w", layer, err)
 	}
-	for _, rows := range values {
-		for k, row := range rows {
-			switch { // prompts that share a prefix share its rows
-			case r.encoder != nil:
-				rows[k] = r.encode(row, len(row))
-			case r.negative:
-				rows[k] = slices.Clone(row)
+	switch {
+	case r.encoder != nil:
+		r.encodeAll(values)
+	case r.negative:
+		for _, rows := range values {
+			for k, row := range rows {
+				rows[k] = slices.Clone(row) // prompts that share a prefix share its rows
+				r.sign(rows[k])
 			}
-			r.sign(rows[k])
 		}
 	}
 	return values, nil
@@ -406,12 +407,7 @@ func (m *Causal) feature(ctx context.Context, r reading, layer, index int, reque
 	if err != nil {
 		return nil, err
 	}
-	values := make([][]float32, len(read))
-	for i, rows := range read {
-		values[i] = make([]float32, len(rows))
-		r.encoder.Feature(values[i], slices.Concat(rows...), len(rows), index)
-	}
-	return values, nil
+	return r.encodeOne(read, index), nil
 }
 
 // checkPrompt refuses what the model cannot run.
@@ -430,9 +426,6 @@ func (c Config) checkPrompt(ids []int) error {
 	}
 	return nil
 }
-
-// scannedRows is how many rows are encoded at a time.
-const scannedRows = 64
 
 // Scan computes every neuron of some layers on every token of some windows, for mining a corpus: windows are ids with
 // BOS in front where the model has one. One pass serves all layers and stops at the last.
@@ -464,6 +457,7 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 	r := readings[0]
 	if r.encoder != nil || r.negative {
 		plain, width := visit, m.config.shape().Width(r.point)
+		buffers := sync.Pool{New: func() any { return new([]float32) }}
 		visit = func(layer, first int, values []float32) {
 			r := readings[layer]
 			if r.encoder == nil {
@@ -473,13 +467,16 @@ func (m *Causal) Scan(ctx context.Context, layers []int, hook string, windows []
 				return
 			}
 			// Some rows at a time: features are many times as many.
-			for ; len(values) > 0; first += scannedRows {
-				n := min(scannedRows*width, len(values))
-				features := r.encode(values[:n], width)
-				r.sign(features)
-				plain(layer, first, features)
-				values = values[n:]
+			buffer := buffers.Get().(*[]float32)
+			for ; len(values) > 0; first += encodedRows {
+				n := min(encodedRows, len(values)/width)
+				*buffer = slices.Grow((*buffer)[:0], n*r.width)[:n*r.width]
+				r.encoder.Encode(*buffer, values[:n*width], n)
+				r.sign(*buffer)
+				plain(layer, first, *buffer)
+				values = values[n*width:]
 			}
+			buffers.Put(buffer)
 		}
 	}
 	if err := m.engine.Scan(ctx, layers, r.point, windows, visit); err != nil {

@@ -2,8 +2,10 @@ package models
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 	"github.com/neuron2graph/neuron2graph/models/sae"
@@ -83,12 +85,73 @@ func (m *Causal) reading(layer int, hook string) (reading, error) {
 	return r, nil
 }
 
-// encode turns rows of the hook point, one behind the other and so wide, into features.
-func (r reading) encode(rows []float32, width int) []float32 {
-	n := len(rows) / width
-	features := make([]float32, n*r.width)
-	r.encoder.Encode(features, rows, n)
-	return features
+// encodedRows is how many rows are encoded at a time.
+const encodedRows = 64
+
+// encodeAll puts all features of a hook point's rows [prompt][position][width] in their place. Rows that prompts share
+// are encoded once, and stay shared.
+func (r reading) encodeAll(values [][][]float32) {
+	rows, place := distinct(values)
+	features := make([][]float32, len(rows))
+	inBlocks(rows, func(first, n int, block []float32) {
+		all := make([]float32, n*r.width)
+		r.encoder.Encode(all, block, n)
+		r.sign(all)
+		for k := range n {
+			features[first+k] = all[k*r.width : (k+1)*r.width : (k+1)*r.width]
+		}
+	})
+	for _, list := range values {
+		for k, row := range list {
+			list[k] = features[place[&row[0]]]
+		}
+	}
+}
+
+// encodeOne is one feature of a hook point's rows, [prompt][position].
+func (r reading) encodeOne(values [][][]float32, index int) [][]float32 {
+	rows, place := distinct(values)
+	feature := make([]float32, len(rows))
+	inBlocks(rows, func(first, n int, block []float32) {
+		r.encoder.Feature(feature[first:first+n], block, n, index)
+	})
+	of := make([][]float32, len(values))
+	for i, list := range values {
+		of[i] = make([]float32, len(list))
+		for k, row := range list {
+			of[i][k] = feature[place[&row[0]]]
+		}
+	}
+	return of
+}
+
+// distinct are the rows of all prompts, those that they share once, and where each lies among them.
+func distinct(values [][][]float32) (rows [][]float32, place map[*float32]int) {
+	place = map[*float32]int{}
+	for _, list := range values {
+		for _, row := range list {
+			if _, there := place[&row[0]]; !there {
+				place[&row[0]] = len(rows)
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows, place
+}
+
+// inBlocks gives rows to work, some one behind the other at a time, on all processors.
+func inBlocks(rows [][]float32, work func(first, n int, block []float32)) {
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for first := 0; first < len(rows); first += encodedRows {
+		part := rows[first:min(first+encodedRows, len(rows))]
+		free <- struct{}{}
+		wait.Go(func() {
+			work(first, len(part), slices.Concat(part...))
+			<-free
+		})
+	}
+	wait.Wait()
 }
 
 // sign turns values to the negative side if that is asked.

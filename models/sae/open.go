@@ -27,7 +27,7 @@ type config struct {
 	OutputName   string // of a transcoder; empty is the MLP's
 	Model        string
 	Subtract     bool   // b_dec from the input
-	Normalise    string // none, layer_norm or constant_norm_rescale
+	Normalise    string // layer_norm or constant_norm_rescale, empty for none
 	K            int    // of topk
 	RescaleNorm  bool
 	Transcoder   bool // it gives what the layer's MLP makes of its input
@@ -158,8 +158,9 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		return nil, err
 	}
 	switch c.Normalise {
-	case "", "none", "layer_norm", "constant_norm_rescale", "expected_average_only_in", "covariance_whitening":
-		// The last two are part of the weights once training is over.
+	case "layer_norm", "constant_norm_rescale":
+	case "", "none", "expected_average_only_in", "covariance_whitening": // part of the weights once training is over
+		s.config.Normalise = ""
 	default:
 		return nil, fmt.Errorf("its inputs are normalised by %q, which is not implemented", c.Normalise)
 	}

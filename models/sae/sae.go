@@ -47,25 +47,43 @@ const encodedRows = 64
 
 // Feature computes one feature of rows of x [rows, Width] to dst [rows]: the same bits as [SAE.Encode].
 func (s *SAE) Feature(dst, x []float32, rows, index int) {
-	if s.config.K > 0 { // the others decide whether it is among the highest
-		all := make([]float32, min(rows, encodedRows)*s.Features)
-		for first := 0; first < rows; first += encodedRows {
-			n := min(encodedRows, rows-first)
-			s.Encode(all, x[first*s.Width:], n)
-			for row := range n {
-				dst[first+row] = all[row*s.Features+index]
-			}
+	in := s.input(x, rows)
+	s.encoder.Column(dst, in, rows, index)
+	if s.config.K == 0 {
+		for row := range rows {
+			s.activate(dst[row:row+1], index)
 		}
 		return
 	}
-	s.encoder.Column(dst, s.input(x, rows), rows, index)
+	// Whether it is among the highest hangs on the others, which need not be known where it is not above 0.
+	var open []int
 	for row := range rows {
-		s.activate(dst[row:row+1], index)
+		part := in[row*s.Width : (row+1)*s.Width]
+		if squares := kernels.Dot(part, part); dst[row] > 0 || squares-squares != 0 {
+			open = append(open, row)
+		}
+		dst[row] = 0
+	}
+	many := min(len(open), encodedRows)
+	all, some := make([]float32, many*s.Features), make([]float32, many*s.Width)
+	for part := range slices.Chunk(open, encodedRows) {
+		for k, row := range part {
+			copy(some[k*s.Width:(k+1)*s.Width], in[row*s.Width:])
+		}
+		s.encoder.Mul(all, some, len(part))
+		for k, row := range part {
+			features := all[k*s.Features : (k+1)*s.Features]
+			s.activate(features, 0)
+			dst[row] = features[index]
+		}
 	}
 }
 
-// input is what the encoder multiplies.
+// input is what the encoder multiplies; it may be x itself.
 func (s *SAE) input(x []float32, rows int) []float32 {
+	if s.config.Normalise == "" && s.minus == nil {
+		return x
+	}
 	in := slices.Clone(x[:rows*s.Width])
 	for row := range rows {
 		part := in[row*s.Width : (row+1)*s.Width]
@@ -105,30 +123,28 @@ func (s *SAE) normalise(x []float32) (shift, scale float32) {
 
 // activate turns what the encoder gives for the features from first on into these features.
 func (s *SAE) activate(pre []float32, first int) {
-	for i, v := range pre {
-		switch {
-		case s.scale != nil: // gated: pre has b_gate in it, the magnitude has its own bias
-			gate := v
-			magnitude := (v-s.gateBias[first+i])*s.scale[first+i] + s.magnitudeBias[first+i]
+	switch {
+	case s.scale != nil: // gated: pre has b_gate in it, the magnitude has its own bias
+		for i, gate := range pre {
+			magnitude := (gate-s.gateBias[first+i])*s.scale[first+i] + s.magnitudeBias[first+i]
 			if pre[i] = 0; gate > 0 || gate != gate {
 				pre[i] = max(magnitude, 0)
 			}
-		case s.threshold != nil:
-			if v <= s.threshold[first+i] {
-				pre[i] = 0
-			} else {
-				pre[i] = max(v, 0)
-			}
-		case s.config.K > 0:
-			if s.decoderNorm != nil {
-				pre[i] = v * s.decoderNorm[first+i]
-			}
-		default:
-			pre[i] = max(v, 0)
 		}
-	}
-	if s.config.K > 0 {
+	case s.threshold != nil:
+		for i, threshold := range s.threshold[first : first+len(pre)] {
+			if pre[i] <= threshold {
+				pre[i] = 0
+			}
+		}
+		kernels.ReLU(pre)
+	case s.config.K > 0:
+		if s.decoderNorm != nil {
+			kernels.Mul(pre, s.decoderNorm[first:first+len(pre)])
+		}
 		keepHighest(pre, s.config.K)
+	default:
+		kernels.ReLU(pre)
 	}
 }
 

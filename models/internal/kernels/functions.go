@@ -57,11 +57,7 @@ func SoLUAt(x, scratch []float32, index int) float32 {
 }
 
 // ReLU replaces negative elements by 0.
-func ReLU(x []float32) {
-	for i, v := range x {
-		x[i] = max(v, 0)
-	}
-}
+func ReLU(x []float32) { relu(x) }
 
 // GELU replaces x by x·Φ(x), Φ the normal distribution (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415).
 // scratch is as long as x.

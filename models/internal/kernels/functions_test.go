@@ -110,6 +110,26 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// ReLU keeps NaN of either sign, and makes no -0.
+func TestReLU(t *testing.T) {
+	nan := float32(math.NaN())
+	x := slices.Repeat([]float32{nan, math.Float32frombits(math.Float32bits(nan) | 1<<31), float32(math.Copysign(0, -1)),
+		-1, 2}, 5)
+	ReLU(x)
+	for i, v := range x {
+		switch i % 5 {
+		case 0, 1:
+			if v == v {
+				t.Errorf("NaN at place %d became %g", i, v)
+			}
+		default:
+			if want := []float32{0, 0, 2}[i%5-2]; math.Float32bits(v) != math.Float32bits(want) {
+				t.Errorf("place %d: %g, want %g", i, v, want)
+			}
+		}
+	}
+}
+
 // exp is right to a few units of the last place, by vectors and one at a time, and neither overflows nor vanishes
 // wildly.
 func TestExp(t *testing.T) {

@@ -81,6 +81,13 @@ func addPlain(dst, x []float32) {
 	}
 }
 
+// reluPlain replaces negative elements by 0.
+func reluPlain(x []float32) {
+	for i, v := range x {
+		x[i] = max(v, 0)
+	}
+}
+
 // mulPlain multiplies dst by x.
 func mulPlain(dst, x []float32) {
 	for i, v := range x {

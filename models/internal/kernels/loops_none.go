@@ -14,6 +14,8 @@ func squares(x []float32, mean float32) float32 { return squaresPlain(x, mean, 0
 
 func add(dst, x []float32) { addPlain(dst, x) }
 
+func relu(x []float32) { reluPlain(x) }
+
 func dot(a, b []float32) float32 { return dotPlain(a, b, 0) }
 
 func mulAdd(dst, a, b []float32) { mulAddPlain(dst, a, b) }

@@ -190,6 +190,20 @@ func add(dst, x []float32) {
 	addPlain(dst, x)
 }
 
+// relu replaces negative elements by 0; NaN stays.
+func relu(x []float32) {
+	if vectors {
+		var zero archsimd.Float32x8
+		for len(x) >= lanes {
+			v := archsimd.LoadFloat32x8Slice(x)
+			v.AsInt32x8().AndNot(v.LessEqual(zero).ToInt32x8()).AsFloat32x8().StoreSlice(x)
+			x = x[lanes:]
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	reluPlain(x)
+}
+
 // mul multiplies dst by x.
 func mul(dst, x []float32) {
 	if wideVectors {
