@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/moments"
 )
 
 // evaluate scores the predictions of the tests, their tokens pooled, BOS among them (section 7). A token fires if
@@ -42,14 +42,14 @@ func ScoreAt(truth, predicted []float64, fireThreshold, predictedThreshold float
 	if len(truth) == 0 {
 		return s
 	}
-	if _, variance := stat.PopMeanVariance(truth, nil); variance > 0 && varies(truth) {
+	if _, variance := moments.MeanVariance(truth); variance > 0 && varies(truth) {
 		mse := 0.0
 		for i := range truth {
 			mse += (truth[i] - predicted[i]) * (truth[i] - predicted[i])
 		}
 		s.R2 = finite(1 - mse/float64(len(truth))/variance)
 		if varies(predicted) {
-			s.Pearson = finite(stat.Correlation(truth, predicted, nil))
+			s.Pearson = finite(moments.Pearson(truth, predicted))
 		}
 	}
 	return s

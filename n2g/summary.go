@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/moments"
 )
 
 // Summary is one row of the papers' tables: the scores of a layer's neurons.
@@ -84,7 +84,7 @@ func summarizeClass(scores []Scores, class func(Scores) ClassScores) ClassSummar
 		for i, s := range scores {
 			values[i] = value(class(s))
 		}
-		mean, std := stat.PopMeanStdDev(values, nil)
+		mean, std := moments.MeanStd(values)
 		return MeanStd{Mean: mean, Std: std}
 	}
 	return ClassSummary{

@@ -3,9 +3,8 @@ package store
 import (
 	"context"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/moments"
 )
 
 // Predictor is what scores are of.
@@ -75,6 +74,6 @@ func meanStd(values []float64) n2g.MeanStd {
 	if len(values) == 0 {
 		return n2g.MeanStd{}
 	}
-	mean, std := stat.PopMeanStdDev(values, nil)
+	mean, std := moments.MeanStd(values)
 	return n2g.MeanStd{Mean: mean, Std: std}
 }
