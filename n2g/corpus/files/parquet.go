@@ -7,7 +7,7 @@ import (
 	"io"
 	"regexp"
 
-	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/parquet"
 )
 
 // maxUnpackedTable is the largest Parquet file that is read out of a compressed one: all of it at once, since it is
@@ -27,8 +27,8 @@ func (p *pass) parquet(in *input) bool {
 	if err != nil {
 		return p.failf(in.name, "%w", err)
 	}
-	column, err := textcolumn.Open(reader, size, p.field)
-	var other *textcolumn.ColumnError
+	column, err := parquet.Open(reader, size, p.field)
+	var other *parquet.ColumnError
 	switch {
 	case errors.As(err, &other) && other.Exists:
 		p.tally.having++

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
-	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/parquet"
 )
 
 // maxNames is how many of what was left out for one reason are named.
@@ -94,7 +94,7 @@ func (t *tally) missingField(field string) error {
 	}
 	return fmt.Errorf("corpus: no record has a field %q, the first being %s; there are %s: name the one that holds the "+
 		"text",
-		field, t.first, textcolumn.Names(slices.Sorted(maps.Keys(t.fields))))
+		field, t.first, parquet.Names(slices.Sorted(maps.Keys(t.fields))))
 }
 
 func (t *tally) report() corpus.Report {

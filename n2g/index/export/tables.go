@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/parquet"
 )
 
 // Decoder is what spells token ids: a model, or its tokenizer.
@@ -62,36 +61,49 @@ func lines[T any](w io.Writer, each func(put func(T) error) error) error {
 
 // Parquet writes both tables as Parquet, compressed with zstd.
 func Parquet(ctx context.Context, x *index.Index, d Decoder, neurons []int, windows, activations io.Writer) error {
-	if err := table(windows, func(put func(Window) error) error { return eachWindow(ctx, x, d, put) }); err != nil {
-		return err
-	}
-	return table(activations, func(put func(Activation) error) error { return eachActivation(ctx, x, neurons, put) })
-}
-
-// groupRows is the number of rows that are in memory until they are written as a group.
-const groupRows = 1 << 17
-
-func table[T any](w io.Writer, each func(put func(T) error) error) error {
-	out := parquet.NewGenericWriter[T](w, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows))
-	rows := make([]T, 0, 1024)
-	flush := func() error {
-		_, err := out.Write(rows)
-		rows = rows[:0]
-		return err
-	}
-	err := each(func(row T) error {
-		if rows = append(rows, row); len(rows) == cap(rows) {
-			return flush()
-		}
-		return nil
-	})
-	if err == nil {
-		err = flush()
-	}
+	err := table(windows, windowColumns(), func(put func(Window) error) error { return eachWindow(ctx, x, d, put) })
 	if err != nil {
 		return err
 	}
+	return table(activations, activationColumns(), func(put func(Activation) error) error {
+		return eachActivation(ctx, x, neurons, put)
+	})
+}
+
+func table[T any](w io.Writer, columns []parquet.Column[T], each func(put func(T) error) error) error {
+	out, err := parquet.NewWriter(w, columns...)
+	if err != nil {
+		return err
+	}
+	if err := each(out.Write); err != nil {
+		return err
+	}
 	return out.Close()
+}
+
+func windowColumns() []parquet.Column[Window] {
+	return []parquet.Column[Window]{
+		parquet.Int32("window", func(w *Window) int32 { return w.Window }),
+		parquet.Word("document", func(w *Window) string { return w.Document }),
+		parquet.Word("split", func(w *Window) string { return w.Split }),
+		parquet.Int64("position", func(w *Window) int64 { return w.Position }),
+		parquet.Int32s("ids", func(w *Window) []int32 { return w.IDs }),
+		parquet.Texts("tokens", func(w *Window) []string { return w.Tokens }),
+		parquet.Text("text", func(w *Window) string { return w.Text }),
+	}
+}
+
+func activationColumns() []parquet.Column[Activation] {
+	return []parquet.Column[Activation]{
+		parquet.Int32("layer", func(a *Activation) int32 { return a.Layer }),
+		parquet.Word("hook", func(a *Activation) string { return a.Hook }),
+		parquet.Int32("neuron", func(a *Activation) int32 { return a.Neuron }),
+		parquet.Int32("window", func(a *Activation) int32 { return a.Window }),
+		parquet.Int32("token", func(a *Activation) int32 { return a.Token }),
+		parquet.Int32("id", func(a *Activation) int32 { return a.ID }),
+		parquet.Int64("position", func(a *Activation) int64 { return a.Position }),
+		parquet.Float32("activation", func(a *Activation) float32 { return a.Activation }),
+	}
 }
 
 func eachWindow(ctx context.Context, x *index.Index, d Decoder, put func(Window) error) error {

@@ -1,4 +1,4 @@
-package textcolumn
+package parquet
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package textcolumn
+package parquet
 
 import (
 	"errors"
@@ -16,10 +16,11 @@ const (
 )
 
 // Pages yields the texts of one page after another, "" for one that is missing, and ends with the first error.
-func (c *Column) Pages() iter.Seq2[[]string, error] {
+func (c *TextColumn) Pages() iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
+		var u unpacker
 		for _, one := range c.chunks {
-			p := pageReader{column: c, chunk: one}
+			p := pageReader{column: c, chunk: one, unpacker: &u}
 			for p.chunk.values > 0 {
 				texts, err := p.next()
 				if err != nil {
@@ -39,8 +40,9 @@ func (c *Column) Pages() iter.Seq2[[]string, error] {
 
 // pageReader reads the pages of a chunk, of which what was read is cut off.
 type pageReader struct {
-	column     *Column
+	column     *TextColumn
 	chunk      chunk
+	unpacker   *unpacker
 	dictionary []string
 }
 
@@ -73,7 +75,7 @@ func (p *pageReader) next() ([]string, error) {
 	switch kind {
 	case pageDictionary:
 		about := head.field(7)
-		if data, err = p.chunk.codec.unpack(data, int(size)); err != nil {
+		if data, err = p.unpacker.unpack(p.chunk.codec, data, int(size)); err != nil {
 			return nil, err
 		}
 		count, err := countOf(about)
@@ -84,7 +86,7 @@ func (p *pageReader) next() ([]string, error) {
 		return nil, err
 	case pageData:
 		about := head.field(5)
-		if data, err = p.chunk.codec.unpack(data, int(size)); err != nil {
+		if data, err = p.unpacker.unpack(p.chunk.codec, data, int(size)); err != nil {
 			return nil, err
 		}
 		count, err := p.count(about)
@@ -189,7 +191,7 @@ func (p *pageReader) levelsV2(data []byte, size int, about value, count int) (le
 	if about.has(7) && about.field(7).number != 1 || size == both {
 		return levels, values, nil // not packed, or none
 	}
-	values, err = p.chunk.codec.unpack(values, size-both)
+	values, err = p.unpacker.unpack(p.chunk.codec, values, size-both)
 	return levels, values, err
 }
 

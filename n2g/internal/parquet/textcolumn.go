@@ -1,4 +1,4 @@
-package textcolumn
+package parquet
 
 import (
 	"encoding/binary"
@@ -8,11 +8,14 @@ import (
 	"strings"
 )
 
+// magic begins and ends a file.
+const magic = "PAR1"
+
 // maxFooter is the longest metadata of a file, in bytes.
 const maxFooter = 64 << 20
 
-// Column is a column of texts.
-type Column struct {
+// TextColumn is a column of texts.
+type TextColumn struct {
 	file     io.ReaderAt
 	optional bool // texts may be missing
 	chunks   []chunk
@@ -41,7 +44,7 @@ func (e *ColumnError) Error() string {
 
 // Open finds the column of that name in a file of so many bytes. Only columns of the top level are found; where there
 // is none with texts the error is a [ColumnError].
-func Open(file io.ReaderAt, size int64, name string) (*Column, error) {
+func Open(file io.ReaderAt, size int64, name string) (*TextColumn, error) {
 	meta, err := footer(file, size)
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func Open(file io.ReaderAt, size int64, name string) (*Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Column{file: file, optional: optional}
+	c := &TextColumn{file: file, optional: optional}
 	total := int64(0)
 	for i, group := range meta.field(4).list {
 		columns := group.field(1).list
@@ -80,7 +83,7 @@ func footer(file io.ReaderAt, size int64) (value, error) {
 		return value{}, err
 	}
 	length := int64(binary.LittleEndian.Uint32(end[:]))
-	if string(end[4:]) != "PAR1" || length > size-int64(len(end)) {
+	if string(end[4:]) != magic || length > size-int64(len(end)) {
 		return value{}, errors.New("it cannot be read as Parquet: its end is not that of such a file; is it whole?")
 	}
 	if length > maxFooter {

@@ -1,18 +1,20 @@
-package textcolumn_test
+package parquet_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/parquet-go/parquet-go"
+	library "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 
-	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/textcolumn"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/parquet"
 )
 
 // One type of rows for each encoding, the column among others, nested ones too.
@@ -62,10 +64,10 @@ func texts(n int) (all []string, missing []bool) {
 
 // written is a file of rows, and what its columns text and maybe hold.
 func written[T any](t testing.TB, n int, row func(text string, optional *string) T,
-	options ...parquet.WriterOption) (file []byte, text, maybe []string) {
+	options ...library.WriterOption) (file []byte, text, maybe []string) {
 	t.Helper()
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[T](&b, options...)
+	w := library.NewGenericWriter[T](&b, options...)
 	all, missing := texts(n)
 	for i, one := range all {
 		var optional *string
@@ -89,7 +91,7 @@ func written[T any](t testing.TB, n int, row func(text string, optional *string)
 }
 
 func read(file []byte, name string) (all []string, err error) {
-	c, err := textcolumn.Open(bytes.NewReader(file), int64(len(file)), name)
+	c, err := parquet.Open(bytes.NewReader(file), int64(len(file)), name)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +106,12 @@ func read(file []byte, name string) (all []string, err error) {
 
 // TestAgainstLibrary reads what another implementation writes, in every encoding, version, and compression.
 func TestAgainstLibrary(t *testing.T) {
-	for name, codec := range map[string]compress.Codec{"none": &parquet.Uncompressed, "snappy": &parquet.Snappy,
-		"gzip": &parquet.Gzip, "zstd": &parquet.Zstd} {
+	for name, codec := range map[string]compress.Codec{"none": &library.Uncompressed, "snappy": &library.Snappy,
+		"gzip": &library.Gzip, "zstd": &library.Zstd, "lz4": &library.Lz4Raw} {
 		for version := 1; version <= 2; version++ {
 			for _, size := range []int{1, 9, 3000} {
-				options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version),
-					parquet.PageBufferSize(5000)}
+				options := []library.WriterOption{library.Compression(codec), library.DataPageVersion(version),
+					library.PageBufferSize(5000)}
 				for encoding, write := range map[string]func() ([]byte, []string, []string){
 					"plain": func() ([]byte, []string, []string) {
 						return written(t, size, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} }, options...)
@@ -146,9 +148,9 @@ func TestAgainstLibrary(t *testing.T) {
 func TestDelta(t *testing.T) {
 	all, _ := texts(2000)
 	slices.Sort(all)
-	schema := parquet.NewSchema("rows", parquet.Group{"text": parquet.Encoded(parquet.String(), &parquet.DeltaByteArray)})
+	schema := library.NewSchema("rows", library.Group{"text": library.Encoded(library.String(), &library.DeltaByteArray)})
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[map[string]string](&b, schema)
+	w := library.NewGenericWriter[map[string]string](&b, schema)
 	for _, text := range all {
 		if _, err := w.Write([]map[string]string{{"text": text}}); err != nil {
 			t.Fatal(err)
@@ -165,7 +167,7 @@ func TestDelta(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	file, _, _ := written(t, 9, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} })
 	packed, _, _ := written(t, 9, func(s string, o *string) plainRow { return plainRow{Text: s, Optional: o} },
-		parquet.Compression(&parquet.Lz4Raw))
+		library.Compression(&library.Brotli))
 	for _, test := range []struct {
 		file       []byte
 		name, want string
@@ -208,9 +210,10 @@ func hostile(random *rand.Rand, file []byte) []byte {
 func TestHostile(t *testing.T) {
 	var files [][]byte
 	for version := 1; version <= 2; version++ {
-		for _, codec := range []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Zstd} {
-			options := []parquet.WriterOption{parquet.Compression(codec), parquet.DataPageVersion(version),
-				parquet.PageBufferSize(300)}
+		for _, codec := range []compress.Codec{&library.Uncompressed, &library.Snappy, &library.Zstd, &library.Gzip,
+			&library.Lz4Raw} {
+			options := []library.WriterOption{library.Compression(codec), library.DataPageVersion(version),
+				library.PageBufferSize(300)}
 			one, _, _ := written(t, 30, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} },
 				options...)
 			two, _, _ := written(t, 30, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} },
@@ -239,11 +242,68 @@ func TestHostile(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	for version := 1; version <= 2; version++ {
 		file, _, _ := written(f, 5, func(s string, o *string) dictionaryRow { return dictionaryRow{Text: s, Optional: o} },
-			parquet.DataPageVersion(version))
+			library.DataPageVersion(version))
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		read(file, "text")  // mostly damaged
 		read(file, "maybe") // mostly damaged
 	})
+}
+
+// libraryRead reads a column with the second implementation.
+func libraryRead(file []byte, name string) (all []string, err error) {
+	f, err := library.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return nil, err
+	}
+	leaf, ok := f.Schema().Lookup(name)
+	if !ok {
+		return nil, fmt.Errorf("no column %q", name)
+	}
+	values := make([]library.Value, 1024)
+	for _, group := range f.RowGroups() {
+		pages := group.ColumnChunks()[leaf.ColumnIndex].Pages()
+		defer pages.Close() // it is only read
+		for {
+			page, err := pages.ReadPage()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			for r, n := page.Values(), 1; n > 0; {
+				n, err = r.ReadValues(values)
+				if err != nil && !errors.Is(err, io.EOF) {
+					return nil, err
+				}
+				for _, v := range values[:n] {
+					all = append(all, string(v.ByteArray()))
+				}
+			}
+			library.Release(page)
+		}
+	}
+	return all, nil
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, codec := range []compress.Codec{&library.Uncompressed, &library.Snappy, &library.Zstd} {
+		file, text, _ := written(b, 30_000, func(s string, o *string) lengthRow { return lengthRow{Text: s, Optional: o} },
+			library.Compression(codec))
+		for _, reader := range []struct {
+			name string
+			read func(file []byte, name string) ([]string, error)
+		}{{"ours", read}, {"parquet-go", libraryRead}} {
+			b.Run(codec.String()+"/"+reader.name, func(b *testing.B) {
+				b.SetBytes(int64(len(strings.Join(text, ""))))
+				for b.Loop() {
+					if got, err := reader.read(file, "text"); err != nil || len(got) != len(text) {
+						b.Fatal(len(got), err)
+					}
+				}
+			})
+		}
+	}
 }
