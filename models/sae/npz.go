@@ -11,12 +11,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/neuron2graph/neuron2graph/internal/half"
 )
 
 // mostNPZ bounds what an archive unpacks to: 16 GiB are the largest auto-encoder published.
 const mostNPZ = 16 << 30
 
-// readNPZ reads the float32 arrays of a file of numpy.savez
+// readNPZ reads the arrays of floats of a file of numpy.savez
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 func readNPZ(fsys fs.FS, name string) (map[string]tensor, error) {
 	file, err := fsys.Open(name)
@@ -72,7 +74,7 @@ var (
 	npyShape = regexp.MustCompile(`'shape':\s*\(([0-9, ]*)\)`)
 )
 
-// readNPY reads one array of float32, in row-major order, out of size bytes.
+// readNPY reads one array of floats out of size bytes.
 func readNPY(r io.Reader, size int64) (tensor, error) {
 	var start [10]byte
 	if _, err := io.ReadFull(r, start[:]); err != nil || string(start[:6]) != "\x93NUMPY" || start[6] < 1 || start[6] > 3 {
@@ -97,10 +99,10 @@ func readNPY(r io.Reader, size int64) (tensor, error) {
 	switch {
 	case kind == nil || order == nil || shape == nil:
 		return tensor{}, fmt.Errorf("its header is not understood")
-	case string(kind[1]) != "<f4":
-		return tensor{}, fmt.Errorf("it holds %s, but only <f4 (float32) is read", kind[1])
-	case string(order[1]) == "True":
-		return tensor{}, fmt.Errorf("it is stored column by column, which is not read")
+	}
+	width, ok := map[string]int64{"<f2": 2, "<f4": 4, "<f8": 8}[string(kind[1])]
+	if !ok {
+		return tensor{}, fmt.Errorf("it holds %s, but only <f2, <f4 and <f8 are read, floats of 16, 32 and 64 bits", kind[1])
 	}
 	t := tensor{shape: []int{}}
 	n := int64(1)
@@ -115,16 +117,27 @@ func readNPY(r io.Reader, size int64) (tensor, error) {
 		t.shape = append(t.shape, d)
 		n *= int64(d)
 	}
-	if 4*n != size-read-int64(length) {
+	if width*n != size-read-int64(length) {
 		return tensor{}, fmt.Errorf("its shape (%s) does not fit its %d bytes", shape[1], size)
 	}
-	raw := make([]byte, 4*n)
+	raw := make([]byte, width*n)
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return tensor{}, fmt.Errorf("cut short")
 	}
 	t.values = make([]float32, n)
 	for i := range t.values {
-		t.values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		switch at := raw[int64(i)*width:]; width {
+		case 2:
+			t.values[i] = half.ToFloat32(binary.LittleEndian.Uint16(at))
+		case 4:
+			t.values[i] = math.Float32frombits(binary.LittleEndian.Uint32(at))
+		default:
+			t.values[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(at)))
+		}
+	}
+	if string(order[1]) == "True" && len(t.shape) == 2 { // column by column
+		t.shape[0], t.shape[1] = t.shape[1], t.shape[0]
+		t = transposed(t)
 	}
 	return t, nil
 }

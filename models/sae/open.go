@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,10 +28,11 @@ type config struct {
 	Model        string
 	Subtract     bool   // b_dec from the input
 	Normalise    string // layer_norm or constant_norm_rescale, empty for none
-	K            int    // of topk
-	RescaleNorm  bool
-	Transcoder   bool // it gives what the layer's MLP makes of its input
-	Skip         bool // W_skip takes its input straight to its output
+	K            int    // of topk and groupmax
+	RescaleNorm  bool   // of topk and batchtopk
+	Finetuned    bool   // what a feature is decoded with is multiplied by a factor of its own
+	Transcoder   bool   // it gives what the layer's MLP makes of its input
+	Skip         bool   // W_skip takes its input straight to its output
 }
 
 // tensor is a matrix or a vector, its shape as the formulas have it.
@@ -63,7 +64,10 @@ func open(fsys fs.FS, path string) (*SAE, error) {
 	for _, layout := range []struct {
 		file string
 		read func(fsys fs.FS, path string) (config, map[string]tensor, error)
-	}{{"sae_weights.safetensors", readSAELens}, {"sae.safetensors", readSparsify}, {"params.npz", readGemmaScope}} {
+	}{
+		{saeLensFile, readSAELens}, {sparsifyFile, readSparsify}, {gemmaScopeFile, readGemmaScope},
+		{gemmaScope2File, readGemmaScope2},
+	} {
 		if _, err := fs.Stat(fsys, layout.file); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -73,8 +77,8 @@ func open(fsys fs.FS, path string) (*SAE, error) {
 		}
 		return build(c, tensors)
 	}
-	return nil, errors.New("the folder holds none of sae_weights.safetensors (SAELens), sae.safetensors (sparsify) and " +
-		"params.npz (Gemma Scope)")
+	return nil, fmt.Errorf("the folder holds none of %s (SAELens), %s (sparsify), %s and %s (Gemma Scope)", saeLensFile,
+		sparsifyFile, gemmaScopeFile, gemmaScope2File)
 }
 
 // build checks the parts and puts them together.
@@ -101,8 +105,10 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		return nil, fmt.Errorf("it has %d inputs and %d features, but both must lie between 1 and %d", c.Width, c.Features,
 			most)
 	}
+	known := map[string]bool{}
 	get := func(name string, shape ...int) []float32 {
 		t, there := tensors[name]
+		known[name] = true
 		switch {
 		case err != nil:
 			return nil
@@ -134,16 +140,27 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		for _, v := range r {
 			s.scale = append(s.scale, float32(math.Exp(float64(v))))
 		}
-	case "jumprelu", "jumprelu_transcoder":
+	case "batchtopk", "matryoshka_batchtopk": // what is kept while they are trained, instead of one for each feature
+		if _, one := tensors["topk_threshold"]; one {
+			if threshold := get("topk_threshold"); err == nil {
+				s.threshold = slices.Repeat(threshold, c.Features)
+			}
+			break
+		}
 		s.threshold = get("threshold", c.Features)
-	case "topk":
+	case "jumprelu", "jumprelu_transcoder", "jumprelu_skip_transcoder":
+		s.threshold = get("threshold", c.Features)
+	case "topk", "groupmax":
 		if c.K < 1 {
 			return nil, fmt.Errorf("the number of features that stay (k) is %d, but must be at least 1", c.K)
 		}
+		if c.Architecture == "groupmax" && c.Features%c.K != 0 {
+			return nil, fmt.Errorf("its %d features make no %d groups of one size (k)", c.Features, c.K)
+		}
 	case "standard", "transcoder", "skip_transcoder":
 	default:
-		return nil, fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, transcoder, skip_transcoder "+
-			"and jumprelu_transcoder can be read", c.Architecture)
+		return nil, fmt.Errorf("its architecture is %q: standard, gated, jumprelu, topk, batchtopk, matryoshka_batchtopk, "+
+			"transcoder, skip_transcoder, jumprelu_transcoder and jumprelu_skip_transcoder can be read", c.Architecture)
 	}
 	bias := get(biasName, c.Features)
 	out := c.Width
@@ -154,8 +171,17 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 	if c.Skip {
 		s.skip = get("W_skip", out, c.Width)
 	}
+	var factors []float32
+	if c.Finetuned {
+		factors = get(scalingFactor, c.Features)
+	}
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		if !known[name] {
+			return nil, fmt.Errorf("the weights have a tensor %s, which has no place in what is %s", name, c.Architecture)
+		}
 	}
 	switch c.Normalise {
 	case "layer_norm", "constant_norm_rescale":
@@ -165,23 +191,47 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 		return nil, fmt.Errorf("its inputs are normalised by %q, which is not implemented", c.Normalise)
 	}
 	if c.Subtract {
-		if out != c.Width {
-			return nil, errors.New("apply_b_dec_to_input makes no sense of a transcoder whose output is wider than its input")
+		if c.Transcoder {
+			return nil, errors.New("apply_b_dec_to_input makes no sense of a transcoder, whose b_dec is of its output")
 		}
 		s.minus = s.bias
 	}
-	if c.RescaleNorm {
-		for row := range slices.Chunk(s.decoder, out) {
-			squares := 0.0
-			for _, v := range row {
-				squares += float64(v) * float64(v)
-			}
-			s.decoderNorm = append(s.decoderNorm, float32(math.Sqrt(squares)))
+	for f, factor := range factors {
+		for i := range out {
+			s.decoder[f*out+i] *= factor
 		}
+	}
+	if c.RescaleNorm {
+		s.decoderNorm = lengths(s.decoder, out)
+	}
+	if s.decoderNorm != nil && s.threshold != nil {
+		// As sae-lens writes it when training is over: the lengths become a part of the weights.
+		for f, norm := range s.decoderNorm {
+			for i := range c.Width {
+				weight[i*c.Features+f] *= norm
+			}
+			bias[f] *= norm
+			for i := range out {
+				s.decoder[f*out+i] /= norm
+			}
+		}
+		s.decoderNorm = nil
 	}
 	s.encoder = kernels.NewMatrix(c.Width, c.Features)
 	s.encoder.Set(0, c.Features, weight, bias)
 	return s, nil
+}
+
+// lengths are those of the rows of a matrix of so many columns.
+func lengths(matrix []float32, columns int) (list []float32) {
+	for row := range slices.Chunk(matrix, columns) {
+		squares := 0.0
+		for _, v := range row {
+			squares += float64(v) * float64(v)
+		}
+		list = append(list, float32(math.Sqrt(squares)))
+	}
+	return list
 }
 
 // readTensors reads all tensors of a safetensors file.
@@ -204,143 +254,17 @@ func readTensors(fsys fs.FS, name string) (map[string]tensor, error) {
 }
 
 // readJSON reads cfg.json.
-func readJSON(fsys fs.FS, into any) error {
-	text, err := fs.ReadFile(fsys, "cfg.json")
+func readJSON(fsys fs.FS, into any) error { return readJSONFile(fsys, "cfg.json", into) }
+
+func readJSONFile(fsys fs.FS, name string, into any) error {
+	text, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("cfg.json is not JSON of the expected form: %w", err)
+		return fmt.Errorf("%s is not JSON of the expected form: %w", name, err)
 	}
 	return nil
-}
-
-// readSAELens reads what sae-lens 3 to 6 write; since 6 the hook stands in metadata.
-func readSAELens(fsys fs.FS, _ string) (config, map[string]tensor, error) {
-	var file struct {
-		Architecture  string `json:"architecture"`
-		Width         int    `json:"d_in"`
-		Features      int    `json:"d_sae"`
-		Subtract      *bool  `json:"apply_b_dec_to_input"`
-		Normalise     any    `json:"normalize_activations"` // its name, or in old files whether
-		K             int    `json:"k"`
-		RescaleNorm   bool   `json:"rescale_acts_by_decoder_norm"`
-		HookName      string `json:"hook_name"`
-		HookPoint     string `json:"hook_point"`
-		Head          *int   `json:"hook_head_index"`
-		PointHead     *int   `json:"hook_point_head_index"`
-		Model         string `json:"model_name"`
-		Activation    string `json:"activation_fn"`
-		ActivationStr string `json:"activation_fn_str"`
-		Arguments     struct {
-			K int `json:"k"`
-		} `json:"activation_fn_kwargs"`
-		Finetuned  bool   `json:"finetuning_scaling_factor"`
-		OutputName string `json:"hook_name_out"`
-		Metadata   struct {
-			HookName   string `json:"hook_name"`
-			OutputName string `json:"hook_name_out"`
-			Head       *int   `json:"hook_head_index"`
-			Model      string `json:"model_name"`
-		} `json:"metadata"`
-	}
-	if err := readJSON(fsys, &file); err != nil {
-		return config{}, nil, err
-	}
-	c := config{
-		Architecture: file.Architecture, Width: file.Width, Features: file.Features,
-		K: max(file.K, file.Arguments.K), RescaleNorm: file.RescaleNorm,
-		HookName:   firstOf(file.Metadata.HookName, file.HookName, file.HookPoint),
-		OutputName: firstOf(file.Metadata.OutputName, file.OutputName),
-		Model:      firstOf(file.Metadata.Model, file.Model),
-	}
-	switch how := file.Normalise.(type) {
-	case nil:
-	case string:
-		c.Normalise = how
-	case bool:
-		if how {
-			c.Normalise = "expected_average_only_in"
-		}
-	default:
-		return config{}, nil, fmt.Errorf("its inputs are normalised by %v (normalize_activations), which is no name", how)
-	}
-	topk := firstOf(file.ActivationStr, file.Activation) == "topk"
-	switch {
-	case file.Head != nil || file.PointHead != nil || file.Metadata.Head != nil:
-		return config{}, nil, errors.New("it reads one head (hook_head_index), which is not implemented")
-	case file.Finetuned:
-		return config{}, nil, errors.New("it was fine-tuned with a factor of its own (finetuning_scaling_factor), which " +
-			"is not implemented")
-	case topk && (c.Architecture == "" || c.Architecture == "standard"): // before sae-lens 6
-		c.Architecture = "topk"
-	case c.Architecture == "":
-		c.Architecture = "standard"
-	}
-	if c.Architecture != "topk" {
-		c.K, c.RescaleNorm = 0, false
-	}
-	c.Transcoder, c.Skip = strings.Contains(c.Architecture, "transcoder"), c.Architecture == "skip_transcoder"
-	c.Subtract = !c.Transcoder
-	if file.Subtract != nil {
-		c.Subtract = *file.Subtract
-	}
-	tensors, err := readTensors(fsys, "sae_weights.safetensors")
-	return c, tensors, err
-}
-
-// readSparsify reads what EleutherAI's sparsify writes: the encoder is stored as PyTorch's Linear is, and the folder
-// says where it reads, layers.7 for what layer 7 gives or layers.7.mlp for what its MLP adds.
-func readSparsify(fsys fs.FS, path string) (config, map[string]tensor, error) {
-	var file struct {
-		Width      int    `json:"d_in"`
-		Features   int    `json:"num_latents"`
-		Expansion  int    `json:"expansion_factor"`
-		K          int    `json:"k"`
-		Transcode  bool   `json:"transcode"`
-		Skip       bool   `json:"skip_connection"`
-		Signed     bool   `json:"signed"`
-		Activation string `json:"activation"`
-	}
-	if err := readJSON(fsys, &file); err != nil {
-		return config{}, nil, err
-	}
-	if file.Signed || file.Activation != "" && file.Activation != "topk" {
-		return config{}, nil, errors.New("signed features and activations other than topk are not implemented for " +
-			"sparsify's folders")
-	}
-	match := regexp.MustCompile(`(?:layers|h)[._](\d+)(?:\.(mlp|attn|attention|self_attn))?$`).FindStringSubmatch(path)
-	if match == nil {
-		return config{}, nil, fmt.Errorf("the folder's name %q does not say where it reads: sparsify calls it layers.7 "+
-			"or layers.7.mlp", filepath.Base(path))
-	}
-	c := config{
-		Architecture: "topk", Width: file.Width, Features: file.Features, K: file.K, Subtract: !file.Transcode,
-		Transcoder: file.Transcode, Skip: file.Skip,
-		HookName: "blocks." + match[1] + "." + map[string]string{"": "hook_resid_post", "mlp": "hook_mlp_out"}[match[2]],
-	}
-	if match[2] != "" && match[2] != "mlp" {
-		c.HookName = "blocks." + match[1] + ".hook_attn_out"
-	}
-	if file.Transcode {
-		if match[2] != "mlp" {
-			return config{}, nil, errors.New("a transcoder of anything but an MLP is not implemented")
-		}
-		c.HookName = "blocks." + match[1] + ".ln2.hook_normalized"
-	}
-	if c.Features == 0 {
-		c.Features = file.Width * file.Expansion
-	}
-	tensors, err := readTensors(fsys, "sae.safetensors")
-	if err != nil {
-		return config{}, nil, err
-	}
-	for theirs, ours := range map[string]string{"encoder.weight": "W_enc", "encoder.bias": "b_enc"} {
-		if t, ok := tensors[theirs]; ok {
-			tensors[ours] = transposed(t)
-		}
-	}
-	return c, tensors, nil
 }
 
 // transposed is a matrix the other way round; a vector stays.
@@ -356,37 +280,6 @@ func transposed(t tensor) tensor {
 		}
 	}
 	return turned
-}
-
-// readGemmaScope reads what Gemma Scope publishes (Lieberum et al. 2024, https://arxiv.org/abs/2408.05147): JumpReLU,
-// with nothing subtracted.
-func readGemmaScope(fsys fs.FS, path string) (config, map[string]tensor, error) {
-	tensors, err := readNPZ(fsys, "params.npz")
-	if err != nil {
-		return config{}, nil, err
-	}
-	layer := regexp.MustCompile(`layer_(\d+)`).FindStringSubmatch(path)
-	if layer == nil {
-		return config{}, nil, errors.New("no folder on its path is called layer_7 or like it, so that it is not known " +
-			"where it reads")
-	}
-	hook := "hook_resid_post"
-	for part := range strings.SplitSeq(path, "/") {
-		for kind, name := range map[string]string{"-mlp": "hook_mlp_out", "-att": "attn.hook_z",
-			"-transcoders": "ln2.hook_normalized"} {
-			if strings.HasPrefix(part, "gemma-scope") && strings.Contains(part, kind) {
-				hook = name
-			}
-		}
-	}
-	c := config{Architecture: "jumprelu", HookName: "blocks." + layer[1] + "." + hook}
-	if strings.HasPrefix(hook, "ln2") {
-		c.Architecture, c.Transcoder = "jumprelu_transcoder", true
-	}
-	if w := tensors["W_enc"]; len(w.shape) == 2 {
-		c.Width, c.Features = w.shape[0], w.shape[1]
-	}
-	return c, tensors, nil
 }
 
 // firstOf is the first that is not empty.

@@ -17,7 +17,8 @@ type SAE struct {
 	Hook  string
 	// Width is d_in, how many numbers it reads, and Features d_sae.
 	Width, Features int
-	// Architecture is standard, gated, jumprelu, topk, transcoder, skip_transcoder or jumprelu_transcoder.
+	// Architecture is standard, gated, jumprelu, topk, groupmax, batchtopk, matryoshka_batchtopk, transcoder,
+	// skip_transcoder, jumprelu_transcoder or jumprelu_skip_transcoder.
 	Architecture string
 	// Output is the hook point of the layer whose values it gives: Hook, or of a transcoder hook_mlp_out.
 	Output string
@@ -138,6 +139,8 @@ func (s *SAE) activate(pre []float32, first int) {
 			}
 		}
 		kernels.ReLU(pre)
+	case s.Architecture == "groupmax":
+		keepOfGroups(pre, s.config.K)
 	case s.config.K > 0:
 		if s.decoderNorm != nil {
 			kernels.Mul(pre, s.decoderNorm[first:first+len(pre)])
@@ -168,6 +171,22 @@ func keepHighest(x []float32, k int) {
 	}
 }
 
+// keepOfGroups sets all but the highest of each of so many groups of neighbours to 0, and what is below 0.
+func keepOfGroups(x []float32, groups int) {
+	kernels.ReLU(x)
+	for group := range slices.Chunk(x, len(x)/groups) {
+		at := 0
+		for i, v := range group {
+			if v > group[at] || v != v && group[at] == group[at] {
+				at = i
+			}
+		}
+		highest := group[at]
+		clear(group)
+		group[at] = highest
+	}
+}
+
 // Decode is what the features of one row stand for, [d_out]: the row itself, approximately, or of a transcoder what the
 // layer makes of it. x is the row that was encoded, whose length or mean some auto-encoders put back.
 func (s *SAE) Decode(features, x []float32) []float32 {
@@ -189,9 +208,12 @@ func (s *SAE) Decode(features, x []float32) []float32 {
 		}
 	}
 	y := make([]float32, out)
-	shift, scale := s.normalise(x)
-	if s.config.Normalise == "layer_norm" { // which leaves out what stood beside the deviation
-		scale = 1 / (1/scale - 1e-5)
+	shift, scale := float32(0), float32(1)
+	if !s.config.Transcoder { // whose output has another mean and length
+		shift, scale = s.normalise(x)
+		if s.config.Normalise == "layer_norm" { // which leaves out what stood beside the deviation
+			scale = 1 / (1/scale - 1e-5)
+		}
 	}
 	for i, sum := range sums {
 		if s.skip != nil {
