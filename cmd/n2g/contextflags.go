@@ -26,8 +26,8 @@ func contextFlagsOf(c *command) contextFlags {
 				"pays, 0 leaves it out"),
 		ask: c.flags.Float64("ask", 1, "`FACTOR` how much the context graph may ask the model: so many times what the "+
 			"published graph has cost; 0 learns from the index alone"),
-		other: c.path(reads, "other", "", "`FILE` an index of other text of the same model and layers, made by n2g mine, on "+
-			"which all graphs and tables are scored too"),
+		other: c.pathList(reads, "other", "`FILE` an index of other text of the same model and layers, made by n2g mine, on "+
+			"which all graphs and tables are scored too; or several: FILE,FILE"),
 	}
 }
 
@@ -41,24 +41,38 @@ func (f contextFlags) wanted() bool { return *f.splits > 0 }
 func (f contextFlags) explainer(from *index.Index, model *models.Causal) (x *contexttree.Explainer, done func(),
 	err error) {
 	x = contexttree.NewExplainer(from, model.TokenString, contexttree.Options{Splits: *f.splits})
-	if *f.other == "" {
-		return x, func() {}, nil
+	var opened []*index.Index
+	done = func() {
+		for _, text := range opened {
+			text.Close() // it was only read
+		}
 	}
-	text, err := openIndex(*f.other)
-	if err != nil {
-		return nil, nil, err
+	for _, path := range f.others() {
+		text, err := openIndex(path)
+		if err == nil {
+			opened = append(opened, text)
+			err = sameModel(text, model, path)
+		}
+		if err != nil {
+			done()
+			return nil, nil, err
+		}
+		x.CompareOn(otherName(path), text)
 	}
-	if err := sameModel(text, model, *f.other); err != nil {
-		text.Close() // it was only read
-		return nil, nil, err
-	}
-	x.CompareOn(f.otherName(), text)
-	return x, func() { text.Close() }, nil
+	return x, done, nil
 }
 
-// otherName is the other index's name without its ending.
-func (f contextFlags) otherName() string {
-	name := filepath.Base(*f.other)
+// others are the indexes of other text.
+func (f contextFlags) others() []string {
+	if *f.other == "" {
+		return nil
+	}
+	return strings.Split(*f.other, ",")
+}
+
+// otherName is an index's name without its ending.
+func otherName(path string) string {
+	name := filepath.Base(path)
 	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
@@ -73,8 +87,8 @@ func (f contextFlags) asker(model n2g.LanguageModel, e *n2g.Explanation) context
 // identity tells stores whose context graphs were made otherwise apart.
 func (f contextFlags) identity() string {
 	identity := fmt.Sprintf(", context graphs of %d tests asked %g", *f.splits, *f.ask)
-	if *f.other != "" {
-		identity += ", compared on " + f.otherName()
+	for _, path := range f.others() {
+		identity += ", compared on " + otherName(path)
 	}
 	return identity
 }

@@ -29,13 +29,21 @@ type pathFlag struct {
 	value  *string
 	kind   pathKind
 	beside []string // endings of the names of files that are made beside it
+	list   bool     // the value may be several, with commas between them
 }
 
 // path defines a flag that names a file or folder, so that runCommand knows what the command reads and writes. beside
 // are endings of files that it makes beside an output.
 func (c *command) path(kind pathKind, name, value, usage string, beside ...string) *string {
 	p := c.flags.String(name, value, usage)
-	c.paths = append(c.paths, pathFlag{"-" + name, p, kind, beside})
+	c.paths = append(c.paths, pathFlag{name: "-" + name, value: p, kind: kind, beside: beside})
+	return p
+}
+
+// pathList is path for a flag that names several, with commas between them.
+func (c *command) pathList(kind pathKind, name, usage string) *string {
+	p := c.path(kind, name, "", usage)
+	c.paths[len(c.paths)-1].list = true
 	return p
 }
 
@@ -50,6 +58,12 @@ func (c *command) given() []namedPath {
 	var list []namedPath
 	for _, p := range c.paths {
 		if *p.value == "" {
+			continue
+		}
+		if p.list {
+			for _, path := range strings.Split(*p.value, ",") {
+				list = append(list, namedPath{p.name, path, p.kind})
+			}
 			continue
 		}
 		list = append(list, namedPath{p.name, *p.value, p.kind})

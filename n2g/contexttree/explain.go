@@ -16,7 +16,7 @@ type Explainer struct {
 	tokenString func(id int) string
 	options     Options
 	corpus      func() (*Corpus, error)
-	other       func() (*other, error) // nil: there is none
+	others      []func() (*other, error)
 	learners    sync.Pool
 }
 
@@ -31,15 +31,15 @@ func NewExplainer(x *index.Index, tokenString func(id int) string, o Options) *E
 
 // CompareOn has all predictors that Complete compares scored on the text of another index of the same model, too: how
 // well they do on text of another kind than they have learned from. Its comparisons are of [OtherText] of the name. It
-// is called before the first Complete.
+// is called before the first Complete, for each such index.
 func (x *Explainer) CompareOn(name string, text *index.Index) {
-	x.other = sync.OnceValues(func() (*other, error) {
+	x.others = append(x.others, sync.OnceValues(func() (*other, error) {
 		learned, err := x.corpus()
 		if err != nil {
 			return nil, err
 		}
 		return newOther(name, text, x.tokenString, learned)
-	})
+	}))
 }
 
 // Prepare reads what Complete needs of the index for any neuron, which can be done while the explanation is made.
@@ -114,8 +114,9 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	}
 	tables := c.means(a, a.quiet(c))
 	rows := compare(c, a, e.Context, e.Trie, tables, taught)
-	if x.other != nil {
-		o, err := x.other()
+	own := rows
+	for _, open := range x.others {
+		o, err := open()
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		if err != nil {
 			return err
 		}
-		rows = append(rows, o.compare(there, rows, e.Context, e.Trie, tables)...)
+		rows = append(rows, o.compare(there, own, e.Context, e.Trie, tables)...)
 	}
 	e.Comparisons = rows
 	return nil
