@@ -62,7 +62,7 @@ func Unfinished(out string) string { return out + ".part" }
 // called again as before. The corpus is then read again, though not run, and must be the same. While it goes on, a
 // second pass to out is refused.
 //
-// Memory: the corpus is streamed to disk first. Each neuron takes 4 kB, its values on the sample, and its share of
+// Memory: the corpus is streamed to disk first. Each neuron takes 5 kB, its values on the sample, and its share of
 // Options.Memory; the suffix order takes 20 bytes a token while it is made, at the end.
 func Mine(ctx context.Context, model Scanner, layers []int, hooks []string, source Source, out string,
 	o Options) (err error) {

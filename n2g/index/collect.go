@@ -31,6 +31,7 @@ type Collector struct {
 	neurons []neuron
 	lists   []list // by neuron, then sign
 	counts  []uint32
+	binned  []binned // by neuron, lanes at a time
 	before  []neuron // of parts that are written already
 	earlier []uint32 // counts of those; nil if there are none
 	stripes []sync.Mutex
@@ -83,12 +84,17 @@ const (
 	most       = 256
 )
 
-// tally is what eight neighbouring neurons' activations on some rows amount to, one neuron an element.
+// lanes is the number of neighbouring neurons that are counted at a time: their activations fill a cache line.
+const lanes = 16
+
+// tally is what the activations of lanes neurons on some rows amount to, one neuron an element.
 type tally struct {
-	highest, lowest [8]float32
-	magnitude       [8]int32    // bits of the largest
-	whole, fraction [8]int32    // sums, in units of 1/fixedWhole and 1/fixedUnit
-	kept            [most]uint8 // of each row, a bit for each neuron that keeps it
+	highest, lowest [lanes]float32
+	magnitude       [lanes]int32 // bits of the largest
+	sums            [lanes]int64 // in units of 1/fixedUnit
+	// kept are the places of those that are kept, row · lanes + neuron, ascending.
+	kept  [(most + 1) * lanes]uint16
+	count int // of them
 }
 
 func (f *fixed) plus(g fixed) {
@@ -136,6 +142,7 @@ func NewCollector(corpus *Index, sites []Site, o Options) (*Collector, error) {
 	}
 	c.lists = make([]list, n*o.Signs)
 	c.counts = make([]uint32, n*o.Signs*slots)
+	c.binned = make([]binned, (n+lanes-1)/lanes)
 	c.stripes = make([]sync.Mutex, (n+stripe-1)/stripe)
 	c.neurons, c.before = slices.Repeat([]neuron{noNeuron}, n), slices.Repeat([]neuron{noNeuron}, n)
 	if o.SampleEvery > 0 {
@@ -238,9 +245,9 @@ func (c *Collector) Rows(site int, positions []int, values []float32) error {
 		c.stripes[s].Lock()
 		added := 0
 		for n, end := max(s*stripe, offset), min((s+1)*stripe, offset+width); n < end; {
-			if vectors && c.options.Signs == 1 && n+8 <= end {
-				added += c.eight(n, &r, values[n-offset:], &t)
-				n += 8
+			if vectors && c.options.Signs == 1 && n%lanes == 0 && n+lanes <= end {
+				added += c.columns(n, &r, values[n-offset:], &t)
+				n += lanes
 			} else {
 				added += c.column(n, &r, values[n-offset:])
 				n++
@@ -282,35 +289,56 @@ type rows struct {
 	sampled   [][2]int // where those of the sample begin, and their place there
 }
 
-// eight is column for eight neighbouring neurons.
-func (c *Collector) eight(first int, r *rows, values []float32, t *tally) (added int) {
-	for n := first; n < first+8; n++ {
+// binned are slots of lanes neurons that are still to be counted: slot number of the first, and so on. Each at once
+// would fetch counts of all neurons, which are megabytes, from far caches for the few rows of a call.
+type binned []uint16
+
+const mostBinned = 4096 // before they are counted
+
+// countsOf are the counts of lanes neurons.
+func (c *Collector) countsOf(first int) *[lanes * slots]uint32 {
+	return (*[lanes * slots]uint32)(c.counts[first*slots:])
+}
+
+// settle counts what is still to be counted of a list.
+func (c *Collector) settle(list int) {
+	if n := list / c.options.Signs; len(c.binned[n/lanes]) > 0 {
+		c.binned[n/lanes].count(c.countsOf(n / lanes * lanes))
+	}
+}
+
+func (b *binned) count(counts *[lanes * slots]uint32) {
+	for _, slot := range *b {
+		counts[slot]++
+	}
+	*b = (*b)[:0]
+}
+
+// columns is column for lanes neighbouring neurons.
+func (c *Collector) columns(first int, r *rows, values []float32, t *tally) int {
+	for n := range lanes {
 		for _, s := range r.sampled {
-			c.values[n*c.sampled+s[1]] = toBrain(values[s[0]+n-first])
+			c.values[(first+n)*c.sampled+s[1]] = toBrain(values[s[0]+n])
 		}
 	}
 	if len(r.places) == 0 {
 		return 0
 	}
-	lists, neurons := c.lists[first:first+8], c.neurons[first:first+8]
-	var floors [8]int32
+	lists, neurons := c.lists[first:first+lanes], c.neurons[first:first+lanes]
+	var floors [lanes]int32
 	for i := range lists {
 		floors[i] = int32(math.Float32bits(max(lists[i].floor, math.SmallestNonzeroFloat32)))
 	}
-	t.add(values, r.places, (*[8 * slots]uint32)(c.counts[first*slots:]), &floors)
-	for k, kept := range t.kept[:len(r.places)] {
-		for ; kept != 0; kept &= kept - 1 {
-			i := bits.TrailingZeros8(kept)
-			lists[i].postings = append(lists[i].postings, Posting{r.positions[k], values[r.places[k]+i]})
-			added++
-		}
+	t.add(values, r.places, c.countsOf(first), &c.binned[first/lanes], &floors)
+	for _, at := range t.kept[:t.count] {
+		k, l := at/lanes, &lists[at%lanes]
+		l.postings = append(l.postings, Posting{r.positions[k], values[r.places[k]+int(at%lanes)]})
 	}
 	bound := int32(math.Float32bits(fixedBound))
 	for i := range neurons {
 		n := &neurons[i]
 		if t.magnitude[i] < bound {
-			sum := int64(t.whole[i])*(fixedUnit/fixedWhole) + int64(t.fraction[i])
-			n.sum.plus(fixed{sum >> 63, uint64(sum)})
+			n.sum.plus(fixed{t.sums[i] >> 63, uint64(t.sums[i])})
 			n.highest, n.lowest = max(n.highest, t.highest[i]), min(n.lowest, t.lowest[i])
 		} else {
 			c.wild(first+i, r, values[i:])
@@ -319,7 +347,7 @@ func (c *Collector) eight(first int, r *rows, values []float32, t *tally) (added
 			c.thin(first + i)
 		}
 	}
-	return added
+	return t.count
 }
 
 // column takes one neuron's activations on some rows; values begin with that of the first row. It returns how many it
@@ -436,7 +464,16 @@ func (c *Collector) thin(i int) {
 func (c *Collector) raise(i int) {
 	l := &c.lists[i]
 	l.floor = max(l.floor, c.level(i))
-	l.postings = slices.DeleteFunc(l.postings, func(p Posting) bool { return p.Value < l.floor })
+	floor, kept := l.floor, 0
+	for _, p := range l.postings { // without a branch, which would be guessed wrong as often as not
+		l.postings[kept] = p
+		next := kept + 1
+		if p.Value < floor {
+			next = kept
+		}
+		kept = next
+	}
+	l.postings = l.postings[:kept]
 }
 
 // level is the keep level of a list as far as is known.
@@ -447,6 +484,7 @@ func (c *Collector) level(i int) float32 {
 		highest = -min(c.neurons[n].lowest, c.before[n].lowest)
 	}
 	l := &c.lists[i]
+	c.settle(i)
 	counts := c.counts[i*slots+1 : (i+1)*slots]
 	if c.earlier != nil {
 		counts = slices.Clone(counts)
@@ -461,22 +499,21 @@ func (c *Collector) level(i int) float32 {
 // leastTop is the maximum of the last of n top examples, 0 where there are fewer; where it is at least enough, it may
 // be given as that. More are peaks besides the postings', which are sorted if they must be.
 func (x *Index) leastTop(postings, more []Posting, n int, enough float32) float32 {
-	var seen []int // windows
+	seen := make([]int, 0, 32) // windows
+	at := windowCursor{table: x.windows, count: x.meta.Windows}
 	for _, p := range postings {
 		if p.Value < enough {
 			continue
 		}
-		window := windowAt(x.windows, 0, x.meta.Windows, int(p.Position))
-		if repeats := binary.LittleEndian.Uint32(x.windows[window*windowSize+4:])&repeatsBit != 0; repeats ||
-			slices.Contains(seen, window) {
+		if at.move(p.Position); at.repeats || slices.Contains(seen, at.window) {
 			continue
 		}
-		if seen = append(seen, window); len(seen) >= n {
+		if seen = append(seen, at.window); len(seen) >= n {
 			return enough
 		}
 	}
 	sortPostings(postings)
-	top := best(append(slices.Clone(more), x.peaks(postings)...), n)
+	top := best(append(x.topPeaks(postings, n), more...), n)
 	if len(top) < n {
 		return 0
 	}
@@ -499,48 +536,86 @@ func sortPostings(list []Posting) {
 	}
 }
 
+// windowCursor looks windows up, by positions of which most lie soon behind the one before.
+type windowCursor struct {
+	table      []byte // of the windows
+	count      int
+	window     int
+	first, end uint32 // its positions
+	repeats    bool
+}
+
+// move goes to the window of a position.
+func (c *windowCursor) move(position uint32) {
+	if c.first <= position && position < c.end {
+		return
+	}
+	if position < c.first {
+		c.window = windowAt(c.table, 0, c.window, int(position))
+	} else {
+		c.window = windowFrom(c.table, c.window, c.count, int(position))
+	}
+	row := c.table[c.window*windowSize:]
+	c.first, c.end = binary.LittleEndian.Uint32(row), binary.LittleEndian.Uint32(row[windowSize:])
+	c.repeats = binary.LittleEndian.Uint32(row[4:])&repeatsBit != 0
+}
+
 // peaks are the highest postings of each window, the first of equals, of windows that repeat no other; postings are
 // sorted by position.
 func (x *Index) peaks(postings []Posting) []Posting {
-	table := x.windows
 	var peaks []Posting
-	window, end, repeats := -1, uint32(0), false
+	at := windowCursor{table: x.windows, count: x.meta.Windows}
 	for _, p := range postings {
-		if window < 0 || p.Position >= end {
-			window = windowFrom(table, window+1, x.meta.Windows, int(p.Position))
-			end = binary.LittleEndian.Uint32(table[(window+1)*windowSize:])
-			if repeats = binary.LittleEndian.Uint32(table[window*windowSize+4:])&repeatsBit != 0; !repeats {
+		if p.Position >= at.end {
+			if at.move(p.Position); !at.repeats {
 				peaks = append(peaks, p)
 			}
 			continue
 		}
-		if !repeats && p.Value > peaks[len(peaks)-1].Value {
+		if !at.repeats && p.Value > peaks[len(peaks)-1].Value {
 			peaks[len(peaks)-1] = p
 		}
 	}
 	return peaks
 }
 
-// best are the n highest of peaks, the earlier of equals first.
-func best(peaks []Posting, n int) []Posting {
-	compare := func(a, b Posting) int {
-		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Position, b.Position))
+// topPeaks are the n highest of the peaks, the highest first.
+func (x *Index) topPeaks(postings []Posting, n int) []Posting {
+	if n > 64 {
+		return best(x.peaks(postings), n)
 	}
-	if n > 64 || len(peaks) <= n {
-		slices.SortFunc(peaks, compare)
-		return peaks[:min(n, len(peaks))]
-	}
-	// Few of many: most are below the last that is kept.
+	// Few of many: only the windows are looked up of postings that are higher than the last kept so far.
 	kept := make([]Posting, 0, n+1)
-	for _, p := range peaks {
-		if len(kept) == n && (n == 0 || compare(p, kept[n-1]) > 0) {
+	var last Posting // that was kept
+	at := windowCursor{table: x.windows, count: x.meta.Windows}
+	for _, p := range postings {
+		if len(kept) == n && (n == 0 || p.Value <= kept[n-1].Value) {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(kept, p, compare)
-		kept = slices.Insert(kept, at, p)
-		kept = kept[:min(len(kept), n)]
+		same := p.Position < at.end
+		if at.move(p.Position); at.repeats || same && p.Value <= last.Value {
+			continue
+		}
+		if same {
+			i, _ := slices.BinarySearchFunc(kept, last, byValue)
+			kept = slices.Delete(kept, i, i+1)
+		}
+		i, _ := slices.BinarySearchFunc(kept, p, byValue)
+		kept = slices.Insert(kept, i, p)
+		kept, last = kept[:min(len(kept), n)], p
 	}
 	return kept
+}
+
+// byValue orders postings from the highest, of equals from the earliest.
+func byValue(a, b Posting) int {
+	return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Position, b.Position))
+}
+
+// best are the n highest of peaks, the earlier of equals first.
+func best(peaks []Posting, n int) []Posting {
+	slices.SortFunc(peaks, byValue)
+	return peaks[:min(n, len(peaks))]
 }
 
 // Index gives what was collected as an index in memory. All windows must be done.

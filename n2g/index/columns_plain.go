@@ -2,7 +2,8 @@
 
 package index
 
-// vectors says whether the processor has the instructions that take eight neurons at a time.
-var vectors = false
+// vectors says whether the processor has the instructions that take [lanes] neurons at a time, wide whether in one
+// vector.
+var vectors, wide = false, false
 
-func (t *tally) add([]float32, []int, *[8 * slots]uint32, *[8]int32) {}
+func (t *tally) add([]float32, []int, *[lanes * slots]uint32, *binned, *[lanes]int32) {}

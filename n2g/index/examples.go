@@ -71,7 +71,7 @@ func (x *Index) topOf(neuron, sign, limit int) ([]Example, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.examples(best(x.peaks(postings), limit))
+	return x.examples(x.topPeaks(postings, limit))
 }
 
 // examples are windows with these peaks.

@@ -84,6 +84,7 @@ func (c collected) sitesOf() []Site              { return c.sites }
 func (c collected) coveredBy() [][2]int          { return c.of }
 func (c collected) neuron(n int) (neuron, error) { return c.neurons[n], nil }
 func (c collected) histogram(list int) (Histogram, error) {
+	c.settle(list)
 	return newHistogram(c.counts[list*slots+1 : (list+1)*slots]), nil
 }
 func (c collected) list(list int) ([]Posting, error) {
@@ -231,7 +232,7 @@ func copyCorpus(w *writer, corpus *Index, o Options, as form) error {
 	w.section(suffixesSection)
 	buffer := make([]byte, 0, 1<<16)
 	for i, p := range order {
-		if buffer = binary.LittleEndian.AppendUint32(buffer, uint32(p)); len(buffer) == cap(buffer) || i == len(order)-1 {
+		if buffer = binary.LittleEndian.AppendUint32(buffer, p); len(buffer) == cap(buffer) || i == len(order)-1 {
 			if _, err := w.Write(buffer); err != nil {
 				return err
 			}
@@ -407,7 +408,7 @@ func joinList(corpus *Index, sources []of, o Options, n, sign int, highest float
 	}
 	g := newGrid(kept, highest, r.level)
 	var exact []Posting
-	for _, p := range best(corpus.peaks(kept), o.Examples) {
+	for _, p := range corpus.topPeaks(kept, o.Examples) {
 		if g.value(g.number(p.Value)) != p.Value && len(exact) < 1<<16-1 {
 			exact = append(exact, p)
 		}

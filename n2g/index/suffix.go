@@ -8,85 +8,79 @@ import (
 
 // suffixOrder are all positions in the order of what follows them in their document, token by token; a document's end
 // comes before any token. Of equal rests the earlier position comes first. By doubling (Manber and Myers 1993): once
-// positions are ordered by their first k tokens, pairs of ranks order them by 2k.
-func (x *Index) suffixOrder() ([]int32, error) {
+// positions are ordered by their first k tokens, pairs of ranks order them by 2k. A position that has found its place is
+// not looked at again (Larsson and Sadakane 2007): a rank is the place of the first position of the same rank.
+func (x *Index) suffixOrder() ([]uint32, error) {
 	n := x.meta.Positions
 	ids, err := x.IDs(0, n)
 	if err != nil {
 		return nil, err
 	}
-	rank := make([]int32, n)
-	ends := make([]int32, n) // position at which the document ends
+	ends := make([]uint32, n) // position at which the document ends
 	for d := range x.meta.Documents {
 		document, err := x.Document(d)
 		if err != nil {
 			return nil, err
 		}
 		for p := document.First; p < document.End; p++ {
-			ends[p] = int32(document.End)
+			ends[p] = uint32(document.End)
 		}
 	}
-	order := make([]int32, n)
-	starts := make([]int32, max(n, x.meta.Vocabulary)+2)
+	order, rank := make([]uint32, n), make([]uint32, n)
+	highest := slices.Max(ids)
+	starts := make([]uint32, highest+2)
 	for _, id := range ids {
 		starts[id+1]++
 	}
-	for i := 1; i <= x.meta.Vocabulary; i++ {
+	for i := 1; i <= highest; i++ {
 		starts[i] += starts[i-1]
 	}
 	for p, id := range ids {
-		order[starts[id]] = int32(p)
+		rank[p] = starts[id]
+	}
+	for p, id := range ids {
+		order[starts[id]] = uint32(p)
 		starts[id]++
 	}
-	classes := int32(0)
-	for i, p := range order {
-		if i > 0 && ids[p] != ids[order[i-1]] {
-			classes++
-		}
-		rank[p] = classes
-	}
 	ids = nil
-	second := func(p int32, k int) int32 { // rank of what follows after k tokens, 0 at the document's end
-		if q := int(p) + k; q < int(ends[p]) {
-			return rank[q] + 1
+	type group struct{ first, end uint32 } // of places in the order that positions of one rank take
+	var groups, next []group
+	begun := uint32(0)
+	for _, end := range starts[:highest+1] { // each by now is the end
+		if end-begun > 1 {
+			groups = append(groups, group{begun, end})
 		}
-		return 0
+		begun = end
 	}
-	newRank := make([]int32, n)
-	keys := make([]int32, n)
-	for k := 1; int(classes)+1 < n; k *= 2 {
-		// Sort by the second rank within each class of the first: classes already stand in their places.
-		for first := 0; first < n; {
-			end := first + 1
-			for end < n && rank[order[end]] == rank[order[first]] {
-				end++
-			}
-			if end-first > 1 {
-				group := order[first:end]
-				for _, p := range group {
-					keys[p] = second(p, k)
+	var keys []uint64
+	for k, split := 1, true; split; k *= 2 {
+		split, next = false, next[:0]
+		for _, g := range groups {
+			keys = keys[:0]
+			for _, p := range order[g.first:g.end] {
+				second := uint32(0) // the document's end
+				if q := int(p) + k; q < int(ends[p]) {
+					second = rank[q] + 1
 				}
-				slices.SortFunc(group, func(a, b int32) int {
-					if d := keys[a] - keys[b]; d != 0 {
-						return int(d)
+				keys = append(keys, uint64(second)<<32|uint64(p))
+			}
+			slices.Sort(keys)
+			first := g.first
+			for i, key := range keys {
+				place, p := g.first+uint32(i), uint32(key)
+				if i > 0 && key>>32 != keys[i-1]>>32 {
+					if split = true; place-first > 1 {
+						next = append(next, group{first, place})
 					}
-					return int(a - b)
-				})
+					first = place
+				}
+				order[place], rank[p] = p, first
 			}
-			first = end
-		}
-		old := classes
-		classes = 0
-		for i, p := range order {
-			if i > 0 && (rank[p] != rank[order[i-1]] || second(p, k) != second(order[i-1], k)) {
-				classes++
+			if g.end-first > 1 {
+				next = append(next, group{first, g.end})
 			}
-			newRank[p] = classes
 		}
-		rank, newRank = newRank, rank
-		if classes == old {
-			break
-		}
+		groups, next = next, groups
 	}
 	return order, nil
 }

@@ -225,7 +225,7 @@ func (w *Work) add(p *Index) error {
 			}
 			l := &w.lists[i]
 			l.floor = max(l.floor, r.level)
-			l.top = best(append(l.top, w.corpus.peaks(postings)...), w.Collector.options.Examples)
+			l.top = best(append(l.top, w.corpus.topPeaks(postings, p.meta.Examples)...), p.meta.Examples)
 		}
 	}
 	return nil
@@ -254,17 +254,21 @@ func (w *Work) Flush(bytes int64, age time.Duration) error {
 	return w.flush()
 }
 
-func (w *Work) flush() error {
-	w.flushed = time.Now()
+// unwritten are the windows that are done and in no part.
+func (w *Work) unwritten() [][2]int {
 	covered := slices.Clone(w.covered)
 	for _, p := range w.parts {
 		for _, r := range p.meta.Covered {
-			for i := r[0]; i < r[1]; i++ {
-				covered[i] = false
-			}
+			clear(covered[r[0]:r[1]])
 		}
 	}
-	if !slices.Contains(covered, true) {
+	return ranges(covered)
+}
+
+func (w *Work) flush() error {
+	w.flushed = time.Now()
+	windows := w.unwritten()
+	if len(windows) == 0 {
 		return nil
 	}
 	for i := range w.lists {
@@ -273,7 +277,7 @@ func (w *Work) flush() error {
 	path := filepath.Join(w.folder, fmt.Sprintf("%s%06d", partPrefix, w.next))
 	w.next++
 	err := writeFile(path+unfinished, func(to io.Writer) error {
-		return join(to, w.corpus, []source{collected{w.Collector, ranges(covered)}}, w.options, part)
+		return join(to, w.corpus, []source{collected{w.Collector, windows}}, w.options, part)
 	})
 	if err == nil {
 		err = os.Rename(path+unfinished, path)
@@ -297,6 +301,9 @@ func (c *Collector) passOn() {
 	if c.earlier == nil {
 		c.earlier = make([]uint32, len(c.counts))
 	}
+	for i := range c.lists {
+		c.settle(i)
+	}
 	for i, n := range c.counts {
 		c.earlier[i] += n
 	}
@@ -307,27 +314,31 @@ func (c *Collector) passOn() {
 	}
 	for i := range c.lists {
 		l := &c.lists[i]
-		l.top = best(append(l.top, c.corpus.peaks(l.postings)...), c.options.Examples)
+		l.top = best(append(l.top, c.corpus.topPeaks(l.postings, c.options.Examples)...), c.options.Examples)
 		l.postings = l.postings[:0]
 	}
 	c.held.Store(0)
 }
 
 // Write ends the work: a whole index at path, which appears whole or not at all, or a shard of the windows that are
-// done. The folder stays until [Work.Remove].
+// done. The folder stays until [Work.Remove]; where the index cannot be written, all that was found is kept there.
 func (w *Work) Write(path string, onlyShard bool) error {
-	if err := w.flush(); err != nil {
-		return err
-	}
 	as := whole
 	if onlyShard {
 		as = shard
 	}
-	sources := make([]source, len(w.parts))
+	sources := make([]source, len(w.parts), len(w.parts)+1)
 	for i, p := range w.parts {
 		sources[i] = filed{p}
 	}
-	return replaceFile(path, func(to io.Writer) error { return join(to, w.corpus, sources, w.options, as) })
+	if windows := w.unwritten(); len(windows) > 0 {
+		sources = append(sources, collected{w.Collector, windows})
+	}
+	err := replaceFile(path, func(to io.Writer) error { return join(to, w.corpus, sources, w.options, as) })
+	if err != nil {
+		return errors.Join(err, w.flush())
+	}
+	return nil
 }
 
 // Close gives up the folder, which stays. What was not flushed is lost.
