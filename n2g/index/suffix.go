@@ -8,8 +8,8 @@ import (
 
 // suffixOrder are all positions in the order of what follows them in their document, token by token; a document's end
 // comes before any token. Of equal rests the earlier position comes first. By doubling (Manber and Myers 1993): once
-// positions are ordered by their first k tokens, pairs of ranks order them by 2k. A position that has found its place is
-// not looked at again (Larsson and Sadakane 2007): a rank is the place of the first position of the same rank.
+// positions are ordered by their first k tokens, pairs of ranks order them by 2k. A position that has found its place
+// is not looked at again (Larsson and Sadakane 2007): a rank is the place of the first position of the same rank.
 func (x *Index) suffixOrder() ([]uint32, error) {
 	n := x.meta.Positions
 	ids, err := x.IDs(0, n)
