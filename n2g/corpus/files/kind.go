@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
+	"github.com/neuron2graph/neuron2graph/n2g/corpus/files/internal/arrow"
 )
 
 // Kinds of files, as a report names them.
@@ -99,7 +100,7 @@ func (p *pass) content(in *input, head []byte) bool {
 		return p.failf(in.name, "it is a Git LFS pointer, not the file itself: fetch that with git lfs pull")
 	case bytes.HasPrefix(head, []byte("PAR1")) || named == ".parquet":
 		return p.parquet(in)
-	case isArrow(head) || named == ".arrow" || named == ".feather":
+	case arrow.Is(head) || named == ".arrow" || named == ".feather":
 		return p.arrow(in, head)
 	}
 	if reason := foreign(head); reason != "" {
