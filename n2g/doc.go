@@ -36,8 +36,8 @@
 //
 // A [LanguageModel] answers activations and a [MaskedModel] substitutes. Package models has both for transformers, but
 // the interfaces use only Go's own types, so that whatever has tokens and numbers on them can be explained: a feature
-// of a sparse auto-encoder, a process on another machine, a function written by hand (see the example). Package n2gtest
-// tests implementations.
+// of a sparse auto-encoder, a program in Python (package process), a function written by hand (see the example of
+// LanguageModel). Package n2gtest tests implementations.
 //
 // [Options] hold every constant of the method; the zero value is the published program's. Where that program has a
 // defect this package does otherwise, and comments say so by the number of the remedy: "section 10.2" and the like

@@ -13,7 +13,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 )
@@ -72,6 +71,7 @@ a tokenizer.`
 	hook := c.flags.String("hook", "", hookUsage)
 	site := siteFlag(c)
 	a.besideFlags(c)
+	a.execFlag(c)
 	source := textFlagsOf(c, "the text")
 	maxLength := c.flags.Int("max-length", math.MaxInt,
 		"`NUMBER` drop tokens of the text after this many, BOS included (default: none, and a text longer than the model's "+
@@ -110,7 +110,7 @@ a tokenizer.`
 		if err != nil {
 			return err
 		}
-		model, err := a.openModel(*ref, *backend)
+		model, err := a.openSites(ctx, *ref, *backend)
 		if err != nil {
 			return err
 		}
@@ -163,20 +163,20 @@ func neuronNumber(text string) (int, error) {
 }
 
 // measure runs ids; index -1 is all neurons.
-func measure(ctx context.Context, model *models.Causal, layer int, hook string, index int,
+func measure(ctx context.Context, model siteModel, layer int, hook string, index int,
 	ids []int) (*activationsOutput, error) {
 	out := &activationsOutput{IDs: ids}
-	if model.Tokenizer() != nil {
+	if tokenizes(model) {
 		for _, id := range ids {
 			out.Tokens = append(out.Tokens, model.TokenString(id))
 		}
 	}
 	if index < 0 {
-		all, err := model.LayerActivations(ctx, layer, hook, [][]int{ids})
+		all, err := everyActivation(ctx, model, layer, hook, ids)
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range all[0] {
+		for _, row := range all {
 			out.Activations = append(out.Activations, row)
 		}
 		return out, nil
@@ -270,8 +270,8 @@ type scale struct {
 }
 
 // scaleOf is the scale that a neuron's maps share: its highest activation, where that is known.
-func scaleOf(model *models.Causal, layer, neuron int, hook string) scale {
-	if model.Name() != tiny.Name {
+func scaleOf(model siteModel, layer, neuron int, hook string) scale {
+	if !isTiny(model) {
 		return scale{}
 	}
 	x, err := openIndex("")

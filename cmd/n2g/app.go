@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/neuron2graph/neuron2graph/n2g/process"
 )
 
 // Exit statuses.
@@ -43,6 +45,9 @@ type app struct {
 	screen   io.Writer // standard error as it is, for a bar
 	terminal bool      // stderr is one
 	besides  []besides // what each command's models are opened with; of the commands, one runs
+
+	execs     []execFlags // likewise
+	processes []*process.Model
 }
 
 // command is one subcommand, or several under one name. Its flags are defined by the function that makes it.
@@ -160,6 +165,8 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(a.text, c.help())
 		return nil
+	case err != nil && misplaced(c, args) != nil:
+		return misplaced(c, args)
 	case err != nil:
 		return fmt.Errorf("%w: n2g %s -h lists the flags", err, c.name)
 	case c.flags.NArg() > 0 && c.operands == "":
@@ -171,7 +178,7 @@ func (a *app) runCommand(ctx context.Context, c *command, args []string) error {
 	if err := c.checkPaths(); err != nil {
 		return err
 	}
-	return c.run(ctx)
+	return a.closeProcesses(c.run(ctx))
 }
 
 // modern is args with flags' old names replaced, and says so.

@@ -36,7 +36,16 @@ type attributor struct {
 	kept [2]layerOut // of the layers asked last
 }
 
-func newAttributor(model *models.Causal, tokens int, faithful bool) (*attributor, error) {
+// newAttributor is for a model, or for nothing where that is a process, which has no weights to go by.
+func newAttributor(of siteModel, tokens int, faithful bool) (*attributor, error) {
+	model, ok := of.(*models.Causal)
+	switch {
+	case !ok && faithful:
+		return nil, errors.New("-faithfulness ablates the neuron within the model, and a command of -exec gives activations " +
+			"only: leave it out")
+	case !ok:
+		tokens = min(tokens, 0)
+	}
 	switch {
 	case tokens < 0:
 		return nil, fmt.Errorf("-effects is %d: it is 0 or more", tokens)

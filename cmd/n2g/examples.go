@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
-	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
@@ -121,9 +121,9 @@ func parseExamples(data []byte) ([]n2g.Examples, error) {
 
 // search finds the neuron's examples: in the index of -index, in the corpus of -corpus, or in the sample of text that
 // is part of the program, of which there is an index for tiny.
-func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal) (*n2g.Examples, error) {
+func (f *explainFlags) search(ctx context.Context, a *app, model siteModel) (*n2g.Examples, error) {
 	site := f.neuronSite()
-	if *f.index != "" || *f.corpus == "" && model.Name() == tiny.Name {
+	if *f.index != "" || *f.corpus == "" && isTiny(model) {
 		x, err := openIndex(*f.index)
 		if err != nil {
 			return nil, err
@@ -158,13 +158,18 @@ func (f *explainFlags) search(ctx context.Context, a *app, model *models.Causal)
 
 // sameModel refuses an index whose token ids another model means otherwise, or whose activations are another's, or of
 // another auto-encoder or direction than stands beside it.
-func sameModel(x *index.Index, model *models.Causal, path string) error {
+func sameModel(x *index.Index, model siteModel, path string) error {
 	m := x.Meta()
 	for _, site := range m.Sites {
-		if here := model.Beside(site.Hook); here != "" && site.Beside != "" && here != site.Beside {
+		if here := besideOf(model, site.Hook); here != "" && site.Beside != "" && here != site.Beside {
 			return fmt.Errorf("%s holds what %s fires on at layer %d, and this is %s: mine the corpus with it", path,
 				site.Beside, site.Layer, here)
 		}
+	}
+	const unknown = math.MaxInt32
+	if n := model.Vocabulary(); n != m.Vocabulary && n != unknown && m.Vocabulary != unknown && path != "" {
+		return fmt.Errorf("%s is an index of %s, of %d token ids, and %s has %d: mine the corpus with this model", path, m.Model,
+			m.Vocabulary, model.Name(), n)
 	}
 	if m.Identity == "" || path == "" {
 		return nil
@@ -173,7 +178,7 @@ func sameModel(x *index.Index, model *models.Causal, path string) error {
 	if err != nil {
 		return err
 	}
-	if identity != m.Identity {
+	if identity != m.Identity && identity != "" {
 		return fmt.Errorf("%s is an index of %s with other weights or another tokenizer than %s: mine the corpus with this "+
 			"model", path, m.Model, model.Name())
 	}

@@ -57,6 +57,7 @@ func (a *app) examples() *command {
 		seed:   c.flags.Uint64("seed", 0, "`NUMBER` seed of what is drawn by chance"),
 		asJSON: c.flags.Bool("json", false, "print JSON"),
 	}
+	a.execFlag(c)
 	c.run = func(ctx context.Context) error {
 		if err := applySite(c.flags, *f.site, f.layer, f.neuron, f.hook); err != nil {
 			return err
@@ -64,12 +65,12 @@ func (a *app) examples() *command {
 		if *f.kind == bandsKind && !given(c.flags, "limit") {
 			*f.limit = 3
 		}
-		return a.runExamples(f)
+		return a.runExamples(ctx, f)
 	}
 	return c
 }
 
-func (a *app) runExamples(f *examplesFlags) (err error) {
+func (a *app) runExamples(ctx context.Context, f *examplesFlags) (err error) {
 	site, err := siteOf(*f.layer, *f.neuron, *f.hook)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func (a *app) runExamples(f *examplesFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	model, err := a.indexModel(x, *f.model)
+	model, err := a.indexModel(ctx, x, *f.index, *f.model)
 	if err != nil {
 		return err
 	}

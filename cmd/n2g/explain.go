@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
-	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
@@ -55,6 +53,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		`-layer 2 -neuron 124 -file prompt.txt`,
 		`-site 'blocks.7.hook_resid_post[sae:17]' -sae sae-folder -model smollm2 -corpus books`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
+		`-exec 'python3 model.py' -corpus books -site 'blocks.0.mlp.hook_post[0]'`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
 	f := &explainFlags{
@@ -87,6 +86,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		method: optflag.Add[n2g.Options](c.flags),
 	}
 	a.besideFlags(c)
+	a.execFlag(c)
 	c.options = f.method.Names()
 	c.renamed = map[string]string{"mined": "index"}
 	c.run = func(ctx context.Context) error {
@@ -143,7 +143,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		return fmt.Errorf("-svg, -png and -dot draw one neuron, and there are examples of %d: choose one with -layer and "+
 			"-neuron", len(given))
 	}
-	model, err := a.openModel(*f.model, *f.backend)
+	model, err := a.openSites(ctx, *f.model, *f.backend)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if err := checkMaskID(options, model); err != nil {
 		return err
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend, model)
+	masked, done, err := a.openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 
 // contexts makes context graphs where the examples come from an index; nil where they do not. It reads ahead while the
 // model runs, until done.
-func (f *explainFlags) contexts(model *models.Causal) (x *contexttree.Explainer, done func(), err error) {
+func (f *explainFlags) contexts(model siteModel) (x *contexttree.Explainer, done func(), err error) {
 	if !f.context.wanted() || *f.index == "" && !f.embedded(model) {
 		if *f.context.other != "" {
 			return nil, nil, errNothingToCompare
@@ -229,12 +229,12 @@ func (f *explainFlags) contexts(model *models.Causal) (x *contexttree.Explainer,
 }
 
 // embedded tells whether the examples come from the embedded index.
-func (f *explainFlags) embedded(model *models.Causal) bool {
-	return *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && model.Name() == tiny.Name
+func (f *explainFlags) embedded(model siteModel) bool {
+	return *f.index == "" && *f.corpus == "" && *f.examples == "" && !f.text.given() && isTiny(model)
 }
 
 // addContext adds context graphs.
-func (f *explainFlags) addContext(ctx context.Context, x *contexttree.Explainer, model *models.Causal,
+func (f *explainFlags) addContext(ctx context.Context, x *contexttree.Explainer, model siteModel,
 	explanations []*n2g.Explanation) error {
 	if x == nil {
 		return nil
@@ -251,8 +251,8 @@ func (f *explainFlags) addContext(ctx context.Context, x *contexttree.Explainer,
 }
 
 // checkMaskID says which flag is wrong, which the model's own complaint about a token cannot know.
-func checkMaskID(options n2g.Options, model *models.Causal) error {
-	if id, vocabulary := options.MaskID, model.Config().DVocab; id != nil && (*id < 0 || *id >= vocabulary) {
+func checkMaskID(options n2g.Options, model siteModel) error {
+	if id, vocabulary := options.MaskID, model.Vocabulary(); id != nil && (*id < 0 || *id >= vocabulary) {
 		return fmt.Errorf("-mask-id is %d: the ids of %s are 0 to %d", *id, model.Name(), vocabulary-1)
 	}
 	return nil

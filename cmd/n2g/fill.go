@@ -159,23 +159,34 @@ const (
 
 const varyingUsage = "`MODEL` that varies words: BERT or DistilBERT (tiny, a folder, or a name), neighbours (words " +
 	"of like embeddings in the explained model), self (what that model expects there), or none for no variants " +
-	"(default: tiny for the model tiny, else neighbours)"
+	"(default: tiny for the model tiny and with -exec, else neighbours)"
 
 // openVarying opens what varies words of texts that excite a model; nil where -masked is none. done closes it.
-func openVarying(ref, backend string, model *models.Causal) (masked n2g.MaskedModel, done func() error, err error) {
+func (a *app) openVarying(ref, backend string, model siteModel) (masked n2g.MaskedModel, done func() error,
+	err error) {
 	nothing := func() error { return nil }
-	if ref == "" {
-		if ref = varyByNeighbours; model.Name() == tiny.Name {
-			ref = tiny.Name
-		}
+	here, ok := model.(*models.Causal)
+	switch {
+	case ref != "":
+	case isTiny(model):
+		ref = tiny.Name
+	case ok:
+		ref = varyByNeighbours
+	default:
+		ref = tiny.Name
+		fmt.Fprintln(a.stderr, "n2g: words are varied by tiny, a masked model of Go source, since a command of -exec gives no "+
+			"embeddings to go by: -masked names another, and -masked none varies nothing")
 	}
-	switch ref {
-	case noModel:
+	switch {
+	case ref == noModel:
 		return nil, nothing, nil
-	case varyBySelf:
-		return vary.Self(model, vary.SelfOptions{}), nothing, nil
-	case varyByNeighbours:
-		return vary.Neighbours(model), nothing, nil
+	case !ok && (ref == varyBySelf || ref == varyByNeighbours):
+		return nil, nil, fmt.Errorf("-masked %s asks the explained model, and a command of -exec gives activations only: name "+
+			"a masked model, such as tiny or distilbert, or none", ref)
+	case ref == varyBySelf:
+		return vary.Self(here, vary.SelfOptions{}), nothing, nil
+	case ref == varyByNeighbours:
+		return vary.Neighbours(here), nothing, nil
 	}
 	opened, err := models.OpenMasked(ref, models.Options{Backend: backend})
 	if err != nil {

@@ -103,6 +103,7 @@ how special that is to it: the log-likelihood ratio against firing anywhere with
 	c.examples = []string{`-text 'if err != nil'`, `-index go.n2g -file snippet.go -limit 50 -json`}
 	path, ref := indexFlag(c), c.path(reads, "model", "",
 		"`MODEL` whose tokenizer reads the text (default: that of the index)")
+	a.execFlag(c)
 	source := textFlagsOf(c, "the text to look up")
 	limit := c.flags.Int("limit", 20, "`NUMBER` of neurons shown; 0 shows all")
 	places := c.flags.Int("places", 200, "`NUMBER` of places in the corpus looked at, if it has more")
@@ -118,7 +119,7 @@ how special that is to it: the log-likelihood ratio against firing anywhere with
 		if err != nil {
 			return err
 		}
-		found, x, done, err := a.lookUp(*path, *ref, text, *places)
+		found, x, done, err := a.lookUp(ctx, *path, *ref, text, *places)
 		if err != nil {
 			return err
 		}
@@ -143,6 +144,7 @@ func (a *app) findText() *command {
 	c.operands = "TEXT"
 	path, ref := indexFlag(c), c.path(reads, "model", "",
 		"`MODEL` whose tokenizer reads the text (default: that of the index)")
+	a.execFlag(c)
 	limit := c.flags.Int("limit", 20, "`NUMBER` of places shown")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	c.run = func(ctx context.Context) error {
@@ -152,7 +154,7 @@ func (a *app) findText() *command {
 		case *limit < 1:
 			return fmt.Errorf("-limit is %d: it is at least 1", *limit)
 		}
-		found, x, done, err := a.lookUp(*path, *ref, c.flags.Arg(0), *limit)
+		found, x, done, err := a.lookUp(ctx, *path, *ref, c.flags.Arg(0), *limit)
 		if err != nil {
 			return err
 		}

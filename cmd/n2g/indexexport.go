@@ -32,6 +32,7 @@ of all neurons or of those that -layers and -neurons choose. docs/mining.md list
 		`-format neuronpedia -set mlp-go -o pedia`}
 	path, ref := indexFlag(c), c.path(reads, "model", "",
 		"`MODEL` whose tokenizer writes the tokens (default: that of the index)")
+	a.execFlag(c)
 	format := c.flags.String("format", parquetFormat, "`FORMAT` parquet, jsonl or neuronpedia")
 	layers := c.flags.String("layers", "", "`LIST` layers, such as 0,2-5 (default all)")
 	neurons := c.flags.String("neurons", "", "`LIST` neurons of each layer, such as 0-99,512 (default all)")
@@ -56,7 +57,7 @@ of all neurons or of those that -layers and -neurons choose. docs/mining.md list
 		if err != nil {
 			return err
 		}
-		model, err := a.indexModel(x, *ref)
+		model, err := a.indexModel(ctx, x, *path, *ref)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,18 +17,19 @@ type foundText struct {
 	text   string
 	count  int
 	places [][2]int
-	model  *models.Causal
+	model  siteModel
 }
 
 // lookUp finds a text in an index.
-func (a *app) lookUp(path, ref, text string, limit int) (found *foundText, x *index.Index, done func(), err error) {
+func (a *app) lookUp(ctx context.Context, path, ref, text string, limit int) (found *foundText, x *index.Index,
+	done func(), err error) {
 	if text == "" {
 		return nil, nil, nil, fmt.Errorf("give a text to look up")
 	}
 	if x, err = openIndex(path); err != nil {
 		return nil, nil, nil, err
 	}
-	model, err := a.indexModel(x, ref)
+	model, err := a.indexModel(ctx, x, path, ref)
 	if err != nil {
 		x.Close() // the other error is told
 		return nil, nil, nil, err
@@ -49,13 +51,18 @@ func (a *app) lookUp(path, ref, text string, limit int) (found *foundText, x *in
 }
 
 // indexModel opens the model of an index, for its tokenizer: no weights are read.
-func (a *app) indexModel(x *index.Index, ref string) (*models.Causal, error) {
+func (a *app) indexModel(ctx context.Context, x *index.Index, path, ref string) (siteModel, error) {
+	if held, err := a.openProcess(ctx); err != nil {
+		return nil, err
+	} else if held != nil {
+		return held, sameModel(x, held, path)
+	}
 	if ref == "" {
 		ref = x.Meta().Model
 	}
 	model, err := models.Open(ref, models.Options{Backend: "go"})
 	if err != nil {
-		return nil, fmt.Errorf("the index was made with %s: %w; name it with -model", x.Meta().Model, err)
+		return nil, fmt.Errorf("the index was made with %s: %w; name it with -model, or the command that holds it with -exec", x.Meta().Model, err)
 	}
 	return model, nil
 }

@@ -68,6 +68,7 @@ corpus; n2g merge -index joins them, and indexes of other layers, to the file th
 	site := c.flags.String("site", "", "`SITE` what to mine, instead of -layers and -hook: "+
 		"blocks.3.hook_resid_post[all], blocks.3.hook_resid_post[sae:all] for all features")
 	a.besideFlags(c)
+	a.execFlag(c)
 	c.run = func(ctx context.Context) error {
 		all := ""
 		if err := applyAll(c.flags, *site, f.layers, &all, f.hooks); err != nil {
@@ -135,15 +136,15 @@ func (a *app) runMine(ctx context.Context, f *mineFlags) error {
 	if err != nil {
 		return err
 	}
-	model, err := a.openModel(*f.model, *f.backend)
+	model, err := a.openSites(ctx, *f.model, *f.backend)
 	if err != nil {
 		return err
 	}
 	defer model.Close()
-	if s := model.SAE(); s != nil && ranges == nil && strings.HasSuffix(*f.hooks, "[sae]") { // of one layer
-		ranges = []n2grun.Range{{First: s.Layer, Last: s.Layer}}
+	if hooks := hooksOf(*f.hooks); ranges == nil && len(hooks) < 2 {
+		ranges = layersWith(model, *f.hooks)
 	}
-	layers, err := chosenLayers(ranges, model.Config().Layers)
+	layers, err := chosenLayers(ranges, layerCount(model))
 	if err != nil {
 		return err
 	}

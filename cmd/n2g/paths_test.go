@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -264,6 +265,13 @@ const childCommand = "N2G_TEST_COMMAND_CHILD"
 func TestMain(m *testing.M) {
 	if os.Getenv(childCommand) != "" {
 		main()
+	}
+	if os.Getenv(heldModel) != "" {
+		if err := holdModel(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
 	os.Exit(m.Run())
 }

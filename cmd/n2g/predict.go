@@ -34,6 +34,7 @@ threshold that validation documents chose.`
 	explanation := c.path(reads, "explanation", "",
 		"`FILE` one explanation as JSON, instead of a store; - is standard input")
 	ref := modelFlag(c)
+	a.execFlag(c)
 	layer := c.flags.Int("layer", -1, "`NUMBER` the layer, from 0; of a store")
 	neuron := c.flags.Int("neuron", -1, "`NUMBER` the neuron, from 0; of a store")
 	source := textFlagsOf(c, "the text")
@@ -61,7 +62,7 @@ threshold that validation documents chose.`
 		if !given(c.flags, "model") {
 			*ref = e.Model
 		}
-		model, err := a.openModel(*ref, "go")
+		model, err := a.openSites(ctx, *ref, "go")
 		if err != nil {
 			return fmt.Errorf("the tokenizer of the explained model: %w; -model names it", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/neuron2graph/neuron2graph/cmd/n2g/internal/optflag"
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -71,6 +70,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 	f.site = c.flags.String("site", "", "`SITE` what to explain, instead of -layers, -neurons and -hook: "+
 		"blocks.3.hook_resid_post[sae:all] for all features, or one of them")
 	a.besideFlags(c)
+	a.execFlag(c)
 	c.renamed = map[string]string{"o": "store", "mined": "index"}
 	c.options = f.method.Names()
 	c.run = func(ctx context.Context) error {
@@ -106,7 +106,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if options.Method.Stopwords, err = a.readWords(*f.stopwords); err != nil {
 		return err
 	}
-	model, err := a.openModel(*f.model, *f.backend)
+	model, err := a.openSites(ctx, *f.model, *f.backend)
 	if err != nil {
 		return err
 	}
@@ -168,28 +168,28 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if hook == "" {
 		hook = source.hook
 	}
-	if beside := model.Beside(hook); beside != "" { // another one's features are others
+	if beside := besideOf(model, hook); beside != "" { // another one's features are others
 		options.Examples += ", " + beside
 	}
 	first := 0
-	if s := model.SAE(); s != nil && strings.HasSuffix(hook, "[sae]") { // whose features are those of one layer
-		first = s.Layer
+	if only := layersWith(model, hook); len(only) > 0 {
+		first = only[0].First
 		if selection.Layers == nil {
-			selection.Layers = []n2grun.Range{{First: first, Last: first}}
+			selection.Layers = only
 		}
 	}
 	width, err := model.Width(first, hook)
 	if err != nil {
 		return err
 	}
-	sites, leftOut, err := selection.Among(model.Config().Layers, width, hook, source.has)
+	sites, leftOut, err := selection.Among(layerCount(model), width, hook, source.has)
 	if err != nil {
 		return err
 	}
 	if leftOut > 0 && (*f.layers != "" || *f.neurons != "") {
 		fmt.Fprintf(a.stderr, "n2g: %d of the chosen neurons have no examples and are left out\n", leftOut)
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend, model)
+	masked, done, err := a.openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}

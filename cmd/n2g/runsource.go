@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -35,16 +33,16 @@ type exampleSource struct {
 	index    *index.Index // where they come from one
 }
 
-func (f sourceFlags) open(a *app, model *models.Causal, ref string) (*exampleSource, error) {
+func (f sourceFlags) open(a *app, model siteModel, ref string) (*exampleSource, error) {
 	switch {
 	case *f.examples != "" && *f.index != "":
 		return nil, errors.New("give one of -examples and -index")
 	case *f.examples != "":
 		return a.listSource(*f.examples)
-	case *f.index == "" && model.Name() != tiny.Name:
+	case *f.index == "" && !isTiny(model):
 		return nil,
-			fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine -model %[1]s makes, or -examples FILE",
-				ref)
+			fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine %s makes, or -examples FILE",
+				model.Name(), a.modelArguments(ref))
 	}
 	x, err := openIndex(*f.index)
 	if err != nil {

@@ -197,7 +197,7 @@ func (a *app) warm(f *serveFlags, w *workbench) error {
 			o.Shown = append(o.Shown, layer)
 		}
 	}
-	masked, done, err := openVarying(*f.masked, *f.backend, model)
+	masked, done, err := a.openVarying(*f.masked, *f.backend, model)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os/exec"
 	"slices"
 	"strings"
@@ -104,10 +105,10 @@ func (m *Model) Command() string { return m.conn.name }
 // Fingerprint is what the process gives to tell its model from others of the name; empty: it does not tell.
 func (m *Model) Fingerprint() (string, error) { return m.about.Fingerprint, nil }
 
-// Vocabulary is the number of token ids, or the most there can be where the process does not tell.
+// Vocabulary is the number of token ids, or math.MaxInt32 where the process does not tell.
 func (m *Model) Vocabulary() int {
 	if m.about.Vocabulary == 0 {
-		return 1<<31 - 1
+		return math.MaxInt32
 	}
 	return m.about.Vocabulary
 }
@@ -161,6 +162,12 @@ func (m *Model) site(layer int, hook string) (found Site, negative bool, err err
 	}
 	return Site{}, false, fmt.Errorf("%s has no %s: its sites are %s", m.Name(),
 		n2g.Site{Layer: layer, Hook: hook, Index: n2g.All}, strings.Join(there, ", "))
+}
+
+// Has tells whether the process answers for a hook point of a layer; an empty one is DefaultHook.
+func (m *Model) Has(layer int, hook string) bool {
+	_, _, err := m.site(layer, hook)
+	return err == nil
 }
 
 // Width is the number of neurons at a hook point of a layer.
