@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,9 +215,50 @@ func TestExecVaries(t *testing.T) {
 	}
 }
 
-// TestExecPython: the program of docs/exec.md is explained by the commands that stand there, from an empty folder, and
-// its graph is the rule that it was written by.
-func TestExecPython(t *testing.T) {
+// TestExecDocumented: docs/exec.md shows the program as it is, which is one screen long, and what is said to it and by it
+// word for word.
+func TestExecDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/exec.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("../../docs/exec/model.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(program, []byte("\n")); lines >= 60 {
+		t.Errorf("the program has %d lines", lines)
+	}
+	if !bytes.Contains(page, slices.Concat([]byte("```python\n"), program, []byte("```\n"))) {
+		t.Error("the page does not show docs/exec/model.py as it is")
+	}
+	_, dialogue, _ := strings.Cut(string(page), "```text\n> ")
+	dialogue, _, _ = strings.Cut(dialogue, "```\n")
+	dir := t.TempDir()
+	questions, answers := filepath.Join(dir, "questions"), filepath.Join(dir, "answers")
+	succeed(t, "activations", "-exec", fmt.Sprintf("tee '%s' | %s | tee '%s'", questions, pythonModel(t), answers), "-text",
+		"A river bank", "-layer", "0", "-neuron", "0")
+	asked, err := os.ReadFile(questions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.ReadFile(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	replies := strings.SplitAfter(string(said), "\n")
+	for i, question := range strings.SplitAfter(strings.TrimSuffix(string(asked), "\n"), "\n") {
+		fmt.Fprintf(&b, "> %s\n< %s", strings.TrimSuffix(question, "\n"), replies[i])
+	}
+	if b.String() != "> "+dialogue {
+		t.Errorf("the page has\n> %s\nand what was said is\n%s", dialogue, b.String())
+	}
+}
+
+// pythonModel is the command that runs docs/exec/model.py.
+func pythonModel(t *testing.T) string {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("SKIPPED: python3 is not here, which runs docs/exec/model.py (Debian: apt-get install python3)")
@@ -225,7 +267,13 @@ func TestExecPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := fmt.Sprintf("'%s' '%s'", python, program)
+	return fmt.Sprintf("'%s' '%s'", python, program)
+}
+
+// TestExecPython: the program of docs/exec.md is explained by the commands that stand there, from an empty folder, and
+// its graph is the rule that it was written by.
+func TestExecPython(t *testing.T) {
+	command := pythonModel(t)
 	texts := t.TempDir()
 	for i := range 8 {
 		text := fmt.Sprintf("In year %d the river rose over the bank. We took a loan from the bank of the city.\n"+

@@ -269,9 +269,9 @@ func (c *conn) hear(a *answer, line []byte) error {
 	return nil
 }
 
-// ask sends a question, for activations with where they are read, whose answer has so many bytes at most. Questions of
+// ask sends a question, for activations with what is read, whose answer has so many bytes at most. Questions of
 // one goroutine are written in its order.
-func (c *conn) ask(ctx context.Context, q question, of *at, most int) (*call, error) {
+func (c *conn) ask(ctx context.Context, q question, r *reading, most int) (*call, error) {
 	w := &call{method: q.Method, began: time.Now(), most: most, answered: make(chan *answer, 1)}
 	c.mu.Lock()
 	c.last++
@@ -288,8 +288,8 @@ func (c *conn) ask(ctx context.Context, q question, of *at, most int) (*call, er
 		return nil, unsent(err)
 	}
 	var whole any = q
-	if of != nil {
-		whole = reading{q, *of}
+	if r != nil {
+		whole = run{q, *r}
 	}
 	line, err := json.Marshal(whole)
 	if err != nil {

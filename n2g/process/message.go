@@ -32,22 +32,21 @@ type question struct {
 
 	Texts []string `json:"texts,omitempty"` // to tokenize
 	IDs   [][]int  `json:"ids,omitempty"`   // to decode
-
-	Prompts [][]int `json:"prompts,omitempty"` // to run: token ids, BOS included
 }
 
-// reading is a question for activations.
+// reading is what a question for activations has besides: the site whole, as [n2g.Site.String] has it, and in parts.
 type reading struct {
-	question
-	at
+	Site    string  `json:"site"`
+	Layer   int     `json:"layer"`
+	Hook    string  `json:"hook"`
+	Neuron  *int    `json:"neuron"`  // null: all numbers of the hook point
+	Prompts [][]int `json:"prompts"` // to run: token ids, BOS included
 }
 
-// at is a site of a question. It is written whole, as [n2g.Site.String] has it, and in parts.
-type at struct {
-	Site   string `json:"site"`
-	Layer  int    `json:"layer"`
-	Hook   string `json:"hook"`
-	Neuron *int   `json:"neuron"` // null: all numbers of the hook point
+// run is a question for activations.
+type run struct {
+	question
+	reading
 }
 
 // answer is one line of the process. Which fields it has depends on the question.

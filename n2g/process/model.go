@@ -220,7 +220,7 @@ func (m *Model) tokenize(text string) (ids []int, spans [][2]int, err error) {
 		}
 		spans = a.Offsets[0]
 	}
-	return ids, spans, nil
+	return ids, spans, m.learn(ids) // all at once, as they will be asked for one by one
 }
 
 // TokenizeOffsets is Tokenize with, for each token, its bytes [start, end) of the text; a token that is part of a
@@ -233,9 +233,6 @@ func (m *Model) TokenizeOffsets(text string) (ids []int, offsets [][2]int, err e
 	if spans != nil {
 		offsets, err = m.bytesOf(text, spans)
 		return ids, offsets, err
-	}
-	if err := m.learn(ids); err != nil {
-		return nil, nil, err
 	}
 	offsets = make([][2]int, 0, len(ids))
 	start := 0
@@ -594,8 +591,8 @@ func (m *Model) run(ctx context.Context, s Site, neuron *int, prompts [][]int,
 			tokens += len(ids)
 		}
 		var err error
-		b.call, err = m.conn.ask(ctx, question{Method: activations, Prompts: b.prompts},
-			&at{of.String(), s.Layer, s.Hook, neuron}, 32*tokens*width)
+		b.call, err = m.conn.ask(ctx, question{Method: activations},
+			&reading{of.String(), s.Layer, s.Hook, neuron, b.prompts}, 32*tokens*width)
 		if err != nil {
 			return err
 		}

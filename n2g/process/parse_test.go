@@ -3,6 +3,7 @@ package process
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -62,3 +63,38 @@ func FuzzAnswer(f *testing.F) {
 }
 
 func abs(n int) int { return max(n, -max(n, -math.MaxInt)) }
+
+// BenchmarkAnswer is the reading of an answer for all 512 numbers on 32 prompts of 128 tokens, in both forms.
+func BenchmarkAnswer(b *testing.B) {
+	const prompts, seq, width = 32, 128, 512
+	r := rand.New(rand.NewPCG(1, 2))
+	row := make([]float32, seq*width)
+	nested := make([][]float32, seq)
+	for i := range row {
+		row[i] = float32(r.NormFloat64())
+	}
+	for i := range nested {
+		nested[i] = row[i*width : (i+1)*width]
+	}
+	for name, entry := range map[string]any{"lists": nested, "base64": encoded(row)} {
+		line, err := json.Marshal(map[string]any{"id": 1, "activations": slices.Repeat([]any{entry}, prompts)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(line)))
+			for b.Loop() {
+				a, err := parseAnswer(line)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, raw := range a.Activations {
+					if _, err := floats(raw, seq, width); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(prompts*seq*width)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mnumbers/s")
+		})
+	}
+}

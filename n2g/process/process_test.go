@@ -77,8 +77,6 @@ func toy() n2g.LanguageModel {
 type ask struct {
 	ID      int64
 	Method  string
-	Texts   []string
-	IDs     [][]int
 	Prompts [][]int
 }
 
@@ -138,7 +136,8 @@ func misplay(part string) error {
 				continue
 			}
 			for _, q := range slices.Backward(held) {
-				fmt.Printf(`{"id":%d,"ids":[[%d]]}`+"\n", q.ID, len(q.Texts[0]))
+				same := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("%d,", len(q.Prompts[0])), len(q.Prompts[0])), ",")
+				fmt.Printf(`{"id":%d,"activations":[[%s]]}`+"\n", q.ID, same)
 			}
 			held = nil
 		}
@@ -333,8 +332,8 @@ func TestWrongAnswers(t *testing.T) {
 		"negative token": {`{"id":ID,"ids":[[-1]]}`, "the token id -1", tokenizes},
 		"half a token":   {`{"id":ID,"ids":[[1.5]]}`, `"ids" is a JSON number`, tokenizes},
 		"offsets":        {`{"id":ID,"ids":[[1]],"offsets":[[[0,1],[1,2]]]}`, `"offsets" of another number`, offsets},
-		"offset":         {`{"id":ID,"ids":[[1]],"offsets":[[[0,9]]]}`, "no characters of the text", offsets},
-		"backwards":      {`{"id":ID,"ids":[[1,2]],"offsets":[[[1,2],[0,1]]]}`, "no characters of the text", offsets},
+		"offset":         {`{"id":ID,"ids":[[1]],"texts":["a"],"offsets":[[[0,9]]]}`, "no characters of the text", offsets},
+		"backwards":      {`{"id":ID,"ids":[[1,1]],"texts":["a"],"offsets":[[[1,2],[0,1]]]}`, "no characters of the text", offsets},
 		"texts of ids":   {`{"id":ID,"texts":[]}`, `0 "texts"`, decodes},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -463,9 +462,9 @@ func TestAnyOrder(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 60 {
 		wg.Go(func() {
-			ids, err := m.Tokenize(strings.Repeat("a", n+1))
-			if err != nil || !slices.Equal(ids, []int{n + 1}) {
-				t.Errorf("%d: %v, %v", n, ids, err)
+			found, err := m.Activations(context.Background(), 0, "", 0, [][]int{make([]int, n+1)}, [][]int{{n}})
+			if err != nil || !slices.Equal(found[0], []float32{float32(n + 1)}) {
+				t.Errorf("%d: %v, %v", n, found, err)
 			}
 		})
 	}

@@ -77,7 +77,7 @@ type reply struct {
 }
 
 func (s *server) answer(ctx context.Context, line []byte) reply {
-	var q reading
+	var q run
 	if err := json.Unmarshal(line, &q); err != nil {
 		return reply{Error: "a question that is no JSON: " + err.Error()}
 	}
@@ -89,7 +89,7 @@ func (s *server) answer(ctx context.Context, line []byte) reply {
 	return a
 }
 
-func (s *server) reply(ctx context.Context, q reading) (a reply, err error) {
+func (s *server) reply(ctx context.Context, q run) (a reply, err error) {
 	switch q.Method {
 	case hello:
 		a.about = &s.about
@@ -115,7 +115,7 @@ func (s *server) reply(ctx context.Context, q reading) (a reply, err error) {
 	return a, nil
 }
 
-func (s *server) activations(ctx context.Context, q reading) (a reply, err error) {
+func (s *server) activations(ctx context.Context, q run) (a reply, err error) {
 	if q.Neuron != nil {
 		rows, err := s.model.Activations(ctx, q.Layer, q.Hook, *q.Neuron, q.Prompts, nil)
 		if err != nil {
@@ -156,7 +156,7 @@ type scanner interface {
 }
 
 // scan asks for one number of a hook point after the other.
-func (s *server) scan(ctx context.Context, q reading, width int, all []float32) error {
+func (s *server) scan(ctx context.Context, q run, width int, all []float32) error {
 	for n := range width {
 		rows, err := s.model.Activations(ctx, q.Layer, q.Hook, n, q.Prompts, nil)
 		if err != nil {
