@@ -41,8 +41,8 @@ func newAttributor(of siteModel, tokens int, faithful bool) (*attributor, error)
 	model, ok := of.(*models.Causal)
 	switch {
 	case !ok && faithful:
-		return nil, errors.New("-faithfulness ablates the neuron within the model, and a command of -exec gives activations " +
-			"only: leave it out")
+		return nil, errors.New("-faithfulness ablates the neuron within the model, and a command of -exec gives " +
+			"activations only: leave it out")
 	case !ok:
 		tokens = min(tokens, 0)
 	}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -38,7 +37,7 @@ var errNothingToCompare = errors.New("-other compares context graphs with others
 func (f contextFlags) wanted() bool { return *f.splits > 0 }
 
 // explainer learns context graphs from an index; done closes what it has opened.
-func (f contextFlags) explainer(from *index.Index, model *models.Causal) (x *contexttree.Explainer, done func(),
+func (f contextFlags) explainer(from *index.Index, model siteModel) (x *contexttree.Explainer, done func(),
 	err error) {
 	x = contexttree.NewExplainer(from, model.TokenString, contexttree.Options{Splits: *f.splits})
 	var opened []*index.Index

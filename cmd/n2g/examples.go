@@ -168,8 +168,8 @@ func sameModel(x *index.Index, model siteModel, path string) error {
 	}
 	const unknown = math.MaxInt32
 	if n := model.Vocabulary(); n != m.Vocabulary && n != unknown && m.Vocabulary != unknown && path != "" {
-		return fmt.Errorf("%s is an index of %s, of %d token ids, and %s has %d: mine the corpus with this model", path, m.Model,
-			m.Vocabulary, model.Name(), n)
+		return fmt.Errorf("%s is an index of %s, of %d token ids, and %s has %d: mine the corpus with this model", path,
+			m.Model, m.Vocabulary, model.Name(), n)
 	}
 	if m.Identity == "" || path == "" {
 		return nil

@@ -63,8 +63,8 @@ func (a *app) execCommand() (line string, o process.Options, err error) {
 		}
 		for _, other := range []string{"model", "sae", "direction"} {
 			if given(f.flags, other) {
-				return "", o, fmt.Errorf("-exec names the model, which answers for its features and directions itself: leave out -%s",
-					other)
+				return "", o, fmt.Errorf("-exec names the model, which answers for its features and directions itself: "+
+					"leave out -%s", other)
 			}
 		}
 	}
@@ -118,8 +118,8 @@ func misplaced(c *command, args []string) error {
 			return nil
 		}
 		if name == "exec" && strings.HasPrefix(arg, "-") {
-			return fmt.Errorf("n2g %s needs a model's weights, or to change what happens within it, and a command of -exec gives "+
-				"activations only: name a model with -model", c.name)
+			return fmt.Errorf("n2g %s needs a model's weights, or to change what happens within it, and a command of -exec "+
+				"gives activations only: name a model with -model", c.name)
 		}
 	}
 	return nil

@@ -74,7 +74,8 @@ func shortTexts(t *testing.T) string {
 		"package r\n\nimport \"fmt\"\n\nfunc say(text string) {\n\tfmt.Println(text)\n}\n",
 		"package s\n\nfunc add(a, b int) (int, error) {\n\tif a < 0 {\n\t\treturn 0, nil\n\t}\n\treturn a + b, nil\n}\n",
 	} {
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.go", i)), []byte(strings.Repeat(text, i+2)), 0o600); err != nil {
+		name := filepath.Join(folder, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(name, []byte(strings.Repeat(text, i+2)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +178,7 @@ func TestExecSays(t *testing.T) {
 		"with an SAE":  {explain("-exec", "true", "-sae", "x"), "leave out -sae"},
 		"alone":        {explain("-exec-timeout", "1s"), "name it with -exec"},
 		"no time":      {explain("-exec", "true", "-exec-timeout", "-1s"), "above 0"},
-		"no command":   {explain("-exec", "no-such-program-7"), "no-such-program-7 ended with exit status 127; its last words:"},
+		"no command":   {explain("-exec", "no-such-program-7"), "no-such-program-7 ended with exit status 127"},
 		"ends":         {explain("-exec", "true"), "true ended before it answered"},
 		"talks":        {explain("-exec", "echo Loading"), `no JSON object: "Loading"`},
 		"silent":       {explain("-exec", "sleep 60", "-exec-timeout", "200ms"), "sleep 60 has said nothing for 200ms"},
@@ -215,8 +216,8 @@ func TestExecVaries(t *testing.T) {
 	}
 }
 
-// TestExecDocumented: docs/exec.md shows the program as it is, which is one screen long, and what is said to it and by it
-// word for word.
+// TestExecDocumented: docs/exec.md shows the program as it is, which is one screen long, and what is said to it and by
+// it word for word.
 func TestExecDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/exec.md")
 	if err != nil {
@@ -236,8 +237,8 @@ func TestExecDocumented(t *testing.T) {
 	dialogue, _, _ = strings.Cut(dialogue, "```\n")
 	dir := t.TempDir()
 	questions, answers := filepath.Join(dir, "questions"), filepath.Join(dir, "answers")
-	succeed(t, "activations", "-exec", fmt.Sprintf("tee '%s' | %s | tee '%s'", questions, pythonModel(t), answers), "-text",
-		"A river bank", "-layer", "0", "-neuron", "0")
+	overheard := fmt.Sprintf("tee '%s' | %s | tee '%s'", questions, pythonModel(t), answers)
+	succeed(t, "activations", "-exec", overheard, "-text", "A river bank", "-layer", "0", "-neuron", "0")
 	asked, err := os.ReadFile(questions)
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +283,8 @@ func TestExecPython(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	said := succeed(t, "explain", "-exec", command, "-corpus", texts, "-site", "blocks.0.mlp.hook_post[0]", "-masked", "none")
+	said := succeed(t, "explain", "-exec", command, "-corpus", texts, "-site", "blocks.0.mlp.hook_post[0]", "-masked",
+		"none")
 	graph := said[strings.Index(said, "\ngraph: "):]
 	for _, want := range []string{"3 nodes, 2 edges", "  \"bank\"  activation 1.00\n", "    \"river\"  importance 1.00\n",
 		"    \"lake\"  importance 1.00\n", "graph          1.000      1.000   1.000"} {
@@ -292,11 +294,12 @@ func TestExecPython(t *testing.T) {
 	}
 	x := filepath.Join(t.TempDir(), "x.n2g")
 	succeed(t, "mine", "-exec", command, "-corpus", texts, "-o", x)
-	if said := succeed(t, "examples", "-exec", command, "-index", x, "-layer", "0", "-neuron", "1"); !strings.Contains(said, "[I]n year 3") {
+	said = succeed(t, "examples", "-exec", command, "-index", x, "-layer", "0", "-neuron", "1")
+	if !strings.Contains(said, "[I]n year 3") {
 		t.Error(said)
 	}
-	if _, _, stderr := call(t, "", "activations", "-exec", command, "-layer", "0", "-neuron", "7", "-text", "a"); !strings.Contains(
-		stderr, "no number 7") {
-		t.Error(stderr)
+	_, _, said = call(t, "", "activations", "-exec", command, "-layer", "0", "-neuron", "7", "-text", "a")
+	if !strings.Contains(said, "no number 7") {
+		t.Error(said)
 	}
 }

@@ -174,15 +174,15 @@ func (a *app) openVarying(ref, backend string, model siteModel) (masked n2g.Mask
 		ref = varyByNeighbours
 	default:
 		ref = tiny.Name
-		fmt.Fprintln(a.stderr, "n2g: words are varied by tiny, a masked model of Go source, since a command of -exec gives no "+
-			"embeddings to go by: -masked names another, and -masked none varies nothing")
+		fmt.Fprintln(a.stderr, "n2g: words are varied by tiny, a masked model of Go source, since a command of -exec gives "+
+			"no embeddings to go by: -masked names another, and -masked none varies nothing")
 	}
 	switch {
 	case ref == noModel:
 		return nil, nothing, nil
 	case !ok && (ref == varyBySelf || ref == varyByNeighbours):
-		return nil, nil, fmt.Errorf("-masked %s asks the explained model, and a command of -exec gives activations only: name "+
-			"a masked model, such as tiny or distilbert, or none", ref)
+		return nil, nil, fmt.Errorf("-masked %s asks the explained model, and a command of -exec gives activations only: "+
+			"name a masked model, such as tiny or distilbert, or none", ref)
 	case ref == varyBySelf:
 		return vary.Self(here, vary.SelfOptions{}), nothing, nil
 	case ref == varyByNeighbours:

@@ -62,7 +62,8 @@ func (a *app) indexModel(ctx context.Context, x *index.Index, path, ref string) 
 	}
 	model, err := models.Open(ref, models.Options{Backend: "go"})
 	if err != nil {
-		return nil, fmt.Errorf("the index was made with %s: %w; name it with -model, or the command that holds it with -exec", x.Meta().Model, err)
+		return nil, fmt.Errorf("the index was made with %s: %w; name it with -model, or the command that holds it with -exec",
+			x.Meta().Model, err)
 	}
 	return model, nil
 }

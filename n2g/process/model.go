@@ -497,8 +497,7 @@ func shared(prompts, positions [][]int) (sent [][]int, in []int) {
 }
 
 // Scan runs windows (ids, BOS in front) and gives every neuron of some layers: what corpus.Scanner says. The process is
-// asked for some windows at a time, and for these layer by layer, so that one that keeps its last forward pass runs them
-// once.
+// asked for some windows at a time, and for these layer by layer: one that keeps its last forward pass runs them once.
 func (m *Model) Scan(ctx context.Context, layers []int, hook string, windows [][]int,
 	visit func(layer, first int, values []float32)) error {
 	if err := errors.Join(m.failure(), m.checkPrompts(windows)); err != nil {

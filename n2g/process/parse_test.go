@@ -53,8 +53,8 @@ func FuzzAnswer(f *testing.F) {
 			}
 			for i, v := range values {
 				// Rounding twice, by way of float64, can differ in the last place.
-				if d := math.Abs(float64(v) - float64(want[i])); !(d <= 1e-6*math.Abs(float64(v))) && !(v != v) == (want[i] == want[i]) &&
-					v != want[i] {
+				off := math.Abs(float64(v) - float64(want[i]))
+				if both := v != v && want[i] != want[i]; !both && v != want[i] && !(off <= 1e-6*math.Abs(float64(v))) {
 					t.Fatalf("number %d of %s is %g, want %g", i, raw, v, want[i])
 				}
 			}

@@ -393,7 +393,8 @@ func TestNotFinite(t *testing.T) {
 // that is not there.
 func TestEnds(t *testing.T) {
 	for part, want := range map[string]string{
-		"exits":   "ended with exit status 2; its last words: Traceback (most recent call last): / File \"model.py\", line 7 / KeyError: 'blocks'",
+		"exits": "ended with exit status 2; its last words: Traceback (most recent call last): / " +
+			"File \"model.py\", line 7 / KeyError: 'blocks'",
 		"ends":    "ended before it answered",
 		"closes":  "closed its standard output",
 		"lingers": "closed its standard output",
@@ -553,8 +554,8 @@ func toyAt(ids []int, prompts, positions [][]int) ([][]float32, error) {
 	return m.Activations(context.Background(), 0, "hook_mid", 0, prompts, positions)
 }
 
-// BenchmarkActivations is what a call costs beyond its computing: one prompt of 16 tokens, whose activations the process
-// makes up in no time.
+// BenchmarkActivations is what a call costs beyond its computing: one prompt of 16 tokens, whose activations the
+// process makes up in no time.
 func BenchmarkActivations(b *testing.B) {
 	m := started(b, "toy", process.Options{})
 	ids, err := n2g.Prompt(m, "the river has a bank and the cat sat on a mat in the sun today.")
