@@ -195,6 +195,14 @@ func everyActivation(ctx context.Context, model siteModel, layer int, hook strin
 	return rows, err
 }
 
+// modelNamed is what the model's name was, for a person: the command's, or that of -model.
+func (a *app) modelNamed(ref string) string {
+	if line, _, _ := a.execCommand(); line != "" {
+		return line
+	}
+	return ref
+}
+
 // modelArguments are the arguments that name the model, for a person.
 func (a *app) modelArguments(ref string) string {
 	if line, _, _ := a.execCommand(); line != "" {

@@ -42,7 +42,7 @@ func (f sourceFlags) open(a *app, model siteModel, ref string) (*exampleSource, 
 	case *f.index == "" && !isTiny(model):
 		return nil,
 			fmt.Errorf("say where the examples of %s are: -index FILE, which n2g mine %s makes, or -examples FILE",
-				model.Name(), a.modelArguments(ref))
+				a.modelNamed(ref), a.modelArguments(ref))
 	}
 	x, err := openIndex(*f.index)
 	if err != nil {
