@@ -39,8 +39,8 @@ type Options struct {
 	Restart bool // begin anew, whatever an unfinished pass left
 	// Shard, of Shards, is the part of the corpus that is run, from 1; 0 of 0 is all. [index.Merge] joins them.
 	Shard, Shards int
-	// KeepEvery is how often what was found is kept on disk; 0 is 30 s. Memory is how many bytes of it may be held until
-	// then; 0 is 256 MiB.
+	// KeepEvery is how often what was found is kept on disk; 0 is 30 s. Memory is how many bytes of it, values on the
+	// sample among them, may be held until then; 0 is 256 MiB.
 	KeepEvery time.Duration
 	Memory    int64
 }
@@ -62,7 +62,7 @@ func Unfinished(out string) string { return out + ".part" }
 // called again as before. The corpus is then read again, though not run, and must be the same. While it goes on, a
 // second pass to out is refused.
 //
-// Memory: the corpus is streamed to disk first. Each neuron takes 5 kB, its values on the sample, and its share of
+// Memory: the corpus is streamed to disk first. Each neuron takes 5 kB, and its share of
 // Options.Memory; the suffix order takes 20 bytes a token while it is made, at the end.
 func Mine(ctx context.Context, model Scanner, layers []int, hooks []string, source Source, out string,
 	o Options) (err error) {

@@ -35,14 +35,12 @@ type Collector struct {
 	before  []neuron // of parts that are written already
 	earlier []uint32 // counts of those; nil if there are none
 	stripes []sync.Mutex
-	starts  []stretch // windows of the sample
-	sampled int       // tokens of the sample
-	values  []uint16  // their activations, by neuron
+	sample  []sampled // its windows
 
 	bos   []uint64 // a bit for each position that holds BOS
 	worth int      // postings of a list from which on its level can lie above what is kept
 	turn  atomic.Uint32
-	held  atomic.Int64 // postings in memory, or a few more
+	held  atomic.Int64 // postings in memory, or a few more, and the sample's values as so many postings as they take
 
 	mu      sync.Mutex
 	pending map[int]int // windows of which some sites, so many, are still to come
@@ -148,17 +146,19 @@ func NewCollector(corpus *Index, sites []Site, o Options) (*Collector, error) {
 	if o.SampleEvery > 0 {
 		for _, w := range corpus.sample {
 			first, end := corpus.bounds(w)
-			c.starts = append(c.starts, stretch{first, end, c.sampled})
-			c.sampled += end - first
+			c.sample = append(c.sample, sampled{first: first, end: end})
 		}
-		c.values = make([]uint16, n*c.sampled)
 	}
 	c.worth = max(512, int(o.Keep*float64(meta.Counted)))
 	return c, c.findBOS()
 }
 
-// stretch is a window of the sample.
-type stretch struct{ first, end, at int }
+// sampled is a window of the sample: its positions, and the activations of all neurons, one neuron's after the other's,
+// from the first that is added until they are written.
+type sampled struct {
+	first, end int
+	values     []uint16
+}
 
 // findBOS finds the positions that hold BOS.
 func (c *Collector) findBOS() error {
@@ -228,8 +228,8 @@ func (c *Collector) Rows(site int, positions []int, values []float32) error {
 		if p < 0 {
 			continue
 		}
-		if at, ok := c.sampleAt(p); ok {
-			r.sampled = append(r.sampled, [2]int{k * width, at})
+		if s := c.sampleAt(p); s != nil {
+			r.sampled = append(r.sampled, sampledRow{k * width, s.end - s.first, c.valuesOf(s)[p-s.first:]})
 		}
 		if c.bos[p/64]>>(p%64)&1 == 0 {
 			r.places, r.positions = append(r.places, k*width), append(r.positions, uint32(p))
@@ -259,13 +259,24 @@ func (c *Collector) Rows(site int, positions []int, values []float32) error {
 	return nil
 }
 
-// sampleAt is the place of a position among those of the sample.
-func (c *Collector) sampleAt(position int) (int, bool) {
-	i := sort.Search(len(c.starts), func(i int) bool { return c.starts[i].end > position })
-	if i == len(c.starts) || position < c.starts[i].first {
-		return 0, false
+// sampleAt is the window of the sample that a position lies in, nil if it lies in none.
+func (c *Collector) sampleAt(position int) *sampled {
+	i := sort.Search(len(c.sample), func(i int) bool { return c.sample[i].end > position })
+	if i == len(c.sample) || position < c.sample[i].first {
+		return nil
 	}
-	return c.starts[i].at + position - c.starts[i].first, true
+	return &c.sample[i]
+}
+
+// valuesOf makes room for the activations on a window of the sample when they are first added.
+func (c *Collector) valuesOf(s *sampled) []uint16 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.values == nil {
+		s.values = make([]uint16, len(c.neurons)*(s.end-s.first))
+		c.held.Add(int64(len(s.values)) / 4)
+	}
+	return s.values
 }
 
 // Done says that all sites have given all positions of windows [first, end).
@@ -286,7 +297,14 @@ func (c *Collector) Done(first, end int) error {
 type rows struct {
 	places    []int // where each begins among the values
 	positions []uint32
-	sampled   [][2]int // where those of the sample begin, and their place there
+	sampled   []sampledRow
+}
+
+// sampledRow is a row of the sample: where it begins among the values, the tokens of its window, and the window's
+// values from the row's token of the first neuron on.
+type sampledRow struct {
+	place, tokens int
+	values        []uint16
 }
 
 // binned are slots of lanes neurons that are still to be counted: slot number of the first, and so on. Each at once
@@ -318,7 +336,7 @@ func (b *binned) count(counts *[lanes * slots]uint32) {
 func (c *Collector) columns(first int, r *rows, values []float32, t *tally) int {
 	for n := range lanes {
 		for _, s := range r.sampled {
-			c.values[(first+n)*c.sampled+s[1]] = toBrain(values[s[0]+n])
+			s.values[(first+n)*s.tokens] = toBrain(values[s.place+n])
 		}
 	}
 	if len(r.places) == 0 {
@@ -354,7 +372,7 @@ func (c *Collector) columns(first int, r *rows, values []float32, t *tally) int 
 // keeps.
 func (c *Collector) column(n int, r *rows, values []float32) int {
 	for _, s := range r.sampled {
-		c.values[n*c.sampled+s[1]] = toBrain(values[s[0]])
+		s.values[n*s.tokens] = toBrain(values[s.place])
 	}
 	if len(r.places) == 0 {
 		return 0

@@ -67,10 +67,15 @@ func (t *tally) addWide(values []float32, places []int, later *binned, floors *[
 	var low, high archsimd.Int64x8
 	at := archsimd.LoadUint32x16(&[lanes]uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})
 	row := archsimd.BroadcastUint32x16(lanes)
-	count := 0
+	count, quiet := 0, false
+	var none archsimd.Int32x16
 	for _, place := range places {
 		v := archsimd.LoadFloat32x16((*[lanes]float32)(values[place:]))
 		b := v.AsInt32x16()
+		if b.NotEqual(none).ToBits() == 0 { // as most features are on most tokens
+			at, quiet = at.Add(row), true
+			continue
+		}
 		kept := b.GreaterEqual(floor)
 		at.Compress(kept).TruncateToUint16().Store((*[lanes]uint16)(t.kept[count:]))
 		count += bits.OnesCount16(kept.ToBits())
@@ -84,6 +89,9 @@ func (t *tally) addWide(values []float32, places []int, later *binned, floors *[
 		slot := b.ShiftAllRight(fractionBits - histogramBits).Add(offset).Min(last).Compress(in)
 		slot.AsUint32x16().TruncateToUint16().Store((*[lanes]uint16)(slots[n:]))
 		n += bits.OnesCount16(in.ToBits())
+	}
+	if quiet {
+		highest, lowest = highest.Max(none.AsFloat32x16()), lowest.Min(none.AsFloat32x16())
 	}
 	*later, t.count = slots[:n], count
 	highest.Store(&t.highest)
@@ -107,9 +115,14 @@ func (t *tally) addHalf(half int, values []float32, places []int, counts *[lanes
 	var magnitude, whole, fraction, none archsimd.Int32x8
 	wholes, fractions := archsimd.BroadcastFloat32x8(fixedWhole), archsimd.BroadcastFloat32x8(fixedUnit/fixedWhole)
 	var slot [lanes / 2]uint32
+	quiet := false
 	for k, place := range places {
 		v := archsimd.LoadFloat32x8((*[lanes / 2]float32)(values[place:]))
 		b := v.AsInt32x8()
+		if b.Equal(none).ToBits() == 0xff {
+			quiet = true
+			continue
+		}
 		kept[k] = b.Greater(floor).ToBits()
 		highest, lowest = highest.Max(v), lowest.Min(v)
 		magnitude = magnitude.Max(b.And(unsigned))
@@ -126,6 +139,9 @@ func (t *tally) addHalf(half int, values []float32, places []int, counts *[lanes
 		counts[slot[5]]++
 		counts[slot[6]]++
 		counts[slot[7]]++
+	}
+	if quiet {
+		highest, lowest = highest.Max(none.AsFloat32x8()), lowest.Min(none.AsFloat32x8())
 	}
 	highest.Store((*[lanes / 2]float32)(t.highest[half:]))
 	lowest.Store((*[lanes / 2]float32)(t.lowest[half:]))

@@ -34,7 +34,7 @@ func TestVectorsAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const neurons = 90
+	const neurons = 160
 	values := make([]float32, corpus.meta.Positions*neurons)
 	for i := range values {
 		switch n := i % neurons; {
@@ -44,6 +44,14 @@ func TestVectorsAgree(t *testing.T) {
 			values[i] = float32(random.NormFloat64() * 1000)
 		case n < 80:
 			values[i] = math.Float32frombits(random.Uint32())
+		case n >= 90 && n < 110: // features, which are 0 on most tokens, and those that never fire
+			if random.IntN(30) == 0 {
+				values[i] = float32(random.NormFloat64())
+			}
+		case n >= 110:
+			if n > 140 && random.IntN(200) == 0 {
+				values[i] = float32(math.Abs(random.NormFloat64())) + 1
+			}
 		default:
 			values[i] = []float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.NaN()), 1023.9999,
 				-1024, 6.1035e-5}[random.IntN(9)]

@@ -93,9 +93,10 @@ func (c collected) list(list int) ([]Posting, error) {
 }
 func (c collected) firingOf(int) (uint32, bool, error) { return 0, false, nil }
 func (c collected) sampledOf(n, window int) ([]uint16, error) {
-	i := slices.IndexFunc(c.corpus.sample, func(w int) bool { return w == window })
-	at := n*c.sampled + c.starts[i].at
-	return c.values[at : at+c.starts[i].end-c.starts[i].first], nil
+	i, _ := slices.BinarySearch(c.corpus.sample, window)
+	s := c.sample[i]
+	tokens := s.end - s.first
+	return s.values[n*tokens : (n+1)*tokens], nil
 }
 
 const (

@@ -317,6 +317,9 @@ func (c *Collector) passOn() {
 		l.top = best(append(l.top, c.corpus.topPeaks(l.postings, c.options.Examples)...), c.options.Examples)
 		l.postings = l.postings[:0]
 	}
+	for i := range c.sample {
+		c.sample[i].values = nil
+	}
 	c.held.Store(0)
 }
 
