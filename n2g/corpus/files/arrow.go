@@ -13,7 +13,17 @@ func (p *pass) arrow(in *input, head []byte) bool {
 	if bytes.HasPrefix(head, []byte("FEA1")) {
 		return p.failf(in.name, "it is of Feather's first version: write it again with Arrow (version 2)")
 	}
-	reader, err := arrow.NewReader(in.content)
+	var reader *arrow.Reader
+	var err error
+	if arrow.IsFile(head) {
+		file, size, failed := in.readerAt("an Arrow file")
+		if failed != nil {
+			return p.failf(in.name, "%w", failed)
+		}
+		reader, err = arrow.NewFileReader(file, size)
+	} else {
+		reader, err = arrow.NewReader(in.content)
+	}
 	if err != nil {
 		return p.failf(in.name, "it cannot be read as Arrow: %w", err)
 	}

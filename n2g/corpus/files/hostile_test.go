@@ -18,7 +18,7 @@ func TestHostileArrow(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)
 	}
-	names = append(names, "testdata/file.feather")
+	names = append(names, "testdata/file.feather", "testdata/version4.feather", "testdata/polars.feather")
 	tries := 20_000
 	if testing.Short() {
 		tries = 2000

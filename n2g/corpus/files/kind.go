@@ -100,7 +100,7 @@ func (p *pass) content(in *input, head []byte) bool {
 		return p.failf(in.name, "it is a Git LFS pointer, not the file itself: fetch that with git lfs pull")
 	case bytes.HasPrefix(head, []byte("PAR1")) || named == ".parquet":
 		return p.parquet(in)
-	case arrow.Is(head) || named == ".arrow" || named == ".feather":
+	case arrow.IsFile(head) || arrow.IsStream(head) || named == ".arrow" || named == ".feather":
 		return p.arrow(in, head)
 	}
 	if reason := foreign(head); reason != "" {

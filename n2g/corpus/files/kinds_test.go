@@ -99,7 +99,7 @@ func TestWhatOthersWrite(t *testing.T) {
 	packed := []string{"packed one", "packed two"}
 	for name, want := range map[string][]string{
 		"stream.arrow": six, "file.feather": six, "lz4.arrow": six, "large.arrow": six, "view.arrow": six,
-		"dictionary.arrow":     six,
+		"dictionary.arrow": six, "version4.feather": six, "polars.feather": six,
 		"empty-groups.parquet": six, "no-rows.parquet": nil, "no-groups.parquet": nil, "all-missing.parquet": nil,
 		"lines.jsonl.bz2": packed, "lines.xz": packed, "lines.gz": packed, "rows.csv.xz": {"row, one"},
 	} {

@@ -10,8 +10,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/internal/parquet"
 )
 
-// maxUnpackedTable is the largest Parquet file that is read out of a compressed one: all of it at once, since it is
-// read from its end.
+// maxUnpackedTable is the largest Parquet or Arrow file that is read out of a compressed one: all of it at once, since
+// it is read from its end.
 const maxUnpackedTable = 512 << 20
 
 // copiedLink is what some programs write for a symbolic link.
@@ -23,7 +23,7 @@ func (p *pass) parquet(in *input) bool {
 		return p.failf(in.name, "it holds nothing but the path %s: a link that was copied as a text: copy what it leads to",
 			bytes.TrimSpace(head))
 	}
-	reader, size, err := in.readerAt()
+	reader, size, err := in.readerAt("a Parquet file")
 	if err != nil {
 		return p.failf(in.name, "%w", err)
 	}
@@ -62,12 +62,12 @@ func (p *pass) parquet(in *input) bool {
 	return true
 }
 
-// readerAt gives the whole content at once, which is unpacked for that.
-func (in *input) readerAt() (io.ReaderAt, int64, error) {
+// readerAt gives the whole content of a file of some kind at once, which is unpacked for that.
+func (in *input) readerAt(kind string) (io.ReaderAt, int64, error) {
 	if in.packed {
 		data, err := io.ReadAll(io.LimitReader(in.content, maxUnpackedTable+1))
 		if err == nil && len(data) > maxUnpackedTable {
-			err = fmt.Errorf("a Parquet file of more than %d MiB is not read through compression: unpack it",
+			err = fmt.Errorf("%s of more than %d MiB is not read through compression: unpack it", kind,
 				maxUnpackedTable>>20)
 		}
 		return bytes.NewReader(data), int64(len(data)), err
@@ -75,7 +75,7 @@ func (in *input) readerAt() (io.ReaderAt, int64, error) {
 	reader, ok := in.file.(io.ReaderAt)
 	if !ok {
 		return nil, 0,
-			errors.New("a Parquet file is read from its end, which is not possible where it lies: copy it into a folder")
+			fmt.Errorf("%s is read from its end, which is not possible where it lies: copy it into a folder", kind)
 	}
 	return reader, in.size, nil
 }

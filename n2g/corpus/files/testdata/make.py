@@ -1,8 +1,9 @@
-"""Makes the files beside this one: what pyarrow and Python's compressors write. Needs pyarrow; 26.0.1 made those here."""
+"""Makes the files beside this one: what pyarrow and Python's compressors write. Needs pyarrow and polars; 26.0.1 and 2.1.0 made those here."""
 import bz2
 import gzip
 import lzma
 
+import polars
 import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
@@ -21,6 +22,14 @@ for name, kind in [("large", pa.large_string()), ("view", pa.string_view()), ("d
     other = pa.table({"text": column})
     with ipc.new_stream(name + ".arrow", other.schema) as w:
         w.write_table(other)
+
+# Version 4 of the metadata, in which more columns say what they miss; and what Polars writes: dictionaries behind the batches.
+first = [pa.UnionArray.from_dense(pa.array([0] * 6, pa.int8()), pa.array(range(6), pa.int32()), [pa.array([1] * 6), pa.array(["z"] * 6)]),
+         pa.RunEndEncodedArray.from_arrays(pa.array([6], pa.int32()), pa.array(["q"])), pa.array(["beside the other texts"] * 6, pa.string_view())]
+other = pa.table(first + [pa.array(texts, pa.string_view())], ["union", "runs", "view", "text"])
+with ipc.new_file("version4.feather", other.schema, options=ipc.IpcWriteOptions(metadata_version=ipc.MetadataVersion.V4)) as w:
+    w.write_table(other)
+polars.DataFrame({"kind": polars.Series(["a", "b"] * 3, dtype=polars.Categorical), "text": polars.Series(texts, dtype=polars.Categorical)}).write_ipc("polars.feather")
 
 schema = table.schema
 with pq.ParquetWriter("empty-groups.parquet", schema) as w:  # groups of no rows between others

@@ -22,8 +22,11 @@ const (
 
 	dictionaryID, dictionaryData, dictionaryIsDelta = 0, 1, 2
 
-	batchLength, batchNodes, batchBuffers, batchCompression, batchVariadic = 0, 1, 2, 3, 4
-	compressionCodec                                                       = 0
+	batchNodes, batchBuffers, batchCompression, batchVariadic = 1, 2, 3, 4
+	compressionCodec                                          = 0
+
+	footerVersion, footerSchema, footerDictionaries, footerBatches = 0, 1, 2, 3
+	blockSize                                                      = 24 // place, length of metadata and of body
 )
 
 // What a message is.
@@ -241,13 +244,13 @@ func (l *layout) add(field table, depth int) error {
 	switch k {
 	case kindUTF8View, kindBinaryView:
 		l.views++
-	case kindUnion: // which value is of which type; of a dense one, where it is; once, which are missing
-		if mode, _ := field.table(fieldType); mode.Bytes == nil || mode.int16(unionMode) != denseUnion {
+	case kindUnion: // which value is of which type; of a dense one, where it is
+		if mode, ok := field.table(fieldType); !ok || mode.int16(unionMode) != denseUnion {
 			l.buffer--
 		}
-		if l.version < version5 {
-			l.buffer++
-		}
+	}
+	if l.version < version5 && (k == kindUnion || k == kindRunEndEncoded) {
+		l.buffer++ // which are missing, as all other columns have it
 	}
 	start, n := field.list(fieldChildren, 4)
 	for i := range n {

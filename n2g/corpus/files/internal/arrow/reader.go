@@ -23,6 +23,7 @@ const (
 
 var (
 	fileMagic    = []byte("ARROW1\x00\x00")
+	endMagic     = []byte("ARROW1")
 	continuation = []byte{0xff, 0xff, 0xff, 0xff}
 
 	errCutShort = errors.New("it is damaged: it ends early")
@@ -30,29 +31,24 @@ var (
 	errUnpacked = fmt.Errorf("a batch takes more than %d MiB unpacked: write it again in smaller batches", maxUnpacked>>20)
 )
 
-// Is says whether a file that begins so is Arrow.
-func Is(head []byte) bool {
-	return bytes.HasPrefix(head, fileMagic) || bytes.HasPrefix(head, continuation)
-}
+// IsFile says whether what begins so is an Arrow file.
+func IsFile(head []byte) bool { return bytes.HasPrefix(head, fileMagic) }
 
-// Reader reads a stream.
+// IsStream says whether what begins so is an Arrow stream.
+func IsStream(head []byte) bool { return bytes.HasPrefix(head, continuation) }
+
+// Reader reads a stream or a file.
 type Reader struct {
 	Columns []Column
 
-	r    io.Reader
-	zstd *zstd.Decoder
+	r      io.Reader
+	file   bool
+	blocks []*io.SectionReader // of a file: the messages that are left, in place of r
+	zstd   *zstd.Decoder
 }
 
-// NewReader reads the schema of a stream or a file.
+// NewReader reads the schema of a stream.
 func NewReader(r io.Reader) (*Reader, error) {
-	head := make([]byte, len(fileMagic))
-	n, err := io.ReadFull(r, head)
-	if err != nil && n == 0 {
-		return nil, cutShort(err)
-	}
-	if !bytes.Equal(head, fileMagic) {
-		r = io.MultiReader(bytes.NewReader(head[:n]), r)
-	}
 	reader := &Reader{r: r}
 	m, err := reader.next()
 	if errors.Is(err, io.EOF) || err == nil && m.kind != headerSchema {
@@ -62,6 +58,63 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, err
 	}
 	reader.Columns, err = columns(m.version, m.header)
+	return reader, err
+}
+
+// NewFileReader reads the schema of a file of so many bytes, and where its messages lie, from its end: dictionaries may
+// lie behind the batches that name them, and what stands at the beginning is not the same in all files.
+func NewFileReader(r io.ReaderAt, size int64) (_ *Reader, err error) {
+	defer guarded(&err)
+	end := make([]byte, 4+len(endMagic))
+	if size < int64(len(fileMagic)+len(end)) {
+		return nil, errCutShort
+	}
+	size -= int64(len(end))
+	if _, err := r.ReadAt(end, size); err != nil {
+		return nil, cutShort(err)
+	}
+	length := int64(binary.LittleEndian.Uint32(end))
+	if !bytes.Equal(end[4:], endMagic) || length > size {
+		return nil, errors.New("its end is not that of such a file; is it whole?")
+	}
+	if length < 8 || length > maxMetadata {
+		return nil, fmt.Errorf("it is damaged: %d bytes of metadata", length)
+	}
+	data := make([]byte, length)
+	if _, err := r.ReadAt(data, size-length); err != nil {
+		return nil, cutShort(err)
+	}
+	footer := rootTable(data)
+	schema, ok := footer.table(footerSchema)
+	if !ok {
+		return nil, errMetadata
+	}
+	reader := &Reader{file: true}
+	left := size // messages do not overlap: a file that claims the same bytes again and again would never end
+	for _, list := range []int{footerDictionaries, footerBatches} {
+		start, n := footer.list(list, blockSize)
+		for i := range n {
+			at := start + flatbuffers.UOffsetT(blockSize*i)
+			place, length, body := footer.GetInt64(at), int64(footer.GetInt32(at+8)), footer.GetInt64(at+16)
+			if place < 0 || length < 8 || body < 0 || place > size || body > size || length+body > size-place {
+				return nil, errMetadata
+			}
+			if left -= length + body; left < 0 {
+				return nil, errors.New("it is damaged: its batches together are larger than the file")
+			}
+			reader.blocks = append(reader.blocks, io.NewSectionReader(r, place, length+body))
+		}
+	}
+	version := footer.int16(footerVersion)
+	if len(reader.blocks) > 0 { // PyArrow writes messages of version 4 beside a footer of 5
+		block, at, _ := reader.blocks[0].Outer()
+		first, err := metadata(io.NewSectionReader(block, at, reader.blocks[0].Size()))
+		if err != nil {
+			return nil, cutShort(err)
+		}
+		version = first.int16(messageVersion)
+	}
+	reader.Columns, err = columns(version, schema)
 	return reader, err
 }
 
@@ -76,29 +129,16 @@ type message struct {
 // next reads a message, or returns io.EOF behind the last.
 func (r *Reader) next() (m message, err error) {
 	defer guarded(&err)
-	var head [4]byte
-	if n, err := io.ReadFull(r.r, head[:]); n == 0 && err == io.EOF {
-		return m, io.EOF // the marker of the end may be missing
-	} else if err != nil {
-		return m, cutShort(err)
-	}
-	if bytes.Equal(head[:], continuation) {
-		if _, err := io.ReadFull(r.r, head[:]); err != nil {
-			return m, cutShort(err)
+	if r.file {
+		if len(r.blocks) == 0 {
+			return m, io.EOF
 		}
+		r.r, r.blocks = r.blocks[0], r.blocks[1:]
 	}
-	length := int32(binary.LittleEndian.Uint32(head[:]))
-	switch {
-	case length == 0:
-		return m, io.EOF
-	case length < 8 || length > maxMetadata:
-		return m, fmt.Errorf("it is damaged: a message with %d bytes of metadata", length)
-	}
-	metadata, err := readAll(r.r, int64(length))
+	root, err := metadata(r.r)
 	if err != nil {
 		return m, err
 	}
-	root := rootTable(metadata)
 	m.version, m.kind = root.int16(messageVersion), root.int8(messageHeaderType)
 	var ok bool
 	if m.header, ok = root.table(messageHeader); !ok {
@@ -111,6 +151,33 @@ func (r *Reader) next() (m message, err error) {
 	}
 	m.body, err = readAll(r.r, size)
 	return m, err
+}
+
+// metadata reads those of a message, or returns io.EOF.
+func metadata(r io.Reader) (table, error) {
+	var head [4]byte
+	if n, err := io.ReadFull(r, head[:]); n == 0 && err == io.EOF {
+		return table{}, io.EOF // the marker of the end may be missing
+	} else if err != nil {
+		return table{}, cutShort(err)
+	}
+	if bytes.Equal(head[:], continuation) {
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return table{}, cutShort(err)
+		}
+	}
+	length := int32(binary.LittleEndian.Uint32(head[:]))
+	switch {
+	case length == 0:
+		return table{}, io.EOF
+	case length < 8 || length > maxMetadata:
+		return table{}, fmt.Errorf("it is damaged: a message with %d bytes of metadata", length)
+	}
+	data, err := readAll(r, int64(length))
+	if err != nil {
+		return table{}, err
+	}
+	return rootTable(data), nil
 }
 
 // Texts yields the texts of a column, "" for one that is missing, and ends with the first error.

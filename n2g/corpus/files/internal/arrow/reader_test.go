@@ -143,6 +143,9 @@ func appendText(t testing.TB, b array.Builder, text string) {
 
 func read(data []byte, name string) (all []string, err error) {
 	r, err := arrow.NewReader(bytes.NewReader(data))
+	if arrow.IsFile(data) {
+		r, err = arrow.NewFileReader(bytes.NewReader(data), int64(len(data)))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -267,8 +270,10 @@ func TestHostile(t *testing.T) {
 		for name, of := range textTypes {
 			s := library.NewSchema([]library.Field{{Name: "number", Type: library.PrimitiveTypes.Int32},
 				{Name: "beside", Type: library.BinaryTypes.StringView}, {Name: name, Type: of}}, nil)
-			data, _ := write(t, s, []int{20, 20}, false, options...)
-			all, names = append(all, data), append(names, name)
+			for _, file := range []bool{false, true} {
+				data, _ := write(t, s, []int{20}, file, options...)
+				all, names = append(all, data), append(names, name)
+			}
 		}
 	}
 	tries := 20_000
@@ -298,8 +303,10 @@ func FuzzRead(f *testing.F) {
 		s := library.NewSchema([]library.Field{{Name: "beside", Type: library.ListOf(library.BinaryTypes.StringView)},
 			{Name: "text", Type: of}}, nil)
 		for _, options := range [][]ipc.Option{nil, {ipc.WithLZ4()}, {ipc.WithZstd()}} {
-			data, _ := write(f, s, []int{3, 2}, false, options...)
-			f.Add(data)
+			for _, file := range []bool{false, true} {
+				data, _ := write(f, s, []int{3}, file, options...)
+				f.Add(data)
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
