@@ -1,8 +1,11 @@
 package n2g
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // ContextGraph is a tree of tests on a token and its context that predicts a neuron's activation. It is learned from
@@ -14,8 +17,31 @@ type ContextGraph struct {
 	// FireThreshold is the predicted share of the maximum from which a token counts as firing, chosen on validation
 	// documents and on build documents predicted by what others have taught.
 	FireThreshold float64 `json:"fire_threshold"`
-	Label         string  `json:"label"` // one line
-	Support       Support `json:"support"`
+	// Chances tell how often tokens fire by what is predicted for them, in steps from the lowest prediction up, from the
+	// same documents as the threshold.
+	Chances []FireChance `json:"chances,omitempty"`
+	Label   string       `json:"label"` // one line
+	Support Support      `json:"support"`
+}
+
+// FireChance is the share of tokens that fire among those with a prediction from From up to the next step's.
+type FireChance struct {
+	From   float64 `json:"from"`   // predicted share of the maximum
+	Chance float64 `json:"chance"` // between 0 and 1, and neither
+}
+
+// ChanceOf is the probability that a token fires for which so much is predicted: that of the first step where the
+// prediction lies below all; one half where there are no steps.
+func ChanceOf(chances []FireChance, prediction float64) float64 {
+	at, found := slices.BinarySearchFunc(chances, prediction,
+		func(c FireChance, v float64) int { return cmp.Compare(c.From, v) })
+	switch {
+	case len(chances) == 0:
+		return .5
+	case found:
+		return chances[at].Chance
+	}
+	return chances[max(at-1, 0)].Chance
 }
 
 // Support says on how much a context graph rests.
@@ -113,6 +139,81 @@ func (g *ContextGraph) Nodes(visit func(n *ContextNode, depth int)) {
 	walk(g.Root, 0)
 }
 
+// TokenSets are the normalised tokens of a graph. Activating are those on which it predicts firing: of a leaf that does,
+// the tokens that all tests of the current token on the way leave, where one asks for a set, and those of its table.
+// Important are those of the other tests and places.
+func (g *ContextGraph) TokenSets() TokenSets {
+	activating, important := map[string]bool{}, map[string]bool{}
+	if g == nil {
+		g = &ContextGraph{}
+	}
+	var walk func(n *ContextNode, allowed map[string]bool, tests []*ContextTest)
+	walk = func(n *ContextNode, allowed map[string]bool, tests []*ContextTest) {
+		switch {
+		case n == nil:
+			return
+		case n.Test == nil:
+			if g.addFiring(n, allowed, activating, important) {
+				for _, t := range tests {
+					for _, token := range t.Tokens {
+						important[NormalizeToken(token)] = true
+					}
+				}
+			}
+			return
+		case n.Test.Kind != TestToken || n.Test.Distance > 0:
+			tests = append(slices.Clip(tests), n.Test)
+			walk(n.Yes, allowed, tests)
+			walk(n.No, allowed, tests)
+			return
+		}
+		yes, no := map[string]bool{}, maps.Clone(allowed)
+		for _, token := range n.Test.Tokens {
+			if allowed == nil || allowed[token] {
+				yes[token] = true
+			}
+			delete(no, token)
+		}
+		walk(n.Yes, yes, tests)
+		walk(n.No, no, tests)
+	}
+	walk(g.Root, nil, nil)
+	return TokenSets{
+		Activating: notNil(slices.Sorted(maps.Keys(activating))),
+		Important:  notNil(slices.Sorted(maps.Keys(important))),
+	}
+}
+
+// addFiring adds the tokens for which a leaf predicts firing, and says whether it does for any. A nil map allows every
+// token.
+func (g *ContextGraph) addFiring(n *ContextNode, allowed, activating, important map[string]bool) bool {
+	fires := n.Value >= g.FireThreshold
+	if fires {
+		for token := range allowed {
+			activating[NormalizeToken(token)] = true
+		}
+	}
+	for _, entry := range n.Table {
+		if entry.Value >= g.FireThreshold {
+			fires = true
+			activating[NormalizeToken(entry.Token)] = true
+		}
+	}
+	for _, entry := range n.Sequences {
+		if entry.Value >= g.FireThreshold {
+			fires = true
+			for i, token := range entry.Tokens {
+				if i == len(entry.Tokens)-1 {
+					activating[NormalizeToken(token)] = true
+				} else {
+					important[NormalizeToken(token)] = true
+				}
+			}
+		}
+	}
+	return fires
+}
+
 // check says what is wrong with a graph that was read.
 func (g *ContextGraph) check() error {
 	if g == nil {
@@ -120,6 +221,11 @@ func (g *ContextGraph) check() error {
 	}
 	if g.Root == nil {
 		return errors.New("it has no root")
+	}
+	for i, c := range g.Chances {
+		if !(c.Chance > 0 && c.Chance < 1) || i > 0 && !(c.From > g.Chances[i-1].From) {
+			return fmt.Errorf("the chances of firing are no steps between 0 and 1: %g from %g on", c.Chance, c.From)
+		}
 	}
 	return g.Root.check(0)
 }
@@ -166,4 +272,9 @@ type Comparison struct {
 	Predictor     string  `json:"predictor"`
 	FireThreshold float64 `json:"fire_threshold"` // the predicted share of the maximum that counts as firing
 	Scores        Scores  `json:"scores"`
+	// LogLoss is -Σ ln p over all tokens a firing token, p being the probability of what a token does by the chances that
+	// the predictor has (nats; [FireChance]); ValueError the root of the mean squared error of the predicted share of the
+	// maximum. Nil where they were not measured.
+	LogLoss    *float64 `json:"log_loss,omitempty"`
+	ValueError *float64 `json:"value_error,omitempty"`
 }

@@ -3,6 +3,7 @@ package n2g
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -138,5 +139,81 @@ func TestLinesAndSequences(t *testing.T) {
 		if in := path[1] == g.Root.Yes; in != (want[i] > 0) {
 			t.Errorf("the path of token %d answers %v", i, in)
 		}
+	}
+}
+
+func TestContextTokenSets(t *testing.T) {
+	got := opensBlock().TokenSets()
+	want := TokenSets{Activating: []string{" {", "{"}, Important: []string{"for", "func", "if"}}
+	for i, token := range want.Activating {
+		want.Activating[i] = NormalizeToken(token)
+	}
+	want.Activating = slices.Compact(want.Activating)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := (*ContextGraph)(nil).TokenSets(); len(got.Activating)+len(got.Important) > 0 {
+		t.Errorf("no graph has %v", got)
+	}
+}
+
+// TestContextTokenSetsFire: a token on which any text makes a graph fire is among its activating tokens, unless the
+// graph fires on whatever token stands there.
+func TestContextTokenSetsFire(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 7))
+	words := []string{"a", "b", "c", "d", "e", "f"}
+	some := func() []string {
+		list := slices.Clone(words)
+		random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		return list[:1+random.IntN(3)]
+	}
+	var grow func(depth int, named bool) *ContextNode
+	grow = func(depth int, named bool) *ContextNode {
+		if depth == 0 {
+			n := &ContextNode{}
+			if named {
+				n.Value = random.Float64()
+			}
+			n.Table = []TokenValue{{Token: words[random.IntN(len(words))], Value: random.Float64()}}
+			n.Sequences = []SequenceValue{{Tokens: some(), Value: random.Float64()}}
+			return n
+		}
+		test := &ContextTest{Kind: TestToken, Distance: random.IntN(3), Tokens: some()}
+		return &ContextNode{Test: test, Yes: grow(depth-1, named || test.Distance == 0), No: grow(depth-1, named)}
+	}
+	fired := 0
+	for range 300 {
+		g := &ContextGraph{FireThreshold: .6, Root: grow(3, false)}
+		sets := g.TokenSets()
+		for range 20 {
+			text := make([]string, 6)
+			for i := range text {
+				text[i] = words[random.IntN(len(words))]
+			}
+			for i, v := range g.Predict(text) {
+				if v < g.FireThreshold {
+					continue
+				}
+				fired++
+				if !slices.Contains(sets.Activating, text[i]) {
+					t.Fatalf("it fires on %q of %q; activating are %q", text[i], text, sets.Activating)
+				}
+			}
+		}
+	}
+	if fired == 0 {
+		t.Error("no graph fires")
+	}
+}
+
+func TestChanceOf(t *testing.T) {
+	steps := []FireChance{{0, .001}, {.25, .3}, {.5, .9}}
+	for prediction, want := range map[float64]float64{-1: .001, 0: .001, .2: .001, .25: .3, .49: .3, .5: .9, 7: .9} {
+		if got := ChanceOf(steps, prediction); got != want {
+			t.Errorf("%g: %g, want %g", prediction, got, want)
+		}
+	}
+	if got := ChanceOf(nil, .3); got != .5 {
+		t.Errorf("without steps: %g", got)
 	}
 }

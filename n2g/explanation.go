@@ -1,5 +1,13 @@
 package n2g
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // Format is the version of an Explanation's JSON. The version before it, which had no context graph and no
 // comparisons, is read too.
 const (
@@ -161,4 +169,33 @@ type Train struct {
 	PromptIndex int       `json:"prompt_index"`
 	Tokens      []string  `json:"tokens"` // BOS first
 	Activations []float64 `json:"activations"`
+}
+
+// Label says in one line what the neuron fires on: its context graph's label, or the published graph's strongest
+// activating tokens, written likewise; empty where there is neither.
+func (e *Explanation) Label() string {
+	if e.Context != nil && e.Context.Label != "" {
+		return e.Context.Label
+	}
+	if e.Graph == nil {
+		return ""
+	}
+	var tokens []GraphNode
+	for _, n := range e.Graph.Nodes {
+		if n.Depth == 0 {
+			tokens = append(tokens, n)
+		}
+	}
+	slices.SortStableFunc(tokens, func(a, b GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
+	const most = 4
+	var words []string
+	for _, n := range tokens[:min(most, len(tokens))] {
+		quoted := strconv.Quote(n.Token)
+		words = append(words, "`"+quoted[1:len(quoted)-1]+"`")
+	}
+	label := strings.Join(words, "/")
+	if len(tokens) > most {
+		label += fmt.Sprintf(" and %d more", len(tokens)-most)
+	}
+	return label
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
@@ -41,10 +40,11 @@ func (d differences) String() string {
 // leadsOf are the leads over the neurons of a store that reach a maximum.
 func leadsOf(ctx context.Context, s *store.Store, atLeast float64) ([]*lead, error) {
 	var leads []*lead
-	for e, err := range s.Explanations(ctx) {
-		if err != nil {
-			return nil, err
-		}
+	compared, err := s.Comparisons(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range compared {
 		own := map[string]*n2g.Scores{}
 		for i := range e.Comparisons {
 			if c := &e.Comparisons[i]; c.Predictor == contexttree.ContextGraph && c.Scores.Firing.Support > 0 {
@@ -71,11 +71,12 @@ func leadsOf(ctx context.Context, s *store.Store, atLeast float64) ([]*lead, err
 }
 
 // writeLeads writes a table of leads.
-func writeLeads(w io.Writer, leads []*lead) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nCONTEXT GRAPHS LEAD ON\tOVER\tNEURONS\tF1\tAVG PRECISION\tPEARSON")
+func writeLeads(w io.Writer, format string, leads []*lead) error {
+	rows := [][]string{{"context graphs lead on", "over", "neurons", "F1", "avg precision", "Pearson"}}
 	for _, l := range leads {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%v\t%v\t%v\n", printable(l.text), printable(l.over), len(l.f1), l.f1, l.ap, l.pearson)
+		rows = append(rows, []string{l.text, l.over, fmt.Sprint(len(l.f1)), fmt.Sprint(l.f1), fmt.Sprint(l.ap),
+			fmt.Sprint(l.pearson)})
 	}
-	return table.Flush()
+	fmt.Fprintln(w) // w reports its error when it is flushed
+	return writeRows(w, format, rows)
 }

@@ -105,14 +105,15 @@ func writeComparisons(w io.Writer, rows []n2g.Comparison) {
 				fmt.Fprintf(table, "\n%s: no token fires there, so there is nothing to score\n", strings.ToUpper(printable(text)))
 				continue
 			}
-			fmt.Fprintf(table, "\n%s\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON\tFIRING\n", strings.ToUpper(printable(text)))
+			fmt.Fprintf(table, "\n%s\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON\tLOG-LOSS\tVALUE ERROR\tFIRING\n", strings.ToUpper(printable(text)))
 		}
 		s := r.Scores
 		if s.Firing.Support == 0 {
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n", printable(r.Predictor), s.Firing.Precision,
-			s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.Pearson, s.Firing.Support)
+		fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%s\t%d\n", printable(r.Predictor), s.Firing.Precision,
+			s.Firing.Recall, s.Firing.F1, s.AveragePrecision, s.Pearson,
+			strings.Join(measures(r.LogLoss, r.ValueError), "\t"), s.Firing.Support)
 	}
 	table.Flush() // w reports its error when it is flushed
 }

@@ -16,8 +16,10 @@ import (
 // tableFlags are the flags of n2g summary.
 type tableFlags struct {
 	store, format, out, svg, png *string
+	by                           *string
 	failures, context, effects   *bool
 	atLeast                      *float64
+	neurons                      *bool
 }
 
 func (a *app) table() *command {
@@ -25,7 +27,7 @@ func (a *app) table() *command {
 	c.long = `Makes the papers' table: precision, recall and F1 of firing and of non-firing tokens, mean and standard deviation over the neurons with a
 firing test token or a firing prediction, with the average precision, for graphs, token lookup and n-grams.`
 	c.examples = []string{``, `-format markdown -o table.md`, `-format csv -o -`, `-svg summary.svg -png summary.png`,
-		`-context -at-least 0.5`, `-effects`, `-failures`}
+		`-context -at-least 0.5`, `-neurons -by lead`, `-effects`, `-failures`}
 	f := &tableFlags{
 		store:  storeFlag(c),
 		format: c.flags.String("format", "text", "`NAME` of the table's format: text, markdown or csv"),
@@ -39,6 +41,10 @@ firing test token or a firing prediction, with the average precision, for graphs
 				"they lead (mean difference over neurons, and its standard error), in place of the table"),
 		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context: only neurons whose maximum reaches it"),
 	}
+	f.neurons = c.flags.Bool("neurons", false, "list the neurons with a context graph, each with the scores of both graphs "+
+		"and of the tables of tokens and of pairs on test documents, in place of the table")
+	f.by = c.flags.String("by", "neuron", "`NAME` to sort -neurons by, highest first: f1, ap or log-loss of the context "+
+		"graph, lead of its F1 over the best of the others; or neuron")
 	f.effects = c.flags.Bool("effects", false, "tell how pointed neurons' effects are, and how faithful their graphs, by "+
 		"layer, in place of the table")
 	c.run = func(ctx context.Context) error {
@@ -65,7 +71,10 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 		return a.writeFailures(ctx, *f.out, failures)
 	}
 	if *f.context {
-		return a.writeContextTable(ctx, *f.out, s, *f.atLeast)
+		return a.writeContextTable(ctx, f, s)
+	}
+	if *f.neurons {
+		return a.writeNeuronTable(ctx, f, s)
 	}
 	if *f.effects {
 		return a.writeEffectsTable(ctx, *f.out, s)

@@ -45,27 +45,31 @@ func compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, m *
 	test := c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var predictors []func() []n2g.Comparison
-	rowsOf := func(predictor string, threshold float64, predictions []float64) []n2g.Comparison {
-		return []n2g.Comparison{
-			{Text: TestDocuments, Predictor: predictor, FireThreshold: threshold,
-				Scores: test.scores(predictions, threshold)},
-			{Text: HardNegatives, Predictor: predictor, FireThreshold: threshold,
-				Scores: hard.scores(predictions, threshold)},
-			{Text: TopExamples, Predictor: predictor, FireThreshold: threshold,
-				Scores: top.scores(predictions, threshold)}}
+	rowsOf := func(predictor string, threshold float64, steps []n2g.FireChance, predictions []float64) (
+		rows []n2g.Comparison) {
+		for _, of := range []struct {
+			text string
+			*truth
+		}{{TestDocuments, test}, {HardNegatives, hard}, {TopExamples, top}} {
+			rows = append(rows, n2g.Comparison{Text: of.text, Predictor: predictor, FireThreshold: threshold,
+				Scores: of.scores(predictions, threshold), LogLoss: new(of.logLoss(predictions, steps)),
+				ValueError: new(of.valueError(predictions))})
+		}
+		return rows
 	}
 	add := func(predictor string, groups func() []group, predict func(Split) []float64) {
 		predictors = append(predictors, func() []n2g.Comparison {
 			if a.thin() {
-				validate := c.truth(a, Validate).only(c.others(leaveOut, Validate))
-				return rowsOf(predictor, validate.threshold(predict(Validate)), predict(Test))
+				seen := c.truth(a, Validate).only(c.others(leaveOut, Validate)).groups(predict(Validate))
+				return rowsOf(predictor, bestThreshold(seen), chances(seen), predict(Test))
 			}
-			return rowsOf(predictor, bestThreshold(groups()), predict(Test))
+			seen := groups()
+			return rowsOf(predictor, bestThreshold(seen), chances(seen), predict(Test))
 		})
 	}
 	if g != nil {
 		predictors = append(predictors, func() []n2g.Comparison {
-			return rowsOf(ContextGraph, g.FireThreshold, predictionsOf(c, g, Test))
+			return rowsOf(ContextGraph, g.FireThreshold, g.Chances, predictionsOf(c, g, Test))
 		})
 	}
 	if trie != nil {

@@ -162,7 +162,7 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		yes, no := l.divide(best)
 		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
 	}
-	threshold := l.tables(root, leaves)
+	seen := l.tables(root, leaves)
 	root.sumUp()
 	g := &n2g.ContextGraph{Root: root.node, Support: n2g.Support{BuildTokens: l.corpus.Tokens(Build),
 		ValidateFiring: root.validFiring}}
@@ -172,9 +172,10 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 		}
 	}
 	g.Nodes(func(n *n2g.ContextNode, _ int) { n.Value = round(n.Value) })
-	if g.FireThreshold = threshold; threshold == 0 {
-		g.FireThreshold = l.corpus.truth(a, Validate).threshold(predictionsOf(l.corpus, g, Validate))
+	if seen == nil {
+		seen = l.corpus.truth(a, Validate).groups(predictionsOf(l.corpus, g, Validate))
 	}
+	g.FireThreshold, g.Chances = bestThreshold(seen), chances(seen)
 	g.Label = Label(g)
 	return g, nil
 }

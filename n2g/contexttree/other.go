@@ -107,7 +107,7 @@ func (o *other) compare(a *Activations, rows []n2g.Comparison, g *n2g.ContextGra
 			predictions = m.elsewhere(o, row.Predictor == BigramTable)
 		}
 		scored = append(scored, n2g.Comparison{Text: o.text, Predictor: row.Predictor, FireThreshold: row.FireThreshold,
-			Scores: truth.scores(predictions, row.FireThreshold)})
+			Scores: truth.scores(predictions, row.FireThreshold), ValueError: new(truth.valueError(predictions))})
 	}
 	return scored
 }

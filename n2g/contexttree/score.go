@@ -126,15 +126,15 @@ func (t *truth) averagePrecision(predictions []float64) float64 {
 	return area
 }
 
-// threshold is the prediction from which on tokens count as firing, for the best F1.
-func (t *truth) threshold(predictions []float64) float64 {
+// groups are the tokens by what is predicted for them.
+func (t *truth) groups(predictions []float64) []group {
 	groups := make([]group, 0, len(predictions))
 	for i, w := range t.judged {
 		if w > 0 {
 			groups = append(groups, group{predictions[i], w, t.firing(int32(i))})
 		}
 	}
-	return bestThreshold(groups)
+	return groups
 }
 
 // scores compares predictions with the truth. Tokens predicted at the threshold or above count as predicted to fire.

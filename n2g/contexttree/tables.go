@@ -26,8 +26,8 @@ type cell struct {
 }
 
 // tables measures the leaves on all build documents, gives them entries for suffixes of up to longest tokens, those by
-// which the error falls most, and returns the firing threshold.
-func (l *learner) tables(root *leaf, leaves []*leaf) float64 {
+// which the error falls most, and returns what is predicted for tokens of which it is known whether they fire.
+func (l *learner) tables(root *leaf, leaves []*leaf) []group {
 	l.fillCells(root, leaves)
 	cells := l.cells
 	for i := len(cells) - 1; i >= len(leaves); i-- {
@@ -78,7 +78,7 @@ func (l *learner) tables(root *leaf, leaves []*leaf) float64 {
 		chosen[e.cell] = true
 	}
 	l.describeEntries(leaves, chosen, values)
-	return l.chooseThreshold(leaves, chosen, values)
+	return l.heldOut(chosen, values)
 }
 
 func (x *cell) buildFiring() (n int) {
@@ -195,11 +195,11 @@ func (l *learner) describeEntries(leaves []*leaf, chosen []bool, values [][folds
 	}
 }
 
-// chooseThreshold chooses the firing threshold: on validation documents, and on build documents, each fold of which is
-// predicted by values that the others have taught.
-func (l *learner) chooseThreshold(leaves []*leaf, chosen []bool, values [][folds + 1]float64) float64 {
+// heldOut are the validation tokens, and the build tokens, each fold of which is predicted by values that the others
+// have taught; nil where not all firing tokens are known.
+func (l *learner) heldOut(chosen []bool, values [][folds + 1]float64) []group {
 	if l.activations.thin() {
-		return 0
+		return nil
 	}
 	var groups []group
 	for i := len(l.cells) - 1; i >= 0; i-- {
@@ -210,7 +210,7 @@ func (l *learner) chooseThreshold(leaves []*leaf, chosen []bool, values [][folds
 		for part := range parts {
 			if x.n[part] > 0 {
 				// validation documents are predicted by what all folds have taught: its number is that of none
-				groups = append(groups, group{values[i][part], float64(x.n[part]), float64(x.firing[part])})
+				groups = append(groups, group{round(values[i][part]), float64(x.n[part]), float64(x.firing[part])})
 			}
 		}
 		if x.order > 0 { // what is left to the next shorter one
@@ -222,7 +222,7 @@ func (l *learner) chooseThreshold(leaves []*leaf, chosen []bool, values [][folds
 			}
 		}
 	}
-	return bestThreshold(groups)
+	return groups
 }
 
 // group is a number of tokens with one prediction.

@@ -3,11 +3,9 @@ package serve
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -415,7 +413,7 @@ func (c *catalog) know(r *Row) {
 const fewGists = 64
 
 func gistOf(e *n2g.Explanation) gist {
-	g := gist{label: labelOf(e)}
+	g := gist{label: e.Label()}
 	var table *float64
 	for i := range e.Comparisons {
 		if c := &e.Comparisons[i]; c.Text == contexttree.TestDocuments && c.Scores.Firing.Support > 0 {
@@ -432,34 +430,6 @@ func gistOf(e *n2g.Explanation) gist {
 		g.contextLead = &lead
 	}
 	return g
-}
-
-// labelOf says what a neuron fires on: its context graph's label, or its strongest activating tokens, written likewise.
-func labelOf(e *n2g.Explanation) string {
-	if e.Context != nil && e.Context.Label != "" {
-		return e.Context.Label
-	}
-	if e.Graph == nil {
-		return ""
-	}
-	var tokens []n2g.GraphNode
-	for _, n := range e.Graph.Nodes {
-		if n.Depth == 0 {
-			tokens = append(tokens, n)
-		}
-	}
-	slices.SortStableFunc(tokens, func(a, b n2g.GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
-	const most = 4
-	var words []string
-	for _, n := range tokens[:min(most, len(tokens))] {
-		quoted := strconv.Quote(n.Token)
-		words = append(words, "`"+quoted[1:len(quoted)-1]+"`")
-	}
-	label := strings.Join(words, "/")
-	if len(tokens) > most {
-		label += fmt.Sprintf(" and %d more", len(tokens)-most)
-	}
-	return label
 }
 
 // Filter chooses rows of the table.

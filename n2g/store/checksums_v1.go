@@ -19,7 +19,7 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	lost := map[string]*tally{} // rows that should be there
-	for _, table := range countedTables() {
+	for _, table := range countedBefore3() {
 		lost[table] = &tally{}
 	}
 	var lostTokens []weightedToken
@@ -82,7 +82,7 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 	if err := fillUnproven(ctx, tx); err != nil {
 		return err
 	}
-	for _, table := range countedTables() {
+	for _, table := range countedBefore3() {
 		statement := fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*) + ?, coalesce(sum(checksum), 0) + ? FROM %[1]s",
 			table)
 		if _, err := tx.ExecContext(ctx, statement, lost[table].rows, lost[table].sum); err != nil {

@@ -41,7 +41,13 @@ func kinds() []n2g.TokenKind {
 // TestSearch compares with looking at every neuron.
 func TestSearch(t *testing.T) {
 	s := testStore(t)
-	all := sets(fill(t, s, 11, 120))
+	filled := fill(t, s, 11, 120)
+	all := sets(filled)
+	for name, e := range filled {
+		of, inContext := all[name], e.Context.TokenSets()
+		all[name] = n2g.TokenSets{Activating: slices.Concat(of.Activating, inContext.Activating),
+			Important: slices.Concat(of.Important, inContext.Important)}
+	}
 	random := newRandom(12)
 	words := vocabulary(42) // two of them nobody has
 	found := 0

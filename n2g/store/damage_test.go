@@ -33,6 +33,10 @@ func answers(s *Store) (map[string]any, map[string]error) {
 	keep("identity", identity, nil)
 	rows, err := s.Rows(ctx)
 	keep("rows", rows, err)
+	compared, err := s.Comparisons(ctx)
+	keep("comparisons", compared, err)
+	labels, err := s.Labels(ctx)
+	keep("labels", labels, err)
 	done, err := s.Done(ctx)
 	keep("done", done, err)
 	missing, err := s.Missing(ctx)
@@ -252,6 +256,10 @@ func TestRepair(t *testing.T) {
 		"UPDATE explanations SET json = replace(json, 'toy', '') WHERE neuron_id IN (1, 5)":           {at(0, 0), at(4, 4)},
 		"UPDATE tokens SET weight = weight / 2 WHERE neuron_id = (SELECT min(neuron_id) FROM tokens)": {at(0, 0)},
 		"DELETE FROM tokens WHERE neuron_id = 2":                                                      {at(1, 1)},
+		"UPDATE comparisons SET firing_f1 = 0.5 WHERE neuron_id = 2 AND number = 1":                   {at(1, 1)},
+		"UPDATE labels SET important = '[]' WHERE neuron_id = 5":                                      {at(4, 4)},
+		"DELETE FROM labels WHERE neuron_id = 3":                                                      {at(2, 2)},
+		"DROP TRIGGER comparisons_out; DELETE FROM comparisons WHERE number = 1":                      nil,
 		"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE neuron = 6":                               nil,
 		"UPDATE failures SET reason = 'bright'":                                                       nil,
 		"UPDATE planned SET neuron = 77 WHERE neuron = 4":                                             nil,

@@ -1,13 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"database/sql"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -15,11 +18,39 @@ import (
 
 var update = flag.Bool("update", false, "write the file of this layout in testdata anew")
 
-// kept are the explanations of the files in testdata.
-func kept() []*n2g.Explanation {
+// kept are the explanations of the file of a layout in testdata: from the second on one has a context graph.
+func kept(version int) []*n2g.Explanation {
 	random := rand.New(rand.NewPCG(71, 0))
-	return []*n2g.Explanation{madeUp(random, at(0, 3), vocabulary(20), 2),
+	list := []*n2g.Explanation{madeUp(random, at(0, 3), vocabulary(20), 2),
 		madeUp(random, at(2, 117), vocabulary(20), 2)}
+	if version > 1 {
+		addContext(random, list[1])
+	}
+	return list
+}
+
+// addContext gives an explanation a made-up context graph, with scores.
+func addContext(random *rand.Rand, e *n2g.Explanation) {
+	words := vocabulary(40)
+	random.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
+	e.Context = &n2g.ContextGraph{FireThreshold: .25, Label: "`" + words[0] + "`, after `" + words[3] + "`",
+		Root: &n2g.ContextNode{
+			Test: &n2g.ContextTest{Kind: n2g.TestToken, Tokens: slices.Clone(words[:3])},
+			Yes: &n2g.ContextNode{
+				Test: &n2g.ContextTest{Kind: n2g.TestToken, Distance: 1, Tokens: slices.Clone(words[3:5])},
+				Yes:  &n2g.ContextNode{Value: random.Float64()/2 + .5},
+				No:   &n2g.ContextNode{Value: .01},
+			},
+			No: &n2g.ContextNode{Table: []n2g.TokenValue{{Token: words[5], Value: .5}, {Token: words[6], Value: .1}}},
+		}}
+	for _, text := range []string{"test documents", "hard negatives"} {
+		for _, predictor := range []string{"context graph", "token table"} {
+			scores := *e.Scores
+			scores.Firing.F1 = random.Float64()
+			e.Comparisons = append(e.Comparisons, n2g.Comparison{Text: text, Predictor: predictor, FireThreshold: .3,
+				Scores: scores})
+		}
+	}
 }
 
 // TestOldLayout: a store of each layout that was ever released is read, and written to. A change that fails here needs
@@ -54,11 +85,30 @@ func testOldLayout(t *testing.T, name string) {
 	if identity, ok := s.Identity(); !ok || identity.Model != "toy" || *identity.Options.Cutoff != 30 {
 		t.Errorf("identity %+v", identity)
 	}
-	for _, want := range kept() {
+	var version int
+	if _, err := fmt.Sscanf(filepath.Base(name), "v%d.db", &version); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range kept(version) {
 		got, err := s.Explanation(ctx, at(want.Site.Layer, want.Site.Index))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("layer %d: %+v, %v", want.Site.Layer, got, err)
 		}
+	}
+	for _, e := range kept(version) {
+		if label := readLabels(t, s)[e.Site.WithoutHook()]; label != e.Label() {
+			t.Errorf("layer %d: the label is %q, want %q", e.Site.Layer, label, e.Label())
+		}
+	}
+	var compared []Compared
+	for _, e := range kept(version) {
+		if e.Comparisons != nil {
+			compared = append(compared, Compared{e.Site, e.MaxActivation, e.Comparisons})
+		}
+	}
+	if got, err := s.Comparisons(ctx); err != nil || !slices.EqualFunc(got, compared,
+		func(a, b Compared) bool { return reflect.DeepEqual(a, b) }) {
+		t.Errorf("comparisons %+v, %v, want %+v", got, err, compared)
 	}
 	if missing, err := s.Missing(ctx); err != nil || len(missing) != 1 || missing[0] != (at(5, 5)) {
 		t.Errorf("missing %v, %v", missing, err)
@@ -68,6 +118,91 @@ func testOldLayout(t *testing.T, name string) {
 		t.Errorf("an old store's tables are\n%s\nwant those of a new one\n%s", got, want)
 	}
 	fill(t, s, 1, 2)
+}
+
+func readLabels(t *testing.T, s *Store) map[n2g.Site]string {
+	t.Helper()
+	labels, err := s.Labels(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return labels
+}
+
+// TestOldLayoutReadOnly: opened for reading only, a store of an older layout answers all that it answers once it is
+// brought up to date, and what is lost of it is missed.
+func TestOldLayoutReadOnly(t *testing.T) {
+	content, err := os.ReadFile("testdata/v2.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "run.db")
+	if err := os.WriteFile(path, content, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	before, err := Open(path, Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, failed := answers(before)
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, question := range []string{"rows", "comparisons", "labels", "tokens", "jsonl"} {
+		if failed[question] != nil || old[question] == nil {
+			t.Errorf("%s: %v", question, failed[question])
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, content) {
+		t.Errorf("reading has changed the file: %v", err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	migrated, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, _ := answers(migrated)
+	if err := migrated.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for question := range now {
+		if !reflect.DeepEqual(old[question], now[question]) {
+			t.Errorf("%s: %+v, read only %+v", question, now[question], old[question])
+		}
+	}
+
+	for statement, question := range map[string]string{
+		"DROP TRIGGER neurons_out; DELETE FROM neurons WHERE id = 1":                                      "rows",
+		"DROP TRIGGER tokens_out; DELETE FROM tokens WHERE token = (SELECT min(token) FROM tokens)":       "tokens",
+		"UPDATE explanations SET json = replace(json, 'toy', 'joy') WHERE neuron_id = 2":                  "jsonl",
+		"DROP TRIGGER baselines_out; DELETE FROM baselines WHERE neuron_id = 2 AND name = 'token_lookup'": "rows",
+	} {
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path, Options{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, failed := answers(s); !errors.Is(failed[question], ErrDamaged) {
+			t.Errorf("%s: %s: %v", statement, question, failed[question])
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // layout is how a store's tables are declared.
@@ -93,7 +228,7 @@ func writeKept(t *testing.T, name string) {
 	if err := s.Begin(ctx, testIdentity()); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range kept() {
+	for _, e := range kept(len(migrations())) {
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)
 		}

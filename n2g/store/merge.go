@@ -131,6 +131,11 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			WHERE NOT EXISTS (SELECT 1 FROM main.neurons m WHERE m.layer = s.layer AND m.neuron = s.neuron) ORDER BY layer, neuron`, nil},
 		{nil, "INSERT INTO main.baselines (neuron_id, name, " + scoreColumns + ", checksum) SELECT m.id, x.name" +
 			prefixed("x") + ", x.checksum FROM source.baselines x" + of, []any{before}},
+		{nil, "INSERT INTO main.comparisons (neuron_id, " + comparisonColumns + ") SELECT m.id, number, text, predictor, " +
+			"fire_threshold, log_loss, value_error" + prefixed("x") + ", x.checksum FROM source.comparisons x" + of,
+			[]any{before}},
+		{nil, "INSERT INTO main.labels (neuron_id, label, activating, important, checksum) SELECT m.id, x.label, " +
+			"x.activating, x.important, x.checksum FROM source.labels x" + of, []any{before}},
 		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, " +
 			"x.checksum FROM source.tokens x" + of, []any{before}},
 		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of,

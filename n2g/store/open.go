@@ -132,26 +132,28 @@ func (s *Store) there() error {
 }
 
 func openReadOnly(path, absolute string) (*Store, error) {
-	old := false
+	old := 0 // the version, where it is an older one
 	check := func(ctx context.Context, db *sql.DB) error {
 		version, err := identify(ctx, db, true)
-		old = err == nil && version < len(migrations())
+		if err == nil && version < len(migrations()) {
+			old = version
+		}
 		return err
 	}
 	s, err := open(path, dsn(absolute, "mode=ro"), check)
-	if err != nil && !old {
+	if err != nil && old == 0 {
 		// SQLite reads a write-ahead log with the help of a file beside it, which a read-only folder refuses. Without a log
 		// the database alone is complete.
 		if log, failed := os.Stat(absolute + "-wal"); failed == nil && log.Size() > 0 {
 			return nil, err
 		}
 		var failed error
-		if s, failed = open(path, dsn(absolute, "mode=ro", "immutable=1"), check); failed != nil && !old {
+		if s, failed = open(path, dsn(absolute, "mode=ro", "immutable=1"), check); failed != nil && old == 0 {
 			return nil, err
 		}
 	}
-	if old {
-		return openOld(path, absolute)
+	if old > 0 {
+		return openOld(path, absolute, old)
 	}
 	return s, nil
 }
@@ -160,7 +162,7 @@ func openReadOnly(path, absolute string) (*Store, error) {
 const maxOld = 512 << 20
 
 // openOld reads a store of an older layout: as a copy in memory that is brought up to date.
-func openOld(path, absolute string) (*Store, error) {
+func openOld(path, absolute string, version int) (*Store, error) {
 	info, err := os.Stat(absolute)
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
@@ -173,8 +175,10 @@ func openOld(path, absolute string) (*Store, error) {
 	memory := "file:n2g-" + rand.Text() + "?mode=memory&cache=shared&" + strings.Join(pragmas(), "&")
 	return open(path, memory, func(ctx context.Context, db *sql.DB) error {
 		db.SetMaxIdleConns(1) // the copy lives as long as a connection to it does
-		if err := migrations()[0].apply(ctx, db, 0); err != nil {
-			return err
+		for v, m := range migrations()[:version] {
+			if err := m.apply(ctx, db, v); err != nil {
+				return err
+			}
 		}
 		conn, err := db.Conn(ctx)
 		if err != nil {
@@ -191,9 +195,17 @@ func openOld(path, absolute string) (*Store, error) {
 		if err := checkPages(ctx, conn, "old"); err != nil {
 			return err
 		}
-		for _, table := range append(countedTables(), "explanations", "tokens") {
-			if _, err := conn.ExecContext(ctx, fmt.Sprintf("INSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s",
-				table)); err != nil {
+		tables := append(countedBefore3(), "explanations", "tokens")
+		if version > 1 { // what triggers have counted is replaced by what the old store says of its rows
+			tables = append(tables, "totals", "vocabulary")
+		}
+		for _, table := range tables {
+			emptied := ""
+			if table == "totals" || table == "vocabulary" {
+				emptied = "DELETE FROM main." + table + "; "
+			}
+			if _, err := conn.ExecContext(ctx, fmt.Sprintf("%[2]sINSERT OR IGNORE INTO main.%[1]s SELECT * FROM old.%[1]s",
+				table, emptied)); err != nil {
 				return err
 			}
 		}

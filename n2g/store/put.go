@@ -57,6 +57,9 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 		if err := insertTokens(ctx, tx, id, row.Site, weightedTokens(e.Trie)); err != nil {
 			return err
 		}
+		if err := insertContext(ctx, tx, id, e); err != nil {
+			return err
+		}
 		if err := s.putEffectsOf(ctx, tx, e); err != nil {
 			return err
 		}

@@ -5,6 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
 // ApplicationID marks the file as a store (PRAGMA application_id): "N2G" and a 1.
@@ -13,7 +17,10 @@ const ApplicationID = 0x4e324731
 // migrations[v] takes a store from schema version v (PRAGMA user_version) to v+1. Those that were released are never
 // changed; a new version is a new entry.
 func migrations() []migration {
-	return []migration{{statements: schema1}, {statements: schema2, fill: fillChecksums, then: counting()}}
+	return []migration{{statements: schema1},
+		{statements: schema2, fill: fillChecksums,
+			then: "ALTER TABLE explanations DROP COLUMN digest;" + countTokens + counting(countedBefore3())},
+		{statements: schema3, fill: fillContexts}}
 }
 
 // migration brings a store to the next version of the layout: it runs statements, fill and then.
@@ -136,17 +143,83 @@ CREATE TABLE vocabulary (
 ) WITHOUT ROWID;
 `
 
+// schema3 adds what explanations say of context graphs: the scores, and the tokens and labels to find neurons by.
+var schema3 = `
+CREATE TABLE comparisons (
+	neuron_id            INTEGER NOT NULL REFERENCES neurons (id) ON DELETE CASCADE,
+	number               INTEGER NOT NULL,
+	text                 TEXT NOT NULL,
+	predictor            TEXT NOT NULL,
+	fire_threshold       REAL NOT NULL,
+	log_loss             REAL,
+	value_error          REAL,
+	firing_precision     REAL NOT NULL,
+	firing_recall        REAL NOT NULL,
+	firing_f1            REAL NOT NULL,
+	firing_support       INTEGER NOT NULL,
+	non_firing_precision REAL NOT NULL,
+	non_firing_recall    REAL NOT NULL,
+	non_firing_f1        REAL NOT NULL,
+	non_firing_support   INTEGER NOT NULL,
+	r2                   REAL NOT NULL,
+	pearson              REAL NOT NULL,
+	average_precision    REAL NOT NULL,
+	checksum             INTEGER NOT NULL,
+	PRIMARY KEY (neuron_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE labels (
+	neuron_id  INTEGER PRIMARY KEY REFERENCES neurons (id) ON DELETE CASCADE,
+	label      TEXT NOT NULL,
+	activating TEXT NOT NULL,
+	important  TEXT NOT NULL,
+	checksum   INTEGER NOT NULL
+);
+
+INSERT OR REPLACE INTO totals VALUES ('comparisons', 0, 0), ('labels', 0, 0);
+` + counting(countedFrom3())
+
+// fillContexts fills the tables of schema3 from the explanations that are what was written.
+func fillContexts(ctx context.Context, tx *sql.Tx) error {
+	var id int64
+	var sum string
+	digests := map[int64]string{}
+	if err := each(ctx, tx, []any{&id, &sum}, func() error { digests[id] = sum; return nil },
+		"SELECT id, digest FROM neurons"); err != nil {
+		return err
+	}
+	read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	for _, id := range slices.Sorted(maps.Keys(digests)) {
+		text, err := soundText(ctx, read, &neuronRow{id: id, digest: digests[id]})
+		e := new(n2g.Explanation)
+		if err == nil {
+			err = e.UnmarshalJSON(text)
+		}
+		if err != nil {
+			continue // it is found where it is read
+		}
+		if err := insertContext(ctx, tx, id, e); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // countedTables are those whose rows totals counts.
-func countedTables() []string {
+func countedTables() []string { return append(countedBefore3(), countedFrom3()...) }
+
+func countedBefore3() []string {
 	return []string{"baselines", "failures", "meta", "neurons", "planned", "shards"}
 }
 
-// counting are the triggers by which totals and vocabulary follow the other tables. Rows are inserted and deleted,
-// never updated.
-func counting() string {
-	text := `
-ALTER TABLE explanations DROP COLUMN digest;
+func countedFrom3() []string { return []string{"comparisons", "labels"} }
 
+// countTokens are the triggers by which vocabulary follows tokens. Rows are inserted and deleted, never updated.
+const countTokens = `
 CREATE TRIGGER tokens_in AFTER INSERT ON tokens BEGIN
 	INSERT INTO vocabulary (token, kind, neurons, checksum) VALUES (NEW.token, NEW.kind, 1, NEW.checksum)
 		ON CONFLICT DO UPDATE SET neurons = neurons + 1, checksum = checksum + excluded.checksum;
@@ -156,7 +229,10 @@ CREATE TRIGGER tokens_out AFTER DELETE ON tokens BEGIN
 	DELETE FROM vocabulary WHERE token = OLD.token AND kind = OLD.kind AND neurons = 0;
 END;
 `
-	for _, table := range countedTables() {
+
+// counting are the triggers by which totals follow tables.
+func counting(tables []string) (text string) {
+	for _, table := range tables {
 		text += fmt.Sprintf(`
 CREATE TRIGGER %[1]s_in AFTER INSERT ON %[1]s BEGIN
 	UPDATE totals SET rows = rows + 1, checksum = checksum + NEW.checksum WHERE name = '%[1]s';

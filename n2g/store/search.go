@@ -69,7 +69,8 @@ func (r *neuronRow) hit() Hit {
 	return h
 }
 
-// Search returns the neurons that have all of the terms, by layer and index; all neurons if there are none.
+// Search returns the neurons that have all of the terms in one of their graphs, published or context
+// ([n2g.ContextGraph.TokenSets]), by layer and index; all neurons if there are none.
 func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	if len(terms) == 0 {
 		return s.allHits(ctx, func(Hit) bool { return true }, func(a, b Hit) int { return 0 })
@@ -77,11 +78,18 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	hits := []Hit{}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
 		var common []int64 // ids of the neurons that have the terms so far, ascending
+		inContexts, err := contextTokens(ctx, tx, terms)
+		if err != nil {
+			return err
+		}
 		for i, t := range terms {
 			ids, err := t.neurons(ctx, tx)
 			if err != nil {
 				return err
 			}
+			ids = slices.Concat(ids, inContexts[i])
+			slices.Sort(ids)
+			ids = slices.Compact(ids)
 			if i > 0 {
 				ids = slices.DeleteFunc(ids, func(id int64) bool {
 					_, has := slices.BinarySearch(common, id)

@@ -100,6 +100,9 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 	for i := range neurons {
 		n := at(i%13, i)
 		e := madeUp(random, n, words, random.IntN(5))
+		if i%3 == 1 {
+			addContext(random, e)
+		}
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)
 		}

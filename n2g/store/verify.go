@@ -68,7 +68,7 @@ func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*verdict, error) {
 	v := &verdict{sound: map[n2g.Site]*neuronRow{}, damaged: map[int64]n2g.Site{}}
 	rows := map[int64]*neuronRow{}
-	var all, baselines, tokens tally
+	var all, baselines, comparisons, labels, tokens tally
 	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
 		all.add(sum)
 		if asked != nil && !asked(r.Site.WithoutHook()) {
@@ -89,6 +89,24 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	err = eachBaseline(ctx, tx, func(id int64, name string, _ *n2g.Scores, sum int64, sound bool) error {
 		baselines.add(sum)
 		v.note(rows, id, sound)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachComparison(ctx, tx, func(r *comparisonRow) error {
+		comparisons.add(r.sum)
+		v.note(rows, r.id, r.sound)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	labelled := map[int64]bool{}
+	err = eachLabel(ctx, tx, func(r *labelRow) error {
+		labels.add(r.sum)
+		labelled[r.id] = true
+		v.note(rows, r.id, r.sound())
 		return nil
 	})
 	if err != nil {
@@ -115,7 +133,7 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	}
 	defer read.Close()
 	for id, r := range rows {
-		v.note(rows, id, open[id] == [2]int{})
+		v.note(rows, id, open[id] == [2]int{} && labelled[id])
 		if _, bad := v.damaged[id]; bad {
 			continue
 		}
@@ -129,6 +147,7 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 		}
 	}
 	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
+		comparisons.agrees(ctx, tx, "comparisons"), labels.agrees(ctx, tx, "labels"),
 		tokens.agreesWithVocabulary(ctx, tx, "", nil)} {
 		switch {
 		case errors.Is(err, ErrDamaged):
@@ -184,6 +203,8 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 		}
 		for _, statement := range []string{
 			"DELETE FROM baselines WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM comparisons WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM labels WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM explanations WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 		} {
