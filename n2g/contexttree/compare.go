@@ -37,16 +37,23 @@ func Compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, lea
 	if err := a.check(c); err != nil {
 		return nil, err
 	}
-	return compare(c, a, g, trie, c.means(a, a.quiet(c)), leaveOut), nil
+	rows, _ := compare(c, a, g, trie, c.means(a, a.quiet(c)), leaveOut)
+	return rows, nil
 }
 
+// compare also returns the chances of firing that each predictor has.
 func compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, m *means,
-	leaveOut []int) []n2g.Comparison {
+	leaveOut []int) ([]n2g.Comparison, map[string][]n2g.FireChance) {
 	test := c.truth(a, Test).only(c.others(leaveOut, Test))
 	hard, top := test.only(c.hardNegatives(a)), test.only(c.topExamples(a, leaveOut))
 	var predictors []func() []n2g.Comparison
+	var mu sync.Mutex
+	chancesOf := map[string][]n2g.FireChance{}
 	rowsOf := func(predictor string, threshold float64, steps []n2g.FireChance, predictions []float64) (
 		rows []n2g.Comparison) {
+		mu.Lock()
+		chancesOf[predictor] = steps
+		mu.Unlock()
 		for _, of := range []struct {
 			text string
 			*truth
@@ -85,7 +92,7 @@ func compare(c *Corpus, a *Activations, g *n2g.ContextGraph, trie *n2g.Node, m *
 		all.Go(func() { rows[i] = score() })
 	}
 	all.Wait()
-	return slices.Concat(rows...)
+	return slices.Concat(rows...), chancesOf
 }
 
 // triePredictions are those of a published graph.

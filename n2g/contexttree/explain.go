@@ -113,7 +113,7 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		return err
 	}
 	tables := c.means(a, a.quiet(c))
-	rows := compare(c, a, e.Context, e.Trie, tables, taught)
+	rows, chances := compare(c, a, e.Context, e.Trie, tables, taught)
 	own := rows
 	for _, open := range x.others {
 		o, err := open()
@@ -124,7 +124,7 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		if err != nil {
 			return err
 		}
-		rows = append(rows, o.compare(there, own, e.Context, e.Trie, tables)...)
+		rows = append(rows, o.compare(there, own, chances, e.Context, e.Trie, tables)...)
 	}
 	e.Comparisons = rows
 	return nil

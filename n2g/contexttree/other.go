@@ -88,9 +88,9 @@ func (o *other) activations(s n2g.Site, maximum float64) (*Activations, error) {
 	return a, nil
 }
 
-// compare scores predictors there, with the thresholds that they have from rows of the corpus they learned from.
-func (o *other) compare(a *Activations, rows []n2g.Comparison, g *n2g.ContextGraph, trie *n2g.Node,
-	m *means) []n2g.Comparison {
+// compare scores predictors there, with the thresholds and chances that they have from the corpus they learned from.
+func (o *other) compare(a *Activations, rows []n2g.Comparison, chances map[string][]n2g.FireChance,
+	g *n2g.ContextGraph, trie *n2g.Node, m *means) []n2g.Comparison {
 	truth := o.corpus.truth(a, Test)
 	var scored []n2g.Comparison
 	for _, row := range rows {
@@ -107,7 +107,9 @@ func (o *other) compare(a *Activations, rows []n2g.Comparison, g *n2g.ContextGra
 			predictions = m.elsewhere(o, row.Predictor == BigramTable)
 		}
 		scored = append(scored, n2g.Comparison{Text: o.text, Predictor: row.Predictor, FireThreshold: row.FireThreshold,
-			Scores: truth.scores(predictions, row.FireThreshold), ValueError: new(truth.valueError(predictions))})
+			Scores: truth.scores(predictions, row.FireThreshold),
+			LogLoss:    new(truth.logLoss(predictions, chances[row.Predictor])),
+			ValueError: new(truth.valueError(predictions))})
 	}
 	return scored
 }

@@ -69,7 +69,8 @@ func TestOtherText(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.find(c)
-	got := other.compare(there, rows, g, trie, c.means(a, a.quiet(c)))
+	_, chances := compare(c, a, g, trie, c.means(a, a.quiet(c)), nil)
+	got := other.compare(there, rows, chances, g, trie, c.means(a, a.quiet(c)))
 	var want []n2g.Comparison
 	for _, row := range rows {
 		if row.Text == TestDocuments {
@@ -87,7 +88,8 @@ func TestOtherText(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.find(c)
-	got = other.compare(&Activations{Maximum: 2, Level: .5, Positions: []int32{3}, Values: []float32{2}}, rows, g, trie,
+	got = other.compare(&Activations{Maximum: 2, Level: .5, Positions: []int32{3}, Values: []float32{2}}, rows, chances, g,
+		trie,
 		c.means(a, a.quiet(c)))
 	for _, row := range got {
 		if row.Scores.Firing.Support != 1 || row.Predictor == TokenTable && row.Scores.Firing.Recall != 0 {
