@@ -78,8 +78,12 @@ func measures(loss, valueError *float64) []string {
 	return cells
 }
 
-var errNoContexts = errors.New("no explanation in this store has a context graph with scores: n2g run -index learns " +
-	"them")
+func noContexts(atLeast float64) error {
+	if atLeast > 0 {
+		return fmt.Errorf("no neuron of this store that reaches %g has a context graph with scores", atLeast)
+	}
+	return errors.New("no explanation in this store has a context graph with scores: n2g run -index learns them")
+}
 
 // writeContextTable tells how well context graphs predict, beside what they are compared with, and by how much they
 // lead.
@@ -88,15 +92,12 @@ func (a *app) writeContextTable(ctx context.Context, f *tableFlags, s *store.Sto
 	if err != nil {
 		return err
 	}
-	if len(means) == 0 && *f.atLeast > 0 {
-		return fmt.Errorf("no neuron of this store that reaches %g has a context graph with scores", *f.atLeast)
+	if len(means) == 0 {
+		return noContexts(*f.atLeast)
 	}
 	leads, err := leadsOf(ctx, s, *f.atLeast)
 	if err != nil {
 		return err
-	}
-	if len(means) == 0 {
-		return errNoContexts
 	}
 	rows := [][]string{{"text", "predictor", "neurons", "precision", "recall", "F1", "avg precision", "Pearson",
 		"log-loss", "value error"}}
@@ -171,6 +172,9 @@ func (a *app) writeNeuronTable(ctx context.Context, f *tableFlags, s *store.Stor
 	}
 	var list []neuronScores
 	for _, neuron := range compared {
+		if neuron.MaxActivation < *f.atLeast {
+			continue
+		}
 		n := neuronScores{neuron.Site, map[string]*n2g.Comparison{}}
 		for i := range neuron.Comparisons {
 			if c := &neuron.Comparisons[i]; c.Text == contexttree.TestDocuments && c.Scores.Firing.Support > 0 {
@@ -182,7 +186,7 @@ func (a *app) writeNeuronTable(ctx context.Context, f *tableFlags, s *store.Stor
 		}
 	}
 	if len(list) == 0 {
-		return errNoContexts
+		return noContexts(*f.atLeast)
 	}
 	if *f.by != "neuron" {
 		slices.SortStableFunc(list, func(a, b neuronScores) int {

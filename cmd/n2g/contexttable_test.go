@@ -81,7 +81,7 @@ func TestNeuronTable(t *testing.T) {
 			return c
 		}
 		e := &n2g.Explanation{Format: n2g.Format, Model: "m", Site: n2g.Site{Layer: 0, Hook: "hook_mid", Index: i},
-			MaxActivation: 1, Context: &n2g.ContextGraph{Root: &n2g.ContextNode{}, Label: fmt.Sprintf("`|%d`", i)},
+			MaxActivation: f1, Context: &n2g.ContextGraph{Root: &n2g.ContextNode{}, Label: fmt.Sprintf("`|%d`", i)},
 			Comparisons: []n2g.Comparison{
 				{Text: "test documents", Predictor: "context graph", Scores: score(f1), LogLoss: new(1 / f1)},
 				{Text: "test documents", Predictor: "bigram table", Scores: score(1 - f1)},
@@ -118,6 +118,13 @@ func TestNeuronTable(t *testing.T) {
 	status, stdout, _ := call(t, "", "summary", "-store", path, "-neurons", "-format", "csv")
 	if want := "0/2,2,0.700,-,-,0.300,0.300,-,-,0.700,1.43,-,`|2`"; status != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("%s, want a line %s", stdout, want)
+	}
+	if got := order("-at-least", "0.8"); len(got) != 2 {
+		t.Errorf("of those that reach 0.8: %v", got)
+	}
+	if status, _, stderr := call(t, "", "summary", "-store", path, "-neurons", "-at-least", "2"); status != 1 ||
+		!strings.Contains(stderr, "reaches 2") {
+		t.Errorf("of none: %d, %s", status, stderr)
 	}
 	if status, _, stderr := call(t, "", "summary", "-store", path, "-neurons", "-by", "x"); status != 1 ||
 		!strings.Contains(stderr, "-by") {

@@ -39,7 +39,7 @@ firing test token or a firing prediction, with the average precision, for graphs
 		context: c.flags.Bool("context", false,
 			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, and by how much "+
 				"they lead (mean difference over neurons, and its standard error), in place of the table"),
-		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context: only neurons whose maximum reaches it"),
+		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context or -neurons: only neurons whose maximum reaches it"),
 	}
 	f.neurons = c.flags.Bool("neurons", false, "list the neurons with a context graph, each with the scores of both graphs "+
 		"and of the tables of tokens and of pairs on test documents, in place of the table")
@@ -64,8 +64,8 @@ func (a *app) runTable(ctx context.Context, s *store.Store, f *tableFlags) error
 	if err != nil {
 		return err
 	}
-	if *f.atLeast != 0 && !*f.context {
-		return errors.New("-at-least chooses neurons of the table -context")
+	if *f.atLeast != 0 && !*f.context && !*f.neurons {
+		return errors.New("-at-least chooses neurons of the tables -context and -neurons")
 	}
 	if *f.failures {
 		return a.writeFailures(ctx, *f.out, failures)

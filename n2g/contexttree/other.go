@@ -107,7 +107,7 @@ func (o *other) compare(a *Activations, rows []n2g.Comparison, chances map[strin
 			predictions = m.elsewhere(o, row.Predictor == BigramTable)
 		}
 		scored = append(scored, n2g.Comparison{Text: o.text, Predictor: row.Predictor, FireThreshold: row.FireThreshold,
-			Scores: truth.scores(predictions, row.FireThreshold),
+			Scores:     truth.scores(predictions, row.FireThreshold),
 			LogLoss:    new(truth.logLoss(predictions, chances[row.Predictor])),
 			ValueError: new(truth.valueError(predictions))})
 	}
