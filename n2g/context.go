@@ -139,8 +139,9 @@ func (g *ContextGraph) Nodes(visit func(n *ContextNode, depth int)) {
 	walk(g.Root, 0)
 }
 
-// TokenSets are the normalised tokens of a graph. Activating are those on which it predicts firing: of a leaf that does,
-// the tokens that all tests of the current token on the way leave, where one asks for a set, and those of its table.
+// TokenSets are the normalised tokens of a graph. Activating are those on which it predicts firing: of a leaf that
+// does, the tokens that all tests of the current token on the way leave, where one asks for a set, and those of its
+// table.
 // Important are those of the other tests and places.
 func (g *ContextGraph) TokenSets() TokenSets {
 	activating, important := map[string]bool{}, map[string]bool{}

@@ -105,7 +105,8 @@ func writeComparisons(w io.Writer, rows []n2g.Comparison) {
 				fmt.Fprintf(table, "\n%s: no token fires there, so there is nothing to score\n", strings.ToUpper(printable(text)))
 				continue
 			}
-			fmt.Fprintf(table, "\n%s\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON\tLOG-LOSS\tVALUE ERROR\tFIRING\n", strings.ToUpper(printable(text)))
+			fmt.Fprintf(table, "\n%s\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON\tLOG-LOSS\tVALUE ERROR\tFIRING\n",
+				strings.ToUpper(printable(text)))
 		}
 		s := r.Scores
 		if s.Firing.Support == 0 {

@@ -31,7 +31,8 @@ func TestContextTable(t *testing.T) {
 			MaxActivation: v,
 			Comparisons: []n2g.Comparison{
 				// the first has nothing that fires
-				{Text: "test documents", Predictor: "context graph", Scores: score(v, i), LogLoss: new(v * 3), ValueError: new(v / 9)},
+				{Text: "test documents", Predictor: "context graph", Scores: score(v, i), LogLoss: new(v * 3),
+					ValueError: new(v / 9)},
 				{Text: "test documents", Predictor: "token table", Scores: score(v/2, i)},
 			}}
 		if err := s.Put(t.Context(), e); err != nil {

@@ -39,10 +39,11 @@ firing test token or a firing prediction, with the average precision, for graphs
 		context: c.flags.Bool("context", false,
 			"tell how well context graphs predict, on each kind of text, beside published graphs and tables, and by how much "+
 				"they lead (mean difference over neurons, and its standard error), in place of the table"),
-		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context or -neurons: only neurons whose maximum reaches it"),
+		atLeast: c.flags.Float64("at-least", 0, "`ACTIVATION` with -context or -neurons: only neurons whose maximum "+
+			"reaches it"),
 	}
-	f.neurons = c.flags.Bool("neurons", false, "list the neurons with a context graph, each with the scores of both graphs "+
-		"and of the tables of tokens and of pairs on test documents, in place of the table")
+	f.neurons = c.flags.Bool("neurons", false, "list the neurons with a context graph, each with the scores of both "+
+		"graphs and of the tables of tokens and of pairs on test documents, in place of the table")
 	f.by = c.flags.String("by", "neuron", "`NAME` to sort -neurons by, highest first: f1, ap or log-loss of the context "+
 		"graph, lead of its F1 over the best of the others; or neuron")
 	f.effects = c.flags.Bool("effects", false, "tell how pointed neurons' effects are, and how faithful their graphs, by "+

@@ -9,8 +9,8 @@ import (
 )
 
 // chances tells how often tokens fire, by what is predicted for them: the closest to the groups of all functions that
-// do not fall (pooling of adjacent violators, Ayer and others 1955), where each step counts half a firing token and half
-// a quiet one more (Jeffreys' prior). A step begins at its lowest prediction.
+// do not fall (pooling of adjacent violators, Ayer and others 1955), where each step counts half a firing token and
+// half a quiet one more (Jeffreys' prior). A step begins at its lowest prediction.
 func chances(groups []group) []n2g.FireChance {
 	groups = slices.Clone(groups)
 	slices.SortFunc(groups, func(a, b group) int { return cmp.Compare(a.value, b.value) })

@@ -10,7 +10,8 @@ import (
 )
 
 // comparisonColumns are the columns of comparisons but for the neuron.
-const comparisonColumns = "number, text, predictor, fire_threshold, log_loss, value_error, " + scoreColumns + ", checksum"
+const comparisonColumns = "number, text, predictor, fire_threshold, log_loss, value_error, " + scoreColumns +
+	", checksum"
 
 // comparisonValues are the values of comparisonColumns.
 func comparisonValues(n n2g.Site, number int, c *n2g.Comparison) []any {
