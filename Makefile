@@ -16,7 +16,7 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo daulet notebook test vet staticcheck unit arm64 race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo daulet notebook test vet exports staticcheck unit arm64 race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,11 +32,15 @@ notebook: ## open the notebooks in Jupyter on 127.0.0.1
 
 test: fetch vet staticcheck unit arm64 race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
 
-vet: ## go vet, also of the files behind build tags; no line of Go over 120 columns
+vet: ## go vet, also of the files behind build tags; no line of Go over 120 columns; every exported name has a user
 	go vet ./...
 	cd tools && go run ./columns ..
+	cd tools && go run ./exports -check ..
 	go vet -tags daulet ./tokenizers
 	CGO_ENABLED=0 go build ./...
+
+exports: ## write docs/exports.md: who uses what is exported
+	cd tools && go run ./exports ..
 
 staticcheck: $(BIN)/staticcheck ## staticcheck ./...
 	$(BIN)/staticcheck ./...
@@ -45,7 +49,7 @@ unit: ## all tests of Go code
 	go test ./...
 	@for instructions in avx2 none; do set -e; echo "N2G_INSTRUCTIONS=$$instructions go test ./models/internal/kernels ./models/internal/gradient"; \
 	  N2G_INSTRUCTIONS=$$instructions go test -count=1 ./models/internal/kernels ./models/internal/gradient; done
-	cd tools && go test ./columns
+	cd tools && go test ./columns ./exports
 	cd tools/kubernetes && go test ./...
 	cd tools/workflow && go test ./...
 
