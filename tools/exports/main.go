@@ -1,7 +1,7 @@
 // Command exports lists every exported name of the packages that docs/api.md promises, with who uses it outside of its
 // package: other packages, commands, notebooks, examples. It writes docs/exports.md, and fails where a name has no user
-// and stands not in the list of those that are for callers. With -check it writes nothing, and says where the page is not
-// of today's code.
+// and stands not in the list of those that are for callers. With -check it writes nothing, and says where the page is
+// not of today's code.
 //
 //	go run ./exports [-check] FOLDER
 package main
