@@ -192,6 +192,7 @@ func TestExecSays(t *testing.T) {
 		"itself":       {explain("-exec", held(), "-masked", "self"), "-masked self asks the explained model"},
 		"faithfulness": {explain("-exec", held(), "-faithfulness"), "-faithfulness ablates"},
 		"no examples":  {[]string{"run", "-exec", held(), "-store", filepath.Join(t.TempDir(), "x.db")}, "n2g mine -exec"},
+		"tiny's index": {[]string{"examples", "-exec", held(), "-layer", "1", "-neuron", "17"}, "with -index FILE"},
 		"effects":      {[]string{"effects", "-exec", "true", "-layer", "1"}, "n2g effects needs a model's weights"},
 		"ablate":       {[]string{"ablate", "-exec=true", "-layer", "1"}, "n2g ablate needs a model's weights"},
 		"sae":          {[]string{"sae", "-exec", "true"}, "n2g sae needs a model's weights"},

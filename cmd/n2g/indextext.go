@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -52,9 +53,12 @@ func (a *app) lookUp(ctx context.Context, path, ref, text string, limit int) (fo
 
 // indexModel opens the model of an index, for its tokenizer: no weights are read.
 func (a *app) indexModel(ctx context.Context, x *index.Index, path, ref string) (siteModel, error) {
-	if held, err := a.openProcess(ctx); err != nil {
+	switch held, err := a.openProcess(ctx); {
+	case err != nil:
 		return nil, err
-	} else if held != nil {
+	case held != nil && path == "":
+		return nil, errors.New("the index is that of tiny, which is part of the program: name that of -exec with -index FILE")
+	case held != nil:
 		return held, sameModel(x, held, path)
 	}
 	if ref == "" {
