@@ -59,7 +59,7 @@ func Causal(ctx context.Context, opts CausalOptions) (*Report, error) {
 	parameters := causalParameters(shape)
 	var machine machine
 	if info.Name == backends.Go {
-		model, err := gradient.NewSoLU(shape, params(parameters))
+		model, err := gradient.NewSoLU(shape, params(parameters), balance)
 		if err != nil {
 			return nil, err
 		}
@@ -108,22 +108,39 @@ func causalShape(opts CausalOptions) transformer.Decoder {
 		DMLP:  opts.DMLP, DVocab: opts.Vocabulary, Positions: opts.Context, Activation: "solu_ln", Epsilon: 1e-5}
 }
 
-// causalObjective is the mean loss of predicting targets [batch·seq] after ids [batch, seq].
+// causalObjective is the mean loss of predicting targets [batch·seq] after ids [batch, seq], with the balance as
+// penalty.
 func causalObjective(shape transformer.Decoder) objective {
-	return func(w transformer.Weights, inputs []*Node) *Node {
-		logits := causalLogits(shape, w, inputs[0])
-		return transformer.CrossEntropy(logits, inputs[1])
+	return func(w transformer.Weights, inputs []*Node) (loss, penalty *Node) {
+		logits := causalLogits(shape, w, inputs[0], func(name string, x *Node) *Node {
+			if strings.HasSuffix(name, "."+transformer.HookPre) {
+				shares := ReduceMean(Softmax(x), 1) // [batch, d_mlp]
+				uneven := MulScalar(ReduceAllMean(ReduceSum(Square(shares), -1)), balance*float64(shape.DMLP))
+				if penalty != nil {
+					uneven = Add(penalty, uneven)
+				}
+				penalty = uneven
+			}
+			return x
+		})
+		return transformer.CrossEntropy(logits, inputs[1]), penalty
 	}
 }
 
 // causalLogits predicts after each of ids [batch, seq]: [batch·seq, d_vocab].
-func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node) *Node {
+func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node, hook transformer.Hook) *Node {
 	x := shape.Embed(w, ids, nil, nil)
 	for layer := range shape.Layers {
-		x = shape.Block(w, layer, x, shape.Causal(layer), nil)
+		x = shape.Block(w, layer, x, shape.Causal(layer), hook)
 	}
 	return shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
 }
+
+// balance is the weight of a loss that keeps a layer's neurons in use: d_mlp·Σp̄², where p̄ is the mean over a window of
+// a neuron's share of SoLU's softmax (the load balancing of mixtures of experts, Shazeer et al. 2017,
+// https://arxiv.org/abs/1701.06538, with the softmax as the router). Without it a neuron can come to win on every token,
+// and its layer then adds a constant.
+const balance = 2e-4
 
 // neuronNorm is the norm of each neuron's input weights. SoLU's softmax lets a layer's neurons compete, and a neuron
 // that never wins gets no gradient: left alone, its weights decay, until a few dozen winners hold each layer. Weights
@@ -193,7 +210,7 @@ func (t *trainer) judgeCausal(ctx context.Context, backend compute.Backend, shap
 		picked = picked[size:]
 	}
 	return t.judge(ctx, backend, report, parts,
-		func(w transformer.Weights, in []*Node) *Node { return causalLogits(shape, w, in[0]) })
+		func(w transformer.Weights, in []*Node) *Node { return causalLogits(shape, w, in[0], nil) })
 }
 
 // judged is how many windows are judged at a time.

@@ -12,8 +12,8 @@ import (
 )
 
 // objective builds the loss of a part of a batch, a scalar, from the part's inputs: ids, targets and, where there are
-// any, places.
-type objective func(w transformer.Weights, inputs []*Node) *Node
+// any, places. What is made small is the loss and the penalty, which may be nil.
+type objective func(w transformer.Weights, inputs []*Node) (loss, penalty *Node)
 
 // graphs is the machine that computes with GoMLX, on any backend. Parts of a batch are computed side by side.
 type graphs struct {
@@ -31,8 +31,12 @@ func newGraphs(backend compute.Backend, params []parameter, objective objective,
 	n := len(params)
 	var err error
 	if m.gradients, err = NewExec(backend, func(in []*Node) []*Node {
-		loss := objective(lookup(params, in), in[n:])
-		return append([]*Node{loss}, Gradient(loss, in[:n]...)...)
+		loss, penalty := objective(lookup(params, in), in[n:])
+		sum := loss
+		if penalty != nil {
+			sum = Add(loss, penalty)
+		}
+		return append([]*Node{loss}, Gradient(sum, in[:n]...)...)
 	}); err != nil {
 		return nil, fmt.Errorf("building the gradient: %w", err)
 	}

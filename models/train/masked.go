@@ -126,8 +126,8 @@ func maskedShape(opts MaskedOptions) transformer.BERT {
 
 // maskedObjective is the mean loss of predicting targets [n] at places [n, 2] of ids [batch, seq].
 func maskedObjective(shape transformer.BERT) objective {
-	return func(w transformer.Weights, in []*Node) *Node {
-		return transformer.CrossEntropy(maskedLogits(shape, w, in[0], in[2]), in[1])
+	return func(w transformer.Weights, in []*Node) (loss, penalty *Node) {
+		return transformer.CrossEntropy(maskedLogits(shape, w, in[0], in[2]), in[1]), nil
 	}
 }
 

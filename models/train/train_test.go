@@ -181,7 +181,7 @@ func causalMachine(t testing.TB, opts CausalOptions, shape transformer.Decoder) 
 	t.Helper()
 	parameters := causalParameters(shape)
 	if opts.Backend == backends.Go {
-		model, err := gradient.NewSoLU(shape, params(parameters))
+		model, err := gradient.NewSoLU(shape, params(parameters), balance)
 		if err != nil {
 			t.Fatal(err)
 		}

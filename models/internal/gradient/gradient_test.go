@@ -54,9 +54,10 @@ func random(seed uint64, params []transformer.Param, vocabulary, windows, length
 	return s
 }
 
-// byGraph computes loss and gradients with GoMLX; the inputs of loss are ids [windows, length], targets and, where
-// there are any, places.
-func (s setting) byGraph(t *testing.T, loss func(w transformer.Weights, in []*Node) *Node) (float64, [][]float32) {
+// byGraph computes a loss with GoMLX, and the gradients of loss and penalty; their inputs are ids [windows, length],
+// targets and, where there are any, places. The penalty may be nil.
+func (s setting) byGraph(t *testing.T,
+	graph func(w transformer.Weights, in []*Node) (loss, penalty *Node)) (float64, [][]float32) {
 	t.Helper()
 	backend, err := compute.NewWithConfig("go:ops_sequential")
 	if err != nil {
@@ -68,8 +69,12 @@ func (s setting) byGraph(t *testing.T, loss func(w transformer.Weights, in []*No
 		for i, p := range s.params {
 			byName[p.Name] = in[i]
 		}
-		l := loss(func(name string) *Node { return byName[name] }, in[n:])
-		return append([]*Node{l}, Gradient(l, in[:n]...)...)
+		loss, penalty := graph(func(name string) *Node { return byName[name] }, in[n:])
+		sum := loss
+		if penalty != nil {
+			sum = Add(sum, penalty)
+		}
+		return append([]*Node{loss}, Gradient(sum, in[:n]...)...)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -128,22 +133,36 @@ func (s setting) compare(t *testing.T, m *gradient.Model, wantLoss float64, want
 
 // Gradients of the causal model are those of its graph functions.
 func TestSoLU(t *testing.T) {
-	for i, c := range []struct{ layers, heads, dHead, mlp, vocabulary, length, windows int }{
-		{1, 1, 8, 16, 11, 3, 1}, {2, 2, 6, 20, 37, 9, 3}, {1, 3, 8, 70, 90, 8, 2}, {3, 2, 16, 64, 130, 33, 2},
+	for i, c := range []struct {
+		layers, heads, dHead, mlp, vocabulary, length, windows int
+		balance                                                float64
+	}{
+		{1, 1, 8, 16, 11, 3, 1, 0}, {2, 2, 6, 20, 37, 9, 3, 0}, {1, 3, 8, 70, 90, 8, 2, 0},
+		{3, 2, 16, 64, 130, 33, 2, 0}, {2, 2, 6, 20, 37, 9, 3, 0.3}, {3, 2, 16, 64, 130, 33, 2, 2},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			shape := transformer.Decoder{Layers: c.layers, DModel: c.heads * c.dHead, Heads: c.heads, DHead: c.dHead,
 				DMLP:   c.mlp,
 				DVocab: c.vocabulary, Positions: c.length + 2, Activation: "solu_ln", Epsilon: 1e-5}
 			s := random(uint64(i), shape.Parameters(), c.vocabulary, c.windows, c.length, 0)
-			loss, want := s.byGraph(t, func(w transformer.Weights, in []*Node) *Node {
+			loss, want := s.byGraph(t, func(w transformer.Weights, in []*Node) (loss, penalty *Node) {
 				x := shape.Embed(w, in[0], nil, nil)
+				penalty = ScalarZero(x.Graph(), x.DType())
 				for layer := range shape.Layers {
-					x = shape.Block(w, layer, x, shape.Causal(layer), nil)
+					x = shape.Block(w, layer, x, shape.Causal(layer), func(name string, x *Node) *Node {
+						if name == transformer.BlockName(layer, "mlp.hook_pre") {
+							shares := DivScalar(ReduceSum(Softmax(x), 1), float64(c.length)) // [windows, d_mlp]
+							equal := 1 / float64(c.mlp)
+							away := ReduceAllSum(Square(AddScalar(shares, -equal))) // Σ(p̄-1/n)² is Σp̄²-1/n
+							penalty = Add(penalty, MulScalar(away, c.balance*float64(c.mlp)/float64(c.windows)))
+						}
+						return x
+					})
 				}
-				return transformer.CrossEntropy(shape.Unembed(w, Reshape(x, -1, shape.DModel), nil), in[1])
+				logits := shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
+				return transformer.CrossEntropy(logits, in[1]), penalty
 			})
-			m, err := gradient.NewSoLU(shape, s.params)
+			m, err := gradient.NewSoLU(shape, s.params, c.balance)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,14 +187,14 @@ func TestBERT(t *testing.T) {
 				}
 			}
 			s := random(uint64(i), params, c.vocabulary, c.windows, c.length, c.asked)
-			loss, want := s.byGraph(t, func(w transformer.Weights, in []*Node) *Node {
+			loss, want := s.byGraph(t, func(w transformer.Weights, in []*Node) (loss, penalty *Node) {
 				dims := in[0].Shape().Dimensions
 				x := shape.Embed(w, in[0], nil)
 				for layer := range shape.Layers {
 					x = shape.Block(w, layer, x, transformer.Bidirectional(
 						BroadcastToDims(Scalar(x.Graph(), in[0].DType(), dims[1]), dims[0])), nil)
 				}
-				return transformer.CrossEntropy(shape.Unembed(w, Gather(x, in[2])), in[1])
+				return transformer.CrossEntropy(shape.Unembed(w, Gather(x, in[2])), in[1]), nil
 			})
 			m, err := gradient.NewBERT(shape, s.params)
 			if err != nil {
@@ -190,11 +209,11 @@ func TestBERT(t *testing.T) {
 func TestOtherShapes(t *testing.T) {
 	shape := transformer.Decoder{Layers: 1, DModel: 8, Heads: 1, DHead: 8, DMLP: 8, DVocab: 9, Positions: 4,
 		Activation: "gelu", Epsilon: 1e-5}
-	if _, err := gradient.NewSoLU(shape, shape.Parameters()); err == nil {
+	if _, err := gradient.NewSoLU(shape, shape.Parameters(), 0); err == nil {
 		t.Error("a GELU model was taken for a SoLU one")
 	}
 	shape.Activation = "solu_ln"
-	if _, err := gradient.NewSoLU(shape, shape.Parameters()[1:]); err == nil {
+	if _, err := gradient.NewSoLU(shape, shape.Parameters()[1:], 0); err == nil {
 		t.Error("a model without embeddings was taken")
 	}
 }
@@ -204,7 +223,7 @@ func BenchmarkSoLU(b *testing.B) {
 	shape := transformer.Decoder{Layers: 3, DModel: 128, Heads: 2, DHead: 64, DMLP: 512, DVocab: 4096, Positions: 256,
 		Activation: "solu_ln", Epsilon: 1e-5}
 	s := random(1, shape.Parameters(), 4096, 4, 256, 0)
-	m, err := gradient.NewSoLU(shape, s.params)
+	m, err := gradient.NewSoLU(shape, s.params, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,6 +19,7 @@ type solu struct {
 	unembed        *dense
 	attention      attention
 	width, between int // d_model, and heads·d_head
+	balance        float64
 }
 
 type soluLayer struct {
@@ -26,8 +27,10 @@ type soluLayer struct {
 	qkv, out, in, mlpOut  *dense
 }
 
-// NewSoLU is the model of a shape, whose parameters are given in an order of the caller's.
-func NewSoLU(shape transformer.Decoder, params []transformer.Param) (*Model, error) {
+// NewSoLU is the model of a shape, whose parameters are given in an order of the caller's. Gradients are those of the
+// loss plus balance times, for each layer and window, d_mlp·Σp̄², where p̄ is the window's mean of a neuron's share of
+// SoLU's softmax: 1 where all neurons have equal shares, d_mlp where one neuron has all. The loss is returned without.
+func NewSoLU(shape transformer.Decoder, params []transformer.Param, balance float64) (*Model, error) {
 	// Everything else that a shape can say stays at its zero value.
 	plain := transformer.Decoder{Layers: shape.Layers, DModel: shape.DModel, Heads: shape.Heads, DHead: shape.DHead,
 		DMLP: shape.DMLP, DVocab: shape.DVocab,
@@ -40,7 +43,7 @@ func NewSoLU(shape transformer.Decoder, params []transformer.Param) (*Model, err
 	s := &solu{shape: shape, words: at.of("embed.W_E"), places: at.of("pos_embed.W_pos"), width: shape.DModel,
 		between:   shape.Heads * shape.DHead,
 		attention: attention{heads: shape.Heads, dHead: shape.DHead, causal: true},
-		norm:      norm{at.of("ln_final.w"), at.of("ln_final.b")}}
+		norm:      norm{at.of("ln_final.w"), at.of("ln_final.b")}, balance: balance}
 	for l := range shape.Layers {
 		of := func(name string) int { return at.of(transformer.BlockName(l, name)) }
 		whole := func(weight, bias string, width int) densePart { return densePart{of(weight), of(bias), 0, width, 1} }
@@ -131,6 +134,9 @@ func (s *solu) window(w *worker, ids, _, targets []int32, weight float32) float6
 			at := r * mlp
 			kernels.SoLUBack(dPre[at:][:mlp], dMLP[at:][:mlp], t.mid[at:][:mlp], t.p[at:][:mlp])
 		}
+		if s.balance != 0 {
+			s.deriveBalance(w, dPre, t.p, rows, weight)
+		}
 		layer.in.derive(w, dRow, t.x2, dPre, rows)
 		layer.norm2.derive(w, dRow, t.n2, t.inverse2, d)
 		kernels.Add(dx, dRow)
@@ -147,6 +153,28 @@ func (s *solu) window(w *worker, ids, _, targets []int32, weight float32) float6
 		kernels.Add(w.gradients[s.places][r*d:][:d], dx[r*d:][:d])
 	}
 	return loss
+}
+
+// deriveBalance adds the derivative of a window's balance to that by the pre-activations [rows, d_mlp], where p is their
+// softmax. The window counts as much as its share of the tokens, rows·weight.
+func (s *solu) deriveBalance(w *worker, dPre, p []float32, rows int, weight float32) {
+	mlp := s.shape.DMLP
+	dP := w.buffer("d p", mlp) // the same for every row
+	clear(dP)
+	for r := range rows {
+		kernels.Add(dP, p[r*mlp:][:mlp])
+	}
+	factor := float32(2*s.balance*float64(mlp)) * weight / float32(rows)
+	for j := range dP {
+		dP[j] *= factor
+	}
+	for r := range rows {
+		row, d := p[r*mlp:][:mlp], dPre[r*mlp:][:mlp]
+		mean := kernels.Dot(dP, row)
+		for j, v := range row {
+			d[j] += v * (dP[j] - mean)
+		}
+	}
 }
 
 // mostLoss is the loss of a target whose probability underflows, as transformer.CrossEntropy has it.
