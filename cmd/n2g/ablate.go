@@ -34,10 +34,10 @@ in nats, and the change of the true next token's log-probability. -ids are run e
 -windows runs so many windows of the test documents of an index instead (-index, else the embedded one), which nothing
 was learned from, and tells the loss on them, and the KL where the neuron fires and elsewhere.`
 	c.examples = []string{
-		`-layer 1 -neuron 268 -file main.go`,
+		`-layer 1 -neuron 254 -file main.go`,
 		`-model smollm2 -layer 10 -neuron 214 -text 'I am tired of this' -json`,
-		`-layer 1 -neuron 268 -file main.go -scale 2 -html ablated.html`,
-		`-site 'blocks.1.mlp.hook_post[268]' -windows 1000`,
+		`-layer 1 -neuron 254 -file main.go -scale 2 -html ablated.html`,
+		`-site 'blocks.1.mlp.hook_post[254]' -windows 1000`,
 	}
 	ref, backend := modelFlag(c), backendFlag(c)
 	edit := editFlagsOf(c)
@@ -233,7 +233,7 @@ func (a *app) steer() *command {
 	c.long = `Adds to a neuron's activation (-add), sets it (-set) or multiplies it (-scale), at every position, those of the continuation too, or at some,
 and continues the text greedily or, with -temperature, by drawing at random. The same -seed draws the same.`
 	c.examples = []string{
-		`-layer 2 -neuron 124 -add 5 -text 'func main() {' -tokens 20`,
+		`-layer 2 -neuron 500 -add 5 -text 'func main() {' -tokens 20`,
 		`-model smollm2 -layer 10 -neuron 369 -add 20 -text 'I went to the' -temperature 0.8 -seed 3 -json`,
 	}
 	ref, backend := modelFlag(c), backendFlag(c)

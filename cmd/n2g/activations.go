@@ -59,9 +59,9 @@ func (a *app) activations() *command {
 with BOS in front; -ids are run exactly as given, so that any model can be compared with another program without
 a tokenizer.`
 	c.examples = []string{
-		`-layer 2 -neuron 124 -file main.go`,
+		`-layer 2 -neuron 500 -file main.go`,
 		`-model gpt2 -layer 3 -neuron all -hook hook_post -ids '[50256,464,3807]' -json`,
-		`-layer 2 -neuron 124 -file main.go -html activations.html`,
+		`-layer 2 -neuron 500 -file main.go -html activations.html`,
 		`-site 'blocks.1.hook_resid_post[5]' -file main.go`,
 	}
 	ref := modelFlag(c)

@@ -39,7 +39,7 @@ func TestStoredEffects(t *testing.T) {
 		all[one.Neuron] = one
 		one = effectsOutput{}
 	}
-	token := all[268].Promoted[0].Token
+	token := all[254].Promoted[0].Token
 	spaced := " " + strings.TrimSpace(token)
 	status, stdout, stderr = call(t, "", "search", "-store", path, "-promotes", spaced, "-n", "0", "-json")
 	if status != 0 {
@@ -62,7 +62,7 @@ func TestStoredEffects(t *testing.T) {
 			t.Errorf("neuron %d: found %v, want %v: %q %q", n, found[n], want, token, stderr)
 		}
 	}
-	status, stdout, stderr = call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "268", "-context-splits", "0")
+	status, stdout, stderr = call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "254", "-context-splits", "0")
 	if status != 0 {
 		t.Fatalf("%q %q", stdout, stderr)
 	}
@@ -71,11 +71,11 @@ func TestStoredEffects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
+	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 254})
 	if err != nil || e.Effects == nil || len(e.Effects.Promoted) != 10 {
 		t.Fatalf("%+v, %v", e, err)
 	}
-	got, want := e.Effects.Promoted[0], all[268].Promoted[0] // which one direction alone may round otherwise
+	got, want := e.Effects.Promoted[0], all[254].Promoted[0] // which one direction alone may round otherwise
 	if got.ID != want.ID || math.Abs(got.Value-want.Value) > 1e-5 {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -92,7 +92,7 @@ func TestStoredEffects(t *testing.T) {
 func TestExplainTellsEffects(t *testing.T) {
 	folder := t.TempDir()
 	file, html := filepath.Join(folder, "e.json"), filepath.Join(folder, "e.html")
-	explain := []string{"explain", "-layer", "1", "-neuron", "268", "-context-splits", "0", "-masked", "none"}
+	explain := []string{"explain", "-layer", "1", "-neuron", "254", "-context-splits", "0", "-masked", "none"}
 	if _, stdout, stderr := call(t, "", explain...); !strings.Contains(stdout, "\npromotes   \"") {
 		t.Errorf("%q %q", stdout, stderr)
 	}
@@ -118,7 +118,7 @@ func TestExplainTellsEffects(t *testing.T) {
 // TestFaithfulness: explanations have it on demand, the store keeps it, and n2g summary tells of it.
 func TestFaithfulness(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.db")
-	if status, stdout, stderr := call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "268", "-masked", "none",
+	if status, stdout, stderr := call(t, "", "run", "-store", path, "-layers", "1", "-neurons", "254", "-masked", "none",
 		"-faithfulness"); status != 0 {
 		t.Fatalf("%q %q", stdout, stderr)
 	}
@@ -127,7 +127,7 @@ func TestFaithfulness(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
+	e, err := s.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 254})
 	if err != nil || e.Effects == nil || e.Effects.Faithfulness == nil {
 		t.Fatalf("%+v, %v", e, err)
 	}
@@ -144,7 +144,7 @@ func TestFaithfulness(t *testing.T) {
 		t.Errorf("%q %q", stdout, stderr)
 	}
 	for _, args := range [][]string{{"-faithfulness", "-effects", "0"}, {"-effects", "-1"}} {
-		status, _, stderr := call(t, "", append([]string{"explain", "-layer", "1", "-neuron", "268"}, args...)...)
+		status, _, stderr := call(t, "", append([]string{"explain", "-layer", "1", "-neuron", "254"}, args...)...)
 		if status != 1 || !strings.Contains(stderr, "-effects") {
 			t.Errorf("%v: %d %q", args, status, stderr)
 		}
@@ -155,7 +155,7 @@ func TestFaithfulness(t *testing.T) {
 func TestAblateOnIndex(t *testing.T) {
 	ask := func(args ...string) (out indexAblation) {
 		t.Helper()
-		status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "268", "-windows", "5",
+		status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "254", "-windows", "5",
 			"-json"}, args...)...)
 		if status != 0 {
 			t.Fatal(stderr)
@@ -192,7 +192,7 @@ func TestAblateOnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, stdout, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-ids", string(list), "-set", "20",
+		_, stdout, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "254", "-ids", string(list), "-set", "20",
 			"-json")
 		var one ablateOutput
 		if err := json.Unmarshal([]byte(stdout), &one); err != nil {
@@ -206,7 +206,7 @@ func TestAblateOnIndex(t *testing.T) {
 		t.Errorf("%+v, want losses %g and %g on %g tokens", got, before/sum, after/sum, sum)
 	}
 	for _, args := range [][]string{{"-windows", "-1"}, {"-windows", "3", "-text", "x"}, {"-index", "none.n2g"}} {
-		if status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "268"},
+		if status, stdout, stderr := call(t, "", append([]string{"ablate", "-layer", "1", "-neuron", "254"},
 			args...)...); status != 1 || stdout != "" || !strings.Contains(stderr, "-windows") {
 			t.Errorf("%v: %d %q", args, status, stderr)
 		}

@@ -280,7 +280,7 @@ func TestActivationsScale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stats, err := x.Stats(1*512 + 268)
+	stats, err := x.Stats(1*512 + 254)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,12 +288,12 @@ func TestActivationsScale(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, fmt.Sprintf("</i> %.3g <small>the neuron&#39;s highest in the sample</small>", stats.Maximum())},
+		{nil, fmt.Sprintf("</i> %.4g <small>the neuron&#39;s highest in the sample</small>", stats.Maximum())},
 		{[]string{"-hook", "hook_pre"}, `<small>the text&#39;s strongest</small>`},
 		{[]string{"-max", "0.01"}, `</i> 0.01 <small>given</small>`},
 	} {
 		status, stdout, stderr := call(t, "a b",
-			append([]string{"activations", "-layer", "1", "-neuron", "268", "-html", "-", "-file", "-"}, test.args...)...)
+			append([]string{"activations", "-layer", "1", "-neuron", "254", "-html", "-", "-file", "-"}, test.args...)...)
 		if status != 0 || !strings.Contains(stdout, test.want) {
 			t.Errorf("%q: %d %q %q", test.args, status, stderr, stdout)
 		}

@@ -12,7 +12,7 @@ import (
 // An explanation from an index has both graphs, and the scores of all predictors on each text.
 func TestExplainContext(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "context.svg")
-	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-json", "-",
+	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "254", "-masked", "none", "-json", "-",
 		"-stages=false", "-graph", "context", "-svg", svg, "-other", "../../models/tiny/index.n2g")
 	if status != 0 {
 		t.Fatal(stderr)
@@ -42,25 +42,25 @@ func TestExplainContext(t *testing.T) {
 	if data, err := os.ReadFile(svg); err != nil || !strings.Contains(string(data), "<svg") {
 		t.Error(err)
 	}
-	status, stdout, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none")
+	status, stdout, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-masked", "none")
 	if status != 0 || !strings.Contains(stdout, "context graph: ") || !strings.Contains(stdout, "TEST DOCUMENTS") {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
-	status, stdout, _ = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-masked", "none", "-context-splits", "0")
+	status, stdout, _ = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-masked", "none", "-context-splits", "0")
 	if status != 0 || strings.Contains(stdout, "context graph: ") {
 		t.Errorf("%d %q", status, stdout)
 	}
-	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-context-splits", "0", "-other",
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-context-splits", "0", "-other",
 		"../../models/tiny/index.n2g")
 	if status != 1 || !strings.Contains(stderr, "-other") {
 		t.Errorf("%d %q", status, stderr)
 	}
-	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-other",
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-other",
 		"../../models/tiny/index.n2g,missing.n2g")
 	if status != 1 || !strings.Contains(stderr, "missing.n2g") {
 		t.Errorf("%d %q", status, stderr)
 	}
-	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "268", "-graph", "both", "-svg", svg)
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-graph", "both", "-svg", svg)
 	if status != 1 || !strings.Contains(stderr, `"both"`) {
 		t.Errorf("%d %q", status, stderr)
 	}

@@ -42,7 +42,7 @@ more where few tokens stand out. -layer all and -neuron all ask many; connected 
 
 -store writes the tokens of many neurons into a store, for n2g search -promotes and n2g serve: of every neuron of a model
 in a minute or so, whether it was explained or not.`
-	c.examples = []string{`-layer 1 -neuron 268`, `-model smollm2 -layer 10 -neuron 214 -json`,
+	c.examples = []string{`-layer 1 -neuron 254`, `-model smollm2 -layer 10 -neuron 214 -json`,
 		`-layer all -neuron all -json`, `-model smollm2 -layer all -neuron all -store smollm2.db`}
 	ref, backend := modelFlag(c), backendFlag(c)
 	layer := c.flags.String("layer", "", "`NUMBER` the layer, from 0, or all")

@@ -90,12 +90,12 @@ func TestEffectsCommands(t *testing.T) {
 		one.Connected != nil {
 		t.Errorf("%+v %v", one, err)
 	}
-	status, stdout, stderr = call(t, "", "effects", "-layer", "1", "-neuron", "268")
+	status, stdout, stderr = call(t, "", "effects", "-layer", "1", "-neuron", "254")
 	if status != 0 || !strings.Contains(stdout, "PROMOTED") || !strings.Contains(stdout, "read by later neurons: 2/") {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
 	// An edit that changes nothing changes nothing.
-	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-scale", "1",
+	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "254", "-text", "if err != nil {", "-scale", "1",
 		"-json")
 	var none ablateOutput
 	if err := json.Unmarshal([]byte(stdout), &none); status != 0 || err != nil || none.LossBefore != none.LossAfter ||
@@ -108,14 +108,14 @@ func TestEffectsCommands(t *testing.T) {
 		}
 	}
 	// One that comes at a position changes nothing before it.
-	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-add", "50",
+	status, stdout, _ = call(t, "", "ablate", "-layer", "1", "-neuron", "254", "-text", "if err != nil {", "-add", "50",
 		"-positions", "3", "-json")
 	var late ablateOutput
 	if err := json.Unmarshal([]byte(stdout), &late); status != 0 || err != nil || late.KL[2] != 0 || late.KL[3] < 1e-4 {
 		t.Errorf("%d %q", status, stdout)
 	}
 	page := filepath.Join(t.TempDir(), "ablated.html")
-	if status, _, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "268", "-text", "if err != nil {", "-html",
+	if status, _, stderr := call(t, "", "ablate", "-layer", "1", "-neuron", "254", "-text", "if err != nil {", "-html",
 		page); status != 0 {
 		t.Error(stderr)
 	}
@@ -125,7 +125,7 @@ func TestEffectsCommands(t *testing.T) {
 	steer := func(args ...string) (out steerOutput) {
 		t.Helper()
 		status, stdout, stderr := call(t, "",
-			append([]string{"steer", "-layer", "1", "-neuron", "268", "-text", "func main() {", "-tokens", "6", "-json"},
+			append([]string{"steer", "-layer", "1", "-neuron", "254", "-text", "func main() {", "-tokens", "6", "-json"},
 				args...)...)
 		if status != 0 {
 			t.Fatal(stderr)

@@ -42,8 +42,8 @@ func (a *app) examples() *command {
   negatives  places where a token stands on which the neuron fires elsewhere, and it is quiet
   tokens     the tokens it fires on, and how often they stand in the corpus
   cofiring   neurons that fire where it does`
-	c.examples = []string{`-layer 1 -neuron 268`, `-index go.n2g -layer 1 -neuron 268 -kind bands -json`,
-		`-layer 1 -neuron 268 -json -limit 20`, `-index sae.n2g -site 'blocks.1.hook_resid_post[sae:17]'`}
+	c.examples = []string{`-layer 1 -neuron 254`, `-index go.n2g -layer 1 -neuron 254 -kind bands -json`,
+		`-layer 1 -neuron 254 -json -limit 20`, `-index sae.n2g -site 'blocks.1.hook_resid_post[sae:17]'`}
 	f := &examplesFlags{
 		index: indexFlag(c), model: c.path(reads, "model", "",
 			"`MODEL` whose tokenizer writes the texts (default: that of the index)"),

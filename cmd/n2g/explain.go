@@ -47,10 +47,10 @@ graph.
 -examples reads one JSON object {"layer", "neuron", "max_activation", "prompts"} or many as JSON Lines; -json then writes
 one line each. Without an output flag a summary is printed, with the graph as a tree.`
 	c.examples = []string{
-		`-layer 2 -neuron 124`,
-		`-layer 2 -neuron 124 -corpus ~/src -html neuron.html`,
-		`-layer 2 -neuron 124 -index tiny.n2g -html neuron.html`,
-		`-layer 2 -neuron 124 -file prompt.txt`,
+		`-layer 2 -neuron 500`,
+		`-layer 2 -neuron 500 -corpus ~/src -html neuron.html`,
+		`-layer 2 -neuron 500 -index tiny.n2g -html neuron.html`,
+		`-layer 2 -neuron 500 -file prompt.txt`,
 		`-site 'blocks.7.hook_resid_post[sae:17]' -sae sae-folder -model smollm2 -corpus books`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-exec 'python3 model.py' -corpus books -site 'blocks.0.mlp.hook_post[0]'`,

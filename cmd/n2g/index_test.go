@@ -17,7 +17,7 @@ import (
 
 // TestIndexCommands asks the embedded index everything, without a forward pass.
 func TestIndexCommands(t *testing.T) {
-	neuron := []string{"-layer", "1", "-neuron", "268"}
+	neuron := []string{"-layer", "1", "-neuron", "254"}
 	snippet := filepath.Join(t.TempDir(), "snippet.go")
 	if err := os.WriteFile(snippet, []byte("if err != nil"), 0o600); err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestIndexCommands(t *testing.T) {
 		want []string
 	}{
 		{[]string{"index"}, []string{"1536 neurons of tiny in 3 layers", "271 documents", " neurons are never above 0"}},
-		{append([]string{"examples"}, neuron...), []string{"layer 1 neuron 268 (hook_mid): maximum", "density 0.00", "["}},
+		{append([]string{"examples"}, neuron...), []string{"layer 1 neuron 254 (hook_mid): maximum", "density 0.0", "["}},
 		{append([]string{"examples", "-kind", "bands", "-limit", "2"}, neuron...), []string{"windows"}},
 		{append([]string{"examples", "-kind", "random", "-limit", "3"}, neuron...), []string{".go"}},
 		{append([]string{"examples", "-kind", "negatives"}, neuron...), []string{"["}},
@@ -71,7 +71,7 @@ func TestIndexCommands(t *testing.T) {
 
 // TestExamplesAreExplained: what n2g examples writes as JSON, n2g explain reads; and both show one density.
 func TestExamplesAreExplained(t *testing.T) {
-	status, stdout, stderr := call(t, "", "examples", "-layer", "1", "-neuron", "268", "-json")
+	status, stdout, stderr := call(t, "", "examples", "-layer", "1", "-neuron", "254", "-json")
 	if status != 0 {
 		t.Fatal(stderr)
 	}
@@ -79,7 +79,7 @@ func TestExamplesAreExplained(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &examples); err != nil || len(examples.Prompts) != 20 {
 		t.Fatalf("%v in %.200q", err, stdout)
 	}
-	for _, args := range [][]string{{"-layer", "1", "-neuron", "268"}, {"-examples", file(t, stdout)}} {
+	for _, args := range [][]string{{"-layer", "1", "-neuron", "254"}, {"-examples", file(t, stdout)}} {
 		always := []string{"explain", "-masked", "none", "-json", "-", "-stages=false"}
 		status, stdout, stderr := call(t, "", append(always, args...)...)
 		var e n2g.Explanation
@@ -137,7 +137,7 @@ func TestIndexExport(t *testing.T) {
 			"tiny/1-mlp-hook_mid/activations/batch-0.jsonl.gz"},
 	} {
 		out := t.TempDir()
-		if status, _, stderr := call(t, "", "index", "export", "-layers", "1", "-neurons", "268,300-302", "-format", format,
+		if status, _, stderr := call(t, "", "index", "export", "-layers", "1", "-neurons", "254,300-302", "-format", format,
 			"-o", out); status != 0 {
 			t.Fatal(stderr)
 		}

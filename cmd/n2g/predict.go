@@ -27,7 +27,7 @@ func (a *app) predict() *command {
 (-explanation). Of the model only the tokenizer is read. The published graph fires at half of the maximum, the context graph at the
 threshold that validation documents chose.`
 	c.examples = []string{
-		`-store run.db -layer 1 -neuron 268 -file main.go`,
+		`-store run.db -layer 1 -neuron 254 -file main.go`,
 		`-explanation neuron.json -text 'if err != nil {' -graph context -json`,
 	}
 	path := storeFlag(c)

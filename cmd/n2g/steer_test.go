@@ -48,7 +48,7 @@ func TestSteer(t *testing.T) {
 		}
 	}
 
-	const layer, neuron, text = 1, 268, "if err != nil {\n\treturn nil,"
+	const layer, neuron, text = 1, 254, "if err != nil {\n\treturn nil,"
 	ids, err := n2g.Prompt(model, text)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func TestAsProgram(t *testing.T) {
 // startUp is every kind of command that draws, and one that does nothing.
 func startUp(t *testing.T) map[string][]string {
 	out := t.TempDir()
-	explain := []string{"explain", "-layer", "1", "-neuron", "268"}
+	explain := []string{"explain", "-layer", "1", "-neuron", "254"}
 	return map[string][]string{
 		"version": {"version"},
 		"svg":     append(explain, "-svg", filepath.Join(out, "g.svg"), "-dot", filepath.Join(out, "g.dot")),

@@ -117,7 +117,7 @@ func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, option
 
 // walkthrough draws the neuron of the demo notebook: one text pruned, and what matters in it.
 func (a *artist) walkthrough(ctx context.Context, name string) error {
-	const layer, neuron = 2, 124
+	const layer, neuron = 2, 500
 	e, err := a.explain(ctx, layer, neuron, 1, n2g.Walkthrough())
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (a *artist) walkthrough(ctx context.Context, name string) error {
 
 // contextGraph draws the graph of the same neuron.
 func (a *artist) contextGraph(ctx context.Context, name string) error {
-	const layer, neuron = 2, 124
+	const layer, neuron = 2, 500
 	e, err := a.explain(ctx, layer, neuron, 0, n2g.Options{})
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
 // Package tiny holds two small language models, and text to try them on, inside the program: a three-layer SoLU model
-// and a two-layer DistilBERT, both trained by this repository (package train) on the Go toolchain's source tree, and
+// and a three-layer DistilBERT, both trained by this repository (package train) on the Go toolchain's source tree, and
 // the part of that tree which training never saw.
 //
 // The reference "tiny" opens them:

@@ -136,10 +136,10 @@ func causalLogits(shape transformer.Decoder, w transformer.Weights, ids *Node, h
 	return shape.Unembed(w, Reshape(x, -1, shape.DModel), nil)
 }
 
-// balance is the weight of a loss that keeps a layer's neurons in use: d_mlp·Σp̄², where p̄ is the mean over a window of
-// a neuron's share of SoLU's softmax (the load balancing of mixtures of experts, Shazeer et al. 2017,
-// https://arxiv.org/abs/1701.06538, with the softmax as the router). Without it a neuron can come to win on every token,
-// and its layer then adds a constant.
+// balance is the weight of a loss that keeps a layer's neurons in use: d_mlp·Σp̄², where p̄ is the mean over a window
+// of a neuron's share of SoLU's softmax (the load balancing of mixtures of experts, Shazeer et al. 2017,
+// https://arxiv.org/abs/1701.06538, with the softmax as the router). Without it a neuron can come to win on every
+// token, and its layer then adds a constant.
 const balance = 2e-4
 
 // neuronNorm is the norm of each neuron's input weights. SoLU's softmax lets a layer's neurons compete, and a neuron

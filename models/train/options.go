@@ -14,7 +14,7 @@ type CausalOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"FOLDER of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"BACKEND what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny" help:"NAME of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"5000" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"12500" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, and the model's context length"`
 	Layers       int     `json:"layers" flag:"layers" default:"3" help:"blocks"`
@@ -41,10 +41,10 @@ type MaskedOptions struct {
 	Corpus       string  `json:"-" flag:"corpus" help:"FOLDER of .go, .md and .txt files to train on (default: the Go toolchain's source tree)"`
 	Backend      string  `json:"-" flag:"backend" help:"BACKEND what computes: auto, go, xla:cpu or xla:cuda"`
 	Name         string  `json:"-" flag:"name" default:"tiny-masked" help:"NAME of the model in its config.json"`
-	Steps        int     `json:"-" flag:"steps" default:"1200" help:"optimizer steps"`
+	Steps        int     `json:"-" flag:"steps" default:"7500" help:"optimizer steps"`
 	Batch        int     `json:"batch" flag:"batch" default:"8" help:"windows a step; even"`
 	Context      int     `json:"context" flag:"context" default:"256" help:"tokens of a window, [CLS] and [SEP] included, and the model's longest text"`
-	Layers       int     `json:"layers" flag:"layers" default:"2" help:"blocks"`
+	Layers       int     `json:"layers" flag:"layers" default:"3" help:"blocks"`
 	DModel       int     `json:"d_model" flag:"d-model" default:"128" help:"width of the residual stream"`
 	DMLP         int     `json:"d_mlp" flag:"d-mlp" default:"512" help:"neurons a layer"`
 	Heads        int     `json:"heads" flag:"heads" default:"2" help:"attention heads a layer"`

@@ -199,7 +199,7 @@ func TestSameExplanation(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, site := range []n2g.Site{{Layer: 0, Index: 3}, {Layer: 1, Index: 268}, {Layer: 2, Index: 124},
+	for _, site := range []n2g.Site{{Layer: 0, Index: 3}, {Layer: 1, Index: 254}, {Layer: 2, Index: 500},
 		{Layer: 1, Index: 5, Hook: "hook_resid_post"}, {Layer: 1, Index: 5, Hook: "-hook_resid_post"}} {
 		examples, err := corpus.Examples(x, here, n2g.Site{Layer: site.Layer, Index: max(site.Index, 100)})
 		if err != nil {
@@ -576,7 +576,7 @@ func BenchmarkExplain(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	examples, err := corpus.Examples(x, here, n2g.Site{Layer: 2, Index: 124})
+	examples, err := corpus.Examples(x, here, n2g.Site{Layer: 2, Index: 500})
 	if err != nil {
 		b.Fatal(err)
 	}

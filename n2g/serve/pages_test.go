@@ -72,11 +72,11 @@ func TestBrowser(t *testing.T) {
 				picture), nil))
 	b.wait("its tokens", `document.querySelectorAll(".live .tok").length > 12`)
 	b.shot("workbench")
-	b.do("neuron", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address+"/neurons/1/268"))
+	b.do("neuron", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(address+"/neurons/1/254"))
 	b.wait("live", `document.querySelectorAll(".live .tok").length > 1`)
 	b.shot("neuron")
 	b.do("next", chromedp.Evaluate(`document.activeElement.blur()`, nil), chromedp.KeyEvent("j"))
-	b.wait("the next neuron", `location.pathname === "/neurons/1/269"`)
+	b.wait("the next neuron", `location.pathname === "/neurons/1/255"`)
 
 	b.do("run", chromedp.Navigate(address+"/run"))
 	b.do("begin", chromedp.SendKeys("#layers", "0"), chromedp.SendKeys("#numbers", "30-35"),
@@ -87,7 +87,7 @@ func TestBrowser(t *testing.T) {
 	b.shot("run")
 	b.do("api", chromedp.Navigate(address+"/api"))
 	for width, name := range map[int64]string{360: "narrow"} {
-		for _, path := range []string{"/", "/neurons/1/268", "/live", "/run", "/api"} {
+		for _, path := range []string{"/", "/neurons/1/254", "/live", "/run", "/api"} {
 			b.do(name, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address+path))
 			b.wait(path, `document.readyState === "complete"`)
 			if over := b.text(`String(document.documentElement.scrollWidth - innerWidth)`); strings.HasPrefix(over,
@@ -200,7 +200,7 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("%d of %s, want %d", n, role, least)
 		}
 	}
-	b.do("neuron", chromedp.Navigate(address+"/neurons/1/268"))
+	b.do("neuron", chromedp.Navigate(address+"/neurons/1/254"))
 	b.wait("tokens", `document.querySelectorAll(".live .tok").length > 3`)
 	b.do("arrows", chromedp.Focus(`.live .tok[tabindex="0"]`), chromedp.KeyEvent(kb.ArrowRight),
 		chromedp.KeyEvent(kb.Enter))

@@ -39,7 +39,7 @@ import (
 var update = flag.Bool("update", false, "write the golden file")
 
 // neurons that the stored run has explained.
-const explainedNeurons = "14,19,222,268"
+const explainedNeurons = "14,19,222,254"
 
 // bench is a store with some of tiny's neurons, made once.
 var bench = sync.OnceValues(func() (string, error) {
@@ -208,9 +208,9 @@ func TestLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, _ := json.Marshal(map[string]any{"layer": 1, "neuron": 268, "text": text})
+	body, _ := json.Marshal(map[string]any{"layer": 1, "neuron": 254, "text": text})
 	live := get[serve.Live](t, server, "POST", "/live", string(body))
-	want, err := o.Model.Activations(t.Context(), 1, o.Model.DefaultHook(), 268, [][]int{ids}, nil)
+	want, err := o.Model.Activations(t.Context(), 1, o.Model.DefaultHook(), 254, [][]int{ids}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestLive(t *testing.T) {
 			t.Errorf("position %d: %v, the model says %v", i, live.Activations[i], v)
 		}
 	}
-	e, err := o.Store.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 268})
+	e, err := o.Store.Explanation(t.Context(), n2g.Site{Layer: 1, Index: 254})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,14 +230,14 @@ func TestLive(t *testing.T) {
 		t.Errorf("maximum %g, want %g", live.Maximum, e.MaxActivation)
 	}
 	matters := get[serve.Importance](t, server, "POST", "/importance",
-		`{"layer":1,"neuron":268,"text":"if err != nil {","position":3}`)
+		`{"layer":1,"neuron":254,"text":"if err != nil {","position":3}`)
 	ids, err = n2g.Prompt(o.Model, "if err != nil {")
 	if err != nil {
 		t.Fatal(err)
 	}
 	masked := slices.Clone(ids[:4])
 	masked[1] = o.Model.MaskID()
-	two, err := o.Model.Activations(t.Context(), 1, "", 268, [][]int{ids[:4], masked}, nil)
+	two, err := o.Model.Activations(t.Context(), 1, "", 254, [][]int{ids[:4], masked}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,22 +386,22 @@ var questions = map[string][2]string{
 	"GET /":                                   {"", ""},
 	"GET /neurons":                            {"/neurons?sort=-f1&limit=3&min_f1=0", ""},
 	"GET /histograms":                         {"/histograms?kind=lively", ""},
-	"GET /neurons/{layer}/{neuron}":           {"/neurons/1/268", ""},
-	"GET /neurons/{layer}/{neuron}/similar":   {"/neurons/1/268/similar", ""},
-	"GET /neurons/{layer}/{neuron}/promoted":  {"/neurons/1/268/promoted", ""},
-	"GET /neurons/{layer}/{neuron}/connected": {"/neurons/1/268/connected", ""},
+	"GET /neurons/{layer}/{neuron}":           {"/neurons/1/254", ""},
+	"GET /neurons/{layer}/{neuron}/similar":   {"/neurons/1/254/similar", ""},
+	"GET /neurons/{layer}/{neuron}/promoted":  {"/neurons/1/254/promoted", ""},
+	"GET /neurons/{layer}/{neuron}/connected": {"/neurons/1/254/connected", ""},
 	"GET /search":                             {"/search?token=err*", ""},
 	"POST /tokenize":                          {"/tokenize", `{"text": "if err != nil"}`},
 	"POST /activations": {"/activations",
 		`{"layer": 0, "neuron": 1, "prompts": [[0, 5, 6]], "positions": [[1, 2]]}`},
 	"POST /layer_activations": {"/layer_activations", `{"layer": 0, "prompts": [[0, 5]]}`},
-	"POST /predict":           {"/predict", `{"layer": 1, "neuron": 268, "text": "if err"}`},
-	"POST /live":              {"/live", `{"layer": 1, "neuron": 268, "text": "if err"}`},
+	"POST /predict":           {"/predict", `{"layer": 1, "neuron": 254, "text": "if err"}`},
+	"POST /live":              {"/live", `{"layer": 1, "neuron": 254, "text": "if err"}`},
 	"POST /importance": {"/importance",
-		`{"layer": 1, "neuron": 268, "text": "if err", "position": 1}`},
+		`{"layer": 1, "neuron": 254, "text": "if err", "position": 1}`},
 	"POST /fires":     {"/fires", `{"text": "if err"}`},
-	"POST /explain":   {"/explain", `{"layer": 1, "neuron": 268, "options": {}}`},
-	"POST /effects":   {"/effects", `{"layer": 1, "neuron": 268, "text": "if err", "value": 1}`},
+	"POST /explain":   {"/explain", `{"layer": 1, "neuron": 254, "options": {}}`},
+	"POST /effects":   {"/effects", `{"layer": 1, "neuron": 254, "text": "if err", "value": 1}`},
 	"GET /run":        {"/run", ""},
 	"POST /run":       {"/run", `{"layers": "0", "neurons": "3", "sample": 0}`},
 	"POST /run/stop":  {"/run/stop", `{}`},
@@ -640,9 +640,9 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{
-		"/": "1/268", "/?sort=-f1&layer=1": "aria-sort=\"descending\"", "/neurons/1/268": "Neuron graph",
+		"/": "1/254", "/?sort=-f1&layer=1": "aria-sort=\"descending\"", "/neurons/1/254": "Neuron graph",
 		"/neurons/0/0": "not explained yet", "/neurons/0/7": "could not be explained",
-		"/live?layer=1&neuron=268&text=%3C/script%3E": "&lt;/script&gt;",
+		"/live?layer=1&neuron=254&text=%3C/script%3E": "&lt;/script&gt;",
 		"/run": "it never &lt;b&gt;fires", "/api": "openapi.json",
 	} {
 		w := do(server, "GET", path, "")
@@ -884,9 +884,9 @@ func TestOtherSites(t *testing.T) {
 		o.Model, o.Hook, o.Neurons = steerable{o.Model}, "hook_resid_post", 64
 	})
 	const site = "blocks.1.hook_resid_post[5]"
-	for _, path := range []string{"/neurons/1/5", "/neurons/1/268"} {
+	for _, path := range []string{"/neurons/1/5", "/neurons/1/254"} {
 		page := do(server, "GET", path, "").Body.String()
-		for _, not := range []string{"neuron 5", "neuron 268", "promotes</h", "id=\"cell\"", "data-effects"} {
+		for _, not := range []string{"neuron 5", "neuron 254", "promotes</h", "id=\"cell\"", "data-effects"} {
 			if strings.Contains(page, not) {
 				t.Errorf("%s holds %q", path, not)
 			}

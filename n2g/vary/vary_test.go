@@ -168,7 +168,7 @@ func TestExplain(t *testing.T) {
 	defer m.Close()
 	for _, masked := range []n2g.MaskedModel{vary.Self(m, vary.SelfOptions{}), vary.Neighbours(m)} {
 		prune := n2g.Prune{Text: "\tif err != nil {\n\t\treturn err"}
-		site := n2g.Site{Layer: 1, Index: 268}
+		site := n2g.Site{Layer: 1, Index: 254}
 		measured, err := n2g.MeasureImportance(context.Background(), m, site, prune.Text, n2g.Options{}, 1, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 // TestAblation: the map of a text has a row of activations and two of effects, one value a token.
 func TestAblation(t *testing.T) {
 	l := Open()
-	m := l.Ablation(2, 124, "\tswitch x {\n\tcase 1:\n")
+	m := l.Ablation(2, 500, "\tif ok && strings.HasPrefix(line, x) {\n")
 	if len(m.Rows) != 3 {
 		t.Fatalf("%d rows", len(m.Rows))
 	}

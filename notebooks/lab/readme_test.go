@@ -15,15 +15,15 @@ import (
 func Example_readme() {
 	ctx := context.Background()
 	texts := []string{
-		"func f() {\n\tswitch {\n\tcase a:\n", "\t\tswitch {\n\t\tcase x > 0:\n", "for {\n\tswitch {\n",
-		"\tif a {\n\t\tswitch {\n",
+		"\tif strings.HasPrefix(line, \"go\") {\n", "\tif i > 0 || strings.Contains(s, sep) {\n",
+		"\tname := strings.TrimSpace(text)\n", "\t\tif ok && strings.HasSuffix(s, \"x\") {\n",
 	}
 	model, _ := models.Open("tiny", models.Options{})
 	masked, _ := models.OpenMasked("tiny", models.Options{})
-	examples := n2g.Examples{Site: n2g.Site{Layer: 2, Index: 124}, Prompts: texts}
+	examples := n2g.Examples{Site: n2g.Site{Layer: 2, Index: 500}, Prompts: texts}
 	explanation, err := n2g.Explain(ctx, model, masked, examples, n2g.Options{})
-	predicted := explanation.Predict([]string{"\n\t", "switch", " {", "\n\t"}) // no model needed from here on
-	fmt.Println(err, predicted[2] > 0.5, predicted[1])
+	predicted := explanation.Predict([]string{"\n\t", "if", " strings", "."}) // no model needed from here on
+	fmt.Println(err, predicted[3] > 0.5, predicted[2])
 	// Output: <nil> true 0
 }
 

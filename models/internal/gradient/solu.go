@@ -155,8 +155,8 @@ func (s *solu) window(w *worker, ids, _, targets []int32, weight float32) float6
 	return loss
 }
 
-// deriveBalance adds the derivative of a window's balance to that by the pre-activations [rows, d_mlp], where p is their
-// softmax. The window counts as much as its share of the tokens, rows·weight.
+// deriveBalance adds the derivative of a window's balance to that by the pre-activations [rows, d_mlp], where p is
+// their softmax. The window counts as much as its share of the tokens, rows·weight.
 func (s *solu) deriveBalance(w *worker, dPre, p []float32, rows int, weight float32) {
 	mlp := s.shape.DMLP
 	dP := w.buffer("d p", mlp) // the same for every row

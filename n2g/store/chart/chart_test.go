@@ -68,7 +68,7 @@ func charts(t *testing.T) map[string]*chart.Chart {
 	for i := range counts {
 		counts[i] = uint32(1e6 * math.Exp(-float64(i)/8))
 	}
-	add("histogram")(chart.Histogram("layer 1 neuron 268", &index.Histogram{First: 160, Counts: counts}, 1))
+	add("histogram")(chart.Histogram("layer 1 neuron 254", &index.Histogram{First: 160, Counts: counts}, 1))
 	return drawn
 }
 
@@ -78,7 +78,7 @@ func TestSVG(t *testing.T) {
 		"token lookup": {"token lookup", "neuron graph", "layer 0", "layer 2"},
 		"n-gram":       {"n-gram"},
 		"layers":       {"nodes of the graph by layer"},
-		"histogram":    {"layer 1 neuron 268", "fires", "below", "1000000", "activation"},
+		"histogram":    {"layer 1 neuron 254", "fires", "below", "1000000", "activation"},
 	}
 	for name, c := range charts(t) {
 		picture, err := c.SVG()
