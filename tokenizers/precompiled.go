@@ -42,8 +42,8 @@ func newPrecompiled(data []byte) (*precompiled, error) {
 	for texts := p.texts; len(texts) > 0; {
 		text, rest, _ := bytes.Cut(texts, []byte{0})
 		if len(text) > maxReplacement {
-			return nil, fmt.Errorf("precompiled_charsmap replaces by %d bytes, more than the limit of %d", len(text),
-				maxReplacement)
+			return nil, fmt.Errorf("precompiled_charsmap replaces by %d bytes, more than the limit of %d",
+				len(text), maxReplacement)
 		}
 		p.longest = max(p.longest, len(text))
 		texts = rest

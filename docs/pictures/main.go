@@ -103,8 +103,8 @@ func real(ctx context.Context, folder, name string) error {
 }
 
 // explain explains a neuron from some of its examples, 0 being all.
-func (a *artist) explain(ctx context.Context, layer, neuron, prompts int, options n2g.Options) (*n2g.Explanation,
-	error) {
+func (a *artist) explain(ctx context.Context, layer, neuron, prompts int,
+	options n2g.Options) (*n2g.Explanation, error) {
 	examples, err := corpus.Examples(a.index, a.model, n2g.Site{Layer: layer, Index: neuron})
 	if err != nil {
 		return nil, err

@@ -44,8 +44,8 @@ func readHeader(r io.ReaderAt, size int64) (h header, dataStart int64, err error
 			fmt.Errorf("the header claims %d bytes, more than the %d allowed: this is no safetensors file or a damaged one",
 				length, maxHeader)
 	case int64(length) > size-lengthSize:
-		return h, 0, fmt.Errorf("the header claims %d bytes but the file has %d: it is cut short, fetch it again", length,
-			size)
+		return h, 0, fmt.Errorf("the header claims %d bytes but the file has %d: it is cut short, fetch it again",
+			length, size)
 	}
 	text := make([]byte, length)
 	if err := readFull(r, text, lengthSize); err != nil {
@@ -189,8 +189,8 @@ func parseInfo(name string, text json.RawMessage) (Info, error) {
 		return info, fmt.Errorf("shape %v has more elements than can be counted", info.Shape)
 	}
 	if bytes != info.End-info.Begin {
-		return info, fmt.Errorf("%s of shape %v takes %d bytes, but data_offsets give %d", info.DType, info.Shape, bytes,
-			info.End-info.Begin)
+		return info, fmt.Errorf("%s of shape %v takes %d bytes, but data_offsets give %d",
+			info.DType, info.Shape, bytes, info.End-info.Begin)
 	}
 	return info, nil
 }

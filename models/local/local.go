@@ -138,8 +138,8 @@ func (s Shelf) lock() (unlock func(), err error) {
 
 // Add puts a copy of the model at source on the shelf and returns its name, which is made of the source's where it is
 // empty. check is asked about the copy before it stands under its name.
-func (s Shelf) Add(ctx context.Context, source, name string, check func(fsys fs.FS, name string) error) (string,
-	error) {
+func (s Shelf) Add(ctx context.Context, source, name string,
+	check func(fsys fs.FS, name string) error) (string, error) {
 	from, err := open(source)
 	if err != nil {
 		return "", fmt.Errorf("add %s: %w", source, err)

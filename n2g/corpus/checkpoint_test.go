@@ -314,8 +314,8 @@ func TestTwoPasses(t *testing.T) {
 		}
 		o := resumable()
 		o.Restart = restart
-		err = corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out,
-			o)
+		err = corpus.Mine(t.Context(), byteModel{killedModel},
+			[]int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out, o)
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d is writing it", cmd.Process.Pid)) {
 			t.Errorf("beside process %d: %v", cmd.Process.Pid, err)
 		}
@@ -362,8 +362,8 @@ func TestDiskRefuses(t *testing.T) {
 			}
 		}
 	}
-	err := corpus.Mine(t.Context(), byteModel{killedModel}, []int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out,
-		o)
+	err := corpus.Mine(t.Context(), byteModel{killedModel},
+		[]int{0, 1}, []string{"hook_mid"}, corpus.FS(documents()), out, o)
 	if err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Fatalf("got %v, want a full disk", err)
 	}

@@ -295,8 +295,8 @@ func promptsOf(corpus *index.Index, first, end int) (prompts [][]int, positions 
 }
 
 // IndexNeuron indexes one neuron on a source, in memory.
-func IndexNeuron(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Source, o Options) (*index.Index,
-	error) {
+func IndexNeuron(ctx context.Context, model n2g.LanguageModel, site n2g.Site, source Source,
+	o Options) (*index.Index, error) {
 	identity, err := o.identity(model)
 	if err != nil {
 		return nil, err

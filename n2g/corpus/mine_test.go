@@ -98,8 +98,8 @@ func TestNotFinite(t *testing.T) {
 			continue
 		}
 		right, rightErr := corpus.Examples(want, byteModel{}, site)
-		if err != nil || rightErr != nil || fmt.Sprint(*got.Density, got.Prompts) != fmt.Sprint(*right.Density,
-			right.Prompts) {
+		if err != nil || rightErr != nil ||
+			fmt.Sprint(*got.Density, got.Prompts) != fmt.Sprint(*right.Density, right.Prompts) {
 			t.Errorf("neuron %d: %v %v", n, got, err)
 		}
 	}

@@ -238,8 +238,8 @@ func (d Diagram) key(s *scene.Scene, o Options, f scene.Face, y *float64) float6
 			if scale.Color == Blue {
 				hue = scene.Blue
 			}
-			key.Scale(f.Show(scene.Label(scale.Name)), f.Show(scene.Label(scale.Low)), f.Show(scene.Label(scale.High)), hue,
-				false)
+			key.Scale(f.Show(scene.Label(scale.Name)), f.Show(scene.Label(scale.Low)),
+				f.Show(scene.Label(scale.High)), hue, false)
 		}
 		if d.ends {
 			key.Swatch(scene.Rect{Stroke: scene.Solid(scene.Ink), Pen: 2.5}, "end of a line")

@@ -52,8 +52,8 @@ func (w *writer) legend() string {
 		for i := range swatches {
 			value := s.low + (1-s.low)*float64(i)/(swatches-1)
 			fill, _ := w.options.colors(n2g.GraphNode{Depth: s.depth, Activation: value, Importance: value})
-			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20" BORDER="1" COLOR="%s"></TD>`, fill,
-				w.palette.frame)
+			fmt.Fprintf(&b, `<TD BGCOLOR="%s" WIDTH="24" FIXEDSIZE="TRUE" HEIGHT="20" BORDER="1" COLOR="%s"></TD>`,
+				fill, w.palette.frame)
 		}
 		word("1", "")
 	}

@@ -166,8 +166,8 @@ func join(to io.Writer, corpus *Index, sources []source, o Options, as form) err
 		}
 	}
 	if as == whole && !meta.whole() {
-		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing", meta.Covered,
-			meta.Windows)
+		return fmt.Errorf("index: these parts hold windows %v of %d: those of the others are missing",
+			meta.Covered, meta.Windows)
 	}
 	w := newWriter(to)
 	if as != part {

@@ -156,32 +156,27 @@ func TestLanguageModel(t *testing.T, model n2g.LanguageModel, site n2g.Site, tex
 	t.Run("errors", func(t *testing.T) {
 		cancelled, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := model.Activations(cancelled, site.Layer, site.Hook, site.Index, prompts, nil); !errors.Is(err,
-			context.Canceled) {
+		if _, err := model.Activations(cancelled, site.Layer, site.Hook,
+			site.Index, prompts, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled context: %v", err)
 		}
 		one := prompts[:1]
 		tooLong := slices.Repeat(prompts[0][1:2], model.ContextLength()+1)
 		for name, call := range map[string]func() ([][]float32, error){
 			"layer -1": func() ([][]float32, error) {
-				return model.Activations(ctx, -1, site.Hook, site.Index, one,
-					nil)
+				return model.Activations(ctx, -1, site.Hook, site.Index, one, nil)
 			},
 			"layer 1e6": func() ([][]float32, error) {
-				return model.Activations(ctx, 1e6, site.Hook, site.Index, one,
-					nil)
+				return model.Activations(ctx, 1e6, site.Hook, site.Index, one, nil)
 			},
 			"neuron -1": func() ([][]float32, error) {
-				return model.Activations(ctx, site.Layer, site.Hook, -1, one,
-					nil)
+				return model.Activations(ctx, site.Layer, site.Hook, -1, one, nil)
 			},
 			"neuron 1e9": func() ([][]float32, error) {
-				return model.Activations(ctx, site.Layer, site.Hook, 1e9, one,
-					nil)
+				return model.Activations(ctx, site.Layer, site.Hook, 1e9, one, nil)
 			},
 			"unknown hook": func() ([][]float32, error) {
-				return model.Activations(ctx, site.Layer, "hook_x", site.Index, one,
-					nil)
+				return model.Activations(ctx, site.Layer, "hook_x", site.Index, one, nil)
 			},
 			"token -1":        func() ([][]float32, error) { return ask([][]int{{model.BOS(), -1}}, nil) },
 			"empty prompt":    func() ([][]float32, error) { return ask([][]int{{}}, nil) },

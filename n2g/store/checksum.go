@@ -90,14 +90,14 @@ func (t tally) agrees(ctx context.Context, tx *sql.Tx, table string) error {
 // agreesWithVocabulary compares rows of tokens with what vocabulary says of them.
 func (t tally) agreesWithVocabulary(ctx context.Context, tx *sql.Tx, where string, values []any) error {
 	var want tally
-	row := tx.QueryRowContext(ctx, "SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM vocabulary "+where,
-		values...)
+	row := tx.QueryRowContext(ctx,
+		"SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM vocabulary "+where, values...)
 	if err := row.Scan(&want.rows, &want.sum); err != nil {
 		return err
 	}
 	if t != want {
-		return fmt.Errorf("%w: of %d uses of tokens by neurons, %d are there, or others: %s", ErrDamaged, want.rows, t.rows,
-			remedy)
+		return fmt.Errorf("%w: of %d uses of tokens by neurons, %d are there, or others: %s",
+			ErrDamaged, want.rows, t.rows, remedy)
 	}
 	return nil
 }

@@ -110,8 +110,7 @@ func effectsOf(ctx context.Context, tx querier, database string) (of EffectsOf, 
 		}
 	}
 	if of.Hook+of.Beside+sum != "" && sum != fmt.Sprint(checksum(of.Hook, of.Beside)) {
-		return of, fmt.Errorf("%w: its effects are of the hook point %q, which is not what was written", ErrDamaged,
-			of.Hook)
+		return of, fmt.Errorf("%w: its effects are of the hook point %q, which is not what was written", ErrDamaged, of.Hook)
 	}
 	return of, nil
 }

@@ -116,8 +116,8 @@ func hasEffects(ctx context.Context, tx querier) (bool, error) {
 
 func hasTable(ctx context.Context, tx querier, database, table string) (bool, error) {
 	var count int
-	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM "+database+".sqlite_schema WHERE type = 'table' AND name = ?",
-		table).Scan(&count)
+	err := tx.QueryRowContext(ctx,
+		"SELECT count(*) FROM "+database+".sqlite_schema WHERE type = 'table' AND name = ?", table).Scan(&count)
 	return count > 0, err
 }
 

@@ -190,8 +190,8 @@ func (t EffectTerm) neurons(ctx context.Context, tx *sql.Tx, vocabulary []effect
 		return nil
 	}, "WHERE id IN (SELECT value FROM json_each(?))", string(asked))
 	if err == nil && found != want {
-		err = fmt.Errorf("%w: of %d effects on tokens, %d are there, or others: %s", ErrDamaged, want.rows, found.rows,
-			remedy)
+		err = fmt.Errorf("%w: of %d effects on tokens, %d are there, or others: %s",
+			ErrDamaged, want.rows, found.rows, remedy)
 	}
 	return hits, err
 }

@@ -113,8 +113,8 @@ func (i Identity) differs(other Identity) error {
 			continue
 		}
 		if a, b := jsonText(there.Field(k).Interface()), jsonText(asked.Field(k).Interface()); a != b {
-			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file", name, a,
-				b)
+			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file",
+				name, a, b)
 		}
 	}
 	for _, of := range []struct{ model, there, asked string }{

@@ -129,8 +129,8 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err 
 	}
 	values := r.values()
 	values = append(values, checksum(values...))
-	result, err := tx.ExecContext(ctx, "INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")",
-		values...)
+	result, err := tx.ExecContext(ctx,
+		"INSERT INTO neurons ("+neuronColumns+") VALUES ("+placeholders(len(values))+")", values...)
 	if err != nil {
 		return 0, err
 	}

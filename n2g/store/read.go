@@ -39,8 +39,8 @@ func (s *Store) Explanation(ctx context.Context, n n2g.Site) (*n2g.Explanation, 
 		return nil, err
 	}
 	if i := slices.IndexFunc(failed, func(f Failure) bool { return f.Site.WithoutHook() == n.WithoutHook() }); i >= 0 {
-		return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d: it failed: %s", s.path, n.Layer, n.Index,
-			failed[i].Reason)
+		return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d: it failed: %s",
+			s.path, n.Layer, n.Index, failed[i].Reason)
 	}
 	return nil, fmt.Errorf("%s has no explanation of layer %d neuron %d", s.path, n.Layer, n.Index)
 }

@@ -43,8 +43,8 @@ func OpenFolder(fsys fs.FS) (safetensors.Weights, error) {
 	}
 	switch len(names) {
 	case 0:
-		return nil, fmt.Errorf("no weights are there: %s, %s or one .pth file is needed: %w", safetensorsName, pytorchName,
-			fs.ErrNotExist)
+		return nil, fmt.Errorf("no weights are there: %s, %s or one .pth file is needed: %w",
+			safetensorsName, pytorchName, fs.ErrNotExist)
 	case 1:
 		return opened(Open(fsys, names[0]))
 	}

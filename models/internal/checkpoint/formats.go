@@ -145,8 +145,8 @@ func placeStorages(r io.ReaderAt, size, at int64, keys any, storages map[string]
 			return fmt.Errorf("the file is cut short before storage %q: %w", key, err)
 		}
 		if binary.LittleEndian.Uint64(count[:]) != uint64(s.elements) {
-			return fmt.Errorf("storage %q has %d elements, but the tensors need %d", key, binary.LittleEndian.Uint64(count[:]),
-				s.elements)
+			return fmt.Errorf("storage %q has %d elements, but the tensors need %d",
+				key, binary.LittleEndian.Uint64(count[:]), s.elements)
 		}
 		s.begin = at + int64(len(count))
 		if err := s.check(key, size); err != nil {

@@ -222,8 +222,8 @@ func ggufLlamaConfig(s *gguf.Settings) object {
 		s.Refuse("heads of keys are %d wide and those of values %d, which is not supported", head, value)
 	}
 	if hasRotary && rotary != head {
-		s.Refuse("rotary positions on %d of the %d dimensions of a head are not supported for this architecture", rotary,
-			head)
+		s.Refuse("rotary positions on %d of the %d dimensions of a head are not supported for this architecture",
+			rotary, head)
 	}
 	if scaling := ggufScaling(s); scaling != nil {
 		config["rope_scaling"] = scaling
@@ -254,8 +254,8 @@ func slowRotary(c *Config, file *gguf.File) error {
 		return nil
 	}
 	if info.Len() != c.RotaryDims/2 || c.RotaryFrequencies != nil {
-		return fmt.Errorf("the table %s of %v numbers does not fit rotary positions of %d dimensions", ggufRotary, info.Shape,
-			c.RotaryDims)
+		return fmt.Errorf("the table %s of %v numbers does not fit rotary positions of %d dimensions",
+			ggufRotary, info.Shape, c.RotaryDims)
 	}
 	c.RotaryFrequencies = make([]float32, info.Len())
 	if err := file.Float32s(ggufRotary, c.RotaryFrequencies); err != nil {

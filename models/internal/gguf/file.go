@@ -122,8 +122,8 @@ func (f *File) Float32sAt(name string, first int, dst []float32) error {
 	case !ok:
 		return fmt.Errorf("%s has no tensor %q", f.name, name)
 	case first < 0 || first > t.len() || len(dst) > t.len()-first:
-		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked", name, f.name, t.len(), len(dst),
-			first)
+		return fmt.Errorf("tensor %q of %s has %d elements, %d from number %d on are asked",
+			name, f.name, t.len(), len(dst), first)
 	}
 	var err error
 	if convert, ok := dequantizers[t.kind]; ok {

@@ -164,8 +164,8 @@ func TestHostile(t *testing.T) {
 		deep.put(uint32(9), uint64(1))
 	}
 	twoTensors := func(second string, offset uint64) []byte {
-		b := head(3, 2, 0).put("w", uint32(1), uint64(16), uint32(0), uint64(0), second, uint32(1), uint64(16), uint32(0),
-			offset)
+		b := head(3, 2, 0).put("w", uint32(1), uint64(16), uint32(0), uint64(0),
+			second, uint32(1), uint64(16), uint32(0), offset)
 		for b.Len()%32 != 0 {
 			b.WriteByte(0)
 		}

@@ -294,8 +294,8 @@ func gelu(x, exponentials []float32) {
 			v := archsimd.LoadFloat32x8Slice(x)
 			a := v.Max(zero.Sub(v))
 			t := one.Div(p.MulAdd(a, one))
-			tail := a5.MulAdd(t, a4).MulAdd(t, a3).MulAdd(t, a2).MulAdd(t,
-				a1).Mul(t).Mul(archsimd.LoadFloat32x8Slice(exponentials))
+			tail := a5.MulAdd(t, a4).MulAdd(t, a3).MulAdd(t, a2).MulAdd(t, a1).Mul(t).
+				Mul(archsimd.LoadFloat32x8Slice(exponentials))
 			v.Max(zero).Sub(a.Mul(tail)).StoreSlice(x)
 			x, exponentials = x[lanes:], exponentials[lanes:]
 		}

@@ -105,8 +105,8 @@ func (m *Matrix) AddTransposed(dst, x []float32, stride, width int, scratch []fl
 		}
 		for t := range tilesDown {
 			rows := min(tileRows, width-t*tileRows)
-			m.product(dst[t*tileRows*m.out:], m.out, Rows{packed[t*m.in*tileRows:], 1, tileRows}, rows, 0, m.in, panel, last,
-				true)
+			m.product(dst[t*tileRows*m.out:], m.out,
+				Rows{packed[t*m.in*tileRows:], 1, tileRows}, rows, 0, m.in, panel, last, true)
 		}
 		panel = last
 	}
@@ -189,8 +189,8 @@ func (m *Matrix) widePanel(dst []float32, stride int, x Rows, rows, from, to, pa
 		if add {
 			start, startStride = dst[row*stride:], stride
 		}
-		tiles(dst[row*stride:], stride, start, startStride, x.Data[row*x.Row:], x.Row, x.Term, to-from, weight,
-			m.in*tileColumns)
+		tiles(dst[row*stride:], stride, start, startStride,
+			x.Data[row*x.Row:], x.Row, x.Term, to-from, weight, m.in*tileColumns)
 	}
 	if row == rows {
 		return
