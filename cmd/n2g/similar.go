@@ -15,6 +15,7 @@ import (
 type similarFlags struct {
 	list      listFlags
 	kind      *string
+	context   *bool
 	all       *bool
 	threshold *float64
 }
@@ -24,13 +25,17 @@ func (a *app) similar() *command {
 	c.long = `LAYER/NEURON, or a site such as 'blocks.2.hook_resid_post[sae:117]', ranks the others by how alike their tokens are: weighted Jaccard similarity, where an activating token weighs its
 activation and a context token its importance.
 
+-context compares context graphs instead: the tokens on which they predict firing, and those of the context that their tests ask
+for, each of which weighs 1.
+
 -all lists the published pairs: similar, where the tokens in common are at least -threshold of the larger set, and subset, where
 they are of the smaller; with -kind any, of both kinds of tokens at once.`
-	c.examples = []string{`2/117`, `2/117 -kind activating -n 5`,
+	c.examples = []string{`2/117`, `2/117 -kind activating -n 5`, `2/117 -context`,
 		`-store sae.db 'blocks.2.hook_resid_post[sae:117]'`, `-all`, `-all -kind activating -threshold 0.8 -json`}
 	c.operands = "[LAYER/NEURON | SITE]"
 	f := &similarFlags{
 		list: listFlagsOf(c), kind: kindFlag(c),
+		context:   c.flags.Bool("context", false, "compare context graphs, in place of published ones"),
 		all:       c.flags.Bool("all", false, "compare all neurons with each other"),
 		threshold: c.flags.Float64("threshold", 0.9, "`SHARE` of tokens in common that makes a pair, with -all"),
 	}
@@ -46,7 +51,11 @@ they are of the smaller; with -kind any, of both kinds of tokens at once.`
 			return fmt.Errorf("-threshold is %g: it lies above 0, up to 1", *f.threshold)
 		}
 		return withStore(*f.list.store, func(s *store.Store) error {
-			tokens, err := s.Tokens(ctx)
+			read := s.Tokens
+			if *f.context {
+				read = s.ContextTokens
+			}
+			tokens, err := read(ctx)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ const DefaultSplits = 10
 // Options of learning. The zero value is the default.
 type Options struct {
 	Splits   int `json:"splits"`   // most tests of a graph; 0: DefaultSplits; 100 is as much as pays
-	Entries  int `json:"entries"`  // most entries of the leaves' tables together; 0: 300; negative: none
+	Entries  int `json:"entries"`  // most entries of the leaves' tables together; 0: 1000; negative: none
 	Distance int `json:"distance"` // furthest distance of a test for one place; 0: 8
 }
 
@@ -27,7 +27,7 @@ func (o Options) Resolved() Options {
 		}
 	}
 	or(&o.Splits, DefaultSplits)
-	or(&o.Entries, 300)
+	or(&o.Entries, 1000)
 	or(&o.Distance, 8)
 	o.Entries = max(o.Entries, 0)
 	return o

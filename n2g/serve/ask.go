@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
@@ -109,17 +108,13 @@ type Listing struct {
 type Page struct {
 	Total   int   `json:"total"`   // neurons
 	Matched int   `json:"matched"` // by the filter
-	Unread  int   `json:"unread"`  // neurons whose label and context scores are still being read
 	Rows    []Row `json:"rows"`
 }
 
 const mostRows = 1000
 
-// labelsTime is how long a page of the table waits for labels that are not read yet.
-const labelsTime = 25 * time.Millisecond
-
 func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
-	table, found, err := s.choose(ctx, &in.Filter, in.Sort)
+	table, found, err := s.choose(ctx, &in.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +125,7 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 		return nil, refuse(http.StatusBadRequest, "a page has 1 to %d rows, from row 0", mostRows)
 	}
 	name, descending := strings.CutPrefix(in.Sort, "-")
-	p := &Page{Total: len(table.rows), Unread: table.unread, Rows: []Row{}}
+	p := &Page{Total: len(table.rows), Rows: []Row{}}
 	at, ok := table.sequence(name, descending)
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, "neurons are not sorted by %q", cutText(name))
@@ -148,19 +143,12 @@ func (s *Server) neurons(ctx context.Context, in *Listing) (*Page, error) {
 			p.Matched++
 		})
 	}
-	left, err := s.catalog.complete(ctx, p.Rows, labelsTime)
-	p.Unread = max(p.Unread, left)
-	return p, err
+	return p, nil
 }
 
-// choose returns the table, and the neurons with the filter's tokens; nil if it names none. Where labels or context
-// graphs are asked about, those of all neurons are waited for, for a moment.
-func (s *Server) choose(ctx context.Context, f *Filter, sort string) (*snapshot, map[n2g.Site]bool, error) {
-	read := s.catalog.table
-	if f.asksGists() || strings.Contains(sort, "context") {
-		read = s.catalog.whole
-	}
-	table, err := read(ctx)
+// choose returns the table, and the neurons with the filter's tokens; nil if it names none.
+func (s *Server) choose(ctx context.Context, f *Filter) (*snapshot, map[n2g.Site]bool, error) {
+	table, err := s.catalog.table(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -250,7 +238,7 @@ type Distribution struct {
 const bins = 40
 
 func (s *Server) histograms(ctx context.Context, in *Filter) (*Histograms, error) {
-	table, found, err := s.choose(ctx, in, "")
+	table, found, err := s.choose(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -429,11 +417,8 @@ func (s *Server) similar(ctx context.Context, in *At) (*Alike, error) {
 	}
 	a := &Alike{Neurons: []Like{}}
 	for _, m := range matches {
-		like := Like{Layer: m.Layer, Neuron: m.Index, Similarity: m.Similarity, Shared: m.Shared}
-		if like.Label, err = s.catalog.label(ctx, table, m.WithoutHook()); err != nil {
-			return nil, err
-		}
-		a.Neurons = append(a.Neurons, like)
+		a.Neurons = append(a.Neurons, Like{Layer: m.Layer, Neuron: m.Index, Similarity: m.Similarity, Shared: m.Shared,
+			Label: table.label(m.WithoutHook())})
 	}
 	return a, nil
 }
@@ -838,9 +823,7 @@ func (s *Server) fires(ctx context.Context, in *FiresRequest) (*Fires, error) {
 	out.Hits = out.Hits[:min(limit, len(out.Hits))]
 	for i := range out.Hits {
 		h := &out.Hits[i]
-		if h.Label, err = s.catalog.label(ctx, table, n2g.Site{Layer: h.Layer, Index: h.Neuron}); err != nil {
-			return nil, err
-		}
+		h.Label = table.label(n2g.Site{Layer: h.Layer, Index: h.Neuron})
 	}
 	return out, nil
 }

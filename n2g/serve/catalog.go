@@ -44,61 +44,27 @@ type snapshot struct {
 	rows   []Row // by layer and index
 	byID   map[n2g.Site]int
 	made   time.Time
-	tokens *tokenSets // those of renewed tables are the same
-	unread int        // rows without the gist that they should have
+	tokens *tokenSets
 
 	mu     sync.Mutex
 	orders map[string][]int32    // row numbers, ascending by a column
 	spans  map[string][2]float64 // lowest and highest value of a column
 }
 
-// gist is what the table shows of an explanation beside what the store has in columns.
-type gist struct {
-	label                  string
-	contextF1, contextLead *float64
-}
-
-// catalog keeps the table of all neurons in memory. The gists of explanations, of which a store may have hundreds of
-// thousands, are read behind the table's back: at once for a page that is asked, one after the other for all.
+// catalog keeps the table of all neurons in memory.
 type catalog struct {
 	o      Options
 	source *atomic.Pointer[Source]
-	close  func()
-	wake   chan struct{} // tells the reader that gists are missing
 
 	loading sync.Mutex // held while a table is made
 
 	mu      sync.Mutex // never held while the store is read
 	current *snapshot
-	gists   map[n2g.Site]gist
-	wanted  []n2g.Site // gists to be read before others
 	stale   bool
-	read    chan struct{} // closed when no gist of current is missing
 }
 
 func newCatalog(o Options, source *atomic.Pointer[Source]) *catalog {
-	c := &catalog{o: o, source: source, gists: map[n2g.Site]gist{}, stale: true, wake: make(chan struct{}, 1),
-		read: make(chan struct{})}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	c.close = func() {
-		cancel()
-		<-ended
-	}
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-c.wake:
-			}
-			if err := c.readGists(ctx); err != nil && ctx.Err() == nil {
-				o.Log.Printf("labels: %v", err)
-			}
-		}
-	}()
-	return c
+	return &catalog{o: o, source: source, stale: true}
 }
 
 // freshness is how old a table may be while a run goes on.
@@ -131,7 +97,6 @@ func (c *catalog) table(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	c.current = s
-	c.settle()
 	return s, nil
 }
 
@@ -142,186 +107,33 @@ func (c *catalog) now() (current *snapshot, fresh bool) {
 	return c.current, c.current != nil && (!c.stale || time.Since(c.current.made) < freshness)
 }
 
-// settle puts the gists that are known into the current table, and asks for those that are not.
-func (c *catalog) settle() {
-	c.current.unread = 0
-	for i := range c.current.rows {
-		r := &c.current.rows[i]
-		if g, ok := c.gists[r.id()]; ok {
-			r.take(g)
-		} else if r.State == "explained" {
-			c.current.unread++
-		}
+// label of a neuron of a table; empty where there is none.
+func (s *snapshot) label(n n2g.Site) string {
+	if i, ok := s.byID[n]; ok {
+		return s.rows[i].Label
 	}
-	select {
-	case <-c.read:
-		c.read = make(chan struct{})
-	default:
-	}
-	if c.current.unread == 0 {
-		close(c.read)
-		return
-	}
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	return ""
 }
 
 func (r *Row) id() n2g.Site { return n2g.Site{Layer: r.Layer, Index: r.Neuron} }
-
-func (r *Row) take(g gist) { r.Label, r.ContextF1, r.ContextLead = g.label, g.contextF1, g.contextLead }
-
-// whole waits, but not for long, until the gists of all rows are read, and returns the table then.
-func (c *catalog) whole(ctx context.Context) (*snapshot, error) {
-	if _, err := c.table(ctx); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	read := c.read
-	c.mu.Unlock()
-	const patience = 2 * time.Second
-	select {
-	case <-read:
-	case <-time.After(patience):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return c.table(ctx)
-}
-
-// readGists reads those of the current table that are missing. Tables with what is known so far follow one another.
-func (c *catalog) readGists(ctx context.Context) error {
-	c.mu.Lock()
-	table := c.current
-	var missing []n2g.Site
-	for i := range table.rows {
-		if r := &table.rows[i]; r.State == "explained" {
-			if _, ok := c.gists[r.id()]; !ok {
-				missing = append(missing, r.id())
-			}
-		}
-	}
-	c.mu.Unlock()
-	shown := time.Now()
-	keep := func(e *n2g.Explanation, err error) error {
-		if err != nil {
-			return err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.gists[n2g.Site{Layer: e.Site.Layer, Index: e.Site.Index}] = gistOf(e)
-		if time.Since(shown) > freshness {
-			c.renew()
-			shown = time.Now()
-		}
-		return ctx.Err()
-	}
-	first := func() error { // what somebody looks at
-		c.mu.Lock()
-		wanted := c.wanted
-		c.wanted = nil
-		c.mu.Unlock()
-		for _, n := range wanted {
-			if err := keep(c.o.Store.Explanation(ctx, n)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	var err error
-	if len(missing) <= fewGists {
-		for _, n := range missing {
-			if err = keep(c.o.Store.Explanation(ctx, n)); err != nil {
-				break
-			}
-		}
-	} else {
-		for e, failed := range c.o.Store.Explanations(ctx) {
-			if err = keep(e, failed); err == nil {
-				err = first()
-			}
-			if err != nil {
-				break
-			}
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.renew()
-	if err == nil {
-		c.settle()
-	}
-	return err
-}
-
-// renew makes a table that has the gists known by now. Others may still read the one before.
-func (c *catalog) renew() {
-	s := &snapshot{rows: slices.Clone(c.current.rows), byID: c.current.byID, made: c.current.made,
-		tokens: c.current.tokens, orders: map[string][]int32{}, spans: map[string][2]float64{}}
-	for i := range s.rows {
-		if g, ok := c.gists[s.rows[i].id()]; ok {
-			s.rows[i].take(g)
-		} else if s.rows[i].State == "explained" {
-			s.unread++
-		}
-	}
-	c.current = s
-}
-
-// label of a neuron of a table; empty where there is none.
-func (c *catalog) label(ctx context.Context, table *snapshot, n n2g.Site) (string, error) {
-	i, ok := table.byID[n]
-	if !ok {
-		return "", nil
-	}
-	row := []Row{table.rows[i]}
-	_, err := c.complete(ctx, row, time.Minute)
-	return row[0].Label, err
-}
-
-// complete reads the gists that some rows lack, which are copies. Those for which there was no time are counted, and
-// are read next.
-func (c *catalog) complete(ctx context.Context, rows []Row, patience time.Duration) (left int, err error) {
-	end := time.Now().Add(patience)
-	var later []n2g.Site
-	for i := range rows {
-		r := &rows[i]
-		if r.State != "explained" || r.Label != "" {
-			continue
-		}
-		c.mu.Lock()
-		g, ok := c.gists[r.id()]
-		c.mu.Unlock()
-		if !ok && time.Now().After(end) {
-			later = append(later, r.id())
-			continue
-		}
-		if !ok {
-			e, err := c.o.Store.Explanation(ctx, r.id())
-			if err != nil {
-				return 0, err
-			}
-			g = gistOf(e)
-			c.mu.Lock()
-			c.gists[r.id()] = g
-			c.mu.Unlock()
-		}
-		r.take(g)
-	}
-	if len(later) > 0 {
-		c.mu.Lock()
-		c.wanted = later
-		c.mu.Unlock()
-	}
-	return len(later), nil
-}
 
 // load reads the store, and adds the neurons that are not in it.
 func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	stored, err := c.o.Store.Rows(ctx)
 	if err != nil {
 		return nil, err
+	}
+	labels, err := c.o.Store.Labels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	compared, err := c.o.Store.Comparisons(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[n2g.Site][]n2g.Comparison, len(compared))
+	for _, neuron := range compared {
+		of[neuron.WithoutHook()] = neuron.Comparisons
 	}
 	failures, err := c.o.Store.Failures(ctx)
 	if err != nil {
@@ -330,7 +142,10 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 	s := &snapshot{byID: map[n2g.Site]int{}, made: time.Now(), tokens: &tokenSets{}, orders: map[string][]int32{},
 		spans: map[string][2]float64{}}
 	for _, r := range stored {
-		s.rows = append(s.rows, c.row(r))
+		row := c.row(r)
+		row.Label = labels[r.WithoutHook()]
+		row.compare(of[r.WithoutHook()])
+		s.rows = append(s.rows, row)
 	}
 	for _, f := range failures {
 		s.rows = append(s.rows, Row{Layer: f.Layer, Neuron: f.Index, State: "failed", Reason: f.Reason})
@@ -409,27 +224,23 @@ func (c *catalog) know(r *Row) {
 	}
 }
 
-// fewGists are read one by one; where more are missing, all are, in one pass.
-const fewGists = 64
-
-func gistOf(e *n2g.Explanation) gist {
-	g := gist{label: e.Label()}
+// compare fills in the context graph's scores.
+func (r *Row) compare(comparisons []n2g.Comparison) {
 	var table *float64
-	for i := range e.Comparisons {
-		if c := &e.Comparisons[i]; c.Text == contexttree.TestDocuments && c.Scores.Firing.Support > 0 {
+	for i := range comparisons {
+		if c := &comparisons[i]; c.Text == contexttree.TestDocuments && c.Scores.Firing.Support > 0 {
 			switch c.Predictor {
 			case contexttree.ContextGraph:
-				g.contextF1 = &c.Scores.Firing.F1
+				r.ContextF1 = &c.Scores.Firing.F1
 			case contexttree.TokenTable:
 				table = &c.Scores.Firing.F1
 			}
 		}
 	}
-	if g.contextF1 != nil && table != nil {
-		lead := *g.contextF1 - *table
-		g.contextLead = &lead
+	if r.ContextF1 != nil && table != nil {
+		lead := *r.ContextF1 - *table
+		r.ContextLead = &lead
 	}
-	return g
 }
 
 // Filter chooses rows of the table.
@@ -456,12 +267,6 @@ type Filter struct {
 	MaxContextF1   *float64 `query:"max_context_f1"`
 	MinContextLead *float64 `query:"min_context_lead"`
 	MaxContextLead *float64 `query:"max_context_lead"`
-}
-
-// asksGists tells whether the filter looks at what only explanations tell.
-func (f *Filter) asksGists() bool {
-	return f.Label != "" || f.MinContextF1 != nil || f.MaxContextF1 != nil || f.MinContextLead != nil ||
-		f.MaxContextLead != nil
 }
 
 // column reads a row's value of a name; NaN where there is none.

@@ -48,18 +48,15 @@ func TestTableWhileItIsMade(t *testing.T) {
 
 	// Nor for the tokens of all neurons, which another reads to find similar ones.
 	before.tokens.mu.Lock()
-	renewed := make(chan struct{})
+	ordered := make(chan struct{})
 	go func() {
-		c.mu.Lock()
-		c.renew()
-		c.mu.Unlock()
 		before.order("maximum")
-		close(renewed)
+		close(ordered)
 	}()
 	select {
-	case <-renewed:
+	case <-ordered:
 	case <-time.After(10 * time.Second):
-		t.Fatal("a table waits for the tokens that another question reads")
+		t.Fatal("an order of the table waits for the tokens that another question reads")
 	}
 	before.tokens.mu.Unlock()
 

@@ -58,11 +58,7 @@ func (s *Server) connected(ctx context.Context, in *At) (*Connected, error) {
 				from []effects.Neighbour
 			}{{&out.Down, found.Down}, {&out.Up, found.Up}, {&out.LikeIn, found.LikeIn}, {&out.LikeOut, found.LikeOut}} {
 				for _, n := range list.from {
-					label, err := s.catalog.label(ctx, table, n2g.Site{Layer: n.Layer, Index: n.Neuron})
-					if err != nil {
-						return nil, err
-					}
-					*list.to = append(*list.to, Linked{n, label})
+					*list.to = append(*list.to, Linked{n, table.label(n2g.Site{Layer: n.Layer, Index: n.Neuron})})
 				}
 			}
 		}
@@ -97,10 +93,7 @@ func (s *Server) together(ctx context.Context, table *snapshot, n n2g.Site, most
 		if other.Hook != s.o.Hook || f.Fired <= few || len(list) == most {
 			continue
 		}
-		label, err := s.catalog.label(ctx, table, n2g.Site{Layer: other.Layer, Index: other.Index})
-		if err != nil {
-			return nil, err
-		}
+		label := table.label(n2g.Site{Layer: other.Layer, Index: other.Index})
 		list = append(list, Together{other.Layer, other.Index, label, float64(f.Fired) / float64(len(places)), f.Chance})
 	}
 	return list, nil

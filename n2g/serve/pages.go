@@ -364,11 +364,6 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 	if err != nil {
 		return err
 	}
-	own := []Row{*row}
-	if _, err := s.catalog.complete(ctx, own, time.Minute); err != nil {
-		return err
-	}
-	row = &own[0]
 	site := n2g.Site{Layer: n.Layer, Index: n.Index, Hook: s.o.Hook}
 	v.Row, v.Title, v.Site = *row, site.Title(), site.String()
 	if site.IsNeuron() {

@@ -175,7 +175,6 @@ func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 
 // Close ends what the server has begun. It does not close the store or the models.
 func (s *Server) Close() error {
-	s.catalog.close()
 	return s.runner.close()
 }
 

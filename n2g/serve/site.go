@@ -86,7 +86,6 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 				return nil, err
 			}
 			row.Tokens = tokensOf(e.Explanation)
-			row.take(gistOf(e.Explanation))
 			if e.Effects != nil {
 				var words []string
 				for _, t := range e.Effects.Promoted {

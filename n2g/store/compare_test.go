@@ -479,3 +479,60 @@ func TestFind(t *testing.T) {
 	rows, err = s.Polysemantic(ctx, 3)
 	check("polysemantic of three", rows, err, "3")
 }
+
+// TestContextTokens compares the nearest by context graphs with the Jaccard similarity of any two neurons' sets.
+func TestContextTokens(t *testing.T) {
+	s := testStore(t)
+	filled := fill(t, s, 21, 60)
+	tokens, err := s.ContextTokens(ctx)
+	if err != nil || tokens.Len() != len(filled) {
+		t.Fatalf("%d neurons, %v", tokens.Len(), err)
+	}
+	of := func(e *n2g.Explanation, kind n2g.TokenKind) map[string]bool {
+		sets, all := e.Context.TokenSets(), map[string]bool{}
+		if kind != n2g.ImportantKind {
+			for _, token := range sets.Activating {
+				all["a"+token] = true
+			}
+		}
+		if kind != n2g.ActivatingKind {
+			for _, token := range sets.Important {
+				all["i"+token] = true
+			}
+		}
+		return all
+	}
+	found := 0
+	for _, kind := range kinds() {
+		for name, e := range filled {
+			got, err := tokens.Nearest(e.Site, kind, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			like := map[string]float64{}
+			for _, m := range got {
+				like[m.PublishedName()] = m.Similarity
+			}
+			a := of(e, kind)
+			for other, o := range filled {
+				b, common := of(o, kind), 0
+				for token := range a {
+					if b[token] {
+						common++
+					}
+				}
+				want := 0.0
+				if common > 0 && other != name {
+					want = float64(common) / float64(len(a)+len(b)-common)
+					found++
+				}
+				if math.Abs(like[other]-want) > 1e-6 {
+					t.Fatalf("%s and %s: %g, want %g", name, other, like[other], want)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no two are alike")
+	}
+}

@@ -55,6 +55,16 @@ func insertContext(ctx context.Context, tx *sql.Tx, id int64, e *n2g.Explanation
 	return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)
 }
 
+// tokens are those of the context graph, by kind.
+func (r *labelRow) tokens() (kinds [2][]string, err error) {
+	for k, text := range [2]string{r.activating, r.important} {
+		if err := json.Unmarshal([]byte(text), &kinds[k]); err != nil {
+			return kinds, damaged(r.of, "the context graph's tokens are")
+		}
+	}
+	return kinds, nil
+}
+
 // eachLabel calls do for rows of labels.
 func eachLabel(ctx context.Context, tx *sql.Tx, do func(*labelRow) error) error {
 	var r labelRow
@@ -110,11 +120,9 @@ func (s *Store) Labels(ctx context.Context) (map[n2g.Site]string, error) {
 func contextTokens(ctx context.Context, tx *sql.Tx, terms []Term) ([][]int64, error) {
 	ids := make([][]int64, len(terms))
 	err := eachSoundLabel(ctx, tx, func(r *labelRow) error {
-		var kinds [2][]string
-		for k, text := range [2]string{r.activating, r.important} {
-			if err := json.Unmarshal([]byte(text), &kinds[k]); err != nil {
-				return damaged(r.of, "the context graph's tokens are")
-			}
+		kinds, err := r.tokens()
+		if err != nil {
+			return err
 		}
 		for i, t := range terms {
 			for _, k := range kindsOf(t.Kind) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -33,13 +34,7 @@ func (s *Store) Tokens(ctx context.Context) (*Tokens, error) {
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Site) })
-		number := make(map[int64]int32, len(rows))
-		for i, r := range rows {
-			number[r.id] = int32(i)
-			t.neurons = append(t.neurons, r.Site)
-		}
-		return t.read(ctx, tx, rows, number)
+		return t.read(ctx, tx, rows, t.number(rows))
 	})
 	if err != nil {
 		return nil, err
@@ -48,13 +43,71 @@ func (s *Store) Tokens(ctx context.Context) (*Tokens, error) {
 	return t, nil
 }
 
+// ContextTokens reads the tokens of all neurons' context graphs ([n2g.ContextGraph.TokenSets]), each of which weighs 1.
+// Neurons without a context graph have none.
+func (s *Store) ContextTokens(ctx context.Context) (*Tokens, error) {
+	t := &Tokens{}
+	err := s.reading(ctx, func(tx *sql.Tx) error {
+		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		if err != nil {
+			return err
+		}
+		number := t.number(rows)
+		var neurons [2]map[string][]int32 // by kind and token
+		for k := range neurons {
+			neurons[k] = map[string][]int32{}
+		}
+		err = eachSoundLabel(ctx, tx, func(r *labelRow) error {
+			sets, err := r.tokens()
+			for k, set := range sets {
+				for _, token := range set {
+					neurons[k][token] = append(neurons[k][token], number[r.id])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for k := range neurons {
+			var users [][]int32
+			for _, token := range slices.Sorted(maps.Keys(neurons[k])) {
+				have := neurons[k][token]
+				slices.Sort(have)
+				for _, neuron := range have {
+					t.sets[k][neuron] = append(t.sets[k][neuron], use{int32(len(users)), 1})
+				}
+				users = append(users, have)
+			}
+			t.renumber(k, users)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.orderNames()
+	return t, nil
+}
+
+// number takes neurons, and tells the number of each by id.
+func (t *Tokens) number(rows []*neuronRow) map[int64]int32 {
+	slices.SortFunc(rows, func(a, b *neuronRow) int { return a.Compare(b.Site) })
+	number := make(map[int64]int32, len(rows))
+	for i, r := range rows {
+		number[r.id] = int32(i)
+		t.neurons = append(t.neurons, r.Site)
+	}
+	for k := range t.sets {
+		t.sets[k] = make([][]use, len(t.neurons))
+	}
+	return number
+}
+
 // read fills in the sets.
 func (t *Tokens) read(ctx context.Context, tx *sql.Tx, rows []*neuronRow, number map[int64]int32) error {
 	var users [2][][]int32 // by kind and first number: in the order of the tokens
 	var last [2]string
-	for k := range t.sets {
-		t.sets[k] = make([][]use, len(t.neurons))
-	}
 	err := allPostings(ctx, tx, rows, func(k int, p *posting) {
 		neuron := number[p.id]
 		if len(users[k]) == 0 || p.token != last[k] {

@@ -123,7 +123,7 @@
       page: async (q, offset, limit) => {
         await load();
         const rows = sorted(new URLSearchParams(q));
-        return { unread: 0, total: all.length, matched: rows.length, rows: rows.slice(offset, offset + limit) };
+        return { total: all.length, matched: rows.length, rows: rows.slice(offset, offset + limit) };
       },
       histograms: async (q) => {
         await load();
@@ -203,21 +203,12 @@
         $("#count").textContent = matched === total ? `${total.toLocaleString("en")}` : `${matched.toLocaleString("en")} of ${total.toLocaleString("en")}`;
         table.setAttribute("aria-rowcount", matched + 1);
         draw();
-        if (answer.unread) again();
       } catch (error) {
         if (mine !== asked) return;
         pages.delete(page);
         if (error.name !== "AbortError") say(error.message);
       }
     };
-    // Labels and scores that the server still reads come with the next look.
-    const again = later(1500, () => {
-      asked.abort(); asked = new AbortController();
-      const kept = pages;
-      pages = new Map();
-      for (const [page, rows] of kept) if (rows) fetchPage(page);
-      brushes();
-    });
     const refresh = (push = true) => {
       asked.abort(); asked = new AbortController();
       query = read(); pages = new Map(); current = -1;
