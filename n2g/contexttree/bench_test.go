@@ -1,6 +1,7 @@
 package contexttree_test
 
 import (
+	"cmp"
 	"os"
 	"testing"
 
@@ -10,15 +11,16 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// BenchmarkLearn learns the context graphs of neurons of tiny one after the other, on one core, and compares them with
-// tables of tokens and pairs. N2G_INDEX names an index; without it there is nothing worth timing.
+// BenchmarkLearn learns the context graphs of neurons one after the other, on one core, and compares them with tables of
+// tokens and pairs. N2G_INDEX names an index, without which there is nothing worth timing, and N2G_MODEL its model, tiny
+// otherwise.
 func BenchmarkLearn(b *testing.B) {
 	x, err := index.Open(os.Getenv("N2G_INDEX"))
 	if err != nil {
 		b.Skip(err)
 	}
 	defer x.Close()
-	model, err := models.Open(tiny.Name, models.Options{})
+	model, err := models.Open(cmp.Or(os.Getenv("N2G_MODEL"), tiny.Name), models.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
