@@ -11,9 +11,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// BenchmarkLearn learns the context graphs of neurons one after the other, on one core, and compares them with tables of
-// tokens and pairs. N2G_INDEX names an index, without which there is nothing worth timing, and N2G_MODEL its model, tiny
-// otherwise.
+// BenchmarkLearn learns the context graphs of neurons one after the other, on one core, and compares them with tables
+// of tokens and pairs. N2G_INDEX names an index, without which there is nothing worth timing, and N2G_MODEL its model
+// (default tiny).
 func BenchmarkLearn(b *testing.B) {
 	x, err := index.Open(os.Getenv("N2G_INDEX"))
 	if err != nil {
