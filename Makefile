@@ -16,13 +16,13 @@ CACHE := $(CURDIR)/.cache
 PJRT := $(CURDIR)/tools/packages/pjrt-cpu.txt
 PLUGIN := $(CACHE)/pjrt/pjrt_c_api_cpu_plugin.so
 
-.PHONY: help build demo daulet notebook test vet exports staticcheck unit arm64 race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
+.PHONY: help build demo daulet notebook test vet size exports staticcheck unit arm64 race notebooks bench bench-peers load gpu-check fetch smollm2 test-xla tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the command line: build/n2g
-	go build -o build/n2g ./cmd/n2g
+	go build -ldflags='-s -w' -o build/n2g ./cmd/n2g
 
 demo: ## install what notebooks need, run the demo notebook, write build/notebooks/Demo.html
 	notebooks/run.sh execute notebooks/Demo.ipynb
@@ -30,7 +30,7 @@ demo: ## install what notebooks need, run the demo notebook, write build/noteboo
 notebook: ## open the notebooks in Jupyter on 127.0.0.1
 	notebooks/run.sh open
 
-test: fetch vet staticcheck unit arm64 race test-xla daulet notebooks ## vet, staticcheck, all tests, those of XLA and daulet, the notebooks executed
+test: fetch vet size staticcheck unit arm64 race test-xla daulet notebooks ## vet, the size of the program, staticcheck, all tests, those of XLA and daulet, the notebooks executed
 
 vet: ## go vet, also of the files behind build tags; no line of Go over 120 columns; every exported name has a user
 	go vet ./...
@@ -41,6 +41,14 @@ vet: ## go vet, also of the files behind build tags; no line of Go over 120 colu
 
 exports: ## write docs/exports.md: who uses what is exported
 	cd tools && go run ./exports ..
+
+# docs/dependencies.md says what it consists of; a new dependency may bring much that nobody sees.
+MOST_MB := 45
+
+size: ## the program, stripped and without C, has at most 45 MB
+	CGO_ENABLED=0 go build -ldflags='-s -w' -o build/without-c/n2g ./cmd/n2g
+	@bytes=$$(wc -c <build/without-c/n2g); echo "size: $$bytes bytes"; \
+	  [ $$bytes -le $(MOST_MB)000000 ] || { echo "size: more than $(MOST_MB) MB: see docs/dependencies.md, Size" >&2; exit 1; }
 
 staticcheck: $(BIN)/staticcheck ## staticcheck ./...
 	$(BIN)/staticcheck ./...
