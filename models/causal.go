@@ -72,7 +72,7 @@ func (m *Causal) with(opts Options) (*Causal, error) {
 	if opts.SAE == "" {
 		return m, nil
 	}
-	s, err := sae.Open(opts.SAE)
+	s, err := OpenSAE(opts.SAE)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,15 @@ func (m *Causal) with(opts Options) (*Causal, error) {
 		return nil, fmt.Errorf("%s: %w", opts.SAE, err)
 	}
 	return with, nil
+}
+
+// OpenSAE opens a sparse auto-encoder or transcoder for [Causal.WithSAE]: "tiny" is the one inside the program, of tiny
+// (package tiny); else a folder (package sae). A folder of that name is opened as ./tiny.
+func OpenSAE(ref string) (*sae.SAE, error) {
+	if ref == tiny.Name {
+		return sae.OpenFS(tiny.SAE(), ref)
+	}
+	return sae.Open(ref)
 }
 
 func openAny(ref string, opts Options) (*Causal, error) {

@@ -20,7 +20,8 @@ type besides struct{ sae, direction *string }
 func (a *app) saeFlag(c *command) besides {
 	b := besides{sae: c.path(reads, "sae", "",
 		"`FOLDER` a sparse auto-encoder or transcoder of SAELens, sparsify or Gemma Scope, whose features are read at its "+
-			"hook point: -site 'blocks.7.hook_resid_post[sae:17]'")}
+			"hook point: -site 'blocks.7.hook_resid_post[sae:17]'; tiny is the one in the program, of "+
+			"blocks.1.hook_resid_post of tiny")}
 	a.besides = append(a.besides, b)
 	return b
 }

@@ -40,6 +40,15 @@ func TestSiteFlag(t *testing.T) {
 		"func main() {"); !strings.Contains(all, "HIGHEST") {
 		t.Error(all)
 	}
+	// The auto-encoder in the program, and a folder of its name, which is none.
+	features := succeed(t, "activations", "-sae", "tiny", "-site", "blocks.1.hook_resid_post[sae:all]", "-text",
+		"func main() {")
+	if !strings.Contains(features, "HIGHEST") {
+		t.Error(features)
+	}
+	if status, _, message := call(t, "", "sae", "-sae", "./tiny"); status != 1 || !strings.Contains(message, "tiny") {
+		t.Errorf("%d %s", status, message)
+	}
 	for want, args := range map[string][]string{
 		"give one of them": {"-site", "blocks.1.mlp.hook_mid[17]", "-layer", "1", "-text", "x"},
 		"is no site":       {"-site", "blocks.1", "-text", "x"},

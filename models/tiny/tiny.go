@@ -15,6 +15,9 @@ const Name = "tiny"
 //go:embed causal masked
 var folders embed.FS
 
+//go:embed sae
+var autoEncoder embed.FS
+
 //go:embed sample.zip
 var sample []byte
 
@@ -23,14 +26,18 @@ var activationIndex []byte
 
 // Causal is the model folder of the causal model: config.json, model.safetensors, tokenizer.json,
 // tokenizer_config.json.
-func Causal() fs.FS { return folder("causal") }
+func Causal() fs.FS { return folder(folders, "causal") }
 
 // Masked is the model folder of the masked model.
-func Masked() fs.FS { return folder("masked") }
+func Masked() fs.FS { return folder(folders, "masked") }
+
+// SAE is the folder of the sparse auto-encoder of the causal model, as SAELens lays it out: 512 features of
+// blocks.1.hook_resid_post.
+func SAE() fs.FS { return folder(autoEncoder, "sae") }
 
 // folder is a folder of the embedded ones.
-func folder(name string) fs.FS {
-	sub, err := fs.Sub(folders, name)
+func folder(of fs.FS, name string) fs.FS {
+	sub, err := fs.Sub(of, name)
 	if err != nil {
 		// Only a name that is no valid path fails.
 		panic(fmt.Sprintf("tiny: %v", err))

@@ -70,6 +70,38 @@ func TestFiguresReported(t *testing.T) {
 	}
 }
 
+// TestSAE holds the auto-encoder to what docs/training.md says of it, on documents that it has not learned from.
+func TestSAE(t *testing.T) {
+	if got := size(t, tiny.SAE()); got > 300<<10 {
+		t.Errorf("it takes %d bytes, want at most 300 kB", got)
+	}
+	model, err := models.Open(tiny.Name, models.Options{Backend: "go", SAE: tiny.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows, err := corpus.SplitWindows(x, index.Test, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompts := make([][]int, len(windows))
+	for i, w := range windows {
+		if prompts[i], err = corpus.WindowPrompt(x, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quality, splice, err := model.MeasureSAE(t.Context(), prompts, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if quality.Explained < 0.8 || quality.L0 > 16 || splice.Recovered() < 0.9 {
+		t.Errorf("%+v, %+v", quality, splice)
+	}
+}
+
 // TestPredicts asks both models what any Go programmer knows.
 func TestPredicts(t *testing.T) {
 	causal, err := models.Open(tiny.Name, models.Options{Backend: "go"})

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -195,4 +196,29 @@ func (l *Lab) NextTokens(text string, k int) string {
 		fmt.Fprintf(&b, "| %s | %.3f |\n", Code(l.Model.TokenString(t.ID)), t.Probability)
 	}
 	return b.String()
+}
+
+// WithSAE is the lab with a sparse auto-encoder or transcoder beside its model: a folder, or tiny, the one of the
+// embedded model. [Lab.ExplainFeature] explains its features.
+func (l *Lab) WithSAE(ref string) *Lab {
+	with := *l
+	with.Model = Must(l.Model.WithSAE(Must(models.OpenSAE(ref))))
+	return &with
+}
+
+// ExplainFeature runs the whole method on a feature of the auto-encoder, on the texts of the corpus that excite it
+// most, which are searched now.
+func (l *Lab) ExplainFeature(feature int, options ...n2g.Options) *n2g.Explanation {
+	var o n2g.Options
+	if len(options) > 0 {
+		o = options[0]
+	}
+	s := l.Model.SAE()
+	if s == nil || l.Corpus == nil {
+		return Must[*n2g.Explanation](nil, errors.New("a feature is explained beside an auto-encoder and a corpus: "+
+			"lab.Open().WithSAE(\"tiny\")"))
+	}
+	site := n2g.Site{Layer: s.Layer, Hook: s.Hook + "[sae]", Index: feature}
+	ctx := context.Background()
+	return Must(n2g.Explain(ctx, l.Model, l.Masked, *Must(corpus.Top(ctx, l.Model, site, l.Corpus, corpus.Options{})), o))
 }
