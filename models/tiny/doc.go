@@ -18,4 +18,4 @@
 package tiny
 
 //go:generate go run ./internal/remake
-//go:generate go run ../../cmd/n2g train sae -site blocks.1.hook_resid_post -features 512 -k 16 -steps 4000 -half -out sae
+//go:generate go run ../../cmd/n2g train sae -site blocks.1.hook_resid_post -features 512 -steps 4000 -half -out sae
