@@ -25,9 +25,10 @@ type effectsOutput struct {
 	Followed  *followed           `json:"followed,omitempty"`
 }
 
-// together is a neuron that fires where another does.
+// together is a neuron, or a feature or another number of the index, that fires where another does.
 type together struct {
 	Layer  int     `json:"layer"`
+	Hook   string  `json:"hook"`
 	Neuron int     `json:"neuron"`
 	Share  float64 `json:"share"`  // of the places looked at, on which it fires
 	Chance float64 `json:"chance"` // share of all tokens on which it fires
@@ -243,7 +244,8 @@ func (o *effectsOutput) ask(f *follower, alone, embedded bool, k int) (err error
 	}
 	for _, fire := range fires {
 		n := f.x.Meta().Neuron(fire.Neuron)
-		o.Together = append(o.Together, together{n.Layer, n.Index, float64(fire.Fired) / float64(len(places)), fire.Chance})
+		o.Together = append(o.Together, together{n.Layer, n.Hook, n.Index, float64(fire.Fired) / float64(len(places)),
+			fire.Chance})
 	}
 	return nil
 }
@@ -303,7 +305,11 @@ func (o *effectsOutput) writeConnected(w io.Writer) error {
 			if i > 0 {
 				fmt.Fprint(w, ",")
 			}
-			fmt.Fprintf(w, " %d/%d %.0f %% (chance %.2g %%)", t.Layer, t.Neuron, 100*t.Share, 100*t.Chance)
+			name := numberName(t.Layer, t.Hook, t.Neuron)
+			if isNeuronHook(t.Hook) {
+				name = fmt.Sprintf("%d/%s", t.Layer, name)
+			}
+			fmt.Fprintf(w, " %s %.0f %% (chance %.2g %%)", name, 100*t.Share, 100*t.Chance)
 		}
 		fmt.Fprintln(w)
 	}

@@ -287,7 +287,8 @@ func (o *examplesOutput) write(w io.Writer) error {
 		fmt.Fprintln(table, "LAYER\tNEURON\tFIRES WITH IT\tACTIVATION\tSCORE")
 	}
 	for _, f := range o.CoFiring {
-		fmt.Fprintf(table, "%d\t%d\t%d\t%.2f\t%.0f\n", f.Layer, f.Neuron, f.Fired, f.Share, f.Score)
+		fmt.Fprintf(table, "%d\t%s\t%d\t%.2f\t%.0f\n", f.Layer, numberName(f.Layer, f.Hook, f.Neuron), f.Fired, f.Share,
+			f.Score)
 	}
 	return table.Flush()
 }

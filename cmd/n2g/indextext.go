@@ -175,7 +175,7 @@ func writeFires(w io.Writer, x *index.Index, found *foundText, fires []index.Fir
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "LAYER\tNEURON\tFIRES\tACTIVATION\tDENSITY\tSCORE")
 	for _, f := range list {
-		fmt.Fprintf(table, "%d\t%d\t%.0f %%\t%.2f\t%s\t%.0f\n", f.Layer, f.Neuron,
+		fmt.Fprintf(table, "%d\t%s\t%.0f %%\t%.2f\t%s\t%.0f\n", f.Layer, numberName(f.Layer, f.Hook, f.Neuron),
 			100*float64(f.Fired)/float64(len(found.places)), f.Share, percent(f.Density), f.Score)
 	}
 	return table.Flush()

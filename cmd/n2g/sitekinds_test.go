@@ -213,3 +213,32 @@ func askOfStore(t *testing.T, store string) string {
 	}
 	return first.Site.String()
 }
+
+// An index of neurons and features names each by what it is: both are called by numbers.
+func TestNeuronsBesideFeatures(t *testing.T) {
+	dir := t.TempDir()
+	text, index := filepath.Join(dir, "a.go"), filepath.Join(dir, "both.n2g")
+	content := strings.Repeat("package p\n\nfunc main() {\n\tif err != nil {\n\t\treturn err\n\t}\n}\n", 20)
+	if err := os.WriteFile(text, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, "mine", "-o", index, "-corpus", text, "-layers", "1", "-hook", "hook_mid,hook_resid_post[sae]", "-sae",
+		"tiny", "-window", "32")
+	told := succeed(t, "fires", "-index", index, "-text", "return err", "-limit", "0")
+	neurons, features := 0, 0
+	for line := range strings.Lines(told) {
+		switch fields := strings.Fields(line); {
+		case len(fields) < 2 || fields[0] != "1":
+		case strings.HasPrefix(fields[1], "blocks.1.hook_resid_post[sae:"):
+			features++
+		default:
+			if _, err := strconv.Atoi(fields[1]); err != nil {
+				t.Errorf("%q is no neuron", line)
+			}
+			neurons++
+		}
+	}
+	if features == 0 || neurons == 0 {
+		t.Errorf("%d features and %d neurons in %s", features, neurons, told)
+	}
+}

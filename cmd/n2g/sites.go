@@ -47,6 +47,15 @@ func isNeuronHook(hook string) bool {
 	return n2g.Site{Hook: hook}.IsNeuron()
 }
 
+// numberName is what stands in columns of neurons: a neuron's number, or the site of anything else, since an index may
+// hold both.
+func numberName(layer int, hook string, index int) string {
+	if isNeuronHook(hook) {
+		return strconv.Itoa(index)
+	}
+	return n2g.Site{Layer: layer, Hook: hook, Index: index}.String()
+}
+
 // siteName is how a site is called in headings: a neuron by layer and number, anything else as it is written.
 func siteName(text string) string {
 	s, err := n2g.ParseSite(text)
