@@ -19,3 +19,4 @@ package tiny
 
 //go:generate go run ./internal/remake
 //go:generate go run ../../cmd/n2g train sae -site blocks.1.hook_resid_post -features 512 -steps 4000 -half -out sae
+//go:generate rm sae.checkpoint.safetensors
