@@ -66,6 +66,7 @@ func TestEveryHookPoint(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				checkAlone(t, programs, layer, hook, index, prompts, column)
 				i := rng.IntN(len(prompts))
 				cache, err := m.RunWithCache(t.Context(), prompts[i])
 				if err != nil {
@@ -99,6 +100,27 @@ func TestEveryHookPoint(t *testing.T) {
 			}
 		}
 	})
+}
+
+// checkAlone compares a number that is asked at one position of each prompt with the number at all: programs run no
+// other rows past the keys and values then.
+func checkAlone(t *testing.T, m *models.Causal, layer int, hook string, index int, prompts [][]int, want [][]float32) {
+	t.Helper()
+	positions := make([][]int, len(prompts))
+	for i, ids := range prompts {
+		positions[i] = []int{len(ids) / (1 + i)}
+		positions[i][0] = min(positions[i][0], len(ids)-1)
+	}
+	got, err := m.Activations(t.Context(), layer, hook, index, prompts, positions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range positions {
+		if !near(got[i][0], want[i][p[0]]) {
+			t.Fatalf("%s of layer %d, position %d, number %d: %g asked at it alone, %g at all", hook, layer, p[0], index,
+				got[i][0], want[i][p[0]])
+		}
+	}
 }
 
 // checkPattern compares a summary with softmax(q·k) of a run that keeps queries and keys, of models without rotary

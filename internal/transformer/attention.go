@@ -25,32 +25,52 @@ func (c Decoder) Causal(layer int) Attention {
 	}
 }
 
+// Forest is what rows that hold a forest of texts which share prefixes know of each other. A causal model gives a shared
+// prefix the same values in every text, so one row serves all.
+type Forest struct {
+	Queries *Node // where in its text the token of each row that asks stands, [batch, query]
+	Keys    *Node // and of each row that is seen, [batch, key]
+	Sees    *Node // true where the second row is the first one or precedes it in its text, [batch, query, key]
+}
+
+// Rows narrows a forest in which every row asks to some that do, [batch, query], in any order.
+func (f Forest) Rows(rows *Node) Forest {
+	return Forest{Queries: TakeRows(f.Queries, rows), Keys: f.Keys, Sees: TakeRows(f.Sees, rows)}
+}
+
+// TakeRows takes rows [batch, taken] of x [batch, row, ...].
+func TakeRows(x, rows *Node) *Node {
+	dims, taken := x.Shape().Dimensions, rows.Shape().Dimensions[1]
+	first := MulScalar(Iota(x.Graph(), rows.Shape(), 0), float64(dims[1]))
+	flat := Reshape(x, append([]int{dims[0] * dims[1]}, dims[2:]...)...)
+	result := Gather(flat, InsertAxes(Reshape(Add(first, rows), -1), -1))
+	return Reshape(result, append([]int{dims[0], taken}, dims[2:]...)...)
+}
+
 // TreePattern is [Decoder.Tree] that shows visit the attention pattern, [batch, head, query, key].
-func (c Decoder) TreePattern(layer int, positions, ancestor *Node, visit func(pattern *Node)) Attention {
+func (c Decoder) TreePattern(layer int, f Forest, visit func(pattern *Node)) Attention {
 	return func(q, k, v *Node) *Node {
-		sees := c.near(layer, positions, InsertAxes(ancestor, 1))
-		pattern := c.pattern(c.rotate(q, positions), c.rotate(k, positions), sees, c.QueryScale(layer))
+		sees := c.near(layer, f)
+		pattern := c.pattern(c.rotate(q, f.Queries), c.rotate(k, f.Keys), sees, c.QueryScale(layer))
 		visit(pattern)
 		return c.mixed(pattern, v)
 	}
 }
 
-// Tree is the layer's attention for rows that hold a forest of texts which share prefixes: positions [batch, row] says
-// where in its text a row's token stands, and ancestor [batch, row, row] is true where the second row is the first one
-// or precedes it in its text. A causal model gives a shared prefix the same values in every text, so one row serves
-// all.
-func (c Decoder) Tree(layer int, positions, ancestor *Node) Attention {
-	return c.TreePattern(layer, positions, ancestor, func(*Node) {})
+// Tree is the layer's attention for rows of a forest.
+func (c Decoder) Tree(layer int, f Forest) Attention {
+	return c.TreePattern(layer, f, func(*Node) {})
 }
 
-// near narrows which rows a row sees to the layer's window.
-func (c Decoder) near(layer int, positions, sees *Node) *Node {
+// near is which rows a row sees within the layer's window, [batch, 1, query, key].
+func (c Decoder) near(layer int, f Forest) *Node {
+	sees := InsertAxes(f.Sees, 1)
 	window := c.Window(layer)
 	if window == 0 {
 		return sees
 	}
-	distance := Sub(InsertAxes(positions, 2), InsertAxes(positions, 1))
-	near := LessThan(distance, Scalar(sees.Graph(), positions.DType(), window))
+	distance := Sub(InsertAxes(f.Queries, 2), InsertAxes(f.Keys, 1))
+	near := LessThan(distance, Scalar(sees.Graph(), f.Keys.DType(), window))
 	return LogicalAnd(sees, InsertAxes(near, 1))
 }
 

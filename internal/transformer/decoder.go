@@ -102,9 +102,15 @@ func (c Decoder) Embed(w Weights, ids, positions *Node, hook Hook) *Node {
 //
 // or, with ParallelResidual, x = x + Attention(LN₁(x)) + MLP(LN₂(x)).
 func (c Decoder) Block(w Weights, layer int, x *Node, attention Attention, hook Hook) *Node {
+	return c.block(w, layer, x, nil, attention, hook)
+}
+
+// block is Block for some rows alone: their queries are of x, keys and values of context, the stream of all rows; nil is
+// x.
+func (c Decoder) block(w Weights, layer int, x, context *Node, attention Attention, hook Hook) *Node {
 	at := hook.in(layer)
 	x = at("hook_resid_pre", x)
-	mid := Add(x, c.attn(w, layer, x, attention, at))
+	mid := Add(x, c.attn(w, layer, x, context, attention, at))
 	if !c.ParallelResidual {
 		mid = at("hook_resid_mid", mid)
 		x = mid
@@ -114,8 +120,13 @@ func (c Decoder) Block(w Weights, layer int, x *Node, attention Attention, hook 
 
 // Site computes what [Decoder.Block] computes, up to one hook point of the layer and nothing that it does not depend
 // on: mlp.hook_pre is [batch, seq, d_mlp], attn.hook_z [batch, seq, head, d_head], hook_resid_mid [batch, seq,
-// d_model].
-func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Attention) (site *Node) {
+// d_model]. Where rows [batch, asked] are not nil, it does so for these alone, and attention is told the queries of no
+// others: seq is asked then.
+func (c Decoder) Site(w Weights, layer int, point string, x, rows *Node, attention Attention) (site *Node) {
+	var context *Node
+	if rows != nil {
+		x, context = TakeRows(x, rows), x
+	}
 	// The block's own order stands once, in Block: it ends where the hook point is reached.
 	type reached struct{}
 	defer func() {
@@ -133,7 +144,7 @@ func (c Decoder) Site(w Weights, layer int, point string, x *Node, attention Att
 	if c.BesideAttention(point) {
 		c.mlp(w, layer, x, hook.in(layer))
 	} else {
-		c.Block(w, layer, x, attention, hook)
+		c.block(w, layer, x, context, attention, hook)
 	}
 	exceptions.Panicf("a layer of this model has no hook point %q", point)
 	return nil
@@ -163,12 +174,16 @@ func (c Decoder) Forward(w Weights, ids *Node, hook Hook) *Node {
 	return c.Unembed(w, x, hook)
 }
 
-// attn is what attention adds to the residual stream.
-func (c Decoder) attn(w Weights, layer int, x *Node, attention Attention, at layerHook) *Node {
+// attn is what attention adds to the residual stream of x; context, if it is not nil, is what keys and values are of.
+func (c Decoder) attn(w Weights, layer int, x, context *Node, attention Attention, at layerHook) *Node {
 	x = at("ln1.hook_normalized", c.norm(w, BlockName(layer, "ln1"), x))
+	seen := x
+	if context != nil {
+		seen = c.norm(w, BlockName(layer, "ln1"), context)
+	}
 	q := at("attn.hook_q", c.heads(w, layer, x, "Q", c.Heads))
-	k := at("attn.hook_k", c.heads(w, layer, x, "K", c.KeyHeads()))
-	v := at("attn.hook_v", c.heads(w, layer, x, "V", c.KeyHeads()))
+	k := at("attn.hook_k", c.heads(w, layer, seen, "K", c.KeyHeads()))
+	v := at("attn.hook_v", c.heads(w, layer, seen, "V", c.KeyHeads()))
 	z := at("attn.hook_z", attention(q, k, v))
 
 	dims := x.Shape().Dimensions

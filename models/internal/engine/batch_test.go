@@ -13,7 +13,7 @@ func TestBuckets(t *testing.T) {
 		most  int     // sizes up to the limit
 	}{
 		{"large model on the processor", bucketing{host: true}, 0.25, 48, 7},
-		{"small model on the processor", bucketing{host: true, small: true}, 0.5, hostGroup / 2, 1},
+		{"small model on the processor", bucketing{host: true, small: true}, 0.5, hostSmall / 2, 1},
 		{"device of its own", bucketing{}, 0.5, 16, 4},
 	} {
 		sizes := map[int]bool{}

@@ -122,7 +122,7 @@ func (e *Causal) ask(ctx context.Context, t task, requests []Request,
 	pieces := make([]piece, len(groups))
 	for i, g := range groups {
 		rows, place := g.asked(requests)
-		pieces[i] = piece{group: g, rows: rows, read: func(values []float32) {
+		pieces[i] = piece{group: g, call: &pieces, rows: rows, read: func(values []float32) {
 			width := len(values) / len(rows)
 			for _, m := range g.members {
 				for _, row := range m.asked(requests[m.request]) {

@@ -226,6 +226,7 @@ type programKey struct {
 	edits  string // what it changes
 	groups int
 	rows   int
+	asked  int // rows that are asked at a site, 0 for all
 }
 
 // programs keeps the compiled programs last used.

@@ -17,7 +17,7 @@ func (r *programRunner) hidden(_ context.Context, g *group, asked []int32) (x []
 	b := batch{groups: []*group{g}, slots: 1, rows: r.bucketing.rows(len(g.ids))}
 	e := extent{slots: 1, rows: b.rows}
 	r.warmTo(e, r.shape.Layers)
-	ids, positions, _, ancestor := b.tensors()
+	ids, positions, ancestor := b.tensors()
 	s, err := r.start(e, ids, positions, ancestor, nil)
 	if err != nil {
 		return nil, err

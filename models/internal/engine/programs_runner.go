@@ -1,11 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
 )
@@ -42,16 +42,24 @@ func (r *programRunner) choose(waiting []piece, shares int) []int {
 
 // run runs pieces of one task as one batch.
 func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
-	b := batch{groups: make([]*group, len(pieces))}
+	b, asked, most := batch{groups: make([]*group, len(pieces))}, make([][]int32, len(pieces)), 0
 	for i, p := range pieces {
-		b.groups[i] = p.group
+		b.groups[i], asked[i] = p.group, p.rows
 		b.rows = max(b.rows, r.bucketing.rows(len(p.group.ids)))
+		most = max(most, len(p.rows))
 	}
-	b.slots = r.bucketing.slots(len(pieces))
+	b.slots = r.bucketing.slots(len(pieces), b.rows)
 	e := extent{slots: b.slots, rows: b.rows}
-	site := r.sitePlan(e, t)
+	narrow := r.bucketing.asked(most, b.rows)
+	if narrow == 0 {
+		for i, g := range b.groups {
+			asked[i] = iota32(len(g.ids))
+		}
+	}
+	n := cmp.Or(narrow, b.rows)
+	site := r.sitePlan(e, narrow, t)
 	r.warmTo(e, t.layer, site)
-	ids, positions, index, ancestor := b.tensors()
+	ids, positions, ancestor := b.tensors()
 	s, err := r.start(e, ids, positions, ancestor, nil)
 	if err != nil {
 		return err
@@ -62,22 +70,27 @@ func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
 	}
 	var more []compute.Buffer
 	defer func() { free(more...) }()
-	give := func(flat any, shape shapes.Shape) error {
-		buffer, err := r.upload(flat, shape)
-		more = append(more, buffer)
-		return err
+	give := func(flat any) {
+		if err == nil {
+			var buffer compute.Buffer
+			buffer, err = r.upload(flat, site.inputs[len(r.streamInputs(e))+len(more)])
+			more = append(more, buffer)
+		}
+	}
+	rows, index := b.asked(asked, n)
+	if narrow > 0 {
+		give(rows)
 	}
 	if kind, ok := transformer.PatternSummary(t.hook); ok {
-		if err := give(b.counts(kind), e.bools()); err != nil {
-			return err
-		}
+		give(b.counts(kind, asked, n))
 	}
 	width := r.shape.Width(t.hook)
 	if t.kind == columnTask {
-		if err := give(index, e.ints()); err != nil {
-			return err
-		}
+		give(index)
 		width = 1
+	}
+	if err != nil {
+		return err
 	}
 	outputs, _, err := r.device.run(site, t.layer, s.inputs(more...)...)
 	if err != nil {
@@ -85,12 +98,16 @@ func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
 	}
 	return r.read(outputs[0], func(output []float32) {
 		for slot, piece := range pieces {
-			rows := output[slot*b.rows*width:]
-			asked := make([]float32, 0, len(piece.rows)*width)
-			for _, row := range piece.rows {
-				asked = append(asked, rows[int(row)*width:(int(row)+1)*width]...)
+			values := output[slot*n*width:]
+			if narrow > 0 {
+				piece.read(slices.Clone(values[:len(piece.rows)*width]))
+				continue
 			}
-			piece.read(asked)
+			read := make([]float32, 0, len(piece.rows)*width)
+			for _, row := range piece.rows {
+				read = append(read, values[int(row)*width:(int(row)+1)*width]...)
+			}
+			piece.read(read)
 		}
 	})
 }

@@ -90,7 +90,7 @@ func (r *programRunner) scanBatch(s *scan, members, rows []int, slots, seq int) 
 		})
 	}
 	last := slices.Max(s.layers)
-	site := r.sitePlan(e, task{wideTask, last, s.hook})
+	site := r.sitePlan(e, 0, task{wideTask, last, s.hook})
 	batch, err := r.start(e, ids, nil, nil, nil)
 	if err != nil {
 		return err

@@ -19,7 +19,8 @@ const (
 // piece is what waits for a batch: a group of a call's prompts, or of an aloneTask a whole batch.
 type piece struct {
 	group *group
-	rows  []int32 // of the group that are asked, ascending
+	call  *[]piece // those of the call that it belongs to, the largest first
+	rows  []int32  // of the group that are asked, ascending
 	// read takes the values of these rows, [row, width]: of a columnTask one, of a wideTask d_mlp. They are its own.
 	read  func(values []float32)
 	alone func(ctx context.Context) error

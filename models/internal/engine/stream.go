@@ -26,6 +26,12 @@ func (e extent) stream(dModel int) shapes.Shape {
 	return shapes.Make(dtypes.Float32, e.slots, e.rows, dModel)
 }
 
+// of is a batch of another number of rows.
+func (e extent) of(rows int) extent {
+	e.rows = rows
+	return e
+}
+
 // key is that of a program for batches of this shape.
 func (e extent) key(kind string, layer int, hook string) programKey {
 	if e.plain {
@@ -119,7 +125,12 @@ func (r *programRunner) attention(e extent, layer int, in []*graph.Node) (transf
 	if e.plain {
 		return r.shape.Causal(layer), in[1:]
 	}
-	return r.shape.Tree(layer, in[1], in[2]), in[3:]
+	return r.shape.Tree(layer, forest(in)), in[3:]
+}
+
+// forest is that of inputs of a batch that is not plain.
+func forest(in []*graph.Node) transformer.Forest {
+	return transformer.Forest{Queries: in[1], Keys: in[1], Sees: in[2]}
 }
 
 // embedding is the program of tokens and positions, [slots, rows, d_model], and what it shows.
@@ -170,41 +181,57 @@ func (r *programRunner) blockPlan(e extent, layer int, show string, edits []Edit
 	}}
 }
 
-// sitePlan is the program of a hook point of a layer, [slots, rows, width], or of one place of it a row, [slots, rows],
-// whose index is then the last input; for a summary of attention which rows count is one before.
-func (r *programRunner) sitePlan(e extent, t task) plan {
+// sitePlan is the program of a hook point of a layer on every row, [slots, rows, width], or, where asked is not 0, on so
+// many that are told, [slots, asked, width]; of a columnTask, of one place a row, [slots, rows or asked]. Inputs are the
+// rows asked, for a summary of attention what counts for each, of a columnTask the index of each.
+func (r *programRunner) sitePlan(e extent, asked int, t task) plan {
 	layer := r.first[t.layer]
 	inputs := r.streamInputs(e)
+	n := e.rows
+	if asked > 0 {
+		n = asked
+		inputs = append(inputs, e.of(asked).ints())
+	}
 	_, summary := transformer.PatternSummary(t.hook)
 	if summary {
-		inputs = append(inputs, e.bools())
+		inputs = append(inputs, shapes.Make(dtypes.Bool, e.slots, n, e.rows))
 	}
 	if t.kind == columnTask {
-		inputs = append(inputs, e.ints())
+		inputs = append(inputs, e.of(n).ints())
 	}
-	return plan{e.key(t.kind, layer, t.hook), inputs,
-		func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
-			var site *graph.Node
-			if summary {
-				site = r.summary(w, layer, in)
-			} else {
-				attention, _ := r.attention(e, layer, in)
-				site = graph.Reshape(r.shape.Site(w, layer, t.hook, in[0], attention), e.slots, e.rows, -1)
+	key := e.key(t.kind, layer, t.hook)
+	key.asked = asked
+	return plan{key, inputs, func(w transformer.Weights, in []*graph.Node) ([]*graph.Node, []string) {
+		attention, of := r.attention(e, layer, in)
+		var rows, site *graph.Node
+		if asked > 0 {
+			rows, of = of[0], of[1:]
+			attention = r.shape.Tree(layer, forest(in).Rows(rows))
+		}
+		if summary {
+			f := forest(in)
+			if rows != nil {
+				f = f.Rows(rows)
 			}
-			if t.kind == columnTask {
-				site = column(site, in[len(in)-1])
-			}
-			return []*graph.Node{site}, nil
-		}}
+			site = r.summary(w, layer, in[0], rows, of[0], f)
+		} else {
+			site = graph.Reshape(r.shape.Site(w, layer, t.hook, in[0], rows, attention), e.slots, n, -1)
+		}
+		if t.kind == columnTask {
+			site = column(site, in[len(in)-1])
+		}
+		return []*graph.Node{site}, nil
+	}}
 }
 
-// summary sums a layer's attention pattern over the rows that count, [slots, rows, head].
-func (r *programRunner) summary(w transformer.Weights, layer int, in []*graph.Node) (sums *graph.Node) {
-	attention := r.shape.TreePattern(layer, in[1], in[2], func(pattern *graph.Node) {
-		counts := graph.BroadcastToDims(graph.InsertAxes(in[3], 1), pattern.Shape().Dimensions...)
+// summary sums a layer's attention pattern over the rows that count [slots, row, rows], [slots, row, head].
+func (r *programRunner) summary(w transformer.Weights, layer int, x, rows, count *graph.Node,
+	f transformer.Forest) (sums *graph.Node) {
+	attention := r.shape.TreePattern(layer, f, func(pattern *graph.Node) {
+		counts := graph.BroadcastToDims(graph.InsertAxes(count, 1), pattern.Shape().Dimensions...)
 		sums = graph.ReduceSum(graph.Where(counts, pattern, graph.ZerosLike(pattern)), -1) // [slots, head, row]
 	})
-	r.shape.Site(w, layer, transformer.HookZ, in[0], attention)
+	r.shape.Site(w, layer, transformer.HookZ, x, rows, attention)
 	return graph.TransposeAllAxes(sums, 0, 2, 1)
 }
 
