@@ -4,6 +4,7 @@ package backends
 
 /*
 #cgo linux LDFLAGS: -ldl
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -23,6 +24,20 @@ static api_head *load(const char *path, const char *entry, char **error) {
 		return NULL;
 	}
 	return get();
+}
+
+// one_arena keeps glibc from giving each of a plugin's many threads an arena of its own, where what is free is lost to the
+// others. It has no effect elsewhere.
+static void one_arena(void) {
+	const int arena_max = -8; // M_ARENA_MAX
+	int (*mallopt)(int, int) = (int (*)(int, int))dlsym(RTLD_DEFAULT, "mallopt");
+	if (mallopt) mallopt(arena_max, 1);
+}
+
+// trim gives free memory back to the system, where the C library can: glibc keeps it, in arenas of its threads.
+static void trim(void) {
+	int (*malloc_trim)(size_t) = (int (*)(size_t))dlsym(RTLD_DEFAULT, "malloc_trim");
+	if (malloc_trim) malloc_trim(0);
 }
 */
 import "C"
@@ -57,6 +72,7 @@ func loadXLA(kind, path string) (api uintptr, version string, err error) {
 		// Without LLVM's optimizer a program is compiled in two thirds of the time, and takes twice as long to run wherever
 		// soft-maxes cost as much as products; what its higher levels add is not worth their time.
 		setFlag("xla_backend_optimization_level", "1")
+		C.one_arena()
 	}
 	file, entry := C.CString(path), C.CString(entryPoint)
 	defer C.free(unsafe.Pointer(file))
@@ -185,6 +201,9 @@ func double(backend compute.Backend) error {
 	}
 	return nil
 }
+
+// Trim gives the system back the memory that XLA took to compile and has freed since.
+func Trim() { C.trim() }
 
 // setFlag adds a flag to XLA_FLAGS, which plugins read when they are loaded, unless the user has set it there.
 func setFlag(name, value string) {

@@ -23,3 +23,6 @@ func trial(*Plugin, func(Plugin)) error { return errNoCgo }
 
 // downloadXLA has nothing to install for this build.
 func downloadXLA(string) error { return errNoCgo }
+
+// Trim has nothing to give back in this build.
+func Trim() {}

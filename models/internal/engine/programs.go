@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/neuron2graph/neuron2graph/internal/transformer"
+	"github.com/neuron2graph/neuron2graph/models/backends"
 )
 
 // device is a backend with a model's parameters and the programs compiled for it so far.
@@ -97,6 +98,7 @@ func (d *device) compile(of plan) (p *program, err error) {
 	if failure != nil {
 		return nil, fmt.Errorf("compile %s: %w", of.key.kind, failure)
 	}
+	backends.Trim()
 	return p, nil
 }
 
