@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type watcher struct {
 
 // watchMemory begins to follow. Where there is no nvidia-smi, nothing is known of the GPU.
 func watchMemory() *watcher {
+	forgetPeak()
 	w := &watcher{done: make(chan struct{}), first: -1, most: -1}
 	w.command = exec.Command("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "-lms", "200")
 	out, err := w.command.StdoutPipe()
@@ -80,7 +82,14 @@ func (w *watcher) stop() memory {
 	return *w.stopped
 }
 
-// residentPeak is the most memory that this process had, in MiB, -1 where the system does not tell.
+// forgetPeak gives back what this process no longer uses, the weights that it drew and wrote, and begins anew to look
+// for the most memory that it has, where the system lets it.
+func forgetPeak() {
+	debug.FreeOSMemory()
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // else the figure is too high
+}
+
+// residentPeak is the most memory that this process had since, in MiB, -1 where the system does not tell.
 func residentPeak() int {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

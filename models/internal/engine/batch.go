@@ -83,18 +83,18 @@ func (g *group) path(row int) []int32 {
 // second.
 //
 // On the processor a batch is one group, or in small models two of one call: a few hundred rows keep its cores busy, so
-// that programs for more would gain nothing. The shape a group runs in follows from its call alone then, and with it, to
-// the last bit, its results. Long calls fill their groups to the limit, so little is lost to padding: 10 % on the golden
-// neurons. What is left is padded by a quarter at most where rows cost more than programs do, and to the limit where they
-// do not.
+// that programs for more would gain nothing. The shape a group runs in follows from its call alone then, and with it,
+// to the last bit, its results. Long calls fill their groups to the limit, so little is lost to padding: 10 % on the
+// golden neurons. What is left is padded by a quarter at most where rows cost more than programs do, and to the limit
+// where they do not.
 type bucketing struct {
 	most  int  // rows of a batch, padding included
 	host  bool // whether the processor computes
 	small bool // whether a hundred groups run in the time in which programs for another size are compiled
 }
 
-// Of groups on the processor: the most rows, so that a text of 128 tokens and BOS goes into one, and the fewest that they
-// are padded to. In small models, where attention, which looks at every pair of a group's rows, costs as much as
+// Of groups on the processor: the most rows, so that a text of 128 tokens and BOS goes into one, and the fewest that
+// they are padded to. In small models, where attention, which looks at every pair of a group's rows, costs as much as
 // products, two groups of the smaller size make a batch; in others one, that holds two such texts.
 const (
 	hostSmall = 136
@@ -154,8 +154,8 @@ func (b bucketing) together(rows int) int {
 	return 1
 }
 
-// asked is how many rows the program of a site computes, of a batch padded to so many: a quarter, where no more are asked
-// of a group, or 0 for all.
+// asked is how many rows the program of a site computes, of a batch padded to so many: a quarter, where no more are
+// asked of a group, or 0 for all.
 func (bucketing) asked(n, rows int) int {
 	if quarter := rows / 4; n <= quarter {
 		return quarter

@@ -56,7 +56,6 @@ func (r *maskedPrograms) logits(_ context.Context, sequences []Sequence, t maske
 	ids, lengths, rows := b.tensors()
 	e := extent{slots: len(lengths), rows: t.padded}
 	fill := r.fill(e, len(rows))
-	r.warm(r.embedding(e, showNothing), r.block(e, showNothing), fill)
 	s, err := r.start(e, ids, lengths, nil)
 	if err != nil {
 		return nil, err

@@ -56,17 +56,6 @@ func (d *device) get(p plan) (*program, error) {
 	return d.cached.get(p.key, func() (*program, error) { return d.compile(p) })
 }
 
-// warm compiles side by side; what fails does so again where it is needed.
-func (d *device) warm(plans ...plan) {
-	var wait sync.WaitGroup
-	for _, p := range plans {
-		if !d.cached.has(p.key) {
-			wait.Go(func() { _, _ = d.get(p) })
-		}
-	}
-	wait.Wait()
-}
-
 // compile builds and compiles. Graph functions panic: that ends here.
 func (d *device) compile(of plan) (p *program, err error) {
 	p = &program{layer: d.layer(of.key.layer)}
@@ -251,13 +240,6 @@ const maxPrograms = 512
 
 func newPrograms() *programs {
 	return &programs{most: maxPrograms, entries: map[programKey]*list.Element{}, recent: list.New()}
-}
-
-// has says whether there is a program of that key, compiled or about to be.
-func (p *programs) has(key programKey) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.entries[key] != nil
 }
 
 // get returns the program of that key, which the first caller compiles while others wait.

@@ -16,7 +16,6 @@ import (
 func (r *programRunner) hidden(_ context.Context, g *group, asked []int32) (x []float32, err error) {
 	b := batch{groups: []*group{g}, slots: 1, rows: r.bucketing.rows(len(g.ids))}
 	e := extent{slots: 1, rows: b.rows}
-	r.warmTo(e, r.shape.Layers)
 	ids, positions, ancestor := b.tensors()
 	s, err := r.start(e, ids, positions, ancestor, nil)
 	if err != nil {

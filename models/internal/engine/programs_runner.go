@@ -58,7 +58,6 @@ func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
 	}
 	n := cmp.Or(narrow, b.rows)
 	site := r.sitePlan(e, narrow, t)
-	r.warmTo(e, t.layer, site)
 	ids, positions, ancestor := b.tensors()
 	s, err := r.start(e, ids, positions, ancestor, nil)
 	if err != nil {
@@ -110,17 +109,6 @@ func (r *programRunner) run(_ context.Context, t task, pieces []piece) error {
 			piece.read(read)
 		}
 	})
-}
-
-// warmTo compiles what a pass to a layer needs, and the plans.
-func (r *programRunner) warmTo(e extent, layer int, plans ...plan) {
-	plans = append(plans, r.embedding(e, showNothing))
-	for l := range layer {
-		if r.first[l] == l {
-			plans = append(plans, r.blockPlan(e, l, showNothing, nil))
-		}
-	}
-	r.warm(plans...)
 }
 
 // cache runs a prompt alone, padded to a bucket behind its end, where no token sees it.

@@ -181,9 +181,9 @@ func (r *programRunner) blockPlan(e extent, layer int, show string, edits []Edit
 	}}
 }
 
-// sitePlan is the program of a hook point of a layer on every row, [slots, rows, width], or, where asked is not 0, on so
-// many that are told, [slots, asked, width]; of a columnTask, of one place a row, [slots, rows or asked]. Inputs are the
-// rows asked, for a summary of attention what counts for each, of a columnTask the index of each.
+// sitePlan is the program of a hook point of a layer on every row, [slots, rows, width], or, where asked is not 0, on
+// so many that are told, [slots, asked, width]; of a columnTask, of one place a row, [slots, rows or asked]. Inputs are
+// the rows asked, for a summary of attention what counts for each, of a columnTask the index of each.
 func (r *programRunner) sitePlan(e extent, asked int, t task) plan {
 	layer := r.first[t.layer]
 	inputs := r.streamInputs(e)
