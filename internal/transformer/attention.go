@@ -25,8 +25,8 @@ func (c Decoder) Causal(layer int) Attention {
 	}
 }
 
-// Forest is what rows that hold a forest of texts which share prefixes know of each other. A causal model gives a shared
-// prefix the same values in every text, so one row serves all.
+// Forest is what rows that hold a forest of texts which share prefixes know of each other. A causal model gives a
+// shared prefix the same values in every text, so one row serves all.
 type Forest struct {
 	Queries *Node // where in its text the token of each row that asks stands, [batch, query]
 	Keys    *Node // and of each row that is seen, [batch, key]

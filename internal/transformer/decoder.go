@@ -105,8 +105,8 @@ func (c Decoder) Block(w Weights, layer int, x *Node, attention Attention, hook 
 	return c.block(w, layer, x, nil, attention, hook)
 }
 
-// block is Block for some rows alone: their queries are of x, keys and values of context, the stream of all rows; nil is
-// x.
+// block is Block for some rows alone: their queries are of x, keys and values of context, the stream of all rows; nil
+// is x.
 func (c Decoder) block(w Weights, layer int, x, context *Node, attention Attention, hook Hook) *Node {
 	at := hook.in(layer)
 	x = at("hook_resid_pre", x)

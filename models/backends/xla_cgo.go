@@ -26,8 +26,8 @@ static api_head *load(const char *path, const char *entry, char **error) {
 	return get();
 }
 
-// one_arena keeps glibc from giving each of a plugin's many threads an arena of its own, where what is free is lost to the
-// others. It has no effect elsewhere.
+// one_arena keeps glibc from giving each of a plugin's many threads an arena of its own, where what is free is lost to
+// the others. It has no effect elsewhere.
 static void one_arena(void) {
 	const int arena_max = -8; // M_ARENA_MAX
 	int (*mallopt)(int, int) = (int (*)(int, int))dlsym(RTLD_DEFAULT, "mallopt");

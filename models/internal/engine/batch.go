@@ -13,8 +13,8 @@ type batch struct {
 	rows   int // of each group including padding
 }
 
-// tensors lays a batch out: ids and positions [slots, rows], and for each row which rows it sees, [slots, rows, rows]. A
-// padding row sees itself alone and nothing sees it.
+// tensors lays a batch out: ids and positions [slots, rows], and for each row which rows it sees, [slots, rows, rows].
+// A padding row sees itself alone and nothing sees it.
 func (b batch) tensors() (ids, positions []int32, ancestor []bool) {
 	n := b.slots * b.rows
 	ids, positions = make([]int32, n), make([]int32, n)
