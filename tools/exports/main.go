@@ -68,12 +68,12 @@ func run(folder string, check bool, allowed map[string]string) error {
 		t.notebook(strings.TrimSuffix(filepath.Base(notebook), ".ipynb"), source)
 	}
 	t.signatures()
-	text, faults := t.text()
-	for _, fault := range faults {
-		fmt.Fprintln(os.Stderr, fault)
+	text, faults, notes := t.text()
+	for _, line := range slices.Concat(notes, faults) {
+		fmt.Fprintln(os.Stderr, line)
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%d names are not as they should be", len(faults))
+		return fmt.Errorf("%d names have no user", len(faults))
 	}
 	file := filepath.Join(folder, "docs", "exports.md")
 	if !check {
@@ -400,10 +400,9 @@ func visit(object types.Object, tell func(*types.TypeName)) {
 	walk(object.Type(), isType)
 }
 
-// text is the page, and what is wrong.
-func (t *table) text() ([]byte, []string) {
+// text is the page, what is wrong, and which reasons are given for nothing.
+func (t *table) text() (text []byte, faults, notes []string) {
 	var page bytes.Buffer
-	var faults []string
 	page.WriteString(`# Who uses what is exported
 
 Every exported name of the packages that [api.md](api.md) promises, fields of structs left out, and who uses it outside
@@ -424,17 +423,17 @@ those that are for callers (tools/exports/callers.go), whose reason stands here 
 			case users == "" && reason == "":
 				faults = append(faults, of+"."+n.name+" is used by nobody: unexport it, or say in callers.go why it is for callers")
 			case users != "" && reason != "":
-				faults = append(faults, of+"."+n.name+" has users ("+users+"): take it out of callers.go")
+				notes = append(notes, of+"."+n.name+" has users ("+users+"): it need not stand in callers.go")
 			}
 			fmt.Fprintf(&page, "| `%s` | %s |\n", n.name, cmp.Or(users, "callers: "+reason))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.allowed)) {
 		if t.names[t.module+"/"+key] == nil {
-			faults = append(faults, key+" is not exported: take it out of callers.go")
+			notes = append(notes, key+" is not exported: it need not stand in callers.go")
 		}
 	}
-	return page.Bytes(), faults
+	return page.Bytes(), faults, notes
 }
 
 // inShort names few of many users: packages before examples, tests last and only where nobody else is.
