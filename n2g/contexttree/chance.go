@@ -44,16 +44,21 @@ func chances(groups []group) []n2g.FireChance {
 // logLoss is -Σ ln p over all tokens, p being the chance of what each does, a firing one.
 func (t *truth) logLoss(predictions []float64, chances []n2g.FireChance) float64 {
 	sum, fires := 0.0, 0.0
+	predicted, lnFire, lnQuiet := math.NaN(), 0.0, 0.0 // most tokens are predicted like the one before
 	for i, w := range t.judged {
 		if w == 0 {
 			continue
 		}
-		p := n2g.ChanceOf(chances, predictions[i])
+		if predictions[i] != predicted {
+			predicted = predictions[i]
+			p := n2g.ChanceOf(chances, predicted)
+			lnFire, lnQuiet = math.Log(p), math.Log1p(-p)
+		}
 		if t.values[i] >= firing {
-			sum -= w * math.Log(p)
+			sum -= w * lnFire
 			fires += w
 		} else {
-			sum -= w * math.Log1p(-p)
+			sum -= w * lnQuiet
 		}
 	}
 	if fires == 0 {
