@@ -140,9 +140,8 @@ func (g *ContextGraph) Nodes(visit func(n *ContextNode, depth int)) {
 }
 
 // TokenSets are the normalised tokens of a graph. Activating are those on which it predicts firing: of a leaf that
-// does, the tokens that all tests of the current token on the way leave, where one asks for a set, and those of its
-// table.
-// Important are those of the other tests and places.
+// does, the tokens that all tests of the current token on the way leave, where one asks for a set and the leaf's table
+// says nothing else, and those of the table. Important are those of the other tests and places.
 func (g *ContextGraph) TokenSets() TokenSets {
 	activating, important := map[string]bool{}, map[string]bool{}
 	if g == nil {
@@ -189,15 +188,19 @@ func (g *ContextGraph) TokenSets() TokenSets {
 // token.
 func (g *ContextGraph) addFiring(n *ContextNode, allowed, activating, important map[string]bool) bool {
 	fires := n.Value >= g.FireThreshold
-	if fires {
-		for token := range allowed {
-			activating[NormalizeToken(token)] = true
-		}
-	}
+	own := map[string]bool{} // tokens that the table predicts, whatever the leaf's value
 	for _, entry := range n.Table {
+		own[entry.Token] = true
 		if entry.Value >= g.FireThreshold {
 			fires = true
 			activating[NormalizeToken(entry.Token)] = true
+		}
+	}
+	if n.Value >= g.FireThreshold {
+		for token := range allowed {
+			if !own[token] {
+				activating[NormalizeToken(token)] = true
+			}
 		}
 	}
 	for _, entry := range n.Sequences {

@@ -152,6 +152,12 @@ func TestContextTokenSets(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	quiet := &ContextGraph{FireThreshold: .5, Root: &ContextNode{Test: &ContextTest{Kind: TestToken,
+		Tokens: []string{"loud", "quiet"}}, No: &ContextNode{},
+		Yes: &ContextNode{Value: .9, Table: []TokenValue{{"quiet", .1}}}}}
+	if got := quiet.TokenSets().Activating; !slices.Equal(got, []string{"loud"}) {
+		t.Errorf("of a leaf whose table says that quiet does not fire: %q", got)
+	}
 	if got := (*ContextGraph)(nil).TokenSets(); len(got.Activating)+len(got.Important) > 0 {
 		t.Errorf("no graph has %v", got)
 	}

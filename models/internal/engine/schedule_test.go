@@ -45,6 +45,38 @@ func TestChooseForest(t *testing.T) {
 	}
 }
 
+// Small models on the processor run two groups of one call together, never those of two calls, and a batch has a slot
+// for each.
+func TestMates(t *testing.T) {
+	var first, second []piece
+	of := func(call *[]piece, rows ...int) (list []piece) {
+		for _, n := range rows {
+			list = append(list, piece{group: &group{ids: make([]int32, n)}, call: call})
+		}
+		return list
+	}
+	small, large := bucketing{host: true, small: true}, bucketing{host: true}
+	for _, test := range []struct {
+		bucketing bucketing
+		waiting   []piece
+		want      []int
+	}{
+		{small, of(&first, 136, 100, 3), []int{0, 1}},
+		{small, slices.Concat(of(&first, 90), of(&second, 80, 70)), []int{0}},
+		{small, slices.Concat(of(&first, 90), of(&second, 80), of(&first, 10)), []int{0, 2}},
+		{small, of(&first, 137, 100), []int{0}},
+		{small, of(&first, 1000, 1000), []int{0}},
+		{large, of(&first, 100, 100), []int{0}},
+	} {
+		got := test.bucketing.choose(test.waiting, 1)
+		rows := test.bucketing.rows(len(test.waiting[0].group.ids))
+		if !slices.Equal(got, test.want) || len(got) > test.bucketing.slots(len(got), rows) {
+			t.Errorf("%d groups, the first of %d rows: %v in %d slots, want %v", len(test.waiting), rows, got,
+				test.bucketing.slots(len(got), rows), test.want)
+		}
+	}
+}
+
 // Groups of different neurons give one by one what they give as one forest.
 func TestJoinedForests(t *testing.T) {
 	m := openGolden(t, "solu").runner.(*kernelRunner)
