@@ -182,6 +182,9 @@ func TestRefuses(t *testing.T) {
 		{[]byte("\xff\xff\xff\xffPAR1"), "text", "whole"},
 		// a list of two billion
 		{append([]byte("PAR1\x19\xfc\xff\xff\xff\xff\x07"), "\x0b\x00\x00\x00PAR1"...), "text", "damaged"},
+		// a struct of three million booleans, a byte each
+		{slices.Concat([]byte("PAR1"), bytes.Repeat([]byte{0x11}, 3<<20), []byte("\x00\x01\x00\x30\x00PAR1")), "text",
+			"more than 2097152 values"},
 	} {
 		if _, err := read(test.file, test.name); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s of %d bytes: %v, want %q", test.name, len(test.file), err, test.want)

@@ -123,9 +123,13 @@ func (r *thriftReader) structure(depth int) (v value, err error) {
 		}
 		f := field{id: id}
 		switch kind := head & 0xf; kind {
-		case typeTrue:
-			f.value.number = 1
-		case typeFalse:
+		case typeTrue, typeFalse: // the type is the value
+			if err := r.another(depth + 1); err != nil {
+				return v, err
+			}
+			if kind == typeTrue {
+				f.value.number = 1
+			}
 		default:
 			if f.value, err = r.value(kind, depth+1); err != nil {
 				return v, err
@@ -135,10 +139,18 @@ func (r *thriftReader) structure(depth int) (v value, err error) {
 	}
 }
 
+// another counts a value and refuses one too many.
+func (r *thriftReader) another(depth int) error {
+	if r.elements++; r.elements > maxElements || depth > maxDepth {
+		return fmt.Errorf("its metadata has more than %d values, or %d levels", maxElements, maxDepth)
+	}
+	return nil
+}
+
 // value reads one that stands in a list, or in a field and is no boolean.
 func (r *thriftReader) value(kind byte, depth int) (v value, err error) {
-	if r.elements++; r.elements > maxElements || depth > maxDepth {
-		return v, fmt.Errorf("its metadata has more than %d values, or %d levels", maxElements, maxDepth)
+	if err := r.another(depth); err != nil {
+		return v, err
 	}
 	switch kind {
 	case typeTrue, typeFalse, typeByte:
