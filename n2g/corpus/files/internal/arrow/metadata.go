@@ -121,11 +121,11 @@ func (t table) int64(field int) int64 {
 	return 0
 }
 
-func (t table) text(field int) string {
+func (t table) bytes(field int) []byte {
 	if at := t.place(field); at != 0 {
-		return string(t.ByteVector(at))
+		return t.ByteVector(at)
 	}
-	return ""
+	return nil
 }
 
 func (t table) table(field int) (child table, ok bool) {
@@ -203,10 +203,15 @@ func columns(version int16, schema table) (all []Column, err error) {
 		return nil, errors.New("its numbers are big-endian: write it again on a little-endian machine")
 	}
 	l := layout{version: version}
+	names := 0 // bytes of them: where many are the same bytes of the metadata, they could take any room
 	start, n := schema.list(schemaFields, 4)
 	for i := range n {
 		field := table{flatbuffers.Table{Bytes: schema.Bytes, Pos: schema.Indirect(start + flatbuffers.UOffsetT(4*i))}}
-		c := Column{Name: field.text(fieldName), kind: kind(field.int8(fieldKind)), node: l.node, buffer: l.buffer,
+		name := field.bytes(fieldName)
+		if names += len(name); names > len(schema.Bytes) {
+			return nil, errMetadata
+		}
+		c := Column{Name: string(name), kind: kind(field.int8(fieldKind)), node: l.node, buffer: l.buffer,
 			view: l.views}
 		c.Text = c.kind.text()
 		if of, ok := field.table(fieldDictionary); ok {

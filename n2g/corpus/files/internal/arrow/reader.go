@@ -29,6 +29,8 @@ var (
 	errCutShort = errors.New("it is damaged: it ends early")
 	errTexts    = errors.New("it is damaged: a text lies outside its column")
 	errUnpacked = fmt.Errorf("a batch takes more than %d MiB unpacked: write it again in smaller batches", maxUnpacked>>20)
+
+	errDictionary = fmt.Errorf("its dictionary takes more than %d MiB: write it again without one", maxUnpacked>>20)
 )
 
 // IsFile says whether what begins so is an Arrow file.
@@ -183,21 +185,21 @@ func metadata(r io.Reader) (table, error) {
 // Texts yields the texts of a column, "" for one that is missing, and ends with the first error.
 func (r *Reader) Texts(c Column) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		var dictionary []string
+		var dictionary dictionary
 		for {
 			m, err := r.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			if err == nil && m.kind == headerDictionary && c.dictionary != nil {
-				dictionary, err = r.dictionary(c, m, dictionary)
+				err = r.dictionary(c, m, &dictionary)
 			}
 			var texts *texts
 			if err == nil && m.kind == headerBatch {
 				texts, err = r.batch(c, m.header, m.body)
 			}
 			if texts != nil && c.dictionary != nil {
-				texts.dictionary = dictionary
+				texts.dictionary = dictionary.texts
 			}
 			for i := 0; texts != nil && i < texts.count; i++ {
 				var text string
@@ -216,35 +218,45 @@ func (r *Reader) Texts(c Column) iter.Seq2[string, error] {
 	}
 }
 
+// dictionary is what a column refers to, and how many bytes that takes, 16 of each text to say where it lies.
+type dictionary struct {
+	texts []string
+	size  int
+}
+
 // dictionary reads a message of texts that a column refers to: they replace those there are, or are added to them.
-func (r *Reader) dictionary(c Column, m message, texts []string) (_ []string, err error) {
+func (r *Reader) dictionary(c Column, m message, d *dictionary) (err error) {
 	defer guarded(&err)
 	if m.header.int64(dictionaryID) != c.dictionary.id {
-		return texts, nil
+		return nil
 	}
 	data, ok := m.header.table(dictionaryData)
 	if !ok {
-		return nil, errMetadata
+		return errMetadata
 	}
 	values, err := r.batch(Column{kind: c.kind}, data, m.body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if m.header.int8(dictionaryIsDelta) == 0 {
-		texts = nil
+		*d = dictionary{}
 	}
-	size := 0
+	return d.add(values)
+}
+
+// add adds texts, as long as all there are then fit.
+func (d *dictionary) add(values *texts) error {
 	for i := range values.count {
 		text, err := values.at(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if size += len(text); size > maxUnpacked {
-			return nil, errUnpacked
+		if d.size += len(text) + 16; d.size > maxUnpacked {
+			return errDictionary
 		}
-		texts = append(texts, text)
+		d.texts = append(d.texts, text)
 	}
-	return texts, nil
+	return nil
 }
 
 // texts are those of a column in a batch.
