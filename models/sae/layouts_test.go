@@ -3,10 +3,12 @@ package sae_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +148,52 @@ func TestNPZ(t *testing.T) {
 	if _, err := sae.OpenFS(fstest.MapFS{"params.npz": {Data: npz(t, tensors, ">f4", false)}}, "/models/"+l.Path); err ==
 		nil || !strings.Contains(err.Error(), "holds >f4") {
 		t.Error(err)
+	}
+}
+
+// An archive that claims more than it holds is refused without room being made for it.
+func TestHostileNPZ(t *testing.T) {
+	of := func(entries int, size uint64) []byte {
+		header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }", size/4)
+		header += strings.Repeat(" ", 117-len(header)) + "\n"
+		var packed bytes.Buffer
+		w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0))
+		w.Write([]byte(header))
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var archive bytes.Buffer
+		z := zip.NewWriter(&archive)
+		for i := range entries {
+			w, err := z.CreateRaw(&zip.FileHeader{Name: fmt.Sprint(i, ".npy"), Method: zip.Deflate,
+				CompressedSize64: uint64(packed.Len()), UncompressedSize64: size + 128})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(packed.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return archive.Bytes()
+	}
+	for entries, want := range map[int]string{1: "cut short", 2: "more than any auto-encoder has"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := sae.OpenFS(fstest.MapFS{"params.npz": {Data: of(entries, 9<<30)}}, "/gemma-scope-2b-pt-res/layer_7")
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d arrays: %v, want %q", entries, err, want)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
+			t.Errorf("%d arrays: %d MiB were allocated", entries, grown>>20)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,9 @@ import (
 
 // mostNPZ bounds what an archive unpacks to: 16 GiB are the largest auto-encoder published.
 const mostNPZ = 16 << 30
+
+// mostHeader bounds the header of an array, which NumPy pads to 64 bytes or 128.
+const mostHeader = 1 << 16
 
 // readNPZ reads the arrays of floats of a file of numpy.savez
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
@@ -44,15 +48,17 @@ func readNPZ(fsys fs.FS, name string) (map[string]tensor, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	tensors := map[string]tensor{}
+	left := uint64(mostNPZ) // an array of zeros packs well: no bound on the ratio, but on the whole
+	for _, entry := range archive.File {
+		if entry.UncompressedSize64 > left {
+			return nil, fmt.Errorf("%s: it would unpack to more than any auto-encoder has, %d bytes", name, mostNPZ)
+		}
+		left -= entry.UncompressedSize64
+	}
 	for _, entry := range archive.File {
 		key, isArray := strings.CutSuffix(entry.Name, ".npy")
 		if !isArray {
 			continue
-		}
-		// An array of zeros packs well: no bound on the ratio, but on the whole.
-		if entry.UncompressedSize64 > mostNPZ {
-			return nil, fmt.Errorf("%s: %s would unpack to %d bytes, more than any auto-encoder has", name, entry.Name,
-				entry.UncompressedSize64)
 		}
 		content, err := entry.Open()
 		if err != nil {
@@ -88,7 +94,7 @@ func readNPY(r io.Reader, size int64) (tensor, error) {
 		}
 		length, read = length|int(binary.LittleEndian.Uint16(more[:]))<<16, 12
 	}
-	if int64(length) > size {
+	if int64(length) > min(size, mostHeader) {
 		return tensor{}, fmt.Errorf("its header claims %d bytes of %d", length, size)
 	}
 	header := make([]byte, length)
@@ -100,8 +106,16 @@ func readNPY(r io.Reader, size int64) (tensor, error) {
 	case kind == nil || order == nil || shape == nil:
 		return tensor{}, fmt.Errorf("its header is not understood")
 	}
-	width, ok := map[string]int64{"<f2": 2, "<f4": 4, "<f8": 8}[string(kind[1])]
-	if !ok {
+	var width int64
+	var number func([]byte) float32
+	switch string(kind[1]) {
+	case "<f2":
+		width, number = 2, func(b []byte) float32 { return half.ToFloat32(binary.LittleEndian.Uint16(b)) }
+	case "<f4":
+		width, number = 4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }
+	case "<f8":
+		width, number = 8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }
+	default:
 		return tensor{}, fmt.Errorf("it holds %s, but only <f2, <f4 and <f8 are read, floats of 16, 32 and 64 bits", kind[1])
 	}
 	t := tensor{shape: []int{}}
@@ -120,19 +134,17 @@ func readNPY(r io.Reader, size int64) (tensor, error) {
 	if width*n != size-read-int64(length) {
 		return tensor{}, fmt.Errorf("its shape (%s) does not fit its %d bytes", shape[1], size)
 	}
-	raw := make([]byte, width*n)
-	if _, err := io.ReadFull(r, raw); err != nil {
-		return tensor{}, fmt.Errorf("cut short")
-	}
-	t.values = make([]float32, n)
-	for i := range t.values {
-		switch at := raw[int64(i)*width:]; width {
-		case 2:
-			t.values[i] = half.ToFloat32(binary.LittleEndian.Uint16(at))
-		case 4:
-			t.values[i] = math.Float32frombits(binary.LittleEndian.Uint32(at))
-		default:
-			t.values[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(at)))
+	raw := make([]byte, min(width*n, 1<<20))
+	for left := width * n; left > 0; left -= int64(len(raw)) { // room is made as numbers come, whatever is claimed
+		raw = raw[:min(left, int64(len(raw)))]
+		if _, err := io.ReadFull(r, raw); err != nil {
+			return tensor{}, fmt.Errorf("cut short")
+		}
+		if got := int64(len(t.values)); got+int64(len(raw))/width > int64(cap(t.values)) {
+			t.values = slices.Grow(t.values, int(min(n-got, max(1<<24, got))))
+		}
+		for at := raw; len(at) > 0; at = at[width:] {
+			t.values = append(t.values, number(at))
 		}
 	}
 	if string(order[1]) == "True" && len(t.shape) == 2 { // column by column
