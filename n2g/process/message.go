@@ -89,6 +89,12 @@ type Site struct {
 // defaultHook is where a model that names no hook point is read.
 const defaultHook = "hook_post"
 
+// Of a model: more layers, and numbers of a hook point, than any has. Sizes computed from them do not overflow.
+const (
+	mostLayers = 1 << 16
+	mostWidth  = 1 << 24
+)
+
 // check refuses what no model can be, and fills in defaults.
 func (a *about) check() error {
 	switch {
@@ -99,7 +105,7 @@ func (a *about) check() error {
 	case a.ContextLength < 2:
 		return fmt.Errorf(`answers hello with "context_length" %d: it is the most tokens of a prompt, BOS included`,
 			a.ContextLength)
-	case a.Vocabulary < 0:
+	case a.Vocabulary < 0 || a.Vocabulary > math.MaxInt32:
 		return fmt.Errorf(`answers hello with "vocabulary" %d: it is the number of token ids, or absent`, a.Vocabulary)
 	case a.Batch < 0:
 		return fmt.Errorf(`answers hello with "batch" %d: it is the most prompts of a question, or absent`, a.Batch)
@@ -132,9 +138,12 @@ func (a *about) check() error {
 			return fmt.Errorf(`answers hello with the site {"layer": %d, "hook": %q}: a hook point is named hook_post, `+
 				`hook_resid_post, attn.hook_z, hook_resid_post[sae] or the like`, s.Layer, s.Hook)
 		}
-		if s.Width < 0 {
-			return fmt.Errorf("answers hello with the width %d of layer %d's %s: it is how many numbers there are, or absent",
-				s.Width, s.Layer, s.Hook)
+		if s.Layer >= mostLayers {
+			return fmt.Errorf("answers hello with the layer %d: layers count from 0, and no model has so many", s.Layer)
+		}
+		if s.Width < 0 || s.Width > mostWidth {
+			return fmt.Errorf("answers hello with the width %d of layer %d's %s: it is how many numbers there are, at most %d, "+
+				"or absent", s.Width, s.Layer, s.Hook, mostWidth)
 		}
 	}
 	return nil

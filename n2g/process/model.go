@@ -211,8 +211,13 @@ func (m *Model) tokenize(text string) (ids []int, spans [][2]int, err error) {
 	if ids == nil {
 		ids = []int{}
 	}
-	if bos := m.BOS(); bos >= 0 && len(ids) > 0 && ids[0] == bos && !strings.HasPrefix(text, m.TokenString(bos)) {
-		return nil, nil, complain("BOS (%d) in front, which is put there here: it leaves that out", bos)
+	if bos := m.BOS(); bos >= 0 && len(ids) > 0 && ids[0] == bos {
+		if err := m.learn([]int{bos}); err != nil {
+			return nil, nil, err
+		}
+		if spelt := m.TokenString(bos); spelt == "" || !strings.HasPrefix(text, spelt) {
+			return nil, nil, complain("BOS (%d) in front, which is put there here: it leaves that out", bos)
+		}
 	}
 	if a.Offsets != nil {
 		if len(a.Offsets) != 1 || len(a.Offsets[0]) != len(ids) {

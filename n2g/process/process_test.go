@@ -281,6 +281,12 @@ func TestWrongHello(t *testing.T) {
 			"hook_resid_post"},
 		"layer": {`{"id":ID,"protocol":1,"name":"m","context_length":9,"bos":0,"sites":[{"layer":-1}]}`, `"layer": -1`},
 		"width": {`{"id":ID,"protocol":1,"name":"m","context_length":9,"bos":0,"sites":[{"width":-1}]}`, "width -1"},
+		"vast width": {`{"id":ID,"protocol":1,"name":"m","context_length":9,"bos":0,"sites":[{"width":4611686018427387904}]}`,
+			"width 4611686018427387904"},
+		"vast layer": {`{"id":ID,"protocol":1,"name":"m","context_length":9,"bos":0,"sites":[{"layer":999999999}]}`,
+			"the layer 999999999"},
+		"vast vocabulary": {`{"id":ID,"protocol":1,"name":"m","vocabulary":9223372036854775807,` + rest + `}`,
+			`"vocabulary" 9223372036854775807`},
 		"type":  {`{"id":ID,"protocol":"one"}`, `"protocol" is a JSON string`},
 		"text":  {`Loading weights: 100%`, `no JSON object: "Loading weights: 100%"`},
 		"error": {`{"id":ID,"error":"no such file: weights"}`, "hello with the error: no such file: weights"},
@@ -368,8 +374,10 @@ func decodes(m *process.Model) error {
 
 // TestBOSInFront: a tokenizer that adds BOS is told from one that is right.
 func TestBOSInFront(t *testing.T) {
-	m := started(t, `says={"id":ID,"ids":[[0,3]],"texts":["<s>"]}`, process.Options{})
-	checkSentence(t, tokenizes(m), "BOS (0) in front")
+	for _, spelt := range []string{"<s>", ""} {
+		m := started(t, `says={"id":ID,"ids":[[0,3]],"texts":["`+spelt+`"]}`, process.Options{})
+		checkSentence(t, tokenizes(m), "BOS (0) in front")
+	}
 }
 
 // TestNotFinite: what Python writes for numbers that JSON lacks is read as what it is, and explaining says so.
