@@ -69,6 +69,11 @@ func ensureEffects(ctx context.Context, tx *sql.Tx) error {
 	if there, err := hasEffects(ctx, tx); there || err != nil {
 		return err
 	}
+	return makeEffects(ctx, tx)
+}
+
+// makeEffects makes the tables.
+func makeEffects(ctx context.Context, tx *sql.Tx) error {
 	text := effectsSchema
 	for _, table := range effectsTotals() {
 		text += fmt.Sprintf(`
@@ -136,7 +141,7 @@ func copyOldEffects(ctx context.Context, conn *sql.Conn, absolute string) error 
 			return err
 		}
 		defer tx.Rollback() // after a commit it does nothing
-		if err := ensureEffects(ctx, tx); err != nil {
+		if err := makeEffects(ctx, tx); err != nil { // totals may be here already
 			return err
 		}
 		for _, statement := range []string{

@@ -243,3 +243,43 @@ func writeKept(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 }
+
+// TestOldEffectsReadOnly: so it is with effects, which have a layout of their own.
+func TestOldEffectsReadOnly(t *testing.T) {
+	s := testStore(t)
+	fill(t, s, 5, 4)
+	put := putMadeUpEffects(t, s, 6, 4)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What the third layout added goes.
+	if _, err := db.Exec("DROP TABLE comparisons; DROP TABLE labels; DELETE FROM totals WHERE name IN ('comparisons', " +
+		"'labels'); PRAGMA user_version = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		old, err := Open(s.Path(), Options{ReadOnly: readOnly})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range put {
+			got, err := old.Effects(ctx, e.Site)
+			if err != nil || !reflect.DeepEqual(got, e.Effects) {
+				t.Errorf("read only %v, %v: %+v, %v, want %+v", readOnly, e.Site, got, err, e.Effects)
+			}
+		}
+		if v, err := old.verify(ctx); err != nil || v.loose || len(v.damaged) > 0 || len(v.damagedEffects()) > 0 {
+			t.Errorf("read only %v: %+v, %v", readOnly, v, err)
+		}
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
