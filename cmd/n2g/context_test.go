@@ -60,6 +60,11 @@ func TestExplainContext(t *testing.T) {
 	if status != 1 || !strings.Contains(stderr, "missing.n2g") {
 		t.Errorf("%d %q", status, stderr)
 	}
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-other",
+		"../../models/tiny/index.n2g,../../models/../models/tiny/index.n2g")
+	if status != 1 || !strings.Contains(stderr, `both be those of "index"`) {
+		t.Errorf("%d %q", status, stderr)
+	}
 	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-graph", "both", "-svg", svg)
 	if status != 1 || !strings.Contains(stderr, `"both"`) {
 		t.Errorf("%d %q", status, stderr)

@@ -46,7 +46,15 @@ func (f contextFlags) explainer(from *index.Index, model siteModel) (x *contextt
 			text.Close() // it was only read
 		}
 	}
+	named := map[string]string{} // paths
 	for _, path := range f.others() {
+		name := otherName(path)
+		if there, twice := named[name]; twice {
+			done()
+			return nil, nil, fmt.Errorf("-other names %s and %s, whose scores would both be those of %q: rename one", there, path,
+				name)
+		}
+		named[name] = path
 		text, err := openIndex(path)
 		if err == nil {
 			opened = append(opened, text)
@@ -56,7 +64,7 @@ func (f contextFlags) explainer(from *index.Index, model siteModel) (x *contextt
 			done()
 			return nil, nil, err
 		}
-		x.CompareOn(otherName(path), text)
+		x.CompareOn(name, text)
 	}
 	return x, done, nil
 }

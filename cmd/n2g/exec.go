@@ -206,7 +206,7 @@ func (a *app) modelNamed(ref string) string {
 // modelArguments are the arguments that name the model, for a person.
 func (a *app) modelArguments(ref string) string {
 	if line, _, _ := a.execCommand(); line != "" {
-		return "-exec '" + line + "'"
+		return "-exec '" + strings.ReplaceAll(line, "'", `'\''`) + "'"
 	}
 	return "-model " + ref
 }

@@ -140,7 +140,7 @@ func copyOldEffects(ctx context.Context, conn *sql.Conn, absolute string) error 
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() // after a commit it does nothing
+		defer tx.Rollback()                          // after a commit it does nothing
 		if err := makeEffects(ctx, tx); err != nil { // totals may be here already
 			return err
 		}
