@@ -51,8 +51,8 @@ func (f contextFlags) explainer(from *index.Index, model siteModel) (x *contextt
 		name := otherName(path)
 		if there, twice := named[name]; twice {
 			done()
-			return nil, nil, fmt.Errorf("-other names %s and %s, whose scores would both be those of %q: rename one", there, path,
-				name)
+			return nil, nil, fmt.Errorf("-other names %s and %s, whose scores would both be those of %q: rename one",
+				there, path, name)
 		}
 		named[name] = path
 		text, err := openIndex(path)

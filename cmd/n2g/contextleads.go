@@ -80,3 +80,27 @@ func writeLeads(w io.Writer, format string, leads []*lead) error {
 	fmt.Fprintln(w) // w reports its error when it is flushed
 	return writeRows(w, format, rows)
 }
+
+// withLeads adds columns of the leads over each text's predictor, which rows begin with, to a table.
+func withLeads(rows [][]string, leads []*lead) [][]string {
+	of := map[[2]string]*lead{}
+	for _, l := range leads {
+		of[[2]string{l.text, l.over}] = l
+	}
+	table := make([][]string, len(rows))
+	for i, row := range rows {
+		added := []string{"F1 lead", "F1 lead error", "avg precision lead", "avg precision lead error", "Pearson lead",
+			"Pearson lead error"}
+		if i > 0 {
+			added = make([]string, len(added))
+			if l := of[[2]string{row[0], row[1]}]; l != nil {
+				for k, d := range []differences{l.f1, l.ap, l.pearson} {
+					mean, standardError := d.mean()
+					added[2*k], added[2*k+1] = fmt.Sprintf("%.3f", mean), fmt.Sprintf("%.3f", standardError)
+				}
+			}
+		}
+		table[i] = slices.Concat(row, added)
+	}
+	return table
+}

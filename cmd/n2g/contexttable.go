@@ -113,6 +113,9 @@ func (a *app) writeContextTable(ctx context.Context, f *tableFlags, s *store.Sto
 		rows = append(rows, append(row, measures(loss, valueError)...))
 	}
 	return a.write(ctx, *f.out, func(w io.Writer) error {
+		if *f.format == "csv" { // a file of one table
+			return writeRows(w, *f.format, withLeads(rows, leads))
+		}
 		if err := writeRows(w, *f.format, rows); err != nil {
 			return err
 		}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/csv"
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,7 +118,17 @@ func TestNeuronTable(t *testing.T) {
 			}
 		}
 	}
-	status, stdout, _ := call(t, "", "summary", "-store", path, "-neurons", "-format", "csv")
+	status, stdout, stderr := call(t, "", "summary", "-store", path, "-context", "-format", "csv")
+	records, err := csv.NewReader(strings.NewReader(stdout)).ReadAll() // all of one length
+	if err != nil || status != 0 || len(records) != 4 {
+		t.Fatalf("-context as CSV: %d records, %v, %s", len(records), err, stderr)
+	}
+	for i, want := range []string{"F1 lead", "", "0.600", ""} { // of .9, .7 and .8 over .1, .3 and .2
+		if got := records[i][slices.Index(records[0], "F1 lead")]; got != want {
+			t.Errorf("%v: the lead is %q, want %q", records[i][:2], got, want)
+		}
+	}
+	status, stdout, _ = call(t, "", "summary", "-store", path, "-neurons", "-format", "csv")
 	if want := "0/2,2,0.700,-,-,0.300,0.300,-,-,0.700,1.43,-,`|2`"; status != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("%s, want a line %s", stdout, want)
 	}
