@@ -55,6 +55,9 @@ func (a *Activations) check(c *Corpus) error {
 // thin says whether some firing tokens are not posted.
 func (a *Activations) thin() bool { return a.Level > firing*a.Maximum }
 
+// incomplete says whether some firing tokens are not posted and no sample tells how many, as may be of little text.
+func (a *Activations) incomplete() bool { return a.thin() && len(a.Sampled) == 0 }
+
 // posted says whether a position is.
 func (a *Activations) posted(position int32) bool {
 	_, ok := slices.BinarySearch(a.Positions, position)

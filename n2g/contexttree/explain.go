@@ -87,7 +87,7 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	if err != nil {
 		return err
 	}
-	if a.Maximum > 0 && a.Level > index.FireShare*a.Maximum && x.index.Meta().SampleEvery < 0 {
+	if a.incomplete() {
 		return errThin
 	}
 	c, err := x.corpus()
@@ -123,6 +123,11 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		there, err := o.activations(e.Site, a.Maximum)
 		if err != nil {
 			return err
+		}
+		if there.incomplete() {
+			e.Notes = append(e.Notes, o.text+": nothing is compared there: its index keeps only the strongest of the tokens "+
+				"that the neuron fires on, and no sample of the others; mine more text")
+			continue
 		}
 		rows = append(rows, o.compare(there, own, chances, e.Context, e.Trie, tables)...)
 	}

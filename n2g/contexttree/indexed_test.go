@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
@@ -21,7 +22,53 @@ func TestFromIndex(t *testing.T) {
 		return float64(len(text)%3) / 8
 	}
 	w := newWorld(t, 100, 20, rule)
-	options := index.Options{SampleEvery: 4, Keep: .01}
+	x := w.index(t, index.Options{SampleEvery: 4, Keep: .01})
+	windows := len(w.corpus.splits)
+	c, err := CorpusOf(x, letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.symbols, w.corpus.symbols) || !slices.Equal(c.starts, w.corpus.starts) {
+		t.Fatal("the corpus differs")
+	}
+	for number := range windows {
+		if want := index.SplitOf(index.HashText(fmt.Sprint(number / 2 * 2))); c.splits[number] != want {
+			t.Fatalf("window %d is in %v, not %v", number, c.splits[number], want)
+		}
+	}
+	a, err := ActivationsOf(x, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range a.Positions {
+		if float64(a.Values[i]) != w.dense[p] {
+			t.Fatalf("position %d has %g, not %g", p, a.Values[i], w.dense[p])
+		}
+	}
+	g, err := Learn(context.Background(), c, a, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.corpus.splits = c.splits // what the index decided
+	w.corpus.sort()
+	direct, err := Learn(context.Background(), w.corpus, w.activations(a.Level-1e-6, 1), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Root.Test == nil {
+		t.Fatal("nothing was learned")
+	}
+	if diff := cmp.Diff(direct.Root.Test, g.Root.Test); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := ActivationsOf(x, 1); !errors.Is(err, ErrDead) {
+		t.Error("a dead neuron:", err)
+	}
+}
+
+// index is one of two neurons, the world's and a dead one, in documents of two windows.
+func (w *world) index(t *testing.T, options index.Options) *index.Index {
+	t.Helper()
 	b := index.NewCorpusBuilder(index.Corpus{Name: "a test", Model: "by hand", Vocabulary: 30, BOS: 29, Window: 40},
 		options)
 	windows := len(w.corpus.splits)
@@ -66,44 +113,38 @@ func TestFromIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := CorpusOf(x, letter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(c.symbols, w.corpus.symbols) || !slices.Equal(c.starts, w.corpus.starts) {
-		t.Fatal("the corpus differs")
-	}
-	for number := range windows {
-		if want := index.SplitOf(index.HashText(fmt.Sprint(number / 2 * 2))); c.splits[number] != want {
-			t.Fatalf("window %d is in %v, not %v", number, c.splits[number], want)
+	return x
+}
+
+// Where firing tokens are missing and no window is sampled, as in little text, nothing is learned or compared.
+func TestNoSample(t *testing.T) {
+	w := newWorld(t, 200, 8, func(text []string) float64 {
+		if back(text, 0) == "c" && back(text, 1) == "d" {
+			return 2 - float64(len(text)%9)/10
 		}
-	}
-	a, err := ActivationsOf(x, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, p := range a.Positions {
-		if float64(a.Values[i]) != w.dense[p] {
-			t.Fatalf("position %d has %g, not %g", p, a.Values[i], w.dense[p])
+		return 0
+	})
+	full := w.index(t, index.Options{SampleEvery: 4, Keep: .2})
+	little := w.index(t, index.Options{SampleEvery: 1 << 40, Keep: .001, Dense: .001})
+	complete := func(x *Explainer) *n2g.Explanation {
+		e := &n2g.Explanation{Site: n2g.Site{Hook: "hook_mid"}}
+		if err := x.Complete(t.Context(), e, Asker{}); err != nil {
+			t.Fatal(err)
 		}
+		return e
 	}
-	g, err := Learn(context.Background(), c, a, Options{})
-	if err != nil {
-		t.Fatal(err)
+	if e := complete(NewExplainer(little, letter, Options{})); e.Context != nil || len(e.Notes) != 1 {
+		t.Errorf("learned: %q", e.Notes)
 	}
-	w.corpus.splits = c.splits // what the index decided
-	w.corpus.sort()
-	direct, err := Learn(context.Background(), w.corpus, w.activations(a.Level-1e-6, 1), Options{})
-	if err != nil {
-		t.Fatal(err)
+	x := NewExplainer(full, letter, Options{})
+	x.CompareOn("full", full)
+	x.CompareOn("little", little)
+	e := complete(x)
+	others := map[string]bool{}
+	for _, row := range e.Comparisons {
+		others[row.Text] = true
 	}
-	if g.Root.Test == nil {
-		t.Fatal("nothing was learned")
-	}
-	if diff := cmp.Diff(direct.Root.Test, g.Root.Test); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := ActivationsOf(x, 1); !errors.Is(err, ErrDead) {
-		t.Error("a dead neuron:", err)
+	if !others[OtherText("full")] || others[OtherText("little")] || len(e.Notes) != 1 {
+		t.Errorf("compared on %v, notes %q", others, e.Notes)
 	}
 }
