@@ -24,10 +24,25 @@ const (
 )
 
 // unpacker unpacks pages, and keeps what the next one can use again.
-type unpacker struct{ zstd *zstd.Decoder }
+type unpacker struct {
+	zstd *zstd.Decoder
+	left int64 // bytes that pages may still unpack to
+}
+
+// Pages of a column together may unpack to so many times the size of the file: small ones that each unpack to [MaxPage]
+// would take very long. Small files may hold anything.
+const (
+	maxRatio  = 250
+	freeBytes = 1 << 30
+)
+
+func newUnpacker(file int64) *unpacker { return &unpacker{left: max(freeBytes, maxRatio*file)} }
 
 // unpack returns the size bytes that are packed in data. It makes room for what there is, up to [MaxPage].
 func (u *unpacker) unpack(c codec, data []byte, size int) ([]byte, error) {
+	if u.left -= int64(size); u.left < 0 {
+		return nil, fmt.Errorf("its column unpacks to more than %d times the size of the file", maxRatio)
+	}
 	if size == 0 && len(data) == 0 {
 		return nil, nil // of a page without values, which some compress and some do not
 	}

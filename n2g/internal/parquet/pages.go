@@ -18,9 +18,9 @@ const (
 // Pages yields the texts of one page after another, "" for one that is missing, and ends with the first error.
 func (c *TextColumn) Pages() iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
-		var u unpacker
+		u := newUnpacker(c.size)
 		for _, one := range c.chunks {
-			p := pageReader{column: c, chunk: one, unpacker: &u}
+			p := pageReader{column: c, chunk: one, unpacker: u}
 			for p.chunk.values > 0 {
 				texts, err := p.next()
 				if err != nil {

@@ -17,6 +17,7 @@ const maxFooter = 64 << 20
 // TextColumn is a column of texts.
 type TextColumn struct {
 	file     io.ReaderAt
+	size     int64
 	optional bool // texts may be missing
 	chunks   []chunk
 }
@@ -53,7 +54,7 @@ func Open(file io.ReaderAt, size int64, name string) (*TextColumn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &TextColumn{file: file, optional: optional}
+	c := &TextColumn{file: file, size: size, optional: optional}
 	total := int64(0)
 	for i, group := range meta.field(4).list {
 		columns := group.field(1).list

@@ -1,12 +1,14 @@
 package arrow
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
 
 	flatbuffers "github.com/google/flatbuffers/go"
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestDictionaryBound: parts that are added count with those that are there, and empty texts too.
@@ -31,6 +33,27 @@ func TestDictionaryBound(t *testing.T) {
 	}
 	if err := d.add(of("", "", "", "")); !errors.Is(err, errDictionary) {
 		t.Error(err)
+	}
+}
+
+// TestUnpackedBound: what all batches unpack to is bound by what was read of them.
+func TestUnpackedBound(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := zstd.NewWriter(&packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write(make([]byte, 1000))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := append(binary.LittleEndian.AppendUint64(nil, 1000), packed.Bytes()...)
+	const read = maxUnpacked / maxRatio * 2 // so that its multiple is the bound
+	for before, want := range map[int64]error{0: nil, maxRatio*read - 1000: nil, maxRatio*read - 999: errRatio} {
+		u := unpacker{reader: &Reader{read: read, unpacked: before}, codec: codecZstd, left: maxUnpacked}
+		if got, err := u.unpack(data); err != want || err == nil && len(got) != 1000 {
+			t.Errorf("behind %d bytes: %d, %v, want %v", before, len(got), err, want)
+		}
 	}
 }
 

@@ -19,6 +19,10 @@ const (
 	maxBody     = 512 << 20
 	maxUnpacked = 1 << 30 // of the column in a batch, or of its dictionary
 	maxWindow   = 128 << 20
+
+	// What is unpacked of all batches, where that is more than maxUnpacked, may be so many times what was read: small ones
+	// that each unpack to the most would take very long.
+	maxRatio = 250
 )
 
 var (
@@ -29,6 +33,7 @@ var (
 	errCutShort = errors.New("it is damaged: it ends early")
 	errTexts    = errors.New("it is damaged: a text lies outside its column")
 	errUnpacked = fmt.Errorf("a batch takes more than %d MiB unpacked: write it again in smaller batches", maxUnpacked>>20)
+	errRatio    = fmt.Errorf("its column unpacks to more than %d times the size of all columns", maxRatio)
 
 	errDictionary = fmt.Errorf("its dictionary takes more than %d MiB: write it again without one", maxUnpacked>>20)
 )
@@ -47,6 +52,8 @@ type Reader struct {
 	file   bool
 	blocks []*io.SectionReader // of a file: the messages that are left, in place of r
 	zstd   *zstd.Decoder
+
+	read, unpacked int64 // bytes of bodies, and of what was packed in them
 }
 
 // NewReader reads the schema of a stream.
@@ -151,6 +158,7 @@ func (r *Reader) next() (m message, err error) {
 		return m, fmt.Errorf("a batch of %d MiB, where %d are the most: write it again in smaller batches", size>>20,
 			maxBody>>20)
 	}
+	r.read += size
 	m.body, err = readAll(r.r, size)
 	return m, err
 }
@@ -458,6 +466,9 @@ func (u *unpacker) unpack(data []byte) ([]byte, error) {
 	}
 	if u.left -= size; size < 0 || u.left < 0 {
 		return nil, errUnpacked
+	}
+	if u.reader.unpacked += size; u.reader.unpacked > max(maxUnpacked, maxRatio*u.reader.read) {
+		return nil, errRatio
 	}
 	var unpacked io.Reader
 	switch u.codec {
