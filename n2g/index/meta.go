@@ -176,8 +176,7 @@ const maxPositions = 1<<32 - 1
 // check refuses what would lead astray.
 func (m *Meta) check() error {
 	switch {
-	case m.Documents < 0 || m.Windows < 0 || m.Positions < 0 || m.Positions > maxPositions || m.Windows > m.Positions ||
-		m.Documents > m.Windows:
+	case m.Documents < 1 || m.Windows < m.Documents || m.Positions < m.Windows || m.Positions > maxPositions:
 		return fmt.Errorf("has %d documents, %d windows and %d positions", m.Documents, m.Windows, m.Positions)
 	case m.Counted < 0 || m.Counted > m.Positions:
 		return fmt.Errorf("counts %d of %d positions", m.Counted, m.Positions)

@@ -262,6 +262,19 @@ func TestDamageIsRefused(t *testing.T) {
 	}
 }
 
+// TestNoWindows: an index of nothing, which no corpus makes, is refused.
+func TestNoWindows(t *testing.T) {
+	x, err := Read(newWorld(2, 4, 4).whole(t, Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := x.meta
+	meta.Documents, meta.Windows, meta.Positions, meta.Counted, meta.Covered = 0, 0, 0, 0, nil
+	if err := meta.check(); err == nil {
+		t.Error("an index of no windows is taken")
+	}
+}
+
 // TestHostileFiles: bits that change under right checksums end in an answer or an error.
 func TestHostileFiles(t *testing.T) {
 	file := newWorld(2, 4, 4).whole(t, Options{SampleEvery: 2})
