@@ -2,10 +2,9 @@ package n2g
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
 )
 
 // Format is the version of an Explanation's JSON. The version before it, which had no context graph and no
@@ -180,22 +179,16 @@ func (e *Explanation) Label() string {
 	if e.Graph == nil {
 		return ""
 	}
-	var tokens []GraphNode
+	var nodes []GraphNode
 	for _, n := range e.Graph.Nodes {
 		if n.Depth == 0 {
-			tokens = append(tokens, n)
+			nodes = append(nodes, n)
 		}
 	}
-	slices.SortStableFunc(tokens, func(a, b GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
-	const most = 4
-	var words []string
-	for _, n := range tokens[:min(most, len(tokens))] {
-		quoted := strconv.Quote(n.Token)
-		words = append(words, "`"+quoted[1:len(quoted)-1]+"`")
+	slices.SortStableFunc(nodes, func(a, b GraphNode) int { return cmp.Compare(b.Activation, a.Activation) })
+	tokens := make([]string, len(nodes))
+	for i, n := range nodes {
+		tokens[i] = n.Token
 	}
-	label := strings.Join(words, "/")
-	if len(tokens) > most {
-		label += fmt.Sprintf(" and %d more", len(tokens)-most)
-	}
-	return label
+	return label.Tokens(tokens, 4)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
 )
 
 // few is the number of firing build tokens below which a label says how few there are.
@@ -64,7 +65,7 @@ func Label(g *n2g.ContextGraph) string {
 }
 
 // LabelParts splits a label into its words and its tokens, which stand between backticks, and says of each which it is.
-// A label whose tokens hold backticks is one part of words.
+// A label of an older store whose tokens hold backticks may be one part of words.
 func LabelParts(label string) iter.Seq2[string, bool] {
 	parts := strings.Split(label, "`")
 	if len(parts)%2 == 0 {
@@ -100,7 +101,7 @@ func phrase(steps []step, leaf *n2g.ContextNode) string {
 		}
 	}
 	if len(table) > 0 {
-		current = tokens(table, 3)
+		current = label.Tokens(table, 3)
 	}
 	narrowest := map[string]bool{}
 	var parts []string
@@ -114,7 +115,7 @@ func phrase(steps []step, leaf *n2g.ContextNode) string {
 		switch {
 		case s.test.Kind == n2g.TestToken && s.test.Distance == 0:
 			if s.yes && current == "" {
-				current = tokens(s.test.Tokens, 3)
+				current = label.Tokens(s.test.Tokens, 3)
 			}
 		case s.test.Kind == n2g.TestToken && s.yes && s.test.Distance == 1:
 			parts = append(parts, "after "+place(s.test))
@@ -125,9 +126,9 @@ func phrase(steps []step, leaf *n2g.ContextNode) string {
 		case s.test.Kind == n2g.TestLine && s.yes:
 			parts = append(parts, "in a line from "+place(s.test))
 		case s.test.Kind == n2g.TestWithin && s.yes:
-			parts = append(parts, fmt.Sprintf("%s within %d", tokens(s.test.Tokens, 3), s.test.Window))
+			parts = append(parts, fmt.Sprintf("%s within %d", label.Tokens(s.test.Tokens, 3), s.test.Window))
 		case s.test.Kind == n2g.TestWithin:
-			parts = append(parts, fmt.Sprintf("no %s within %d", tokens(s.test.Tokens, 2), s.test.Window))
+			parts = append(parts, fmt.Sprintf("no %s within %d", label.Tokens(s.test.Tokens, 2), s.test.Window))
 		case s.test.Kind == n2g.TestRepeated && s.yes:
 			parts = append(parts, fmt.Sprintf("repeated within %d", s.test.Window))
 		}
@@ -147,24 +148,7 @@ func place(t *n2g.ContextTest) string {
 	case t.Start && len(t.Tokens) == 0:
 		return "the start of the text"
 	case t.Start:
-		return tokens(t.Tokens, 3) + " or the start"
+		return label.Tokens(t.Tokens, 3) + " or the start"
 	}
-	return tokens(t.Tokens, 3)
-}
-
-// tokens lists the first so many, and how many more there are.
-func tokens(list []string, most int) string {
-	var b strings.Builder
-	for i, t := range list {
-		if i == most {
-			fmt.Fprintf(&b, " and %d more", len(list)-most)
-			break
-		}
-		if i > 0 {
-			b.WriteString("/")
-		}
-		quoted := strconv.Quote(t)
-		b.WriteString("`" + quoted[1:len(quoted)-1] + "`")
-	}
-	return b.String()
+	return label.Tokens(t.Tokens, 3)
 }

@@ -13,7 +13,8 @@ func TestLabelParts(t *testing.T) {
 		{"` {`, `switch` within 8", "<>[ {]<, >[switch]< within 8>"},
 		{"`\\n\\t` after `\\\"`", "<>[\n\t]< after >[\"]<>"},
 		{"`</script>`; or `a`", "<>[</script>]<; or >[a]<>"},
-		{"` `` after `x`", "<` `` after `x`>"}, // a token is a backtick
+		{"`\\x60\\x60`/`a`", "<>[``]</>[a]<>"},
+		{"` `` after `x`", "<` `` after `x`>"}, // as older stores have a token with a backtick
 	} {
 		got := ""
 		for part, token := range contexttree.LabelParts(c.label) {

@@ -1,0 +1,26 @@
+// Package label writes tokens into the one-line labels of neurons.
+package label
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Tokens lists the first so many tokens, each escaped as in Go and between backticks, and how many more there are. A
+// backtick of a token's own is escaped too, as \x60, so that a label can be taken apart.
+func Tokens(tokens []string, most int) string {
+	var b strings.Builder
+	for i, t := range tokens {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(tokens)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString("/")
+		}
+		quoted := strconv.Quote(t)
+		b.WriteString("`" + strings.ReplaceAll(quoted[1:len(quoted)-1], "`", `\x60`) + "`")
+	}
+	return b.String()
+}

@@ -1,0 +1,24 @@
+package label_test
+
+import (
+	"testing"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
+)
+
+func TestTokens(t *testing.T) {
+	for _, c := range []struct {
+		tokens []string
+		most   int
+		want   string
+	}{
+		{nil, 3, ""},
+		{[]string{" if", "\n\t"}, 3, "` if`/`\\n\\t`"},
+		{[]string{"a", "b", "c"}, 2, "`a`/`b` and 1 more"},
+		{[]string{"```", "`x\""}, 2, "`\\x60\\x60\\x60`/`\\x60x\\\"`"},
+	} {
+		if got := label.Tokens(c.tokens, c.most); got != c.want {
+			t.Errorf("%q: %s, want %s", c.tokens, got, c.want)
+		}
+	}
+}
