@@ -37,6 +37,13 @@ def activations(q):
         yield base64.b64encode(rows.contiguous().numpy().astype("<f4").tobytes()).decode()
 
 
+def decode(ids):
+    """The text of tokens. SentencePiece drops the first one's blank, which is had by decoding that twice."""
+    twice = ids[:1] if (tokenizer.convert_ids_to_tokens(ids[0]) or "").startswith("\u2581") else []
+    first, text = (tokenizer.decode(i, clean_up_tokenization_spaces=False) for i in (twice, twice + ids))
+    return text[len(first):]
+
+
 def answer(q):
     if q["method"] == "hello":
         return {"protocol": 1, "name": sys.argv[1], "context_length": model.config.max_position_embeddings,
@@ -46,7 +53,7 @@ def answer(q):
         read = tokenizer(q["texts"], add_special_tokens=False, return_offsets_mapping=True)
         return {"ids": read["input_ids"], "offsets": read["offset_mapping"]}
     if q["method"] == "decode":
-        return {"texts": [tokenizer.decode(ids, clean_up_tokenization_spaces=False) for ids in q["ids"]]}
+        return {"texts": [decode(ids) for ids in q["ids"]]}
     return {"activations": list(activations(q))}
 
 
