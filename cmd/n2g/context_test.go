@@ -65,6 +65,10 @@ func TestExplainContext(t *testing.T) {
 	if status != 1 || !strings.Contains(stderr, `both be those of "index"`) {
 		t.Errorf("%d %q", status, stderr)
 	}
+	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-other", "../../models/tiny/index.n2g,")
+	if status != 1 || !strings.Contains(stderr, "without a name") {
+		t.Errorf("%d %q", status, stderr)
+	}
 	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-graph", "both", "-svg", svg)
 	if status != 1 || !strings.Contains(stderr, `"both"`) {
 		t.Errorf("%d %q", status, stderr)

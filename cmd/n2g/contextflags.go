@@ -48,6 +48,10 @@ func (f contextFlags) explainer(from *index.Index, model siteModel) (x *contextt
 	}
 	named := map[string]string{} // paths
 	for _, path := range f.others() {
+		if path == "" {
+			done()
+			return nil, nil, fmt.Errorf("-other %s names an index without a name: FILE,FILE", *f.other)
+		}
 		name := otherName(path)
 		if there, twice := named[name]; twice {
 			done()
