@@ -211,6 +211,9 @@ func build(c config, tensors map[string]tensor) (*SAE, error) {
 				weight[i*c.Features+f] *= norm
 			}
 			bias[f] *= norm
+			if norm == 0 { // a dead feature, of direction 0 and not NaN
+				continue
+			}
 			for i := range out {
 				s.decoder[f*out+i] /= norm
 			}

@@ -280,6 +280,46 @@ func encodeAndDecode(t *testing.T, config, weights []byte) []float32 {
 	return all
 }
 
+// A feature whose row of W_dec is 0 never fires and has no direction, and leaves the others as they are.
+func TestDeadFeature(t *testing.T) {
+	const dead = 7
+	tested := 0
+	for _, r := range references(t) {
+		if !strings.Contains(string(r.Config), `"rescale_acts_by_decoder_norm":true`) {
+			continue
+		}
+		tensors := r.tensors()
+		for _, tensor := range tensors {
+			if tensor.Name == "W_dec" {
+				clear(tensor.Data[dead*width : (dead+1)*width])
+			}
+		}
+		s, err := sae.OpenFS(fstest.MapFS{"cfg.json": {Data: r.Config},
+			"sae_weights.safetensors": {Data: packed(t, tensors)}}, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, features := inputs(), make([]float32, rows*s.Features)
+		s.Encode(features, x, rows)
+		for row := range rows {
+			if a := features[row*s.Features+dead]; a != 0 {
+				t.Errorf("%s: it is %g on row %d", r.Config, a, row)
+			}
+			y := s.Decode(features[row*s.Features:(row+1)*s.Features], x[row*width:(row+1)*width])
+			if slices.ContainsFunc(y, func(v float32) bool { return v != v }) {
+				t.Errorf("%s: row %d is decoded to %v", r.Config, row, y)
+			}
+		}
+		if d := s.Direction(dead); !slices.Equal(d, make([]float32, width)) {
+			t.Errorf("%s: its direction is %v", r.Config, d)
+		}
+		tested++
+	}
+	if tested < 3 {
+		t.Errorf("%d auto-encoders were tested", tested)
+	}
+}
+
 // Configurations as sae-lens wrote them before version 6 say the same by other keys.
 func TestOlderConfigurations(t *testing.T) {
 	for config, like := range map[string][]string{
