@@ -12,8 +12,8 @@ import (
 // columnChunk is what a row group holds of a column: pages that are finished, and one that is being filled.
 type columnChunk struct {
 	pages    []byte // with their headers, packed
-	unpacked int64  // their bytes before that
-	values   int    // in them and in the dictionary's
+	unpacked int64  // their bytes before that, and those of the dictionary
+	values   int    // in them
 
 	count         int      // values in the open page, and lists without any
 	plain         []byte   // values as they are
