@@ -653,7 +653,8 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 		return nil
 	}
 	for i, f := range found {
-		name, note := fmt.Sprintf("Corpus: maxima of %s to %s", number3(float32(f.Low)), number3(float32(f.High))), ""
+		low, high := cmp.Or(number3(float32(f.Low)), "0"), number3(float32(f.High))
+		name, note := fmt.Sprintf("Corpus: maxima of %s to %s", low, high), ""
 		if i == 0 {
 			name = "Corpus: its highest"
 			note = "Windows of the corpus by the neuron’s maximum in them; activations below the level that the index keeps " +

@@ -284,6 +284,9 @@ func TestSite(t *testing.T) {
 	if len(page) > 40_000 {
 		t.Errorf("a neuron's page has %d bytes", len(page))
 	}
+	if strings.Contains(string(page), "of  to") {
+		t.Error("a band of the corpus begins nowhere")
+	}
 	if _, err := serve.WriteSite(t.Context(), o, folder, nil); err != nil {
 		t.Errorf("writing it again: %v", err)
 	}
