@@ -44,10 +44,14 @@ func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 			}
 			e := &n2g.Explanation{Site: at(i/3072, i%3072), Trie: n2g.BuildTrie(lines),
 				Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
+			addContext(random, e)
 			row := neuronRow{Row: rowOf(e)}
 			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
 				err = insertTokens(ctx, tx, id, row.Site, weightedTokens(e.Trie))
+			}
+			if err == nil {
+				err = insertContext(ctx, tx, id, e)
 			}
 			if err != nil {
 				b.Fatal(err)
