@@ -93,33 +93,18 @@ func (t table) place(field int) flatbuffers.UOffsetT {
 	return 0
 }
 
-func (t table) int8(field int) int8 {
+// scalar reads a number of a field, 0 if it is missing.
+func scalar[T int8 | int16 | int32 | int64](t table, field int, get func(flatbuffers.UOffsetT) T) T {
 	if at := t.place(field); at != 0 {
-		return t.GetInt8(at)
+		return get(at)
 	}
 	return 0
 }
 
-func (t table) int16(field int) int16 {
-	if at := t.place(field); at != 0 {
-		return t.GetInt16(at)
-	}
-	return 0
-}
-
-func (t table) int32(field int) int32 {
-	if at := t.place(field); at != 0 {
-		return t.GetInt32(at)
-	}
-	return 0
-}
-
-func (t table) int64(field int) int64 {
-	if at := t.place(field); at != 0 {
-		return t.GetInt64(at)
-	}
-	return 0
-}
+func (t table) int8(field int) int8   { return scalar(t, field, t.GetInt8) }
+func (t table) int16(field int) int16 { return scalar(t, field, t.GetInt16) }
+func (t table) int32(field int) int32 { return scalar(t, field, t.GetInt32) }
+func (t table) int64(field int) int64 { return scalar(t, field, t.GetInt64) }
 
 func (t table) bytes(field int) []byte {
 	if at := t.place(field); at != 0 {
