@@ -18,6 +18,7 @@ const mostLines = 24
 // that would take more than o.MaxNodes nodes are left out, and counted.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
+		name:  "context graph",
 		Notes: []string{"← context", "crossed out: must not be there"},
 		Legend: []Scale{
 			{"predicted activation", "0", "1", Red},

@@ -69,6 +69,9 @@ func TestOfContext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if svg, err := d.SVG(t.Context(), graphviz.Options{}); err != nil || !strings.Contains(string(svg), `aria-label="context graph"`) {
+		t.Errorf("a screen reader is not told that this is a context graph: %v", err)
+	}
 	if empty := graphviz.OfContext(nil, graphviz.Options{}); len(empty.Nodes) != 0 {
 		t.Error("no graph has nodes")
 	}

@@ -1,6 +1,7 @@
 package graphviz
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -18,6 +19,7 @@ type Diagram struct {
 	Edges  []Edge
 	Legend []Scale
 	Notes  []string // more words of the legend
+	name   string   // what a screen reader calls it where there is no title
 	ends   bool     // whether the legend explains the bold border
 	more   int      // nodes that are left out
 }
@@ -66,6 +68,7 @@ func Of(g *n2g.Graph, o Options) Diagram {
 	shown := o.choose(g)
 	activation, importance := o.scales()
 	d := Diagram{
+		name:  "neuron graph",
 		more:  len(g.Nodes) - shown.nodes,
 		Notes: []string{"← context"},
 		ends:  true,
@@ -205,7 +208,7 @@ func (d Diagram) layout(o Options, f scene.Face) scene.Scene {
 	l := layered.Place(nodes, edges, gaps)
 	s := scene.Scene{Width: l.Width + 2*margin, Title: o.Title}
 	if s.Title == "" {
-		s.Title = "neuron graph"
+		s.Title = cmp.Or(d.name, "graph")
 	}
 	s.Title = scene.Label(s.Title)
 	y := float64(margin)
