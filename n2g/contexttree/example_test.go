@@ -40,7 +40,7 @@ func Example() {
 		fmt.Printf("%c %.1f\n", "cbab"[i], v)
 	}
 	// Output:
-	// `b`, after `a`
+	// `b` after `a`
 	// c 0.0
 	// b 0.0
 	// a 0.0
