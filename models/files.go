@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neuron2graph/neuron2graph/internal/lfs"
 	"github.com/neuron2graph/neuron2graph/internal/safetensors"
 	"github.com/neuron2graph/neuron2graph/models/internal/checkpoint"
 	"github.com/neuron2graph/neuron2graph/models/internal/family"
 	"github.com/neuron2graph/neuron2graph/models/internal/gguf"
 	"github.com/neuron2graph/neuron2graph/models/internal/weights"
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
@@ -88,6 +90,57 @@ func ggufName(fsys fs.FS) (string, error) {
 }
 
 func isGGUF(name string) bool { return strings.EqualFold(filepath.Ext(name), ".gguf") }
+
+// OpenTokenizer opens the tokenizer of a model that [Open] would open by the same reference, or a tokenizer.json itself.
+// The model's weights need not be there.
+func OpenTokenizer(ref string) (tokenizers.Tokenizer, error) {
+	if strings.EqualFold(filepath.Ext(ref), ".json") {
+		return tokenizers.Open(ref)
+	}
+	m := named(ref)
+	if isServer(ref) {
+		var err error
+		if m, err = openRemote(ref); err != nil {
+			return nil, err
+		}
+	}
+	if m != nil {
+		defer m.Close()
+		if m.tokenizer == nil {
+			return nil, fmt.Errorf("model %s has no tokenizer, so it cannot read a text", m.name)
+		}
+		return m.tokenizer, nil
+	}
+	fsys, name, err := resolve(ref, tiny.Causal)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tokenizerOf(lfs.FS(fsys))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("model %s has no tokenizer.json, so it cannot read a text: put the file into its folder", name)
+	case err != nil:
+		return nil, fmt.Errorf("open tokenizer of %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// tokenizerOf reads the tokenizer at the root of a file system.
+func tokenizerOf(fsys fs.FS) (tokenizers.Tokenizer, error) {
+	single, err := ggufName(fsys)
+	if err != nil {
+		return nil, err
+	}
+	if single == "" {
+		return openTokenizer(fsys)
+	}
+	file, err := gguf.OpenFS(fsys, single)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return file.Tokenizer()
+}
 
 // openTokenizer reads tokenizer.json and, if there, tokenizer_config.json.
 func openTokenizer(fsys fs.FS) (tokenizers.Tokenizer, error) {

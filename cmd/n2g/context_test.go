@@ -46,9 +46,26 @@ func TestExplainContext(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "context graph: ") || !strings.Contains(stdout, "TEST DOCUMENTS") {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
+	const none = "context graph: none; it is learned from all of a corpus"
+	examples := file(t, `{"layer":1,"neuron":254,"max_activation":1,"prompts":["if err != nil {","return nil, err"]}`)
+	status, stdout, stderr = call(t, "", "explain", "-examples", examples, "-masked", "none")
+	if status != 0 || !strings.Contains(stdout, none) {
+		t.Errorf("from examples alone: %d %q %q", status, stdout, stderr)
+	}
 	status, stdout, _ = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-masked", "none", "-context-splits", "0")
+	if strings.Contains(stdout, none) {
+		t.Errorf("what was left out is missed: %q", stdout)
+	}
 	if status != 0 || strings.Contains(stdout, "context graph: ") {
 		t.Errorf("%d %q", status, stdout)
+	}
+	for _, command := range []string{"explain", "run", "serve"} {
+		for _, wrong := range [][2]string{{"-context-splits", "-1"}, {"-ask", "-1"}, {"-ask", "NaN"}, {"-ask", "+Inf"}} {
+			status, _, stderr := call(t, "", command, wrong[0], wrong[1])
+			if status != 1 || !strings.Contains(stderr, wrong[0]+" is ") {
+				t.Errorf("%s %v: %d %q", command, wrong, status, stderr)
+			}
+		}
 	}
 	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-context-splits", "0", "-other",
 		"../../models/tiny/index.n2g")
@@ -72,5 +89,27 @@ func TestExplainContext(t *testing.T) {
 	status, _, stderr = call(t, "", "explain", "-layer", "1", "-neuron", "254", "-graph", "both", "-svg", svg)
 	if status != 1 || !strings.Contains(stderr, `"both"`) {
 		t.Errorf("%d %q", status, stderr)
+	}
+}
+
+// A tree in a terminal tells the values of a leaf, whatever they go by.
+func TestWriteContext(t *testing.T) {
+	var b strings.Builder
+	moves := .5
+	writeContext(&b, &n2g.ContextGraph{FireThreshold: .5, Label: "`a`", Support: n2g.Support{BuildTokens: 100, BuildFiring: 7},
+		Root: &n2g.ContextNode{
+			Test: &n2g.ContextTest{Kind: n2g.TestToken, Distance: 2, Start: true, Tokens: []string{"\x1b[2J"}, Moves: &moves},
+			Yes: &n2g.ContextNode{Value: .25, Tokens: 40, Firing: 7,
+				Table: []n2g.TokenValue{{Token: "a", Value: .75}, {Token: "b", Value: .5}},
+				Sequences: []n2g.SequenceValue{{Tokens: []string{" x", "\n", "a"}, Value: 1}, {Tokens: []string{"y", "a"}, Value: .75},
+					{Tokens: []string{"y", "b"}, Value: .125}}},
+			No: &n2g.ContextNode{Tokens: 60},
+		}})
+	want := "\ncontext graph: `a`\n1 test, learned from 100 tokens of which 7 fire; fires from 0.500 of the maximum on\n" +
+		"  the token 2 before: \"\\x1b[2J\" or the start of the text? (needed: masking takes 50 %)\n" +
+		"    yes: 0.250 of the maximum; 7 of 40 tokens fire (\" x\" \"\\n\" \"a\" 1.00, \"a\" 0.75, \"y\" \"a\" 0.75, \"b\" 0.50, 1 more)\n" +
+		"    no: 0.000 of the maximum; 0 of 60 tokens fire\n"
+	if b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
 	}
 }

@@ -34,6 +34,20 @@ func contextFlagsOf(c *command) contextFlags {
 var errNothingToCompare = errors.New("-other compares context graphs with others: they are learned from an index " +
 	"(-index), unless -context-splits is 0")
 
+// check refuses numbers that mean nothing.
+func (f contextFlags) check() error {
+	switch {
+	case *f.splits < 0:
+		return fmt.Errorf("-context-splits is %d: it is a number of tests, 0 for no context graph", *f.splits)
+	case !(*f.ask >= 0 && *f.ask <= mostAsked):
+		return fmt.Errorf("-ask is %g: it is a factor from 0 to %g", *f.ask, mostAsked)
+	}
+	return nil
+}
+
+// mostAsked is the highest factor of -ask. What can be asked of one neuron is used up long before.
+const mostAsked = 1e6
+
 func (f contextFlags) wanted() bool { return *f.splits > 0 }
 
 // explainer learns context graphs from an index; done closes what it has opened.

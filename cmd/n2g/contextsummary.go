@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -19,14 +21,18 @@ func writeContext(w io.Writer, g *n2g.ContextGraph) {
 	})
 	s := g.Support
 	fmt.Fprintf(w, "\ncontext graph: %s\n", printable(g.Label))
-	fmt.Fprintf(w, "%d tests, learned from %d tokens of which %d fire; fires from %.3f of the maximum on\n", tests,
+	unit := "tests"
+	if tests == 1 {
+		unit = "test"
+	}
+	fmt.Fprintf(w, "%d %s, learned from %d tokens of which %d fire; fires from %.3f of the maximum on\n", tests, unit,
 		s.BuildTokens, s.BuildFiring, g.FireThreshold)
 	var write func(n *n2g.ContextNode, answer string, indent int)
 	write = func(n *n2g.ContextNode, answer string, indent int) {
 		line := strings.Repeat("  ", indent) + answer
 		if n.Test == nil {
 			fmt.Fprintf(w, "%s%.3f of the maximum; %d of %.0f tokens fire%s\n", line, n.Value, n.Firing, n.Tokens,
-				entries(n.Table))
+				entries(n))
 			return
 		}
 		fmt.Fprintf(w, "%s%s%s\n", line, testText(n.Test), cause(n.Test))
@@ -79,16 +85,24 @@ func shortList(list []string, most int) string {
 	return fmt.Sprintf("%s and %d more", quoted(list[:most]), len(list)-most)
 }
 
-func entries(table []n2g.TokenValue) string {
+// entries are the highest values of a leaf's tables. The last token is the current one.
+func entries(n *n2g.ContextNode) string {
 	const most = 4
-	if len(table) == 0 {
+	all := slices.Clone(n.Sequences)
+	for _, e := range n.Table {
+		all = append(all, n2g.SequenceValue{Tokens: []string{e.Token}, Value: e.Value})
+	}
+	if len(all) == 0 {
 		return ""
 	}
+	slices.SortStableFunc(all, func(a, b n2g.SequenceValue) int {
+		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(len(a.Tokens), len(b.Tokens)))
+	})
 	var list []string
-	for _, e := range table[:min(most, len(table))] {
-		list = append(list, fmt.Sprintf("%q %.2f", e.Token, e.Value))
+	for _, e := range all[:min(most, len(all))] {
+		list = append(list, fmt.Sprintf("%s %.2f", strings.ReplaceAll(quoted(e.Tokens), ", ", " "), e.Value))
 	}
-	if rest := len(table) - most; rest > 0 {
+	if rest := len(all) - most; rest > 0 {
 		list = append(list, fmt.Sprintf("%d more", rest))
 	}
 	return " (" + strings.Join(list, ", ") + ")"

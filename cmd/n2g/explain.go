@@ -135,6 +135,9 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		return errors.New("there is no graph to draw when the method stops after augmentation (-text, -file, -preset " +
 			"walkthrough, -no-graph): add -no-graph=false or leave out -svg, -png and -dot")
 	}
+	if err := f.context.check(); err != nil {
+		return err
+	}
 	given, err := f.given(a)
 	if err != nil {
 		return err
@@ -349,9 +352,13 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 	if asked || err != nil {
 		return err
 	}
+	noContext := ""
+	if f.context.wanted() {
+		noContext = "it is learned from all of a corpus: name an index with -index FILE (n2g mine makes one)"
+	}
 	return a.print(func(w io.Writer) error {
 		for _, e := range explanations {
-			summarize(w, e)
+			summarize(w, e, noContext)
 		}
 		return nil
 	})

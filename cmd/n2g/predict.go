@@ -6,26 +6,45 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
+	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/store"
+	"github.com/neuron2graph/neuron2graph/tokenizers"
 )
 
 // predictOutput is what -json prints.
 type predictOutput struct {
 	Graph         string    `json:"graph"` // context or published
 	FireThreshold float64   `json:"fire_threshold"`
-	Tokens        []string  `json:"tokens"`
-	Predictions   []float64 `json:"predictions"` // share of the maximum
+	Tokens        []string  `json:"tokens"`      // without BOS
+	Predictions   []float64 `json:"predictions"` // of each token, as a share of the maximum
 }
+
+// tokenizer reads texts as a model does.
+type tokenizer interface {
+	Tokenize(text string) ([]int, error)
+	TokenString(id int) string
+	BOS() int
+}
+
+// tokenizerAlone is one whose model may not be here.
+type tokenizerAlone struct{ tokenizers.Tokenizer }
+
+func (t tokenizerAlone) Tokenize(text string) ([]int, error) { return t.Encode(text).IDs, nil }
+func (t tokenizerAlone) BOS() int                            { return t.Special().BOS }
 
 func (a *app) predict() *command {
 	c := newCommand("predict", "predict a neuron's activation on each token of a text by its graph, without running a "+
 		"model")
 	c.long = `Predicts, as a share of the neuron's maximum, from an explanation that a store holds (-store) or that n2g explain wrote
-(-explanation). Of the model only the tokenizer is read. The published graph fires at half of the maximum, the context graph at the
-threshold that validation documents chose.`
+(-explanation). Of the model only the tokenizer is read: its weights need not be there, and -model may name a tokenizer.json. The
+published graph fires at half of the maximum, the context graph at the threshold that was chosen with it. Texts of any length are read.
+
+-json prints one object: graph (context or published), fire_threshold (the share from which a token fires), tokens (without BOS) and
+predictions (a share for each token).`
 	c.examples = []string{
 		`-store run.db -layer 1 -neuron 254 -file main.go`,
 		`-explanation neuron.json -text 'if err != nil {' -graph context -json`,
@@ -62,20 +81,16 @@ threshold that validation documents chose.`
 		if !given(c.flags, "model") {
 			*ref = e.Model
 		}
-		model, err := a.openSites(ctx, *ref, "go")
+		words, err := a.openTokenizer(ctx, *ref)
 		if err != nil {
 			return fmt.Errorf("the tokenizer of the explained model: %w; -model names it", err)
 		}
-		defer model.Close()
-		ids, err := model.Tokenize(text)
+		out := predictOutput{}
+		before, err := out.tokenize(words, text)
 		if err != nil {
 			return err
 		}
-		out := predictOutput{Tokens: make([]string, len(ids))}
-		for i, id := range ids {
-			out.Tokens[i] = model.TokenString(id)
-		}
-		if err := out.predict(e, *graph); err != nil {
+		if err := out.predict(e, *graph, before); err != nil {
 			return err
 		}
 		if *asJSON {
@@ -84,6 +99,40 @@ threshold that validation documents chose.`
 		return a.print(out.table)
 	}
 	return c
+}
+
+// openTokenizer opens the tokenizer of the model of -exec, or else of -model.
+func (a *app) openTokenizer(ctx context.Context, ref string) (tokenizer, error) {
+	held, err := a.openProcess(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case held != nil:
+		return held, nil
+	}
+	t, err := models.OpenTokenizer(ref)
+	return tokenizerAlone{t}, err
+}
+
+// tokenize fills in the tokens of a text; before is what the model is shown in front of them. As everywhere, a text that
+// spells BOS itself is meant to have it once, and a blank one is refused.
+func (o *predictOutput) tokenize(t tokenizer, text string) (before string, err error) {
+	if bos := t.BOS(); bos >= 0 {
+		before = t.TokenString(bos)
+	}
+	text = strings.TrimPrefix(text, before)
+	if strings.TrimSpace(text) == "" {
+		return "", errors.New("the text is blank: give one with at least one word")
+	}
+	ids, err := t.Tokenize(text)
+	if err != nil {
+		return "", err
+	}
+	o.Tokens = make([]string, len(ids))
+	for i, id := range ids {
+		o.Tokens[i] = t.TokenString(id)
+	}
+	return before, nil
 }
 
 // explanationOf reads an explanation from a file, or else from a store.
@@ -109,8 +158,8 @@ func (a *app) explanationOf(ctx context.Context, file, path string, n n2g.Site) 
 	return e, nil
 }
 
-// predict fills in what a graph of the explanation predicts.
-func (o *predictOutput) predict(e *n2g.Explanation, graph string) error {
+// predict fills in what a graph of the explanation predicts for the tokens behind what stands before a text.
+func (o *predictOutput) predict(e *n2g.Explanation, graph, before string) error {
 	if graph == "" {
 		graph = "published"
 		if e.Context != nil {
@@ -120,7 +169,7 @@ func (o *predictOutput) predict(e *n2g.Explanation, graph string) error {
 	o.Graph = graph
 	switch {
 	case graph == "context" && e.Context == nil:
-		return errors.New("the explanation has no context graph: explain the neuron with an index (n2g explain with -mined " +
+		return errors.New("the explanation has no context graph: explain the neuron with an index (n2g explain -index " +
 			"FILE), or predict with -graph published")
 	case graph == "published" && e.Trie == nil:
 		return errors.New("the explanation has no published graph: it was made without one (-no-graph)")
@@ -129,7 +178,7 @@ func (o *predictOutput) predict(e *n2g.Explanation, graph string) error {
 		o.Predictions = e.Context.Predict(o.Tokens)
 	default:
 		o.FireThreshold = *e.Options.Resolved().FireThreshold
-		o.Predictions = e.Predict(o.Tokens)
+		o.Predictions = e.Predict(append([]string{before}, o.Tokens...))[1:] // as it was scored
 	}
 	return nil
 }

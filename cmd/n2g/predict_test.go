@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
@@ -66,6 +68,32 @@ func TestPredict(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "0.900") || !strings.Contains(stdout, "*") {
 		t.Errorf("%d %q %q", status, stdout, stderr)
 	}
+	// What stands in front of every prompt is no token of the text, but the published graph was made and scored with it.
+	alone := t.TempDir()
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		data, err := fs.ReadFile(tiny.Causal(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(alone, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Trie = &n2g.Node{Token: n2g.RootToken, Children: []*n2g.Node{{Token: "if", Activator: true,
+		Children: []*n2g.Node{{Token: n2g.IgnoreToken, Ignore: true, End: &fires}}}}}
+	if data, err = json.Marshal(e); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"if", "<|endoftext|>if"} {
+		for _, model := range []string{"tiny", alone} { // without weights
+			status, stdout, stderr := call(t, string(data), "predict", "-explanation", "-", "-model", model, "-text", text, "-json",
+				"-graph", "published")
+			want := `{"graph":"published","fire_threshold":0.5,"tokens":["if"],"predictions":[0.8]}` + "\n"
+			if status != 0 || stdout != want {
+				t.Errorf("%q by the tokenizer of %s: %q %s", text, model, stdout, stderr)
+			}
+		}
+	}
 	e.Context = nil
 	if data, err = json.Marshal(e); err != nil {
 		t.Fatal(err)
@@ -81,6 +109,11 @@ func TestPredict(t *testing.T) {
 		{[]string{"-explanation", "/no/such/file", "-text", "x"}, "", "/no/such/file"},
 		{[]string{"-explanation", "-"}, string(data), "give a text"},
 		{[]string{"-text", "x"}, "", "name a neuron"},
+		{[]string{"-explanation", "-", "-text", ""}, string(data), "blank"},
+		{[]string{"-explanation", "-", "-text", "<|endoftext|>"}, string(data), "blank"},
+		{[]string{"-explanation", "-", "-text", " \n"}, string(data), "blank"},
+		{[]string{"-explanation", "-", "-text", "a\xff"}, string(data), "not UTF-8"},
+		{[]string{"-explanation", "-", "-text", "x", "-model", t.TempDir()}, string(data), "no tokenizer.json"},
 		{[]string{"-store", "/no/such/store.db", "-layer", "1", "-neuron", "2", "-text", "x"}, "", "/no/such/store.db"},
 	} {
 		status, _, stderr := call(t, test.stdin, append([]string{"predict"}, test.args...)...)

@@ -91,6 +91,9 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if *f.concurrency < 0 {
 		return fmt.Errorf("-concurrency is %d: it is at least 1, or 0 for one a processor", *f.concurrency)
 	}
+	if err := f.context.check(); err != nil {
+		return err
+	}
 	if *f.shard != "" {
 		if options.Shard, err = n2grun.ParseShard(*f.shard); err != nil {
 			return err

@@ -118,6 +118,9 @@ func (a *app) openWorkbench(ctx context.Context, f *serveFlags, readOnly bool) (
 			err = errors.Join(err, w.close())
 		}
 	}()
+	if err := f.context.check(); err != nil {
+		return nil, err
+	}
 	path, own := *f.store, false
 	if path == "" {
 		if *f.model != tiny.Name {

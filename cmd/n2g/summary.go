@@ -9,8 +9,9 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// summarize prints an explanation for a reader at a terminal.
-func summarize(w io.Writer, e *n2g.Explanation) {
+// summarize prints an explanation for a reader at a terminal; noContext says why it lacks a context graph, where nothing
+// else does.
+func summarize(w io.Writer, e *n2g.Explanation, noContext string) {
 	fmt.Fprintf(w, "%s (%s), max activation %.4g\n", name(e), printable(e.Site.Hook), e.MaxActivation)
 	for _, note := range e.Notes {
 		fmt.Fprintf(w, "note: %s\n", printable(note))
@@ -40,8 +41,11 @@ func summarize(w io.Writer, e *n2g.Explanation) {
 	if e.Graph != nil {
 		writeTree(w, e.Graph)
 	}
-	if e.Context != nil {
+	switch {
+	case e.Context != nil:
 		writeContext(w, e.Context)
+	case e.Graph != nil && noContext != "" && len(e.Notes) == 0:
+		fmt.Fprintf(w, "\ncontext graph: none; %s\n", noContext)
 	}
 	if e.Effects != nil {
 		writeEffects(w, e.Effects)
