@@ -91,8 +91,8 @@ func ggufName(fsys fs.FS) (string, error) {
 
 func isGGUF(name string) bool { return strings.EqualFold(filepath.Ext(name), ".gguf") }
 
-// OpenTokenizer opens the tokenizer of a model that [Open] would open by the same reference, or a tokenizer.json itself.
-// The model's weights need not be there.
+// OpenTokenizer opens the tokenizer of a model that [Open] would open by the same reference, or a tokenizer.json
+// itself. The model's weights need not be there.
 func OpenTokenizer(ref string) (tokenizers.Tokenizer, error) {
 	if strings.EqualFold(filepath.Ext(ref), ".json") {
 		return tokenizers.Open(ref)

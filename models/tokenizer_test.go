@@ -33,7 +33,8 @@ func TestOpenTokenizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range []string{golden("solu"), alone, filepath.Join(golden("solu"), "tokenizer.json"), served(t, model, nil)} {
+	for _, ref := range []string{golden("solu"), alone, filepath.Join(golden("solu"), "tokenizer.json"),
+		served(t, model, nil)} {
 		tokenizer, err := models.OpenTokenizer(ref)
 		if err != nil {
 			t.Errorf("%s: %v", ref, err)

@@ -168,9 +168,9 @@ func (p *Predictor) id(scratch []byte, token string) int32 {
 	return unknownToken
 }
 
-// Predict returns the normalised activation that the Explanation's trie predicts for each of the tokens (token
-// strings as the language model's tokenizer makes them), given those before it; BOS, where the model has one, stands
-// first, as where it is scored. It needs no model; without a trie it predicts 0. For much text compile the trie once with
+// Predict returns the normalised activation that the Explanation's trie predicts for each of the tokens (token strings
+// as the language model's tokenizer makes them), given those before it; BOS, where the model has one, stands first, as
+// where it is scored. It needs no model; without a trie it predicts 0. For much text compile the trie once with
 // NewPredictor.
 func (e *Explanation) Predict(tokens []string) []float64 {
 	return NewPredictor(e.Trie).Predict(tokens)

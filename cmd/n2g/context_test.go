@@ -96,18 +96,20 @@ func TestExplainContext(t *testing.T) {
 func TestWriteContext(t *testing.T) {
 	var b strings.Builder
 	moves := .5
-	writeContext(&b, &n2g.ContextGraph{FireThreshold: .5, Label: "`a`", Support: n2g.Support{BuildTokens: 100, BuildFiring: 7},
+	writeContext(&b, &n2g.ContextGraph{FireThreshold: .5, Label: "`a`",
+		Support: n2g.Support{BuildTokens: 100, BuildFiring: 7},
 		Root: &n2g.ContextNode{
 			Test: &n2g.ContextTest{Kind: n2g.TestToken, Distance: 2, Start: true, Tokens: []string{"\x1b[2J"}, Moves: &moves},
 			Yes: &n2g.ContextNode{Value: .25, Tokens: 40, Firing: 7,
 				Table: []n2g.TokenValue{{Token: "a", Value: .75}, {Token: "b", Value: .5}},
-				Sequences: []n2g.SequenceValue{{Tokens: []string{" x", "\n", "a"}, Value: 1}, {Tokens: []string{"y", "a"}, Value: .75},
-					{Tokens: []string{"y", "b"}, Value: .125}}},
+				Sequences: []n2g.SequenceValue{{Tokens: []string{" x", "\n", "a"}, Value: 1},
+					{Tokens: []string{"y", "a"}, Value: .75}, {Tokens: []string{"y", "b"}, Value: .125}}},
 			No: &n2g.ContextNode{Tokens: 60},
 		}})
 	want := "\ncontext graph: `a`\n1 test, learned from 100 tokens of which 7 fire; fires from 0.500 of the maximum on\n" +
 		"  the token 2 before: \"\\x1b[2J\" or the start of the text? (needed: masking takes 50 %)\n" +
-		"    yes: 0.250 of the maximum; 7 of 40 tokens fire (\" x\" \"\\n\" \"a\" 1.00, \"a\" 0.75, \"y\" \"a\" 0.75, \"b\" 0.50, 1 more)\n" +
+		"    yes: 0.250 of the maximum; 7 of 40 tokens fire (\" x\" \"\\n\" \"a\" 1.00, \"a\" 0.75, " +
+		"\"y\" \"a\" 0.75, \"b\" 0.50, 1 more)\n" +
 		"    no: 0.000 of the maximum; 0 of 60 tokens fire\n"
 	if b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)

@@ -114,8 +114,8 @@ func (a *app) openTokenizer(ctx context.Context, ref string) (tokenizer, error) 
 	return tokenizerAlone{t}, err
 }
 
-// tokenize fills in the tokens of a text; before is what the model is shown in front of them. As everywhere, a text that
-// spells BOS itself is meant to have it once, and a blank one is refused.
+// tokenize fills in the tokens of a text; before is what the model is shown in front of them. As everywhere, a text
+// that spells BOS itself is meant to have it once, and a blank one is refused.
 func (o *predictOutput) tokenize(t tokenizer, text string) (before string, err error) {
 	if bos := t.BOS(); bos >= 0 {
 		before = t.TokenString(bos)

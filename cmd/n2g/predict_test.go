@@ -86,8 +86,8 @@ func TestPredict(t *testing.T) {
 	}
 	for _, text := range []string{"if", "<|endoftext|>if"} {
 		for _, model := range []string{"tiny", alone} { // without weights
-			status, stdout, stderr := call(t, string(data), "predict", "-explanation", "-", "-model", model, "-text", text, "-json",
-				"-graph", "published")
+			status, stdout, stderr := call(t, string(data), "predict", "-explanation", "-", "-model", model, "-text", text,
+				"-json", "-graph", "published")
 			want := `{"graph":"published","fire_threshold":0.5,"tokens":["if"],"predictions":[0.8]}` + "\n"
 			if status != 0 || stdout != want {
 				t.Errorf("%q by the tokenizer of %s: %q %s", text, model, stdout, stderr)

@@ -9,8 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// summarize prints an explanation for a reader at a terminal; noContext says why it lacks a context graph, where nothing
-// else does.
+// summarize prints an explanation for a reader at a terminal; noContext says why it lacks a context graph, where
+// nothing else does.
 func summarize(w io.Writer, e *n2g.Explanation, noContext string) {
 	fmt.Fprintf(w, "%s (%s), max activation %.4g\n", name(e), printable(e.Site.Hook), e.MaxActivation)
 	for _, note := range e.Notes {

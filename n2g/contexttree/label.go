@@ -15,8 +15,8 @@ import (
 // few is the number of firing build tokens below which a label says how few there are.
 const few = 10
 
-// Lengths of a label: tokens that are named of a set, and tests of a leaf. A set of more than manyTokens says little, and
-// is told only where room is left.
+// Lengths of a label: tokens that are named of a set, and tests of a leaf. A set of more than manyTokens says little,
+// and is told only where room is left.
 const (
 	namedTokens = 3
 	toldTests   = 3
@@ -84,8 +84,8 @@ type step struct {
 	yes  bool
 }
 
-// firingPaths lead to the leaves that predict firing by their value or for some tokens, or where there are none to those
-// that do behind certain tokens only; those that account for most firing first.
+// firingPaths lead to the leaves that predict firing by their value or for some tokens, or where there are none to
+// those that do behind certain tokens only; those that account for most firing first.
 func firingPaths(g *n2g.ContextGraph) []path {
 	var paths, bySequence []path
 	var walk func(n *n2g.ContextNode, steps []step)
