@@ -39,7 +39,7 @@ func unposted(n [parts]int32, quiet float64) counts {
 }
 
 // means predict from the last token or the last two alone, by the mean response to them in build documents: what a
-// graph has to beat.
+// graph has to beat. Values are rounded as those of graphs are, so that means of the same numbers are one prediction.
 type means struct {
 	corpus  *Corpus
 	bigrams *bigrams
@@ -92,7 +92,7 @@ func (c *Corpus) means(a *Activations, q *quiet) *means {
 // token is the mean response to a symbol in all folds but one; 0 where they lack it.
 func (m *means) token(symbol int32, without int) float64 {
 	if t := m.symbols[symbol].total(without); t.n > 0 {
-		return t.mean()
+		return round(t.mean())
 	}
 	return 0
 }
@@ -100,10 +100,13 @@ func (m *means) token(symbol int32, without int) float64 {
 // pair is the mean response to a pair in all folds but one, the symbol's where they lack it.
 func (m *means) pair(x *counts, symbol int32, without int) float64 {
 	if t := x.total(without); t.n > 0 {
-		return t.mean()
+		return round(t.mean())
 	}
 	return m.token(symbol, without)
 }
+
+// quietPair is the mean response to a pair that ends in a symbol and has no posted token.
+func (m *means) quietPair(symbol int32) float64 { return round(m.quiet.of(symbol)) }
 
 // tokenPredictions are those of the token table.
 func (m *means) tokenPredictions(split Split) []float64 {
@@ -121,7 +124,7 @@ func (m *means) pairPredictions(split Split) []float64 {
 	predictions := make([]float64, 0, m.corpus.Tokens(split))
 	m.corpus.each(split, func(p int32) {
 		symbol, pair := m.corpus.symbols[p], m.bigrams.of[p]
-		value := m.quiet.of(symbol)
+		value := m.quietPair(symbol)
 		if pair < 0 {
 			value = m.token(symbol, validation)
 		} else if x, ok := m.pairs[pair]; ok {
@@ -166,7 +169,7 @@ func (m *means) pairGroups() (groups []group) {
 	for symbol := range m.symbols {
 		for part := range parts {
 			if n := known[symbol][part]; n > 0 {
-				groups = append(groups, group{m.quiet.of(int32(symbol)), float64(n), 0})
+				groups = append(groups, group{m.quietPair(int32(symbol)), float64(n), 0})
 			}
 			if n := alone[symbol][part]; n > 0 {
 				fires := int32(0)

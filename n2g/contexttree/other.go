@@ -124,7 +124,7 @@ func (m *means) elsewhere(o *other, pairs bool) []float64 {
 		case !pairs || pair < 0:
 			predictions[p] = m.token(symbol, validation)
 		default:
-			predictions[p] = m.quiet.of(symbol)
+			predictions[p] = m.quietPair(symbol)
 			if x, ok := m.pairs[pair]; ok {
 				predictions[p] = m.pair(x, symbol, validation)
 			}

@@ -130,16 +130,23 @@ func (l *learner) fillCells(root *leaf, leaves []*leaf) {
 			l.cells[at].posted = true
 		}
 	}
+	l.countSplit(Build, single, child)
+	l.countSplit(Validate, single, child) // by suffixes that all of the build documents have
+}
+
+// countSplit counts the tokens of a split by their longest suffix. Build documents add those that are missing.
+func (l *learner) countSplit(split Split, single []int32, child func(parent, symbol int32, make bool) int32) {
+	c, a := l.corpus, l.activations
 	posted := 0
-	for w, split := range c.splits {
-		if split == Test {
+	for w, s := range c.splits {
+		if s != split {
 			continue
 		}
 		part := c.windowPart(int32(w))
 		for p := c.starts[w]; p < c.starts[w+1]; p++ {
 			symbol := c.symbols[p]
 			at := l.at[p]
-			if number := single[int(at)*v+int(symbol)]; number > 0 {
+			if number := single[int(at)*len(c.tokens)+int(symbol)]; number > 0 {
 				at = number
 				for k := int32(1); k < longest && p-k >= c.starts[w] && l.cells[at].posted; k++ {
 					next := child(at, c.symbols[p-k], split == Build)
@@ -202,7 +209,20 @@ func (l *learner) heldOut(chosen []bool, values [][folds + 1]float64) []group {
 		return nil
 	}
 	var groups []group
-	for i := len(l.cells) - 1; i >= 0; i-- {
+	// Each takes its tokens from the next shorter one that is looked at, while it still has those of longer ones: they
+	// come later.
+	for i := range l.cells {
+		x := &l.cells[i]
+		if x.order == 0 || !chosen[i] {
+			continue
+		}
+		parent := x.parent
+		for l.cells[parent].order > 0 && !chosen[parent] {
+			parent = l.cells[parent].parent
+		}
+		l.cells[parent].add(&x.counts, -1)
+	}
+	for i := range l.cells {
 		x := &l.cells[i]
 		if x.order > 0 && !chosen[i] {
 			continue
@@ -211,14 +231,6 @@ func (l *learner) heldOut(chosen []bool, values [][folds + 1]float64) []group {
 			if x.n[part] > 0 {
 				// validation documents are predicted by what all folds have taught: its number is that of none
 				groups = append(groups, group{round(values[i][part]), float64(x.n[part]), float64(x.firing[part])})
-			}
-		}
-		if x.order > 0 { // what is left to the next shorter one
-			for parent := x.parent; ; parent = l.cells[parent].parent {
-				if l.cells[parent].order == 0 || chosen[parent] {
-					l.cells[parent].add(&x.counts, -1)
-					break
-				}
 			}
 		}
 	}
