@@ -36,8 +36,9 @@ type Explanation struct {
 	// and of baselines on its other documents.
 	Context     *ContextGraph `json:"context,omitempty"`
 	Comparisons []Comparison  `json:"comparisons,omitempty"`
-	Effects     *Effects      `json:"effects,omitempty"` // what the neuron does, where that was asked
-	Notes       []string      `json:"notes,omitempty"`   // what was left out and why, a sentence each
+	Behaviours  *Behaviours   `json:"behaviours,omitempty"` // nil: not looked for
+	Effects     *Effects      `json:"effects,omitempty"`    // what the neuron does, where that was asked
+	Notes       []string      `json:"notes,omitempty"`      // what was left out and why, a sentence each
 
 	Work   *Work   `json:"work,omitempty"`   // what it has cost; older programs wrote none
 	Stages *Stages `json:"stages,omitempty"` // only if Options.Stages

@@ -143,6 +143,9 @@ func (e *Explanation) check() error {
 	if err := e.Context.check(); err != nil {
 		return fmt.Errorf("context graph: %w", err)
 	}
+	if err := e.Behaviours.check(); err != nil {
+		return fmt.Errorf("behaviours: %w", err)
+	}
 	if err := e.Graph.check(); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}

@@ -127,7 +127,16 @@ func TestReadExplanationRefuses(t *testing.T) {
 			"prune 0, variant 0: a row",
 		},
 		"train of two sizes": {`{"format":"n2g-explanation/1","stages":{"trains":[{"tokens":["a"]}]}}`, "train prompt 0"},
-		"negative layer":     {`{"format":"n2g-explanation/1","site":{"layer":-1}}`, "negative"},
+		"behaviours of no examples": {`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":0}]}}`,
+			"behaviour 1 has 0 examples"},
+		"behaviours of more examples": {`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":7}]}}`,
+			"6 examples in all, and 7"},
+		"behaviour of all and more": {
+			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":6,"share":1.5}]}}`, "1.5 is no share"},
+		"behaviour's peak": {
+			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":6,"shown":[{"tokens":["a"],"activations":[1],"peak":1}]}]}}`,
+			"its peak at 1"},
+		"negative layer": {`{"format":"n2g-explanation/1","site":{"layer":-1}}`, "negative"},
 	} {
 		e, err := ReadExplanation(strings.NewReader(c[0]))
 		if err == nil || e != nil || !strings.Contains(err.Error(), c[1]) || strings.Contains(err.Error(), "\n") {
@@ -175,6 +184,9 @@ func FuzzExplanationJSON(f *testing.F) {
 		}
 		predicted := e.Predict([]string{"a", " The", "b", ""})
 		NewTokenSets(e.Trie)
+		if e.Behaviours != nil {
+			e.Behaviours.Summary()
+		}
 		if e.Graph != nil {
 			e.Graph.Components()
 		}

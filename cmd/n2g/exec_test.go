@@ -111,7 +111,8 @@ func TestExecSame(t *testing.T) {
 	same("activations", "-layer", "1", "-neuron", "all", "-hook", "hook_resid_post", "-text", "func main() {", "-json")
 	same("activations", "-site", "blocks.1.hook_resid_post[-5]", "-text", "é 世界", "-json")
 
-	sameExplanations(both("explain", "-corpus", texts, "-layer", "2", "-neuron", "124", "-masked", "tiny", "-json", "-"))
+	sameExplanations(both("explain", "-corpus", texts, "-layer", "2", "-neuron", "124", "-masked", "tiny", "-json", "-",
+		"-behaviours", "0")) // which are told by weights
 	sameExplanations(both("explain", "-text", "if err != nil { return", "-site", "blocks.1.hook_resid_post[5]", "-masked",
 		"tiny", "-json", "-"))
 
@@ -135,7 +136,7 @@ func TestExecSame(t *testing.T) {
 
 	stores := []string{filepath.Join(out, "here.db"), filepath.Join(out, "there.db")}
 	run := []string{"run", "-index", x, "-layers", "1", "-neurons", "10-17", "-masked", "tiny", "-ask", "0",
-		"-store"} // what a context graph may ask is told by the rows that ran
+		"-behaviours", "0", "-store"} // what a context graph may ask is told by the rows that ran, behaviours by weights
 	succeed(t, append(run, stores[0])...)
 	succeed(t, append(run, stores[1], "-exec", held())...)
 	sameExplanations(succeed(t, "export", "-store", stores[0], "-jsonl", "-"),

@@ -14,6 +14,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
+	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/page"
 )
 
@@ -32,6 +33,7 @@ type explainFlags struct {
 	graph                     *string
 	stages, verbose           *bool
 	context                   contextFlags
+	behaviours                *int
 	effects                   *int
 	faithfulness              *bool
 	method                    *optflag.Set
@@ -81,7 +83,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		stages: c.flags.Bool("stages", true, "keep every intermediate result in the JSON, which costs several times the "+
 			"work (-stages=false: only those that predict and show)"),
 		verbose: c.flags.Bool("v", false, verboseUsage),
-		context: contextFlagsOf(c),
+		context: contextFlagsOf(c), behaviours: behavioursFlag(c),
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
@@ -127,6 +129,9 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := checkBehaviours(*f.behaviours); err != nil {
+		return err
+	}
 	if *f.graph != "published" && *f.graph != "context" {
 		return fmt.Errorf("-graph is %q: it is published or context", *f.graph)
 	}
@@ -170,7 +175,7 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		}
 		given = []n2g.Examples{*found}
 	}
-	contexts, read, err := f.contexts(model)
+	contexts, from, read, err := f.contexts(model)
 	if err != nil {
 		return err
 	}
@@ -190,6 +195,10 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		of := slices.IndexFunc(given, func(x n2g.Examples) bool {
 			return x.Site.WithoutHook() == e.Site.WithoutHook()
 		})
+		if err := addBehaviours(ctx, model, from, e, func() ([]string, error) { return given[of].Prompts, nil },
+			*f.behaviours); err != nil {
+			return err
+		}
 		if err := attribute.measure(ctx, e, &given[of]); err != nil {
 			return err
 		}
@@ -204,27 +213,30 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 	return errors.Join(f.output(ctx, a, explanations), failure)
 }
 
-// contexts makes context graphs where the examples come from an index; nil where they do not. It reads ahead while the
-// model runs, until done.
-func (f *explainFlags) contexts(model siteModel) (x *contexttree.Explainer, done func(), err error) {
-	if !f.context.wanted() || *f.index == "" && !f.embedded(model) {
-		if *f.context.other != "" {
-			return nil, nil, errNothingToCompare
-		}
-		return nil, func() {}, nil
+// contexts makes context graphs where the examples come from an index, which is returned beside it; nil where they do
+// not, or no graphs are wanted. It reads ahead while the model runs, until done.
+func (f *explainFlags) contexts(model siteModel) (x *contexttree.Explainer, from *index.Index, done func(), err error) {
+	indexed := *f.index != "" || f.embedded(model)
+	if *f.context.other != "" && !(indexed && f.context.wanted()) {
+		return nil, nil, nil, errNothingToCompare
 	}
-	from, err := openIndex(*f.index)
-	if err != nil {
-		return nil, nil, err
+	if !indexed || !f.context.wanted() && *f.behaviours == 0 {
+		return nil, nil, func() {}, nil
+	}
+	if from, err = openIndex(*f.index); err != nil {
+		return nil, nil, nil, err
+	}
+	if !f.context.wanted() {
+		return nil, from, func() { from.Close() }, nil // it was only read
 	}
 	x, closeOther, err := f.context.explainer(from, model)
 	if err != nil {
-		from.Close() // it was only read
-		return nil, nil, err
+		from.Close() // as above
+		return nil, nil, nil, err
 	}
 	var ahead sync.WaitGroup
 	ahead.Go(x.Prepare)
-	return x, func() {
+	return x, from, func() {
 		ahead.Wait()
 		closeOther()
 		from.Close() // as above

@@ -23,6 +23,7 @@ type runFlags struct {
 	compress, verbose            *bool
 	out                          *string
 	context                      contextFlags
+	behaviours                   *int
 	effects                      *int
 	faithfulness                 *bool
 	method                       *optflag.Set
@@ -63,7 +64,7 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 			"keep the explanations compressed: a smaller store, but only n2g reads them"),
 		verbose: c.flags.Bool("v", false, verboseUsage),
 		out:     c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
-		context: contextFlagsOf(c),
+		context: contextFlagsOf(c), behaviours: behavioursFlag(c),
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
@@ -98,6 +99,9 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		if options.Shard, err = n2grun.ParseShard(*f.shard); err != nil {
 			return err
 		}
+	}
+	if err := checkBehaviours(*f.behaviours); err != nil {
+		return err
 	}
 	selection, err := f.selection(options.Method)
 	if err != nil {
@@ -140,6 +144,16 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 				return err
 			}
 		}
+		prompts := func() ([]string, error) {
+			examples, err := source.examples(e.Site)
+			if err != nil {
+				return nil, err
+			}
+			return examples.Prompts, nil
+		}
+		if err := addBehaviours(ctx, model, source.index, e, prompts, *f.behaviours); err != nil {
+			return err
+		}
 		if err := attribute.complete(ctx, e); err != nil || !attribute.faithful {
 			return err
 		}
@@ -149,6 +163,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 		}
 		return attribute.measure(ctx, e, examples)
 	}
+	options.Examples += behavioursIdentity(*f.behaviours)
 	if *f.casings != "" {
 		options.Examples += fmt.Sprintf(", casings of %d words", len(options.Method.Casings))
 	}

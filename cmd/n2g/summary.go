@@ -47,6 +47,9 @@ func summarize(w io.Writer, e *n2g.Explanation, noContext string) {
 	case e.Graph != nil && noContext != "" && len(e.Notes) == 0:
 		fmt.Fprintf(w, "\ncontext graph: none; %s\n", noContext)
 	}
+	if e.Behaviours != nil {
+		writeBehaviours(w, e.Behaviours)
+	}
 	if e.Effects != nil {
 		writeEffects(w, e.Effects)
 	}

@@ -51,6 +51,20 @@ func Label(g *n2g.ContextGraph) string {
 	return text
 }
 
+// PathLabel says of the leaf that the last of the tokens comes to what [Label] says of the main one, with the firing
+// tokens in place of those that the leaf knows.
+func PathLabel(g *n2g.ContextGraph, tokens, firing []string) string {
+	nodes := g.Path(tokens)
+	if len(nodes) == 0 {
+		return label.Tokens(firing, namedTokens)
+	}
+	p := path{leaf: nodes[len(nodes)-1], firing: firing}
+	for i, n := range nodes[:len(nodes)-1] {
+		p.steps = append(p.steps, step{n.Test, n.Yes == nodes[i+1]})
+	}
+	return p.phrase(g.FireThreshold, nil)
+}
+
 // LabelParts splits a label into its words and its tokens, which stand between backticks, and says of each which it is.
 // A label of an older store whose tokens hold backticks may be one part of words.
 func LabelParts(label string) iter.Seq2[string, bool] {
@@ -74,8 +88,9 @@ func LabelParts(label string) iter.Seq2[string, bool] {
 
 // path leads to a leaf that predicts firing.
 type path struct {
-	steps []step
-	leaf  *n2g.ContextNode
+	steps  []step
+	leaf   *n2g.ContextNode
+	firing []string // tokens to be named in place of the leaf's own; nil: those
 }
 
 // step is an answer on the way to a leaf.
@@ -91,7 +106,7 @@ func firingPaths(g *n2g.ContextGraph) []path {
 	var walk func(n *n2g.ContextNode, steps []step)
 	walk = func(n *n2g.ContextNode, steps []step) {
 		if n.Test == nil {
-			switch p := (path{slices.Clone(steps), n}); {
+			switch p := (path{steps: slices.Clone(steps), leaf: n}); {
 			case n.Value >= g.FireThreshold || len(n.Table) > 0 && n.Table[0].Value >= g.FireThreshold:
 				paths = append(paths, p)
 			case len(n.Sequences) > 0 && n.Sequences[0].Value >= g.FireThreshold:
@@ -250,6 +265,9 @@ func (p path) phrase(threshold float64, skip *n2g.ContextTest) string {
 
 // current says which tokens a leaf fires on; where only sequences do, after which.
 func (p path) current(allowed *set, threshold float64) (text, after string) {
+	if len(p.firing) > 0 {
+		return label.Tokens(p.firing, namedTokens), ""
+	}
 	if allowed == nil {
 		allowed = &set{}
 	}

@@ -144,6 +144,15 @@ func (m *Matrix) Column(dst, x []float32, rows, column int) {
 	}
 }
 
+// Weights are those of one column, [in].
+func (m *Matrix) Weights(column int) []float32 {
+	weights := make([]float32, m.in)
+	for k := range weights {
+		weights[k] = m.panels[(column/tileColumns*m.in+k)*tileColumns+column%tileColumns]
+	}
+	return weights
+}
+
 // Rows is the left factor of a product: element k of row r is Data[r·Row+k·Term]. So a matrix and its transpose are
 // views of the same values.
 type Rows struct {
