@@ -28,7 +28,8 @@ type reads struct {
 
 func (m *reads) HasInputTerms(int, string) error { return m.none }
 
-func (m *reads) InputTerms(_ context.Context, _ int, _ string, _ int, prompts, positions [][]int) ([][][]float32, error) {
+func (m *reads) InputTerms(_ context.Context, _ int, _ string, _ int, prompts,
+	positions [][]int) ([][][]float32, error) {
 	m.calls++
 	list := make([][][]float32, len(prompts))
 	for i, ids := range prompts {
@@ -64,7 +65,8 @@ func texts(t *testing.T, m *n2gtest.Model, each int, tokens ...string) []Example
 	var list []Example
 	for k, token := range tokens {
 		for i := range each {
-			ids, err := n2g.Prompt(m, fmt.Sprintf("a%s b%s%s c d e f g", strings.Repeat("x", i+1), strings.Repeat("y", k), token))
+			ids, err := n2g.Prompt(m, fmt.Sprintf("a%s b%s%s c d e f g", strings.Repeat("x", i+1), strings.Repeat("y", k),
+				token))
 			if err != nil {
 				t.Fatal(err)
 			}
