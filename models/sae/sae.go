@@ -226,8 +226,8 @@ func (s *SAE) Decode(features, x []float32) []float32 {
 	return y
 }
 
-// InputTerms are the terms that a feature is the sum of, before its bias and activation: the input x [Width], normalised
-// and less b_dec where the auto-encoder does that, times the feature's column of W_enc.
+// InputTerms are the terms that a feature is the sum of, before its bias and activation: the input x [Width],
+// normalised and less b_dec where the auto-encoder does that, times the feature's column of W_enc.
 func (s *SAE) InputTerms(x []float32, feature int) []float32 {
 	weights := s.encoder.Weights(feature)
 	for i, v := range s.input(x, 1) {
