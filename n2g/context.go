@@ -139,80 +139,173 @@ func (g *ContextGraph) Nodes(visit func(n *ContextNode, depth int)) {
 	walk(g.Root, 0)
 }
 
-// TokenSets are the normalised tokens of a graph. Activating are those on which it predicts firing: of a leaf that
-// does, the tokens that all tests of the current token on the way leave, where one asks for a set and the leaf's table
-// says nothing else, and those of the table. Important are those of the other tests and places.
-func (g *ContextGraph) TokenSets() TokenSets {
-	activating, important := map[string]bool{}, map[string]bool{}
-	if g == nil {
-		g = &ContextGraph{}
+// TokenRoles are the places where a context graph has a token, one or more.
+type TokenRoles uint8
+
+// The places of tokens in a context graph. Of a sequence, the last token is an activating one, those before it are
+// important.
+const (
+	InSet      TokenRoles = 1 << iota // a test's set: of the current token, or of one at a distance
+	InTable                           // a leaf's value of the current token
+	InSequence                        // a leaf's value of the last tokens
+	InWindow                          // a test's tokens within a window
+	InLine                            // a test's set at a line's beginning
+)
+
+// Names are "set", "table", "sequence", "window" and "line".
+func (r TokenRoles) Names() (names []string) {
+	for i, name := range [...]string{"set", "table", "sequence", "window", "line"} {
+		if r&(1<<i) != 0 {
+			names = append(names, name)
+		}
 	}
-	var walk func(n *ContextNode, allowed map[string]bool, tests []*ContextTest)
-	walk = func(n *ContextNode, allowed map[string]bool, tests []*ContextTest) {
-		switch {
-		case n == nil:
-			return
-		case n.Test == nil:
-			if g.addFiring(n, allowed, activating, important) {
-				for _, t := range tests {
-					for _, token := range t.Tokens {
-						important[NormalizeToken(token)] = true
-					}
+	return names
+}
+
+// ContextToken is a token of a context graph, normalised, with its places among activating and important tokens. A
+// token may be of both kinds; it is of one at least.
+type ContextToken struct {
+	Token                 string
+	Activating, Important TokenRoles
+}
+
+// Tokens are the normalised tokens of a graph that make it fire, sorted. Activating are those on which it predicts
+// firing: of a leaf that does, the tokens that all tests of the current token on the way leave, where one asks for a
+// set and the leaf's table says nothing else, and those of the table. Important are those that the other tests on the
+// way ask for and find, and the ones before the last of a sequence. A token that must be absent, or that leads to no
+// firing, is neither.
+func (g *ContextGraph) Tokens() []ContextToken {
+	if g == nil {
+		return nil
+	}
+	c := tokenCollector{threshold: g.FireThreshold, roles: map[string]*ContextToken{}}
+	c.walk(g.Root, tokenFilter{}, nil)
+	list := make([]ContextToken, 0, len(c.roles))
+	for _, token := range slices.Sorted(maps.Keys(c.roles)) {
+		list = append(list, *c.roles[token])
+	}
+	return list
+}
+
+// TokenSets are the graph's tokens by kind ([ContextGraph.Tokens]).
+func (g *ContextGraph) TokenSets() TokenSets {
+	sets := TokenSets{Activating: []string{}, Important: []string{}}
+	for _, t := range g.Tokens() {
+		if t.Activating != 0 {
+			sets.Activating = append(sets.Activating, t.Token)
+		}
+		if t.Important != 0 {
+			sets.Important = append(sets.Important, t.Token)
+		}
+	}
+	return sets
+}
+
+// tokenCollector collects the tokens that make a context graph fire.
+type tokenCollector struct {
+	threshold float64
+	roles     map[string]*ContextToken // by normalised token
+}
+
+func (c *tokenCollector) of(token string) *ContextToken {
+	token = NormalizeToken(token)
+	t := c.roles[token]
+	if t == nil {
+		t = &ContextToken{Token: token}
+		c.roles[token] = t
+	}
+	return t
+}
+
+// tokenFilter is which current tokens the tests of them on the way to a node let through.
+type tokenFilter struct {
+	only map[string]bool // those alone; nil: all
+	not  map[string]bool // but for those
+}
+
+func (f tokenFilter) lets(token string) bool {
+	return (f.only == nil || f.only[token]) && !f.not[token]
+}
+
+// yes and no are what is left by a test of the current token.
+func (f tokenFilter) yes(tokens []string) tokenFilter {
+	only := map[string]bool{}
+	for _, token := range tokens {
+		if f.lets(token) {
+			only[token] = true
+		}
+	}
+	return tokenFilter{only: only}
+}
+
+func (f tokenFilter) no(tokens []string) tokenFilter {
+	not := map[string]bool{}
+	maps.Copy(not, f.not)
+	for _, token := range tokens {
+		not[token] = true
+	}
+	return tokenFilter{only: f.only, not: not}
+}
+
+// walk goes down from a node that the filter's tokens reach, where found were answered yes.
+func (c *tokenCollector) walk(n *ContextNode, filter tokenFilter, found []*ContextTest) {
+	switch {
+	case n == nil:
+	case n.Test == nil:
+		if c.leaf(n, filter) {
+			for _, t := range found {
+				role := InSet
+				switch t.Kind {
+				case TestWithin:
+					role = InWindow
+				case TestLine:
+					role = InLine
+				}
+				for _, token := range t.Tokens {
+					c.of(token).Important |= role
 				}
 			}
-			return
-		case n.Test.Kind != TestToken || n.Test.Distance > 0:
-			tests = append(slices.Clip(tests), n.Test)
-			walk(n.Yes, allowed, tests)
-			walk(n.No, allowed, tests)
-			return
 		}
-		yes, no := map[string]bool{}, maps.Clone(allowed)
-		for _, token := range n.Test.Tokens {
-			if allowed == nil || allowed[token] {
-				yes[token] = true
-			}
-			delete(no, token)
-		}
-		walk(n.Yes, yes, tests)
-		walk(n.No, no, tests)
-	}
-	walk(g.Root, nil, nil)
-	return TokenSets{
-		Activating: notNil(slices.Sorted(maps.Keys(activating))),
-		Important:  notNil(slices.Sorted(maps.Keys(important))),
+	case n.Test.Kind != TestToken || n.Test.Distance > 0:
+		c.walk(n.Yes, filter, append(slices.Clip(found), n.Test))
+		c.walk(n.No, filter, found)
+	default:
+		c.walk(n.Yes, filter.yes(n.Test.Tokens), found)
+		c.walk(n.No, filter.no(n.Test.Tokens), found)
 	}
 }
 
-// addFiring adds the tokens for which a leaf predicts firing, and says whether it does for any. A nil map allows every
-// token.
-func (g *ContextGraph) addFiring(n *ContextNode, allowed, activating, important map[string]bool) bool {
-	fires := n.Value >= g.FireThreshold
+// leaf collects the tokens for which a leaf predicts firing, and says whether it does for any.
+func (c *tokenCollector) leaf(n *ContextNode, filter tokenFilter) (fires bool) {
 	own := map[string]bool{} // tokens that the table predicts, whatever the leaf's value
 	for _, entry := range n.Table {
 		own[entry.Token] = true
-		if entry.Value >= g.FireThreshold {
+		if entry.Value >= c.threshold && filter.lets(entry.Token) {
 			fires = true
-			activating[NormalizeToken(entry.Token)] = true
+			t := c.of(entry.Token)
+			if t.Activating |= InTable; filter.only != nil {
+				t.Activating |= InSet
+			}
 		}
 	}
-	if n.Value >= g.FireThreshold {
-		for token := range allowed {
-			if !own[token] {
-				activating[NormalizeToken(token)] = true
+	if n.Value >= c.threshold {
+		fires = fires || filter.only == nil
+		for token := range filter.only {
+			if filter.lets(token) && !own[token] {
+				fires = true
+				c.of(token).Activating |= InSet
 			}
 		}
 	}
 	for _, entry := range n.Sequences {
-		if entry.Value >= g.FireThreshold {
-			fires = true
-			for i, token := range entry.Tokens {
-				if i == len(entry.Tokens)-1 {
-					activating[NormalizeToken(token)] = true
-				} else {
-					important[NormalizeToken(token)] = true
-				}
-			}
+		last := len(entry.Tokens) - 1
+		if entry.Value < c.threshold || last < 0 || !filter.lets(entry.Tokens[last]) {
+			continue
+		}
+		fires = true
+		c.of(entry.Tokens[last]).Activating |= InSequence
+		for _, token := range entry.Tokens[:last] {
+			c.of(token).Important |= InSequence
 		}
 	}
 	return fires

@@ -3,6 +3,7 @@ package n2g
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -158,6 +159,14 @@ func TestContextTokenSets(t *testing.T) {
 	if got := quiet.TokenSets().Activating; !slices.Equal(got, []string{"loud"}) {
 		t.Errorf("of a leaf whose table says that quiet does not fire: %q", got)
 	}
+	roles := map[string][2]string{}
+	for _, token := range opensBlock().Tokens() {
+		roles[token.Token] = [2]string{strings.Join(token.Activating.Names(), " "), strings.Join(token.Important.Names(), " ")}
+	}
+	if want := map[string][2]string{" {": {"set", ""}, "{": {"set table", ""}, "if": {"", "window"},
+		"for": {"", "window"}, "func": {"", "set"}}; !maps.Equal(roles, want) {
+		t.Errorf("roles %v, want %v", roles, want)
+	}
 	if got := (*ContextGraph)(nil).TokenSets(); len(got.Activating)+len(got.Important) > 0 {
 		t.Errorf("no graph has %v", got)
 	}
@@ -209,6 +218,36 @@ func TestContextTokenSetsFire(t *testing.T) {
 	}
 	if fired == 0 {
 		t.Error("no graph fires")
+	}
+}
+
+// TestContextTokensMakeFire: each activating token makes a graph without tests of the context fire, and those that must
+// be absent, or stand where nothing fires, are no tokens of it.
+func TestContextTokensMakeFire(t *testing.T) {
+	random := rand.New(rand.NewPCG(6, 7))
+	words := []string{"a", "b", "c", "d", "e", "f"}
+	var grow func(depth int) *ContextNode
+	grow = func(depth int) *ContextNode {
+		if depth == 0 {
+			return &ContextNode{Value: random.Float64(), Table: []TokenValue{{words[random.IntN(6)], random.Float64()}}}
+		}
+		some := []string{words[random.IntN(6)], words[random.IntN(6)], words[random.IntN(6)]}
+		return &ContextNode{Test: &ContextTest{Kind: TestToken, Tokens: some}, Yes: grow(depth - 1), No: grow(depth - 1)}
+	}
+	for range 300 {
+		g := &ContextGraph{FireThreshold: .6, Root: grow(3)}
+		for _, token := range g.Tokens() {
+			if g.Predict([]string{token.Token})[0] < g.FireThreshold {
+				t.Fatalf("%q is said to make it fire (%q) and does not", token.Token, token.Activating.Names())
+			}
+		}
+	}
+	absent := &ContextGraph{FireThreshold: .5, Root: &ContextNode{
+		Test: &ContextTest{Kind: TestWithin, Window: 8, Tokens: []string{"gone"}},
+		Yes:  &ContextNode{Table: []TokenValue{{"quiet", .2}}}, No: &ContextNode{Table: []TokenValue{{"loud", .9}}}}}
+	want := TokenSets{Activating: []string{"loud"}, Important: []string{}}
+	if got := absent.TokenSets(); !cmp.Equal(got, want) {
+		t.Errorf("of a token that must be absent: %v, want %v", got, want)
 	}
 }
 

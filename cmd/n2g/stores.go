@@ -89,14 +89,23 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 	}
 	return a.print(func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT")
+		searched := len(hits) > 0 && hits[0].Found != nil
+		head := "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT"
+		if searched {
+			head += "\tFOUND IN"
+		}
+		fmt.Fprintln(table, head)
 		for _, h := range hits {
 			f1 := "-"
 			if h.F1 != nil {
 				f1 = fmt.Sprintf("%.3f", *h.F1)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", written(h.Site), f1, h.Nodes, h.Components, h.Activating,
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d", written(h.Site), f1, h.Nodes, h.Components, h.Activating,
 				h.Repeated, h.Important)
+			if searched {
+				fmt.Fprint(table, "\t", foundIn(h.Found))
+			}
+			fmt.Fprintln(table)
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -106,6 +115,20 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 		}
 		return nil
 	})
+}
+
+// foundIn says how a neuron's graphs have the tokens of a search, such as "published activating, context important
+// (set, window)".
+func foundIn(list []store.Found) string {
+	var parts []string
+	for _, f := range list {
+		part := f.Graph + " " + f.Kind
+		if len(f.Roles) > 0 {
+			part += " (" + strings.Join(f.Roles, ", ") + ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // listFlags say how neurons are listed.

@@ -11,7 +11,10 @@ import (
 )
 
 // syntheticStore has neurons of made-up graphs over a vocabulary of 30,000 tokens, whose frequencies fall as in Zipf's
-// law. Explanations are left out of the large store, whose size they alone would make.
+// law. Their context graphs have as many as those of tiny, of the largest store a handful, since it would take minutes
+// to make. Explanations are left out, whose size alone the stores' would be.
+const contextTokens = 100
+
 func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 	s, err := Open(filepath.Join(b.TempDir(), "run.db"), Options{})
 	if err != nil {
@@ -45,6 +48,11 @@ func syntheticStore(b *testing.B, neurons int) (s *Store, words []string) {
 			e := &n2g.Explanation{Site: at(i/3072, i%3072), Trie: n2g.BuildTrie(lines),
 				Graph: n2g.NewGraph(lines), Scores: &n2g.Scores{}}
 			addContext(random, e)
+			if test := e.Context.Root.Yes.Test; neurons <= 20_000 {
+				for len(test.Tokens) < contextTokens {
+					test.Tokens = append(test.Tokens, pick())
+				}
+			}
 			row := neuronRow{Row: rowOf(e)}
 			id, err := insertNeuron(ctx, tx, &row)
 			if err == nil {
@@ -72,7 +80,7 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(fmt.Sprint(neurons), func(b *testing.B) {
 			s, words := syntheticStore(b, neurons)
 			for name, terms := range map[string][]Term{
-				"rare":   {{Token: words[20000]}},
+				"rare":   {{Token: words[14000]}},
 				"common": {{Token: words[0]}},
 				"and": {{Token: words[0], Kind: n2g.ActivatingKind}, {Token: words[1], Kind: n2g.ImportantKind},
 					{Token: words[2]}},

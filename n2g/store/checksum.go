@@ -87,11 +87,12 @@ func (t tally) agrees(ctx context.Context, tx *sql.Tx, table string) error {
 	return nil
 }
 
-// agreesWithVocabulary compares rows of tokens with what vocabulary says of them.
-func (t tally) agreesWithVocabulary(ctx context.Context, tx *sql.Tx, where string, values []any) error {
+// agreesWithVocabulary compares rows of tokens with what vocabulary says of them, and rows of context_tokens with
+// context_vocabulary.
+func (t tally) agreesWithVocabulary(ctx context.Context, tx *sql.Tx, vocabulary, where string, values []any) error {
 	var want tally
 	row := tx.QueryRowContext(ctx,
-		"SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM vocabulary "+where, values...)
+		"SELECT coalesce(sum(neurons), 0), coalesce(sum(checksum), 0) FROM "+vocabulary+" "+where, values...)
 	if err := row.Scan(&want.rows, &want.sum); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,7 +76,11 @@ func TestSearch(t *testing.T) {
 		}
 		var got []string
 		for _, r := range rows {
-			got = append(got, r.PublishedName())
+			name := r.PublishedName()
+			got = append(got, name)
+			if want := foundBy(filled[name], terms); !reflect.DeepEqual(r.Found, want) {
+				t.Errorf("%+v: %s is found by %+v, want %+v", terms, name, r.Found, want)
+			}
 		}
 		if !slices.IsSortedFunc(rows, func(a, b Hit) int { return a.Compare(b.Site) }) {
 			t.Errorf("%v: found out of order", terms)
@@ -90,6 +95,50 @@ func TestSearch(t *testing.T) {
 	if found == 0 {
 		t.Error("nothing was ever found")
 	}
+}
+
+// foundBy says how an explanation's graphs have the tokens that terms ask for.
+func foundBy(e *n2g.Explanation, terms []Term) (list []Found) {
+	roles := map[[2]string]n2g.TokenRoles{}
+	for _, term := range terms {
+		asked := n2g.NormalizeToken(term.Token)
+		for graph, sets := range map[string][2]map[string]n2g.TokenRoles{"published": rolesOf(n2g.NewTokenSets(e.Trie), nil),
+			"context": rolesOf(n2g.TokenSets{}, e.Context)} {
+			for k, kind := range [2]string{activating, important} {
+				for token, role := range sets[k] {
+					if (token == asked || term.Prefix && strings.HasPrefix(token, asked)) &&
+						(term.Kind == n2g.AnyKind || term.Kind == [2]n2g.TokenKind{n2g.ActivatingKind, n2g.ImportantKind}[k]) {
+						roles[[2]string{graph, kind}] |= role
+					}
+				}
+			}
+		}
+	}
+	for _, key := range [][2]string{{"published", activating}, {"published", important}, {"context", activating},
+		{"context", important}} {
+		if role, has := roles[key]; has {
+			list = append(list, Found{key[0], key[1], role.Names()})
+		}
+	}
+	return list
+}
+
+// rolesOf are the tokens of a published graph's sets, without roles, or of a context graph, by kind.
+func rolesOf(sets n2g.TokenSets, g *n2g.ContextGraph) [2]map[string]n2g.TokenRoles {
+	roles := [2]map[string]n2g.TokenRoles{{}, {}}
+	for k, tokens := range [2][]string{sets.Activating, sets.Important} {
+		for _, token := range tokens {
+			roles[k][token] = 0
+		}
+	}
+	for _, t := range g.Tokens() {
+		for k, role := range [2]n2g.TokenRoles{t.Activating, t.Important} {
+			if role != 0 {
+				roles[k][t.Token] = role
+			}
+		}
+	}
+	return roles
 }
 
 func has(set n2g.TokenSets, terms []Term) bool {

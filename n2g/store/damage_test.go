@@ -69,6 +69,8 @@ func answers(s *Store) (map[string]any, map[string]error) {
 	}
 	tokens, err := s.Tokens(ctx)
 	keep("tokens", tokens, err)
+	tokens, err = s.ContextTokens(ctx)
+	keep("context tokens", tokens, err)
 	for i := range 8 {
 		e, err := s.Explanation(ctx, at(i%13, i))
 		keep(fmt.Sprint("explanation ", i), e, err)
@@ -259,6 +261,9 @@ func TestRepair(t *testing.T) {
 		"UPDATE comparisons SET firing_f1 = 0.5 WHERE neuron_id = 2 AND number = 1":                   {at(1, 1)},
 		"UPDATE labels SET important = '[]' WHERE neuron_id = 5":                                      {at(4, 4)},
 		"DELETE FROM labels WHERE neuron_id = 3":                                                      {at(2, 2)},
+		"UPDATE context_tokens SET important = 16 WHERE neuron_id = 2":                                {at(1, 1)},
+		"DROP TRIGGER context_tokens_out; DELETE FROM context_tokens WHERE neuron_id = 5":             {at(4, 4)},
+		"UPDATE context_vocabulary SET neurons = neurons + 1":                                         nil,
 		"DROP TRIGGER comparisons_out; DELETE FROM comparisons WHERE number = 1":                      nil,
 		"PRAGMA foreign_keys = 0; DELETE FROM neurons WHERE neuron = 6":                               nil,
 		"UPDATE failures SET reason = 'bright'":                                                       nil,

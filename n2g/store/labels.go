@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
@@ -44,15 +43,23 @@ func (r *labelRow) sound() bool { return r.id != 0 && r.checksum() == r.sum }
 
 // insertContext writes what there is in columns of a neuron's label and context graph.
 func insertContext(ctx context.Context, tx *sql.Tx, id int64, e *n2g.Explanation) error {
+	if err := insertLabel(ctx, tx, id, e); err != nil {
+		return err
+	}
+	if err := insertContextTokens(ctx, tx, id, e.Site, e.Context.Tokens()); err != nil {
+		return err
+	}
+	return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)
+}
+
+func insertLabel(ctx context.Context, tx *sql.Tx, id int64, e *n2g.Explanation) error {
 	r, err := labelOf(e)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO labels (neuron_id, label, activating, important, checksum) VALUES (?, "+
-		"?, ?, ?, ?)", id, r.label, r.activating, r.important, r.checksum()); err != nil {
-		return err
-	}
-	return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)
+	_, err = tx.ExecContext(ctx, "INSERT INTO labels (neuron_id, label, activating, important, checksum) VALUES (?, ?, ?, "+
+		"?, ?)", id, r.label, r.activating, r.important, r.checksum())
+	return err
 }
 
 // tokens are those of the context graph, by kind.
@@ -114,35 +121,4 @@ func (s *Store) Labels(ctx context.Context) (map[n2g.Site]string, error) {
 		})
 	})
 	return labels, err
-}
-
-// contextTokens finds the neurons whose context graphs have tokens that terms ask for: of each term the ids.
-func contextTokens(ctx context.Context, tx *sql.Tx, terms []Term) ([][]int64, error) {
-	ids := make([][]int64, len(terms))
-	err := eachSoundLabel(ctx, tx, func(r *labelRow) error {
-		kinds, err := r.tokens()
-		if err != nil {
-			return err
-		}
-		for i, t := range terms {
-			for _, k := range kindsOf(t.Kind) {
-				if t.in(kinds[k]) {
-					ids[i] = append(ids[i], r.id)
-					break
-				}
-			}
-		}
-		return nil
-	})
-	for i := range ids {
-		slices.Sort(ids[i])
-	}
-	return ids, err
-}
-
-// in tells whether sorted tokens have one that the term asks for.
-func (t Term) in(tokens []string) bool {
-	token := n2g.NormalizeToken(t.Token)
-	at, found := slices.BinarySearch(tokens, token)
-	return found || t.Prefix && at < len(tokens) && tokens[at] < behind(token)
 }

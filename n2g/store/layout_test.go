@@ -132,7 +132,13 @@ func readLabels(t *testing.T, s *Store) map[n2g.Site]string {
 // TestOldLayoutReadOnly: opened for reading only, a store of an older layout answers all that it answers once it is
 // brought up to date, and what is lost of it is missed.
 func TestOldLayoutReadOnly(t *testing.T) {
-	content, err := os.ReadFile("testdata/v2.db")
+	for _, name := range []string{"testdata/v2.db", "testdata/v3.db"} {
+		t.Run(filepath.Base(name), func(t *testing.T) { testOldLayoutReadOnly(t, name) })
+	}
+}
+
+func testOldLayoutReadOnly(t *testing.T, name string) {
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +154,7 @@ func TestOldLayoutReadOnly(t *testing.T) {
 	if err := before.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, question := range []string{"rows", "comparisons", "labels", "tokens", "jsonl"} {
+	for _, question := range []string{"rows", "comparisons", "labels", "tokens", "context tokens", "search w*", "jsonl"} {
 		if failed[question] != nil || old[question] == nil {
 			t.Errorf("%s: %v", question, failed[question])
 		}
@@ -256,8 +262,9 @@ func TestOldEffectsReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the third layout added goes.
-	if _, err := db.Exec("DROP TABLE comparisons; DROP TABLE labels; DELETE FROM totals WHERE name IN ('comparisons', " +
+	// What the third and the fourth layout added goes.
+	if _, err := db.Exec("DROP TABLE context_tokens; DROP TABLE context_vocabulary; DROP TABLE comparisons; DROP TABLE " +
+		"labels; DELETE FROM totals WHERE name IN ('comparisons', " +
 		"'labels'); PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}

@@ -136,6 +136,8 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			[]any{before}},
 		{nil, "INSERT INTO main.labels (neuron_id, label, activating, important, checksum) SELECT m.id, x.label, " +
 			"x.activating, x.important, x.checksum FROM source.labels x" + of, []any{before}},
+		{nil, "INSERT INTO main.context_tokens SELECT x.token, m.id, x.activating, x.important, x.checksum FROM " +
+			"source.context_tokens x" + of, []any{before}},
 		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, " +
 			"x.checksum FROM source.tokens x" + of, []any{before}},
 		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of,

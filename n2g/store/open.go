@@ -195,7 +195,7 @@ func openOld(path, absolute string, version int) (*Store, error) {
 		if err := checkPages(ctx, conn, "old"); err != nil {
 			return err
 		}
-		tables := append(countedBefore3(), "explanations", "tokens")
+		tables := append(countedIn(version), "explanations", "tokens")
 		if version > 1 { // what triggers have counted is replaced by what the old store says of its rows
 			tables = append(tables, "totals", "vocabulary")
 		}

@@ -20,7 +20,8 @@ func migrations() []migration {
 	return []migration{{statements: schema1},
 		{statements: schema2, fill: fillChecksums,
 			then: "ALTER TABLE explanations DROP COLUMN digest;" + countTokens + counting(countedBefore3())},
-		{statements: schema3, fill: fillContexts}}
+		{statements: schema3, fill: fillComparisons},
+		{statements: schema4, fill: fillContextTokens}}
 }
 
 // migration brings a store to the next version of the layout: it runs statements, fill and then.
@@ -179,8 +180,64 @@ CREATE TABLE labels (
 INSERT OR REPLACE INTO totals VALUES ('comparisons', 0, 0), ('labels', 0, 0);
 ` + counting(countedFrom3())
 
-// fillContexts fills the tables of schema3 from the explanations that are what was written.
-func fillContexts(ctx context.Context, tx *sql.Tx) error {
+// schema4 adds an index of the tokens of context graphs: labels have them by neuron, context_tokens by token. Their
+// rows come with those of labels and go with them; triggers count them by token. A label that is damaged leaves rows
+// behind, which belong to no neuron.
+const schema4 = `
+CREATE TABLE context_tokens (
+	token      TEXT NOT NULL,
+	neuron_id  INTEGER NOT NULL,
+	activating INTEGER NOT NULL,
+	important  INTEGER NOT NULL,
+	checksum   INTEGER NOT NULL,
+	PRIMARY KEY (token, neuron_id)
+) WITHOUT ROWID;
+
+CREATE TABLE context_vocabulary (
+	token    TEXT PRIMARY KEY,
+	neurons  INTEGER NOT NULL,
+	checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TRIGGER context_tokens_in AFTER INSERT ON context_tokens BEGIN
+	INSERT INTO context_vocabulary (token, neurons, checksum) VALUES (NEW.token, 1, NEW.checksum)
+		ON CONFLICT DO UPDATE SET neurons = neurons + 1, checksum = checksum + excluded.checksum;
+END;
+CREATE TRIGGER context_tokens_out AFTER DELETE ON context_tokens BEGIN
+	UPDATE context_vocabulary SET neurons = neurons - 1, checksum = checksum - OLD.checksum WHERE token = OLD.token;
+	DELETE FROM context_vocabulary WHERE token = OLD.token AND neurons = 0;
+END;
+CREATE TRIGGER labels_tokens_out AFTER DELETE ON labels BEGIN
+	DELETE FROM context_tokens WHERE neuron_id = OLD.neuron_id AND token IN (
+		SELECT value FROM json_each(CASE WHEN json_valid(OLD.activating) THEN OLD.activating ELSE '[]' END) UNION
+		SELECT value FROM json_each(CASE WHEN json_valid(OLD.important) THEN OLD.important ELSE '[]' END));
+END;
+`
+
+// fillComparisons fills comparisons from the explanations that are what was written; labels come with schema4.
+func fillComparisons(ctx context.Context, tx *sql.Tx) error {
+	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
+		return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)
+	})
+}
+
+// fillContextTokens fills the tables of schema4 likewise, and labels, anew where there are some: what counts as a token
+// of a context graph has changed.
+func fillContextTokens(ctx context.Context, tx *sql.Tx) error {
+	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM labels WHERE neuron_id = ?", id); err != nil {
+			return err
+		}
+		if err := insertLabel(ctx, tx, id, e); err != nil {
+			return err
+		}
+		return insertContextTokens(ctx, tx, id, e.Site, e.Context.Tokens())
+	})
+}
+
+// eachSoundExplanation calls do for the explanations that are what was written; the others are found where they are
+// read.
+func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *n2g.Explanation) error) error {
 	var id int64
 	var sum string
 	digests := map[int64]string{}
@@ -200,9 +257,9 @@ func fillContexts(ctx context.Context, tx *sql.Tx) error {
 			err = e.UnmarshalJSON(text)
 		}
 		if err != nil {
-			continue // it is found where it is read
+			continue
 		}
-		if err := insertContext(ctx, tx, id, e); err != nil {
+		if err := do(id, e); err != nil {
 			return err
 		}
 	}
@@ -210,7 +267,14 @@ func fillContexts(ctx context.Context, tx *sql.Tx) error {
 }
 
 // countedTables are those whose rows totals counts.
-func countedTables() []string { return append(countedBefore3(), countedFrom3()...) }
+func countedTables() []string { return countedIn(len(migrations())) }
+
+func countedIn(version int) []string {
+	if version < 3 {
+		return countedBefore3()
+	}
+	return append(countedBefore3(), countedFrom3()...)
+}
 
 func countedBefore3() []string {
 	return []string{"baselines", "failures", "meta", "neurons", "planned", "shards"}

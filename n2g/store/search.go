@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -58,6 +59,44 @@ type Hit struct {
 	Activating int      `json:"activating_tokens"`
 	Important  int      `json:"important_tokens"`
 	Repeated   int      `json:"repeated_tokens"` // activating tokens that recur in their own context
+	// Found is what a search found the neuron by: how its graphs have the tokens that were asked for.
+	Found []Found `json:"found,omitempty"`
+}
+
+// Found is a kind of token that a graph has.
+type Found struct {
+	Graph string   `json:"graph"`           // published, context
+	Kind  string   `json:"kind"`            // activating, important
+	Roles []string `json:"roles,omitempty"` // in a context graph: n2g.TokenRoles.Names
+}
+
+// mention is how the graphs of the neuron of an id have a token.
+type mention struct {
+	id                                  int64
+	activating, important               bool // in the published graph
+	contextActivating, contextImportant n2g.TokenRoles
+}
+
+func (m *mention) add(other mention) {
+	m.activating, m.important = m.activating || other.activating, m.important || other.important
+	m.contextActivating |= other.contextActivating
+	m.contextImportant |= other.contextImportant
+}
+
+func (m mention) found() (list []Found) {
+	if m.activating {
+		list = append(list, Found{Graph: "published", Kind: activating})
+	}
+	if m.important {
+		list = append(list, Found{Graph: "published", Kind: important})
+	}
+	if m.contextActivating != 0 {
+		list = append(list, Found{"context", activating, m.contextActivating.Names()})
+	}
+	if m.contextImportant != 0 {
+		list = append(list, Found{"context", important, m.contextImportant.Names()})
+	}
+	return list
 }
 
 func (r *neuronRow) hit() Hit {
@@ -77,28 +116,22 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	}
 	hits := []Hit{}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
-		var common []int64 // ids of the neurons that have the terms so far, ascending
-		inContexts, err := contextTokens(ctx, tx, terms)
-		if err != nil {
-			return err
-		}
+		var common []mention // by the neurons that have the terms so far, ascending
 		for i, t := range terms {
-			ids, err := t.neurons(ctx, tx)
+			has, err := t.neurons(ctx, tx)
 			if err != nil {
 				return err
 			}
-			ids = slices.Concat(ids, inContexts[i])
-			slices.Sort(ids)
-			ids = slices.Compact(ids)
 			if i > 0 {
-				ids = slices.DeleteFunc(ids, func(id int64) bool {
-					_, has := slices.BinarySearch(common, id)
-					return !has
-				})
+				has = mentionedInBoth(common, has)
 			}
-			common = ids
+			common = has
 		}
-		list, err := json.Marshal(common)
+		ids := make([]int64, len(common))
+		for i, m := range common {
+			ids[i] = m.id
+		}
+		list, err := json.Marshal(ids)
 		if err != nil {
 			return err
 		}
@@ -107,7 +140,11 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 		rows, err := soundNeurons(ctx, tx, "json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value",
 			string(list))
 		for _, r := range rows {
-			hits = append(hits, r.hit())
+			h := r.hit()
+			if at, asked := slices.BinarySearch(ids, r.id); asked {
+				h.Found = common[at].found()
+			}
+			hits = append(hits, h)
 		}
 		return err
 	})
@@ -115,41 +152,70 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	return hits, err
 }
 
-// neurons returns the ids of the neurons that have the term, ascending. What the vocabulary says of the tokens must be
-// there.
-func (t Term) neurons(ctx context.Context, tx *sql.Tx) (ids []int64, err error) {
-	where, values := t.condition()
+// mentionedInBoth are the neurons that two sorted lists name, with what either says of them.
+func mentionedInBoth(a, b []mention) (both []mention) {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].id < b[0].id:
+			a = a[1:]
+		case a[0].id > b[0].id:
+			b = b[1:]
+		default:
+			a[0].add(b[0])
+			both = append(both, a[0])
+			a, b = a[1:], b[1:]
+		}
+	}
+	return both
+}
+
+// neurons finds those that have the term, by id. What the vocabularies say of the tokens must be there.
+func (t Term) neurons(ctx context.Context, tx *sql.Tx) ([]mention, error) {
+	where, values := t.ofToken()
+	switch t.Kind {
+	case n2g.ActivatingKind:
+		where, values = where+" AND kind = ?", append(values, activating)
+	case n2g.ImportantKind:
+		where, values = where+" AND kind = ?", append(values, important)
+	}
+	var list []mention
 	var found tally
-	err = eachPosting(ctx, tx, func(p *posting) error {
+	err := eachPosting(ctx, tx, func(p *posting) error {
 		if !p.sound() {
 			return damagedToken(p)
 		}
 		found.add(p.sum)
-		ids = append(ids, p.id)
+		list = append(list, mention{id: p.id, activating: p.kind == activating, important: p.kind == important})
 		return nil
 	}, where, values...)
 	if err == nil {
-		err = found.agreesWithVocabulary(ctx, tx, where, values)
+		err = found.agreesWithVocabulary(ctx, tx, "vocabulary", where, values)
 	}
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	inContexts, err := t.contextMentions(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, inContexts...)
+	slices.SortFunc(list, func(a, b mention) int { return cmp.Compare(a.id, b.id) })
+	merged := list[:0]
+	for _, m := range list {
+		if last := len(merged) - 1; last >= 0 && merged[last].id == m.id {
+			merged[last].add(m)
+		} else {
+			merged = append(merged, m)
+		}
+	}
+	return merged, nil
 }
 
-// condition selects rows of tokens, or of vocabulary.
-func (t Term) condition() (where string, values []any) {
+// ofToken selects rows by token.
+func (t Term) ofToken() (where string, values []any) {
 	token := n2g.NormalizeToken(t.Token)
-	where, values = "WHERE token = ?", []any{token}
 	if t.Prefix {
-		where, values = "WHERE token >= ? AND token < ?", []any{token, behind(token)}
+		return "WHERE token >= ? AND token < ?", []any{token, behind(token)}
 	}
-	switch t.Kind {
-	case n2g.ActivatingKind:
-		return where + " AND kind = ?", append(values, activating)
-	case n2g.ImportantKind:
-		return where + " AND kind = ?", append(values, important)
-	}
-	return where, values
+	return "WHERE token = ?", []any{token}
 }

@@ -103,6 +103,14 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 		if i%3 == 1 {
 			addContext(random, e)
 		}
+		if i%6 == 1 { // with a test of a window and one of the line as well, the first of which must fail
+			e.Context.Root = &n2g.ContextNode{
+				Test: &n2g.ContextTest{Kind: n2g.TestWithin, Window: 8, Tokens: []string{words[random.IntN(40)], "absent"}},
+				Yes:  &n2g.ContextNode{}, No: &n2g.ContextNode{
+					Test: &n2g.ContextTest{Kind: n2g.TestLine, Tokens: []string{words[random.IntN(40)], words[random.IntN(10)]}},
+					Yes:  e.Context.Root, No: &n2g.ContextNode{Sequences: []n2g.SequenceValue{{Tokens: []string{words[random.IntN(40)],
+						words[random.IntN(40)]}, Value: 1}}}}}
+		}
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func allPostings(ctx context.Context, tx *sql.Tx, rows []*neuronRow, do func(kin
 			return damaged(r.Site, "the list of tokens is")
 		}
 	}
-	return all.agreesWithVocabulary(ctx, tx, "", nil)
+	return all.agreesWithVocabulary(ctx, tx, "vocabulary", "", nil)
 }
 
 // renumber gives the tokens of a kind their numbers by rarity.

@@ -68,7 +68,7 @@ func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*verdict, error) {
 	v := &verdict{sound: map[n2g.Site]*neuronRow{}, damaged: map[int64]n2g.Site{}}
 	rows := map[int64]*neuronRow{}
-	var all, baselines, comparisons, labels, tokens tally
+	var all, baselines, comparisons, labels, tokens, contextTokens tally
 	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
 		all.add(sum)
 		if asked != nil && !asked(r.Site.WithoutHook()) {
@@ -102,11 +102,14 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	if err != nil {
 		return nil, err
 	}
-	labelled := map[int64]bool{}
+	labelled, openContext := map[int64]bool{}, map[int64][2]int{}
 	err = eachLabel(ctx, tx, func(r *labelRow) error {
 		labels.add(r.sum)
 		labelled[r.id] = true
 		v.note(rows, r.id, r.sound())
+		sets, err := r.tokens()
+		openContext[r.id] = [2]int{len(sets[0]), len(sets[1])}
+		v.note(rows, r.id, err == nil)
 		return nil
 	})
 	if err != nil {
@@ -127,13 +130,28 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	if err != nil {
 		return nil, err
 	}
+	err = eachContextPosting(ctx, tx, func(p *contextPosting) error {
+		contextTokens.add(p.sum)
+		v.note(rows, p.id, p.sound())
+		left := openContext[p.id]
+		for k, roles := range [2]n2g.TokenRoles{p.Activating, p.Important} {
+			if roles != 0 {
+				left[k]--
+			}
+		}
+		openContext[p.id] = left
+		return nil
+	}, "")
+	if err != nil {
+		return nil, err
+	}
 	read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
 	if err != nil {
 		return nil, err
 	}
 	defer read.Close()
 	for id, r := range rows {
-		v.note(rows, id, open[id] == [2]int{} && labelled[id])
+		v.note(rows, id, open[id] == [2]int{} && labelled[id] && openContext[id] == [2]int{})
 		if _, bad := v.damaged[id]; bad {
 			continue
 		}
@@ -148,7 +166,8 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	}
 	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
 		comparisons.agrees(ctx, tx, "comparisons"), labels.agrees(ctx, tx, "labels"),
-		tokens.agreesWithVocabulary(ctx, tx, "", nil)} {
+		tokens.agreesWithVocabulary(ctx, tx, "vocabulary", "", nil),
+		contextTokens.agreesWithVocabulary(ctx, tx, "context_vocabulary", "", nil)} {
 		switch {
 		case errors.Is(err, ErrDamaged):
 			v.loose = true
@@ -206,6 +225,7 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 			"DELETE FROM comparisons WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM labels WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM context_tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM explanations WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 		} {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {
@@ -269,7 +289,9 @@ func removeUnsound(ctx context.Context, tx *sql.Tx) (found bool, err error) {
 // recount makes totals and vocabulary what the other tables, all of whose rows are sound, add up to.
 func recount(ctx context.Context, tx *sql.Tx) error {
 	statements := []string{"DELETE FROM vocabulary",
-		"INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind"}
+		"INSERT INTO vocabulary SELECT token, kind, count(*), sum(checksum) FROM tokens GROUP BY token, kind",
+		"DELETE FROM context_vocabulary",
+		"INSERT INTO context_vocabulary SELECT token, count(*), sum(checksum) FROM context_tokens GROUP BY token"}
 	for _, table := range countedTables() {
 		statements = append(statements, countAnew(table))
 	}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/neuron2graph/neuron2graph/n2g"
+)
+
+// contextPosting is a row of context_tokens.
+type contextPosting struct {
+	n2g.ContextToken
+	id  int64 // of the neuron; 0: there is none
+	of  n2g.Site
+	sum int64
+}
+
+func contextTokenChecksum(n n2g.Site, t n2g.ContextToken) int64 {
+	return checksum(n.Layer, n.Index, t.Token, int(t.Activating), int(t.Important))
+}
+
+// sound tells whether the row is what was written.
+func (p *contextPosting) sound() bool {
+	return p.id != 0 && contextTokenChecksum(p.of, p.ContextToken) == p.sum
+}
+
+func insertContextTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, tokens []n2g.ContextToken) error {
+	if len(tokens) == 0 {
+		return nil
+	}
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO context_tokens VALUES (?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
+	for _, t := range tokens {
+		if _, err := insert.ExecContext(ctx, t.Token, id, int(t.Activating), int(t.Important),
+			contextTokenChecksum(n, t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachContextPosting calls do for rows of context_tokens, which is told once more what it was told of the row. rest
+// follows the tables.
+func eachContextPosting(ctx context.Context, tx *sql.Tx, do func(*contextPosting) error, rest string,
+	values ...any) error {
+	var p contextPosting
+	var id, layer, index sql.NullInt64
+	targets := []any{&p.Token, &p.Activating, &p.Important, &p.sum, &id, &layer, &index}
+	return each(ctx, tx, targets, func() error {
+		p.id, p.of = id.Int64, n2g.Site{Layer: int(layer.Int64), Index: int(index.Int64)}
+		return do(&p)
+	}, "SELECT token, activating, important, t.checksum, id, layer, neuron FROM context_tokens t LEFT JOIN neurons ON "+
+		"id = neuron_id "+rest, values...)
+}
+
+// contextMentions finds the neurons whose context graphs have tokens that a term asks for. What context_vocabulary says of
+// the tokens must be there.
+func (t Term) contextMentions(ctx context.Context, tx *sql.Tx) (list []mention, err error) {
+	where, values := t.ofToken()
+	var found tally
+	err = eachContextPosting(ctx, tx, func(p *contextPosting) error {
+		switch {
+		case p.id == 0:
+			return fmt.Errorf("%w: a context graph's token is of no neuron: %s", ErrDamaged, remedy)
+		case !p.sound():
+			return damaged(p.of, fmt.Sprintf("the context graph's token %q is", p.Token))
+		}
+		found.add(p.sum)
+		one := mention{id: p.id}
+		if t.Kind != n2g.ImportantKind {
+			one.contextActivating = p.Activating
+		}
+		if t.Kind != n2g.ActivatingKind {
+			one.contextImportant = p.Important
+		}
+		if one.contextActivating|one.contextImportant != 0 {
+			list = append(list, one)
+		}
+		return nil
+	}, where, values...)
+	if err == nil {
+		err = found.agreesWithVocabulary(ctx, tx, "context_vocabulary", where, values)
+	}
+	return list, err
+}
