@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
@@ -57,8 +58,51 @@ func eachContextPosting(ctx context.Context, tx *sql.Tx, do func(*contextPosting
 		"id = neuron_id "+rest, values...)
 }
 
-// contextMentions finds the neurons whose context graphs have tokens that a term asks for. What context_vocabulary says of
-// the tokens must be there.
+// contextMentions finds the neurons whose context graphs have tokens that terms ask for: a list for each term.
+func (s *Store) contextMentions(ctx context.Context, tx *sql.Tx, terms []Term) ([][]mention, error) {
+	if s.unindexed {
+		return labelMentions(ctx, tx, terms)
+	}
+	lists := make([][]mention, len(terms))
+	for i, t := range terms {
+		var err error
+		if lists[i], err = t.contextMentions(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// labelMentions reads all labels, as it has to be done with a store of layout 3. They tell no roles.
+func labelMentions(ctx context.Context, tx *sql.Tx, terms []Term) ([][]mention, error) {
+	lists := make([][]mention, len(terms))
+	err := eachSoundLabel(ctx, tx, func(r *labelRow) error {
+		kinds, err := r.tokens()
+		if err != nil {
+			return err
+		}
+		for i, t := range terms {
+			one := mention{id: r.id}
+			for _, k := range kindsOf(t.Kind) {
+				one.context[k] = t.in(kinds[k])
+			}
+			if one.context != [2]bool{} {
+				lists[i] = append(lists[i], one)
+			}
+		}
+		return nil
+	})
+	return lists, err
+}
+
+// in tells whether sorted tokens have one that the term asks for.
+func (t Term) in(tokens []string) bool {
+	token := n2g.NormalizeToken(t.Token)
+	at, found := slices.BinarySearch(tokens, token)
+	return found || t.Prefix && at < len(tokens) && tokens[at] < behind(token)
+}
+
+// contextMentions looks the term up in context_tokens. What context_vocabulary says of the tokens must be there.
 func (t Term) contextMentions(ctx context.Context, tx *sql.Tx) (list []mention, err error) {
 	where, values := t.ofToken()
 	var found tally
@@ -71,13 +115,11 @@ func (t Term) contextMentions(ctx context.Context, tx *sql.Tx) (list []mention, 
 		}
 		found.add(p.sum)
 		one := mention{id: p.id}
-		if t.Kind != n2g.ImportantKind {
-			one.contextActivating = p.Activating
+		for _, k := range kindsOf(t.Kind) {
+			one.roles[k] = [2]n2g.TokenRoles{p.Activating, p.Important}[k]
+			one.context[k] = one.roles[k] != 0
 		}
-		if t.Kind != n2g.ActivatingKind {
-			one.contextImportant = p.Important
-		}
-		if one.contextActivating|one.contextImportant != 0 {
+		if one.context != [2]bool{} {
 			list = append(list, one)
 		}
 		return nil

@@ -59,7 +59,7 @@ func (s *Store) Merge(ctx context.Context, path string) (*Merged, error) {
 	if _, err := conn.ExecContext(ctx, "ATTACH ? AS source", source.uri); err != nil {
 		return nil, explained(path, "reading", err)
 	}
-	m, err := s.mergeAttached(ctx, conn, theirs)
+	m, err := s.mergeAttached(ctx, conn, theirs, source.unindexed)
 	// Not ctx: the connection goes back to where others take it from.
 	if _, failed := conn.ExecContext(context.WithoutCancel(ctx), "DETACH source"); err == nil {
 		err = failed
@@ -87,7 +87,8 @@ func notSame(a, b string) error {
 	return nil
 }
 
-func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict) (*Merged, error) {
+// mergeAttached merges the database source; unindexed is one that lacks context_tokens.
+func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdict, unindexed bool) (*Merged, error) {
 	if err := checkPages(ctx, conn, "source"); err != nil {
 		return nil, err
 	}
@@ -136,8 +137,6 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			[]any{before}},
 		{nil, "INSERT INTO main.labels (neuron_id, label, activating, important, checksum) SELECT m.id, x.label, " +
 			"x.activating, x.important, x.checksum FROM source.labels x" + of, []any{before}},
-		{nil, "INSERT INTO main.context_tokens SELECT x.token, m.id, x.activating, x.important, x.checksum FROM " +
-			"source.context_tokens x" + of, []any{before}},
 		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, " +
 			"x.checksum FROM source.tokens x" + of, []any{before}},
 		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of,
@@ -161,6 +160,15 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			}
 			*step.count = int(n)
 		}
+	}
+	if unindexed {
+		err = fillContextTokens(ctx, tx, "SELECT id, digest FROM main.neurons WHERE id > ?", before)
+	} else {
+		_, err = tx.ExecContext(ctx, "INSERT INTO main.context_tokens SELECT x.token, m.id, x.activating, x.important, "+
+			"x.checksum FROM source.context_tokens x"+of, before)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if theirs.effects != nil {
 		if m.Effects, err = s.copyEffects(ctx, tx, theirs.effects); err != nil {
@@ -186,7 +194,7 @@ func (m *Merged) repair(ctx context.Context, tx *sql.Tx, theirs *verdict) error 
 	if err != nil || len(common) == 0 { // as in merges of shards, whose cost is then that of what is added
 		return err
 	}
-	ours, err := verifyRows(ctx, tx, func(n n2g.Site) bool { return common[n] })
+	ours, err := verifyRows(ctx, tx, func(n n2g.Site) bool { return common[n] }, true)
 	if err != nil {
 		return err
 	}

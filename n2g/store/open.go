@@ -33,8 +33,10 @@ type Store struct {
 	db       *sql.DB
 	lock     *lock.Lock // nil: read only
 	compress bool
-	file     fs.FileInfo // of what was opened, nil: a copy in memory
-	made     bool        // by Open, and nothing was written to it yet; guarded by writing
+	// unindexed: a store of layout 3, opened for reading only, which lacks the index of context graphs' tokens alone.
+	unindexed bool
+	file      fs.FileInfo // of what was opened, nil: a copy in memory
+	made      bool        // by Open, and nothing was written to it yet; guarded by writing
 
 	writing  sync.Mutex // one transaction at a time
 	identity *Identity  // guarded by writing; nil: unknown
@@ -152,10 +154,19 @@ func openReadOnly(path, absolute string) (*Store, error) {
 			return nil, err
 		}
 	}
-	if old > 0 {
-		return openOld(path, absolute, old)
+	if old == 3 && s != nil {
+		s.unindexed = true
+		return s, nil
 	}
-	return s, nil
+	if old == 0 {
+		return s, nil
+	}
+	if s != nil {
+		if err := s.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return openOld(path, absolute, old)
 }
 
 // maxOld bounds the size of a file that is copied into memory.

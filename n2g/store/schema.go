@@ -21,7 +21,9 @@ func migrations() []migration {
 		{statements: schema2, fill: fillChecksums,
 			then: "ALTER TABLE explanations DROP COLUMN digest;" + countTokens + counting(countedBefore3())},
 		{statements: schema3, fill: fillComparisons},
-		{statements: schema4, fill: fillContextTokens}}
+		{statements: schema4, fill: func(ctx context.Context, tx *sql.Tx) error {
+			return fillContextTokens(ctx, tx, allDigests)
+		}}}
 }
 
 // migration brings a store to the next version of the layout: it runs statements, fill and then.
@@ -218,34 +220,36 @@ END;
 func fillComparisons(ctx context.Context, tx *sql.Tx) error {
 	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
 		return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)
-	})
+	}, allDigests)
 }
 
-// fillContextTokens fills the tables of schema4 likewise, and labels, anew where there are some: what counts as a token
-// of a context graph has changed.
-func fillContextTokens(ctx context.Context, tx *sql.Tx) error {
+// fillContextTokens fills the tables of schema4 likewise, of the neurons that a query yields, and labels, anew where
+// there are some: what counts as a token of a context graph has changed.
+func fillContextTokens(ctx context.Context, tx *sql.Tx, query string, values ...any) error {
 	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM labels WHERE neuron_id = ?", id); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM main.labels WHERE neuron_id = ?", id); err != nil {
 			return err
 		}
 		if err := insertLabel(ctx, tx, id, e); err != nil {
 			return err
 		}
 		return insertContextTokens(ctx, tx, id, e.Site, e.Context.Tokens())
-	})
+	}, query, values...)
 }
 
-// eachSoundExplanation calls do for the explanations that are what was written; the others are found where they are
-// read.
-func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *n2g.Explanation) error) error {
+const allDigests = "SELECT id, digest FROM neurons"
+
+// eachSoundExplanation calls do for the explanations that are what was written, of neurons whose id and digest a query
+// yields; the others are found where they are read.
+func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *n2g.Explanation) error, query string,
+	values ...any) error {
 	var id int64
 	var sum string
 	digests := map[int64]string{}
-	if err := each(ctx, tx, []any{&id, &sum}, func() error { digests[id] = sum; return nil },
-		"SELECT id, digest FROM neurons"); err != nil {
+	if err := each(ctx, tx, []any{&id, &sum}, func() error { digests[id] = sum; return nil }, query, values...); err != nil {
 		return err
 	}
-	read, err := tx.PrepareContext(ctx, "SELECT json FROM explanations WHERE neuron_id = ?")
+	read, err := tx.PrepareContext(ctx, "SELECT json FROM main.explanations WHERE neuron_id = ?")
 	if err != nil {
 		return err
 	}

@@ -70,31 +70,31 @@ type Found struct {
 	Roles []string `json:"roles,omitempty"` // in a context graph: n2g.TokenRoles.Names
 }
 
-// mention is how the graphs of the neuron of an id have a token.
+// mention is how the graphs of the neuron of an id have a token, by kind: 0 is activating, 1 important.
 type mention struct {
-	id                                  int64
-	activating, important               bool // in the published graph
-	contextActivating, contextImportant n2g.TokenRoles
+	id                 int64
+	published, context [2]bool
+	roles              [2]n2g.TokenRoles // in the context graph, where they are known
 }
 
 func (m *mention) add(other mention) {
-	m.activating, m.important = m.activating || other.activating, m.important || other.important
-	m.contextActivating |= other.contextActivating
-	m.contextImportant |= other.contextImportant
+	for k := range m.roles {
+		m.published[k] = m.published[k] || other.published[k]
+		m.context[k] = m.context[k] || other.context[k]
+		m.roles[k] |= other.roles[k]
+	}
 }
 
 func (m mention) found() (list []Found) {
-	if m.activating {
-		list = append(list, Found{Graph: "published", Kind: activating})
+	for k, kind := range [2]string{activating, important} {
+		if m.published[k] {
+			list = append(list, Found{Graph: "published", Kind: kind})
+		}
 	}
-	if m.important {
-		list = append(list, Found{Graph: "published", Kind: important})
-	}
-	if m.contextActivating != 0 {
-		list = append(list, Found{"context", activating, m.contextActivating.Names()})
-	}
-	if m.contextImportant != 0 {
-		list = append(list, Found{"context", important, m.contextImportant.Names()})
+	for k, kind := range [2]string{activating, important} {
+		if m.context[k] {
+			list = append(list, Found{"context", kind, m.roles[k].Names()})
+		}
 	}
 	return list
 }
@@ -116,9 +116,13 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	}
 	hits := []Hit{}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
+		inContexts, err := s.contextMentions(ctx, tx, terms)
+		if err != nil {
+			return err
+		}
 		var common []mention // by the neurons that have the terms so far, ascending
 		for i, t := range terms {
-			has, err := t.neurons(ctx, tx)
+			has, err := t.neurons(ctx, tx, inContexts[i])
 			if err != nil {
 				return err
 			}
@@ -169,8 +173,9 @@ func mentionedInBoth(a, b []mention) (both []mention) {
 	return both
 }
 
-// neurons finds those that have the term, by id. What the vocabularies say of the tokens must be there.
-func (t Term) neurons(ctx context.Context, tx *sql.Tx) ([]mention, error) {
+// neurons finds those that have the term, by id, beside those whose context graphs do. What the vocabulary says of the
+// tokens must be there.
+func (t Term) neurons(ctx context.Context, tx *sql.Tx, list []mention) ([]mention, error) {
 	where, values := t.ofToken()
 	switch t.Kind {
 	case n2g.ActivatingKind:
@@ -178,14 +183,13 @@ func (t Term) neurons(ctx context.Context, tx *sql.Tx) ([]mention, error) {
 	case n2g.ImportantKind:
 		where, values = where+" AND kind = ?", append(values, important)
 	}
-	var list []mention
 	var found tally
 	err := eachPosting(ctx, tx, func(p *posting) error {
 		if !p.sound() {
 			return damagedToken(p)
 		}
 		found.add(p.sum)
-		list = append(list, mention{id: p.id, activating: p.kind == activating, important: p.kind == important})
+		list = append(list, mention{id: p.id, published: [2]bool{p.kind == activating, p.kind == important}})
 		return nil
 	}, where, values...)
 	if err == nil {
@@ -194,11 +198,6 @@ func (t Term) neurons(ctx context.Context, tx *sql.Tx) ([]mention, error) {
 	if err != nil {
 		return nil, err
 	}
-	inContexts, err := t.contextMentions(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	list = append(list, inContexts...)
 	slices.SortFunc(list, func(a, b mention) int { return cmp.Compare(a.id, b.id) })
 	merged := list[:0]
 	for _, m := range list {

@@ -52,7 +52,7 @@ func (v *verdict) soundIDs() []int64 {
 // verify checks everything that belongs to neurons.
 func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 	err = s.reading(ctx, func(tx *sql.Tx) error {
-		if v, err = verifyRows(ctx, tx, nil); err != nil {
+		if v, err = verifyRows(ctx, tx, nil, !s.unindexed); err != nil {
 			return err
 		}
 		there, err := hasEffects(ctx, tx)
@@ -64,8 +64,8 @@ func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 	return v, err
 }
 
-// verifyRows checks the neurons asked for, all where asked is nil.
-func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*verdict, error) {
+// verifyRows checks the neurons asked for, all where asked is nil. indexed says whether there are context_tokens.
+func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool, indexed bool) (*verdict, error) {
 	v := &verdict{sound: map[n2g.Site]*neuronRow{}, damaged: map[int64]n2g.Site{}}
 	rows := map[int64]*neuronRow{}
 	var all, baselines, comparisons, labels, tokens, contextTokens tally
@@ -107,6 +107,9 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 		labels.add(r.sum)
 		labelled[r.id] = true
 		v.note(rows, r.id, r.sound())
+		if !indexed {
+			return nil
+		}
 		sets, err := r.tokens()
 		openContext[r.id] = [2]int{len(sets[0]), len(sets[1])}
 		v.note(rows, r.id, err == nil)
@@ -130,18 +133,23 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	if err != nil {
 		return nil, err
 	}
-	err = eachContextPosting(ctx, tx, func(p *contextPosting) error {
-		contextTokens.add(p.sum)
-		v.note(rows, p.id, p.sound())
-		left := openContext[p.id]
-		for k, roles := range [2]n2g.TokenRoles{p.Activating, p.Important} {
-			if roles != 0 {
-				left[k]--
+	if indexed {
+		err = eachContextPosting(ctx, tx, func(p *contextPosting) error {
+			contextTokens.add(p.sum)
+			v.note(rows, p.id, p.sound())
+			left := openContext[p.id]
+			for k, roles := range [2]n2g.TokenRoles{p.Activating, p.Important} {
+				if roles != 0 {
+					left[k]--
+				}
 			}
+			openContext[p.id] = left
+			return nil
+		}, "")
+		if err == nil {
+			err = v.agrees(contextTokens.agreesWithVocabulary(ctx, tx, "context_vocabulary", "", nil))
 		}
-		openContext[p.id] = left
-		return nil
-	}, "")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -166,16 +174,21 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool) (*ve
 	}
 	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
 		comparisons.agrees(ctx, tx, "comparisons"), labels.agrees(ctx, tx, "labels"),
-		tokens.agreesWithVocabulary(ctx, tx, "vocabulary", "", nil),
-		contextTokens.agreesWithVocabulary(ctx, tx, "context_vocabulary", "", nil)} {
-		switch {
-		case errors.Is(err, ErrDamaged):
-			v.loose = true
-		case err != nil:
+		tokens.agreesWithVocabulary(ctx, tx, "vocabulary", "", nil)} {
+		if err := v.agrees(err); err != nil {
 			return nil, err
 		}
 	}
 	return v, nil
+}
+
+// agrees records damage of a table, and returns other errors.
+func (v *verdict) agrees(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		v.loose = true
+		return nil
+	}
+	return err
 }
 
 // note records what is known of a row that belongs to the neuron of an id.
@@ -212,7 +225,7 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 		if _, err := tx.ExecContext(ctx, "REINDEX"); err != nil {
 			return fmt.Errorf("%w; n2g merge -store NEW takes what is sound of it into a new store", err)
 		}
-		v, err := verifyRows(ctx, tx, nil)
+		v, err := verifyRows(ctx, tx, nil, true)
 		if err != nil {
 			return err
 		}
