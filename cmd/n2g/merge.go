@@ -25,8 +25,7 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 	out := c.path(fills, "store", "", "`FILE` the store to merge into")
 	joined := c.path(replaces, "index", "", "`FILE` the index to make of parts")
 	c.renamed = map[string]string{"o": "store"}
-	compress := c.flags.Bool("compress", false,
-		"keep the store's own explanations compressed; those merged stay as they are")
+	compress := c.flags.Bool("compress", true, compressUsage)
 	c.run = func(ctx context.Context) (err error) {
 		switch {
 		case *out != "" && *joined != "":
@@ -36,7 +35,7 @@ first, and neurons on which they differ are named. What is damaged is left out, 
 		case *out == "":
 			return errors.New("name the store to merge into with -store FILE, or the index to make with -index FILE")
 		}
-		s, err := store.Open(*out, store.Options{Compress: *compress})
+		s, err := store.Open(*out, store.Options{PlainJSON: !*compress})
 		if err != nil {
 			return err
 		}

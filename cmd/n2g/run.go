@@ -29,6 +29,9 @@ type runFlags struct {
 	method                       *optflag.Set
 }
 
+const compressUsage = "keep explanations compressed; -compress=false keeps them as text, for SQL's functions of JSON, three " +
+	"times as large"
+
 func (a *app) runNeurons() *command {
 	c := newCommand("run", "explain many neurons of a model, into one file that other commands ask")
 	c.long = `Explains every neuron that has examples, or those that -layers, -neurons and -sample choose, and writes each to the store
@@ -60,11 +63,10 @@ given again. A neuron that fails is recorded with the reason, and the others go 
 		retry:       c.flags.Bool("retry-failed", false, "explain neurons again that failed before"),
 		mend: c.flags.Bool("retry-damaged", false,
 			"remove what is damaged in the store, and explain those neurons again"),
-		compress: c.flags.Bool("compress", false,
-			"keep the explanations compressed: a smaller store, but only n2g reads them"),
-		verbose: c.flags.Bool("v", false, verboseUsage),
-		out:     c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
-		context: contextFlagsOf(c), behaviours: behavioursFlag(c),
+		compress: c.flags.Bool("compress", true, compressUsage),
+		verbose:  c.flags.Bool("v", false, verboseUsage),
+		out:      c.path(fills, "store", "run.db", "`FILE` the store, made if it is not there"),
+		context:  contextFlagsOf(c), behaviours: behavioursFlag(c),
 		effects: effectsFlag(c), faithfulness: faithfulnessFlag(c),
 		method: optflag.Add[n2g.Options](c.flags),
 	}
@@ -167,7 +169,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 	if *f.casings != "" {
 		options.Examples += fmt.Sprintf(", casings of %d words", len(options.Method.Casings))
 	}
-	s, err := store.Open(*f.out, store.Options{Compress: *f.compress})
+	s, err := store.Open(*f.out, store.Options{PlainJSON: !*f.compress})
 	if err != nil {
 		return err
 	}

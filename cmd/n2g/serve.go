@@ -136,7 +136,7 @@ func (a *app) openWorkbench(ctx context.Context, f *serveFlags, readOnly bool) (
 		own = true
 	}
 	write := !readOnly && (own || f.write != nil && *f.write)
-	s, err := store.Open(path, store.Options{ReadOnly: !write, Compress: own})
+	s, err := store.Open(path, store.Options{ReadOnly: !write})
 	var locked *store.LockedError
 	if own && errors.As(err, &locked) { // another server fills it, which is watched
 		write = false

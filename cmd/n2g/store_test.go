@@ -54,7 +54,7 @@ func TestStoreCommands(t *testing.T) {
 	}
 	contains(t, "first merge", ok(t, "merge", one, "-store", all),
 		[]string{"1.db: 2 neurons added", "all.db: 2 neurons, 0 failed", "shards missing: 2/2"})
-	publishedRun(t, two, "-shard", "2/2", "-compress")
+	publishedRun(t, two, "-shard", "2/2", "-compress=false")
 	joined := ok(t, "merge", "-store", all, two, one)
 	contains(t, "second merge", joined, []string{"2.db: 2 neurons added", "1.db: 0 neurons added, 2 were there",
 		"all.db: 4 neurons, 0 failed"})

@@ -146,10 +146,10 @@ func BenchmarkSimilar(b *testing.B) {
 
 // BenchmarkPut writes whole explanations, as a run does, and reports what one takes on disk.
 func BenchmarkPut(b *testing.B) {
-	for _, compress := range []bool{false, true} {
-		b.Run(fmt.Sprintf("compress=%t", compress), func(b *testing.B) {
+	for _, plain := range []bool{false, true} {
+		b.Run(fmt.Sprintf("plain=%t", plain), func(b *testing.B) {
 			e := realistic()
-			s, err := Open(filepath.Join(b.TempDir(), "run.db"), Options{Compress: compress})
+			s, err := Open(filepath.Join(b.TempDir(), "run.db"), Options{PlainJSON: plain})
 			if err != nil {
 				b.Fatal(err)
 			}

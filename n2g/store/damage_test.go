@@ -274,6 +274,7 @@ func TestRepair(t *testing.T) {
 			{Layer: 3, Index: 3, Hook: "x"}, at(9, 2)},
 	} {
 		s := testStore(t)
+		s.plain = true
 		all := fill(t, s, 73, 8)
 		if err := errors.Join(s.PutFailure(ctx, at(3, 99), "dull"), s.Plan(ctx, Shard{}, []n2g.Site{at(4, 4), at(3, 99)}),
 			s.Close()); err != nil {
@@ -320,6 +321,7 @@ func TestRepair(t *testing.T) {
 // TestMergeDamaged: a merge leaves out what is damaged in the source, and takes from it what is damaged here.
 func TestMergeDamaged(t *testing.T) {
 	bad, good, into := testStore(t), testStore(t), testStore(t)
+	bad.plain = true
 	all := fill(t, bad, 74, 8)
 	fill(t, good, 74, 8)
 	if err := bad.Close(); err != nil {

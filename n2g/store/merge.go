@@ -161,6 +161,9 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			*step.count = int(n)
 		}
 	}
+	if err := s.convert(ctx, tx, before); err != nil {
+		return nil, err
+	}
 	if unindexed {
 		err = fillContextTokens(ctx, tx, "SELECT id, digest FROM main.neurons WHERE id > ?", before)
 	} else {
@@ -176,6 +179,40 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 		}
 	}
 	return m, tx.Commit()
+}
+
+// convert brings the JSON of neurons whose ids are above one to the form in which the store keeps it.
+func (s *Store) convert(ctx context.Context, tx *sql.Tx, before int64) error {
+	other := "text"
+	if s.plain {
+		other = "blob"
+	}
+	var id int64
+	var ids []int64
+	if err := each(ctx, tx, []any{&id}, func() error { ids = append(ids, id); return nil },
+		"SELECT neuron_id FROM main.explanations WHERE neuron_id > ? AND typeof(json) = ?", before, other); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		var raw any
+		row := tx.QueryRowContext(ctx, "SELECT json FROM main.explanations WHERE neuron_id = ?", id)
+		if err := row.Scan(&raw); err != nil {
+			return err
+		}
+		text, err := jsonOf(raw)
+		if err != nil {
+			return err
+		}
+		stored, err := s.stored(text)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE main.explanations SET json = ? WHERE neuron_id = ?", stored,
+			id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inBoth joins the neurons that source and store have.

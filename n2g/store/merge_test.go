@@ -65,6 +65,28 @@ func TestMergeConflicts(t *testing.T) {
 	}
 }
 
+// TestMergeConverts: a merge keeps explanations as the store does that they are merged into, and no others are changed.
+func TestMergeConverts(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		from, into := testStore(t), testStore(t)
+		from.plain, into.plain = !plain, plain
+		all := fill(t, from, 5, 6)
+		if m, err := into.Merge(ctx, from.Path()); err != nil || m.Added != 6 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		var kinds string
+		if err := into.db.QueryRow("SELECT group_concat(DISTINCT typeof(json)) FROM explanations").Scan(
+			&kinds); err != nil || (kinds == "text") != plain {
+			t.Errorf("plain %v: %s, %v", plain, kinds, err)
+		}
+		for _, want := range all {
+			if e, err := into.Explanation(ctx, want.Site); err != nil || !reflect.DeepEqual(e, want) {
+				t.Errorf("plain %v: %v: %v", plain, want.Site, err)
+			}
+		}
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	a, b := testStore(t), testStore(t)
 	fill(t, a, 1, 3)

@@ -21,18 +21,18 @@ type Options struct {
 	// ReadOnly opens a store that exists without locking it, beside a process that writes to it or in a folder that
 	// cannot be written.
 	ReadOnly bool
-	// Compress writes the JSON of explanations gzipped, a seventh to a tenth of the size. Other programs then read the
-	// scores and tokens, but not the JSON. Stores may hold both.
-	Compress bool
+	// PlainJSON writes the JSON of explanations as text, for SQLite's functions of JSON, where otherwise it is gzipped, a
+	// third to a tenth of the size. Stores may hold both, and all else is columns either way.
+	PlainJSON bool
 }
 
 // Store is an open store. It is safe for concurrent use.
 type Store struct {
-	path     string
-	uri      string // SQLite's name of the file, with how it is opened
-	db       *sql.DB
-	lock     *lock.Lock // nil: read only
-	compress bool
+	path  string
+	uri   string // SQLite's name of the file, with how it is opened
+	db    *sql.DB
+	lock  *lock.Lock // nil: read only
+	plain bool       // JSON is written as text
 	// unindexed: a store of layout 3, opened for reading only, which lacks the index of context graphs' tokens alone.
 	unindexed bool
 	file      fs.FileInfo // of what was opened, nil: a copy in memory
@@ -85,7 +85,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, held.Release())
 	}
-	s.lock, s.compress, s.made = held, o.Compress, missing != nil
+	s.lock, s.plain, s.made = held, o.PlainJSON, missing != nil
 	return s, s.noteFile(absolute)
 }
 

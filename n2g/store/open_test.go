@@ -79,6 +79,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestDamaged: whatever is done to a store's bytes is noticed, and never a panic.
 func TestDamaged(t *testing.T) {
 	s := testStore(t)
+	s.plain = true
 	fill(t, s, 41, 40)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

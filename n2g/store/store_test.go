@@ -120,9 +120,9 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 }
 
 func TestPutAndRead(t *testing.T) {
-	for _, compress := range []bool{false, true} {
+	for _, plain := range []bool{false, true} {
 		s := testStore(t)
-		s.compress = compress
+		s.plain = plain
 		all := fill(t, s, 1, 30)
 		rows, err := s.Rows(ctx)
 		if err != nil || len(rows) != len(all) {
