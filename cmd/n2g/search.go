@@ -15,7 +15,8 @@ import (
 func (a *app) search() *command {
 	c := newCommand("search", "find the neurons that know a token, or promote it")
 	c.long = `Lists the neurons that have all of the tokens in their graphs, published or context: as activating token (TOKEN:activating), as
-context that matters (TOKEN:important), or as either (TOKEN). Tokens inside the sets of context graphs are found too. BEGINNING* stands for any token that begins like that; \n, \t, \*
+context that matters (TOKEN:important), or as either (TOKEN). In context graphs these are tokens that make it fire, in its sets, windows, lines, tables and sequences; the
+last column says where. BEGINNING* stands for any token that begins like that; \n, \t, \*
 and \\ for a newline, a tab, a star and a backslash. Case and blanks at either end do not count, as in the graphs.
 
 -promotes and -suppresses find the neurons that do most for a token, or against it, by their weights (n2g effects),
