@@ -161,7 +161,8 @@ func TestContextTokenSets(t *testing.T) {
 	}
 	roles := map[string][2]string{}
 	for _, token := range opensBlock().Tokens() {
-		roles[token.Token] = [2]string{strings.Join(token.Activating.Names(), " "), strings.Join(token.Important.Names(), " ")}
+		roles[token.Token] = [2]string{strings.Join(token.Activating.Names(), " "),
+			strings.Join(token.Important.Names(), " ")}
 	}
 	if want := map[string][2]string{" {": {"set", ""}, "{": {"set table", ""}, "if": {"", "window"},
 		"for": {"", "window"}, "func": {"", "set"}}; !maps.Equal(roles, want) {

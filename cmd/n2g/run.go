@@ -29,8 +29,8 @@ type runFlags struct {
 	method                       *optflag.Set
 }
 
-const compressUsage = "keep explanations compressed; -compress=false keeps them as text, for SQL's functions of JSON, three " +
-	"times as large"
+const compressUsage = "keep explanations compressed; -compress=false keeps them as text, for SQL's functions of " +
+	"JSON, three times as large"
 
 func (a *app) runNeurons() *command {
 	c := newCommand("run", "explain many neurons of a model, into one file that other commands ask")

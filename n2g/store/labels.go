@@ -57,8 +57,8 @@ func insertLabel(ctx context.Context, tx *sql.Tx, id int64, e *n2g.Explanation) 
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO labels (neuron_id, label, activating, important, checksum) VALUES (?, ?, ?, "+
-		"?, ?)", id, r.label, r.activating, r.important, r.checksum())
+	_, err = tx.ExecContext(ctx, "INSERT INTO labels (neuron_id, label, activating, important, checksum) VALUES (?, ?, "+
+		"?, ?, ?)", id, r.label, r.activating, r.important, r.checksum())
 	return err
 }
 

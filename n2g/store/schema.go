@@ -246,7 +246,8 @@ func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *
 	var id int64
 	var sum string
 	digests := map[int64]string{}
-	if err := each(ctx, tx, []any{&id, &sum}, func() error { digests[id] = sum; return nil }, query, values...); err != nil {
+	note := func() error { digests[id] = sum; return nil }
+	if err := each(ctx, tx, []any{&id, &sum}, note, query, values...); err != nil {
 		return err
 	}
 	read, err := tx.PrepareContext(ctx, "SELECT json FROM main.explanations WHERE neuron_id = ?")
