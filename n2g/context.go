@@ -324,11 +324,16 @@ func (g *ContextGraph) check() error {
 			return fmt.Errorf("the chances of firing are no steps between 0 and 1: %g from %g on", c.Chance, c.From)
 		}
 	}
+	if s := g.Support; min(s.BuildTokens, s.BuildFiring, s.ValidateFiring, s.Asked) < 0 {
+		return fmt.Errorf("it rests on %+v, of which something is negative", s)
+	}
 	return g.Root.check(0)
 }
 
 func (n *ContextNode) check(depth int) error {
 	switch {
+	case n.Tokens < 0 || n.Firing < 0:
+		return fmt.Errorf("%g tokens come to a node, and %d fire", n.Tokens, n.Firing)
 	case depth > maxContextDepth:
 		return fmt.Errorf("it is more than %d tests deep", maxContextDepth)
 	case n.Test == nil && (n.Yes != nil || n.No != nil):

@@ -110,6 +110,11 @@ func TestContextJSONRefused(t *testing.T) {
 			"-1 tokens back"},
 		"endless": {`{"root":{"test":{"kind":"within","window":1000000000},"yes":` + leaf + `,"no":` + leaf +
 			`}}`, "window of 1000000000"},
+		"negative support": {`{"root":` + leaf + `,"support":{"build_firing":-1}}`, "negative"},
+		"negative tokens":  {`{"root":{"value":0,"tokens":-1}}`, "-1 tokens"},
+		"deep": {`{"root":` + strings.Repeat(`{"test":{"kind":"token"},"yes":`+leaf+`,"no":`, 1001) + leaf +
+			strings.Repeat("}", 1002), "tests deep"},
+		"no share": {`{"root":` + leaf + `},"comparisons":[{"text":"x","scores":{"firing":{"f1":2}}}]`, "no share"},
 		"widened": {`{"root":{"test":{"kind":"token","tokens":["a"],"widened":2},"yes":` + leaf + `,"no":` +
 			leaf + `}}`, "widened"},
 	} {
@@ -262,4 +267,64 @@ func TestChanceOf(t *testing.T) {
 	if got := ChanceOf(nil, .3); got != .5 {
 		t.Errorf("without steps: %g", got)
 	}
+}
+
+// FuzzContextGraph reads foreign graphs: whatever is read predicts, and equally once it is written and read again.
+func FuzzContextGraph(f *testing.F) {
+	moves := .4
+	g := opensBlock()
+	g.Root.Test.Moves = &moves
+	g.Root.No = &ContextNode{
+		Test: &ContextTest{Kind: TestLine, Distance: 1, Tokens: []string{"if", "\n"}, Start: true},
+		Yes: &ContextNode{Value: .1, Table: []TokenValue{{"{", .4}},
+			Sequences: []SequenceValue{{[]string{"b", "{"}, .6}, {[]string{"a", "b", "{"}, .8}}},
+		No: &ContextNode{
+			Test: &ContextTest{Kind: TestRepeated, Window: 8},
+			Yes:  &ContextNode{Value: 1},
+			No: &ContextNode{Test: &ContextTest{Kind: TestWithin, Window: maxContextWindow, Tokens: []string{"a", ""}},
+				Yes: &ContextNode{Value: -1}, No: &ContextNode{}},
+		},
+	}
+	g.Chances = []FireChance{{From: 0, Chance: .1}, {From: .5, Chance: .7}}
+	sample, err := json.Marshal(g)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample, "a b { \n if {")
+	f.Fuzz(func(t *testing.T, graph []byte, text string) {
+		e, err := ReadExplanation(strings.NewReader(`{"format":"n2g-explanation/2","context":` + string(graph) + `}`))
+		if err != nil || e.Context == nil {
+			return
+		}
+		tokens := strings.SplitAfter(text, " ")
+		predicted := e.Context.Predict(tokens)
+		p := NewContextPredictor(e.Context)
+		distinct := slices.Compact(slices.Sorted(slices.Values(tokens)))
+		v := p.Vocabulary(distinct)
+		words := make([]int32, len(tokens))
+		for i, token := range tokens {
+			words[i] = v.Words[slices.Index(distinct, token)]
+		}
+		if got := p.AppendPredictions(nil, v, words); !slices.Equal(got, predicted) {
+			t.Errorf("predicts %v by words, %v by tokens", got, predicted)
+		}
+		for i, want := range predicted {
+			path := e.Context.Path(tokens[:i+1])
+			if leaf := path[len(path)-1]; len(leaf.Table)+len(leaf.Sequences) == 0 && leaf.Value != want {
+				t.Errorf("the path to token %d of %q ends at %g, the prediction is %g", i, tokens, leaf.Value, want)
+			}
+		}
+		e.Context.TokenSets()
+		again, err := json.Marshal(e)
+		if err != nil {
+			t.Fatalf("cannot write what was read: %v", err)
+		}
+		back, err := ReadExplanation(bytes.NewReader(again))
+		if err != nil {
+			t.Fatalf("cannot read what was written: %v", err)
+		}
+		if got := back.Context.Predict(tokens); !slices.Equal(got, predicted) {
+			t.Errorf("predicts %v after a round trip, %v before", got, predicted)
+		}
+	})
 }

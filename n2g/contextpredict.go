@@ -185,7 +185,7 @@ type Vocabulary struct {
 	newline []bool  // by number
 }
 
-// Vocabulary numbers tokens, for [ContextPredictor.AppendPredictions].
+// Vocabulary numbers tokens, no two of which are equal, for [ContextPredictor.AppendPredictions].
 func (p *ContextPredictor) Vocabulary(tokens []string) *Vocabulary {
 	v := &Vocabulary{Words: make([]int32, len(tokens)), newline: p.newlines(len(p.words) + len(tokens))}
 	for i, token := range tokens {

@@ -146,6 +146,11 @@ func (e *Explanation) check() error {
 	if err := e.Behaviours.check(); err != nil {
 		return fmt.Errorf("behaviours: %w", err)
 	}
+	for _, c := range e.Comparisons {
+		if err := c.Scores.check(); err != nil {
+			return fmt.Errorf("scores of the %s on %s: %w", c.Predictor, c.Text, err)
+		}
+	}
 	if err := e.Graph.check(); err != nil {
 		return fmt.Errorf("graph: %w", err)
 	}

@@ -112,3 +112,27 @@ func TestLabel(t *testing.T) {
 		t.Errorf("without a graph: %q", got)
 	}
 }
+
+// FuzzLabel labels foreign graphs: a label is one line that comes apart into as many parts as it has backticks.
+func FuzzLabel(f *testing.F) {
+	f.Add([]byte(`{"fire_threshold":0.5,"root":{"test":{"kind":"within","window":8,"tokens":["a","\n"]},"yes":{"value":1,` +
+		`"firing":20},"no":{"test":{"kind":"token","tokens":["\u0060","b"],"start":true},"yes":{"value":0.9,"firing":20,` +
+		`"table":[{"token":"b","value":1}]},"no":{"value":0,"firing":9,"sequences":[{"tokens":["x","y"],"value":1}]}}}}`))
+	f.Fuzz(func(t *testing.T, graph []byte) {
+		e, err := n2g.ReadExplanation(strings.NewReader(`{"format":"n2g-explanation/2","context":` + string(graph) + `}`))
+		if err != nil || e.Context == nil {
+			return
+		}
+		label := contexttree.Label(e.Context)
+		if label == "" || strings.ContainsAny(label, "\n\r") {
+			t.Errorf("%q is no line", label)
+		}
+		parts := 0
+		for range contexttree.LabelParts(label) {
+			parts++
+		}
+		if parts != strings.Count(label, "`")+1 {
+			t.Errorf("%q comes apart into %d", label, parts)
+		}
+	})
+}

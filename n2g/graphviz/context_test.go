@@ -1,6 +1,10 @@
 package graphviz_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -75,4 +79,30 @@ func TestOfContext(t *testing.T) {
 	if empty := graphviz.OfContext(nil, graphviz.Options{}); len(empty.Nodes) != 0 {
 		t.Error("no graph has nodes")
 	}
+}
+
+// FuzzContext draws foreign graphs: each is well-formed XML.
+func FuzzContext(f *testing.F) {
+	sample, err := json.Marshal(mindful())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample)
+	f.Fuzz(func(t *testing.T, graph []byte) {
+		e, err := n2g.ReadExplanation(strings.NewReader(`{"format":"n2g-explanation/2","context":` + string(graph) + `}`))
+		if err != nil || e.Context == nil {
+			return
+		}
+		svg, err := graphviz.OfContext(e.Context, graphviz.Options{}).SVG(t.Context(), graphviz.Options{})
+		if err != nil {
+			return // too large
+		}
+		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
+		}
+	})
 }

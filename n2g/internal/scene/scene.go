@@ -121,13 +121,25 @@ func Fit(text string, room int) (string, int) {
 	return b.String() + "…", cells + 1
 }
 
-// Label makes a caller's own text (a title, the name of a row) safe to draw: its blanks stay blanks.
+// Label makes a caller's own text (a title, the name of a row) safe to draw: its blanks stay blanks, but for those that
+// stand together, which SVG would draw as one.
 func Label(s string) string {
-	words := strings.Split(s, " ")
-	for i, word := range words {
-		words[i] = glyph.Visible(word)
+	var b strings.Builder
+	for s != "" {
+		word, rest := s, ""
+		if i := strings.IndexByte(s, ' '); i >= 0 {
+			word, rest = s[:i], s[i:]
+		}
+		b.WriteString(glyph.Visible(word))
+		s = strings.TrimLeft(rest, " ")
+		switch blanks := len(rest) - len(s); {
+		case blanks == 1:
+			b.WriteByte(' ')
+		case blanks > 1:
+			b.WriteString(strings.Repeat(string(glyph.Blank), blanks))
+		}
 	}
-	return strings.Join(words, " ")
+	return b.String()
 }
 
 // run is a part of a text in one shade.

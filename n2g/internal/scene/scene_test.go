@@ -135,3 +135,14 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
+
+// Blanks that stand together are told apart, single ones are left.
+func TestLabel(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", " ": " ", "a b\tc": "a b→c", "`\n   `/`  `": "`↵···`/`··`", " a  b ": " a··b ", "x \n y": "x ↵ y",
+	} {
+		if got := Label(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
