@@ -60,3 +60,25 @@ func TestLogLoss(t *testing.T) {
 		t.Errorf("of nothing: %g", got)
 	}
 }
+
+// A threshold lies halfway below the lowest prediction that is to fire; that all tokens fire is no answer.
+func TestBestThreshold(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		groups []group
+		want   float64
+	}{
+		{"nothing is known", nil, .5},
+		{"nothing fires", []group{{.9, 10, 0}, {0, 90, 0}}, .5},
+		{"the highest", []group{{.9, 10, 9}, {.1, 90, 1}}, .5},
+		{"more than the highest", []group{{.25, 4, 3}, {.9, 1, 1}, {.05, 95, 0}}, .15},
+		{"one prediction in two groups", []group{{.25, 4, 3}, {.05, 95, 0}, {.25, 4, 4}}, .15},
+		{"below 0", []group{{.2, 4, 3}, {-.5, 95, 0}}, .1},
+		{"what fires was not foreseen", []group{{0, 99, 3}, {.1, 1, 0}}, .5},
+		{"one prediction for all", []group{{.3, 100, 60}}, .5},
+	} {
+		if got := bestThreshold(c.groups); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: %g, want %g", c.name, got, c.want)
+		}
+	}
+}

@@ -599,6 +599,9 @@ func threshold(list []judged) float64 {
 		}
 		if _, _, f1 := f1(list, v); f1 > bestF1*(1+1e-12) {
 			best, bestF1 = (v+next)/2, f1
+			if i == 0 {
+				best = .5
+			}
 		}
 	}
 	return best

@@ -241,7 +241,7 @@ func (l *learner) heldOut(chosen []bool, values [][folds + 1]float64) []group {
 type group struct{ value, n, firing float64 }
 
 // bestThreshold is the prediction from which on tokens count as firing, for the best F1; half of the maximum where
-// nothing fires.
+// nothing fires, or where none is better than that all tokens do.
 func bestThreshold(groups []group) float64 {
 	slices.SortFunc(groups, func(a, b group) int { return cmp.Compare(b.value, a.value) })
 	total := 0.0
@@ -253,14 +253,18 @@ func bestThreshold(groups []group) float64 {
 	for i, g := range groups {
 		predicted += g.n
 		hits += g.firing
-		next := 0.0
+		f1, next := 2*hits/(total+predicted), 0.0
 		if i+1 < len(groups) {
 			if next = groups[i+1].value; next == g.value {
 				continue
 			}
 		}
-		if f1 := 2 * hits / (total + predicted); total > 0 && f1 > bestF1 {
+		switch {
+		case total == 0 || f1 <= bestF1:
+		case i+1 < len(groups):
 			best, bestF1 = (g.value+max(next, 0))/2, f1
+		default:
+			best = firing
 		}
 	}
 	return best
