@@ -252,7 +252,7 @@ func (d Diagram) key(s *scene.Scene, o Options, f scene.Face, y *float64) float6
 		}
 	}
 	if d.more > 0 {
-		key.Note(fmt.Sprintf("%d more nodes are not drawn", d.more))
+		key.Note(notDrawn(d.more))
 	}
 	s.Add(key.Shapes...)
 	*y = key.Y - 8 + keyHeight
@@ -321,6 +321,14 @@ func edgeLabel(route []scene.Point, label string, routes [][]layered.Point, edge
 	}
 }
 
+// notDrawn says that a picture leaves nodes out.
+func notDrawn(nodes int) string {
+	if nodes == 1 {
+		return "1 more node is not drawn"
+	}
+	return fmt.Sprintf("%d more nodes are not drawn", nodes)
+}
+
 // shapes draws a node at a place.
 func (n Node) shapes(b box, x, y float64) []scene.Shape {
 	border := scene.Rect{X: x, Y: y, W: b.w, H: b.h, Radius: 6, Stroke: scene.Solid(scene.Muted), Pen: 1.25}
@@ -330,10 +338,17 @@ func (n Node) shapes(b box, x, y float64) []scene.Shape {
 	if n.Absent {
 		border.Stroke, border.Dashed = scene.Solid(scene.Mark), true
 	}
-	shapes := []scene.Shape{scene.Rect{X: x, Y: y, W: b.w, H: b.h, Radius: 6, Fill: scene.Solid(scene.Surface)}}
+	var shapes []scene.Shape
+	if b.small {
+		border.Fill = scene.Solid(scene.Surface)
+		shapes = append(shapes, border)
+	} else { // the one chip is the node
+		shapes = append(shapes, scene.Rect{X: x, Y: y, W: b.w, H: b.h, Radius: 6, Fill: scene.Solid(scene.Surface)})
+	}
 	for _, c := range b.chips {
-		cx, cy, h, baseline := x+c.x, y, b.h, 20.0
-		back := scene.Rect{X: cx, Y: cy, W: c.w, H: h, Radius: 6, Fill: c.fill}
+		cx, cy, baseline := x+c.x, y, 20.0
+		back := border
+		back.Fill = c.fill
 		if b.small {
 			cy += 6 + float64(c.row)*(chipHeight+chipGap)
 			baseline = 15.5
@@ -347,7 +362,6 @@ func (n Node) shapes(b box, x, y float64) []scene.Shape {
 			Mono: true, Fill: c.ink,
 		})
 	}
-	shapes = append(shapes, border)
 	if n.Absent {
 		shapes = append(shapes, scene.Path{
 			Points: []scene.Point{{X: x + 4, Y: y + b.h - 4}, {X: x + b.w - 4, Y: y + 4}}, Stroke: scene.Solid(scene.Mark),

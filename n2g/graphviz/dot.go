@@ -108,7 +108,7 @@ func (w *writer) body() {
 			}
 		}
 		w.printf(1, `more [label="%d more" fontsize=25 shape=box style="rounded,dashed" fontcolor=%q tooltip=%s]`,
-			more, w.palette.text, quote(fmt.Sprintf("%d more nodes are not drawn", more)))
+			more, w.palette.text, quote(notDrawn(more)))
 	}
 }
 

@@ -8,6 +8,10 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"math"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -143,6 +147,64 @@ func TestLabel(t *testing.T) {
 	} {
 		if got := Label(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestShortPath: the short form of a path leads through the places that the long one names, to a tenth of a pixel.
+func TestShortPath(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	for range 2000 {
+		p := Path{Curved: random.IntN(2) == 0, Closed: random.IntN(2) == 0}
+		for range 1 + 3*(1+random.IntN(4)) {
+			q := Point{random.Float64()*200 - 50, random.Float64()*200 - 50}
+			if last := len(p.Points) - 1; last >= 0 && random.IntN(2) == 0 { // lines along the axes
+				if q.Y = p.Points[last].Y; random.IntN(3) == 0 {
+					q = Point{p.Points[last].X, random.Float64()}
+				}
+			}
+			p.Points = append(p.Points, q)
+		}
+		text := p.short()
+		rest, closed := strings.CutSuffix(text, "Z")
+		if closed != p.Closed {
+			t.Fatalf("%s: closed %v", text, closed)
+		}
+		var at Point
+		var ends []Point
+		for _, command := range regexp.MustCompile(`[Mlhvc][^Mlhvc]*`).FindAllString(rest, -1) {
+			var v []float64
+			for _, number := range regexp.MustCompile(`-?[0-9]*\.?[0-9]+`).FindAllString(command[1:], -1) {
+				n, err := strconv.ParseFloat(number, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				v = append(v, n)
+			}
+			if n := map[byte]int{'M': 2, 'l': 2, 'h': 1, 'v': 1, 'c': 6}[command[0]]; len(v) != n {
+				t.Fatalf("%s: %s has %d numbers", text, command, len(v))
+			}
+			switch command[0] {
+			case 'h':
+				at.X += v[0]
+			case 'v':
+				at.Y += v[0]
+			default:
+				at.X, at.Y = at.X+v[len(v)-2], at.Y+v[len(v)-1]
+			}
+			ends = append(ends, at)
+		}
+		step := 1
+		if p.Curved {
+			step = 3
+		}
+		for i, end := range ends {
+			if q := p.Points[i*step]; math.Abs(end.X-q.X) > .051 || math.Abs(end.Y-q.Y) > .051 {
+				t.Fatalf("%s leads to %v, not %v", text, end, q)
+			}
+		}
+		if len(ends) != (len(p.Points)-1)/step+1 {
+			t.Fatalf("%s has %d ends of %d points", text, len(ends), len(p.Points))
 		}
 	}
 }

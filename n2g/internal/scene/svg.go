@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,10 @@ func (s Scene) SVG(theme Theme, inline bool) string {
 	w := &svgWriter{palette: theme.Palette(), classes: theme == Auto, inline: theme == Auto && inline}
 	w.Grow(1024 + len(s.Groups)*300)
 	width, height := pixels(s.Width), pixels(s.Height)
-	w.put(`<svg xmlns="http://www.w3.org/2000/svg"`)
+	w.put("<svg")
+	if !w.inline { // HTML knows what it is
+		w.put(` xmlns="http://www.w3.org/2000/svg"`)
+	}
 	if w.classes {
 		w.put(` class="n2g-scene"`)
 	}
@@ -81,8 +85,36 @@ func Themed(class string) string {
 
 // Style returns the rules of inline SVGs, which follow the reader's theme; all of them are within the class n2g-scene.
 func Style() string {
-	return style + fmt.Sprintf(".n2g-scene{font:%dpx %s}.n2g-scene .mono{font-family:%s}"+
-		".n2g-scene .mid{text-anchor:middle}", LabelSize, sansFamily, monoFamily)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.n2g-scene{font:%dpx %s;fill:none}.n2g-scene .mono{font-family:%s}.n2g-scene .mid{text-anchor:middle}",
+		style, LabelSize, sansFamily, monoFamily)
+	for _, class := range sizeClasses {
+		fmt.Fprintf(&b, ".n2g-scene .%s{font-size:%spx}", class.name, pixels(class.value))
+	}
+	for _, class := range penClasses {
+		fmt.Fprintf(&b, ".n2g-scene .%s{stroke-width:%s}", class.name, pixels(class.value))
+	}
+	return b.String()
+}
+
+// classes of what inline SVGs have most of: the sizes of tokens, and pens.
+type class struct {
+	value float64
+	name  string
+}
+
+var (
+	sizeClasses = []class{{13, "f13"}, {14, "f14"}}
+	penClasses  = []class{{1.25, "p1"}, {1.5, "p2"}, {2, "p3"}, {3, "p4"}}
+)
+
+// classOf is the class of a value, where the SVG is inline and there is one.
+func (w *svgWriter) classOf(list []class, v float64) (name string, ok bool) {
+	at := slices.IndexFunc(list, func(c class) bool { return c.value == v })
+	if !w.inline || at < 0 {
+		return "", false
+	}
+	return list[at].name, true
 }
 
 var style = func() string {
@@ -106,19 +138,40 @@ func (w *svgWriter) put(s string) { w.WriteString(s) }
 
 func (w *svgWriter) number(name string, v float64) { w.put(` ` + name + `="` + w.pixels(v) + `"`) }
 
+// place writes a coordinate, which is 0 unless it is written.
+func (w *svgWriter) place(name string, v float64) {
+	if text := w.pixels(v); !w.inline || text != "0" {
+		w.put(` ` + name + `="` + text + `"`)
+	}
+}
+
 // pixels formats a coordinate, on a page that has many pictures to a tenth.
 func (w *svgWriter) pixels(v float64) string {
-	if w.inline {
-		v = math.Round(v*10) / 10
+	if !w.inline {
+		return pixels(v)
 	}
-	return pixels(v)
+	return short(tenth(v))
+}
+
+func tenth(v float64) float64 { return math.Round(v*10) / 10 }
+
+// short formats a number as SVG's paths allow it, without a zero before the point.
+func short(v float64) string {
+	text := pixels(v)
+	if rest, ok := strings.CutPrefix(text, "0."); ok {
+		return "." + rest
+	}
+	if rest, ok := strings.CutPrefix(text, "-0."); ok {
+		return "-." + rest
+	}
+	return text
 }
 
 // paints writes the attributes of a shape's colours.
 func (w *svgWriter) paints(fill, stroke Paint, classes ...string) {
 	one := func(name string, p Paint, suffix string) {
 		if !p.visible() {
-			if name == "fill" {
+			if name == "fill" && !w.inline { // there the style sheet says so
 				w.put(` fill="none"`)
 			}
 			return
@@ -141,12 +194,19 @@ func (w *svgWriter) paints(fill, stroke Paint, classes ...string) {
 	}
 }
 
-func (w *svgWriter) pen(stroke Paint, width float64, dashed bool) {
-	if !stroke.visible() {
+// pen writes the attributes of a shape's colours and border.
+func (w *svgWriter) pen(fill, stroke Paint, width float64, dashed bool) {
+	class, ok := w.classOf(penClasses, width)
+	switch {
+	case !stroke.visible():
+		w.paints(fill, stroke)
 		return
-	}
-	if width != 1 {
-		w.number("stroke-width", width)
+	case ok:
+		w.paints(fill, stroke, class)
+	default:
+		if w.paints(fill, stroke); width != 1 {
+			w.number("stroke-width", width)
+		}
 	}
 	if dashed {
 		w.put(` stroke-dasharray="3 2"`)
@@ -163,26 +223,27 @@ func (r Rect) svg(w *svgWriter) {
 		r.X, r.Y, r.W, r.H = r.X+inset, r.Y+inset, max(0, r.W-2*inset), max(0, r.H-2*inset)
 	}
 	w.put("<rect")
-	w.number("x", r.X)
-	w.number("y", r.Y)
+	w.place("x", r.X)
+	w.place("y", r.Y)
 	w.number("width", r.W)
 	w.number("height", r.H)
 	if r.Radius > 0 {
 		w.number("rx", r.Radius)
 	}
-	w.paints(r.Fill, r.Stroke)
-	w.pen(r.Stroke, pen(r.Pen), r.Dashed)
+	w.pen(r.Fill, r.Stroke, pen(r.Pen), r.Dashed)
 	w.put("/>")
 }
 
 func (t Text) svg(w *svgWriter) {
 	w.put("<text")
-	w.number("x", t.X)
-	w.number("y", t.Y)
-	if t.Size != LabelSize {
+	w.place("x", t.X)
+	w.place("y", t.Y)
+	var classes []string
+	if size, ok := w.classOf(sizeClasses, t.Size); ok {
+		classes = append(classes, size)
+	} else if t.Size != LabelSize {
 		w.number("font-size", t.Size)
 	}
-	var classes []string
 	switch {
 	case t.Mono && w.inline:
 		classes = append(classes, "mono")
@@ -222,26 +283,84 @@ func (p Path) svg(w *svgWriter) {
 		return
 	}
 	w.put(`<path d="`)
+	if w.inline {
+		w.put(p.short())
+	} else {
+		w.put(p.long())
+	}
+	w.put(`"`)
+	w.pen(p.Fill, p.Stroke, pen(p.Pen), p.Dashed)
+	w.put("/>")
+}
+
+// long is the path in absolute coordinates.
+func (p Path) long() string {
+	var b strings.Builder
 	for i, q := range p.Points {
 		switch {
 		case i == 0:
-			w.put("M")
+			b.WriteByte('M')
 		case !p.Curved:
-			w.put("L")
+			b.WriteByte('L')
 		case i%3 == 1:
-			w.put("C")
+			b.WriteByte('C')
 		default:
-			w.put(" ")
+			b.WriteByte(' ')
 		}
-		w.put(w.pixels(q.X) + " " + w.pixels(q.Y))
+		b.WriteString(pixels(q.X) + " " + pixels(q.Y))
 	}
 	if p.Closed {
-		w.put("Z")
+		b.WriteByte('Z')
 	}
-	w.put(`"`)
-	w.paints(p.Fill, p.Stroke)
-	w.pen(p.Stroke, pen(p.Pen), p.Dashed)
-	w.put("/>")
+	return b.String()
+}
+
+// short is the path to a tenth of a pixel, each place as its way from the one before it.
+func (p Path) short() string {
+	var b strings.Builder
+	numbers := func(list ...float64) {
+		for i, v := range list {
+			text := short(tenth(v))
+			if i > 0 && text[0] != '-' {
+				b.WriteByte(' ')
+			}
+			b.WriteString(text)
+		}
+	}
+	at := Point{tenth(p.Points[0].X), tenth(p.Points[0].Y)}
+	b.WriteByte('M')
+	numbers(at.X, at.Y)
+	step := 1
+	if p.Curved {
+		step = 3
+	}
+	for i := step; i < len(p.Points); i += step {
+		var way []float64
+		level := true // all of it on one height
+		for _, q := range p.Points[i-step+1 : i+1] {
+			way = append(way, tenth(q.X)-at.X, tenth(q.Y)-at.Y)
+			level = level && tenth(q.Y) == at.Y
+		}
+		switch {
+		case level:
+			b.WriteByte('h')
+			numbers(way[len(way)-2])
+		case p.Curved:
+			b.WriteByte('c')
+			numbers(way...)
+		case tenth(way[0]) == 0:
+			b.WriteByte('v')
+			numbers(way[1])
+		default:
+			b.WriteByte('l')
+			numbers(way...)
+		}
+		at = Point{tenth(p.Points[i].X), tenth(p.Points[i].Y)}
+	}
+	if p.Closed {
+		b.WriteByte('Z')
+	}
+	return b.String()
 }
 
 // ascii tells text that the monospaced fonts draw in whole cells; the glyph of a blank is among it.
