@@ -52,6 +52,12 @@ type Support struct {
 	Asked          int `json:"asked,omitempty"` // rows of the model run to ask the neuron, beside the corpus
 }
 
+// fewFirings is the number of firing build tokens below which a graph rests on few.
+const fewFirings = 10
+
+// Few says whether a graph rests on so few firing tokens, fewer than ten, that what it says may be chance.
+func (s Support) Few() bool { return s.BuildFiring < fewFirings }
+
 // ContextNode is a node of a context graph: a prediction, and unless it is a leaf a test that leads on.
 type ContextNode struct {
 	Value float64 `json:"value"` // predicted share of the maximum where Table has no entry

@@ -12,9 +12,6 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
 )
 
-// few is the number of firing build tokens below which a label says how few there are.
-const few = 10
-
 // Lengths of a label: tokens that are named of a set, and tests of a leaf. A set of more than manyTokens says little,
 // and is told only where room is left.
 const (
@@ -45,10 +42,31 @@ func Label(g *n2g.ContextGraph) string {
 			text += "; or " + other
 		}
 	}
-	if g.Support.BuildFiring < few {
-		text += fmt.Sprintf(" (few: %d firings)", g.Support.BuildFiring)
+	if g.Support.Few() {
+		text += fewBegins + firings(g.Support.BuildFiring) + fewEnds
 	}
 	return text
+}
+
+// A label ends between these with how few firings its graph rests on.
+const fewBegins, fewEnds = " (few: ", ")"
+
+func firings(n int) string {
+	if n == 1 {
+		return "1 firing"
+	}
+	return fmt.Sprintf("%d firings", n)
+}
+
+// CutFew takes from a label what it says of a graph that rests on few firings, "6 firings"; few is empty if it says
+// nothing.
+func CutFew(label string) (rest, few string) {
+	rest, few, found := strings.Cut(label, fewBegins)
+	few, ended := strings.CutSuffix(few, fewEnds)
+	if !found || !ended || strings.Contains(few, "`") {
+		return label, ""
+	}
+	return rest, few
 }
 
 // PathLabel says of the leaf that the last of the tokens comes to what [Label] says of the main one, with the firing

@@ -307,3 +307,28 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+// TestComparisons: each predictor's scores stand in the page, those that were not measured as a dash, and a graph that
+// rests on few firings says so.
+func TestComparisons(t *testing.T) {
+	e := &n2g.Explanation{Model: "toy", Site: n2g.Site{Layer: 1, Index: 2, Hook: "hook_mid"},
+		Context: &n2g.ContextGraph{Label: "`x` (few: 6 firings)", Root: &n2g.ContextNode{},
+			Support: n2g.Support{BuildTokens: 1000, BuildFiring: 6}}}
+	scores := n2g.Scores{Firing: n2g.ClassScores{F1: .125, Precision: .25, Recall: .375, Support: 17}, Pearson: .5,
+		AveragePrecision: .625}
+	e.Comparisons = []n2g.Comparison{
+		{Text: "test documents", Predictor: "context graph", Scores: scores, LogLoss: new(1.25), ValueError: new(.0125)},
+		{Text: "test documents", Predictor: "token table", Scores: scores},
+	}
+	got := write(t, e, page.Options{})
+	cell := func(text string) string { return `<td class="num">` + text + "</td>" }
+	line := func(loss, valueError string) string {
+		return cell("0.125") + cell("0.625") + cell("0.500") + cell(loss) + cell(valueError) + cell("0.250") + cell("0.375") +
+			cell("17")
+	}
+	for _, want := range []string{line("1.25", "0.0125"), line("–", "–"), "6 of 1000 tokens fire", "which is few"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}

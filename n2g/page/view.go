@@ -26,6 +26,7 @@ type neuron struct {
 	Facts                         []fact
 	Graph                         template.HTML
 	Label, Support                string
+	Few                           bool // firings that the context graph rests on
 	Context                       template.HTML
 	Comparisons                   []comparison
 	Does                          *does
@@ -92,6 +93,7 @@ func (n *neuron) compare(e *n2g.Explanation) {
 	s := e.Context.Support
 	n.Label = text(e.Context.Label)
 	n.Support = fmt.Sprintf("%d of %d tokens fire", s.BuildFiring, s.BuildTokens)
+	n.Few = s.Few()
 	if s.Asked > 0 {
 		n.Support += fmt.Sprintf(", and the model was asked on %d more", s.Asked)
 	}
@@ -106,11 +108,19 @@ func (n *neuron) compare(e *n2g.Explanation) {
 		if f := c.Scores.Firing; f.Support > 0 {
 			n.Comparisons[i].Rows = append(n.Comparisons[i].Rows, scoreRow{
 				Name: text(c.Predictor), Own: c.Predictor == e.Comparisons[0].Predictor,
-				Cells: []string{number(f.Precision), number(f.Recall), number(f.F1), number(c.Scores.AveragePrecision),
-					number(c.Scores.Pearson), strconv.Itoa(f.Support)},
+				Cells: []string{score(f.F1), score(c.Scores.AveragePrecision), score(c.Scores.Pearson), measured(c.LogLoss, 2),
+					measured(c.ValueError, 4), score(f.Precision), score(f.Recall), strconv.Itoa(f.Support)},
 			})
 		}
 	}
+}
+
+// measured is a value to some decimals; older programs did not measure all.
+func measured(v *float64, decimals int) string {
+	if v == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(*v, 'f', decimals, 64)
 }
 
 // scoreRow is a predictor's line of the table.

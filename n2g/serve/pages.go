@@ -30,7 +30,7 @@ import (
 var web embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"visible": visible, "label": labelHTML, "short": shortLabel, "weight": func(v float64) string { return leadText(&v) },
+	"visible": visible, "label": labelHTML, "short": shortLabel, "row": rowLabel, "weight": func(v float64) string { return leadText(&v) },
 	"number": number, "percent": percent, "score": score, "lead": leadText,
 }).ParseFS(web, "web/*.html"))
 
@@ -140,7 +140,7 @@ type view struct {
 	Before, After *At
 	Facts         []fact
 	Graphs        []drawing
-	Scores        []scoreLine
+	Scores        comparison // on test examples
 	Fire          string
 	Comparisons   []comparison
 	Examples      []exampleMap
@@ -200,8 +200,9 @@ type (
 		Examples   []exampleMap
 	}
 	comparison struct { // of predictors on a text
-		Text  string
-		Lines []scoreLine
+		Text    string
+		Support int // tokens that fire
+		Lines   []scoreLine
 	}
 	operationLine struct{ Method, Path, Summary string }
 )
@@ -357,6 +358,9 @@ func (s *Server) neuronPage(ctx context.Context, r *http.Request) (*view, error)
 	}
 	return v, nil
 }
+
+// ScoreColumns are the columns of the table of scores.
+func (*view) ScoreColumns() []scoreColumn { return scoreColumns() }
 
 // fill puts all that is known of a neuron into a view.
 func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error {
@@ -706,12 +710,12 @@ func (v *view) scores(e *n2g.Explanation) {
 	if e.Scores == nil {
 		return
 	}
-	lines := []predicted{{"neuron graph", e.Scores}}
+	lines := []predicted{{name: "neuron graph", scores: e.Scores}}
 	if e.Baselines != nil {
-		lines = append(lines, predicted{"table of tokens", &e.Baselines.TokenLookup.Scores},
-			predicted{"n-grams", &e.Baselines.NGram.Scores})
+		lines = append(lines, predicted{name: "table of tokens", scores: &e.Baselines.TokenLookup.Scores},
+			predicted{name: "n-grams", scores: &e.Baselines.NGram.Scores})
 	}
-	v.Scores = scoreLines(lines)
+	v.Scores = comparison{"test examples", e.Scores.Firing.Support, scoreLines(lines)}
 	texts := []string{contexttree.TestDocuments, contexttree.HardNegatives, contexttree.TopExamples}
 	for _, c := range e.Comparisons {
 		if !slices.Contains(texts, c.Text) {
@@ -725,38 +729,84 @@ func (v *view) scores(e *n2g.Explanation) {
 		var lines []predicted
 		for i := range e.Comparisons {
 			if c := &e.Comparisons[i]; c.Text == text {
-				lines = append(lines, predicted{c.Predictor, &c.Scores})
+				lines = append(lines, predicted{c.Predictor, &c.Scores, c.LogLoss, c.ValueError})
 			}
 		}
 		if len(lines) > 0 {
-			v.Comparisons = append(v.Comparisons, comparison{text, scoreLines(lines)})
+			v.Comparisons = append(v.Comparisons, comparison{text, lines[0].scores.Firing.Support, scoreLines(lines)})
 		}
 	}
 }
 
 // predicted is how well a predictor of some name does.
 type predicted struct {
-	name   string
-	scores *n2g.Scores
+	name             string
+	scores           *n2g.Scores
+	loss, valueError *float64 // nil: not measured
 }
 
-// scoreLines marks the best of each column.
-func scoreLines(lines []predicted) (out []scoreLine) {
-	values := func(s *n2g.Scores) []float64 {
-		return []float64{s.Firing.F1, s.Firing.Precision, s.Firing.Recall, s.AveragePrecision, s.R2, s.Pearson}
+// scoreColumn is a column of the table of scores.
+type scoreColumn struct {
+	Name   string
+	of     func(*predicted) *float64
+	firing bool // it says nothing where no token fires
+	lower  bool // the lower the better
+}
+
+func scoreColumns() []scoreColumn {
+	return []scoreColumn{
+		{Name: "F1", firing: true, of: func(p *predicted) *float64 { return &p.scores.Firing.F1 }},
+		{Name: "avg. precision", firing: true, of: func(p *predicted) *float64 { return &p.scores.AveragePrecision }},
+		{Name: "Pearson", of: func(p *predicted) *float64 { return &p.scores.Pearson }},
+		{Name: "log-loss", firing: true, lower: true, of: func(p *predicted) *float64 { return p.loss }},
+		{Name: "value error", lower: true, of: func(p *predicted) *float64 { return p.valueError }},
+		{Name: "precision", firing: true, of: func(p *predicted) *float64 { return &p.scores.Firing.Precision }},
+		{Name: "recall", firing: true, of: func(p *predicted) *float64 { return &p.scores.Firing.Recall }},
+		{Name: "R²", of: func(p *predicted) *float64 { return &p.scores.R2 }},
 	}
-	best := values(lines[0].scores)
-	for _, l := range lines {
-		for i, value := range values(l.scores) {
-			best[i] = max(best[i], value)
-		}
+}
+
+// value is nil where there is none.
+func (c *scoreColumn) value(p *predicted) *float64 {
+	if c.firing && p.scores.Firing.Support == 0 {
+		return nil
 	}
-	for _, l := range lines {
-		line := scoreLine{Name: l.name}
-		for i, value := range values(l.scores) {
-			line.Cells = append(line.Cells, scoreCell{score(value), score(value) == score(best[i]) && value > 0})
+	return c.of(p)
+}
+
+// cell is a score as it is written.
+func (c *scoreColumn) cell(p *predicted) string {
+	switch value := c.value(p); {
+	case value == nil:
+		return "–"
+	case c.Name == "value error": // of shares of the maximum, which are small
+		return strconv.FormatFloat(*value, 'f', 3, 64)
+	default:
+		return score(*value)
+	}
+}
+
+// scoreLines marks the best of each column; what is no better than nothing at all is not.
+func scoreLines(lines []predicted) []scoreLine {
+	out := make([]scoreLine, len(lines))
+	for i := range lines {
+		out[i].Name = lines[i].name
+	}
+	for _, c := range scoreColumns() {
+		best := -1
+		for i := range lines {
+			value := c.value(&lines[i])
+			if value == nil || !c.lower && !(*value > 0) {
+				continue
+			}
+			if best < 0 || c.lower == (*value < *c.value(&lines[best])) {
+				best = i
+			}
 		}
-		out = append(out, line)
+		for i := range lines {
+			text := c.cell(&lines[i])
+			out[i].Cells = append(out[i].Cells, scoreCell{text, best >= 0 && text == c.cell(&lines[best])})
+		}
 	}
 	return out
 }
@@ -807,8 +857,28 @@ func (s *Server) apiPage(_ context.Context, r *http.Request) (*view, error) {
 	return v, nil
 }
 
-// labelHTML shows the tokens of a label, which stand between backticks, as tokens.
+// labelHTML shows the tokens of a label, which stand between backticks, as tokens, and behind it how few firings it
+// rests on.
 func labelHTML(label string) template.HTML {
+	label, few := contexttree.CutFew(label)
+	return tokensHTML(label) + fewHTML(few)
+}
+
+// rowLabel is a label for a line that may be cut, so that few firings are told first.
+func rowLabel(label string) template.HTML {
+	label, few := contexttree.CutFew(label)
+	return fewHTML(few) + tokensHTML(label)
+}
+
+func fewHTML(firings string) template.HTML {
+	if firings == "" {
+		return ""
+	}
+	return template.HTML(` <span class="kind few" title="the graph rests on few firing tokens: ` + firings + `">few: ` +
+		firings + "</span> ")
+}
+
+func tokensHTML(label string) template.HTML {
 	var b strings.Builder
 	for part, token := range contexttree.LabelParts(label) {
 		if token {
@@ -823,8 +893,9 @@ func labelHTML(label string) template.HTML {
 // shortLabel is a label for a line of a list: its first tests.
 func shortLabel(label string) template.HTML {
 	const most = 90
+	label, few := contexttree.CutFew(label)
 	if len(label) <= most {
-		return labelHTML(label)
+		return fewHTML(few) + tokensHTML(label)
 	}
 	end, inside := 0, false
 	for i, r := range label {
@@ -839,9 +910,9 @@ func shortLabel(label string) template.HTML {
 		}
 	}
 	if end == 0 {
-		return labelHTML(label)
+		return fewHTML(few) + tokensHTML(label)
 	}
-	return labelHTML(label[:end]) + "…"
+	return fewHTML(few) + tokensHTML(label[:end]) + "…"
 }
 
 // number formats an activation.

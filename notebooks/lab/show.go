@@ -7,6 +7,7 @@ import (
 	"html"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/janpfeifer/gonb/gonbui"
@@ -205,13 +206,26 @@ func scores(e *n2g.Explanation) string {
 // comparisons is the table of both graphs' scores beside the baselines'.
 func comparisons(list []n2g.Comparison) string {
 	var b strings.Builder
-	b.WriteString("| on | predictor | precision | recall | F1 | average precision | Pearson | firing tokens " +
-		"|\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| on | predictor | precision | recall | F1 | average precision | Pearson | log-loss | value error | " +
+		"firing tokens |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	measured := func(v *float64, decimals int) string {
+		if v == nil {
+			return "–"
+		}
+		return strconv.FormatFloat(*v, 'f', decimals, 64)
+	}
 	for _, c := range list {
 		f := c.Scores.Firing
-		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %d |\n", c.Text, c.Predictor, f.Precision, f.Recall,
-			f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, f.Support)
+		if f.Support == 0 {
+			fmt.Fprintf(&b, "| %s | %s | – | – | – | – | %.2f | – | %s | 0 |\n", c.Text, c.Predictor, c.Scores.Pearson,
+				measured(c.ValueError, 4))
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %s | %s | %d |\n", c.Text, c.Predictor, f.Precision,
+			f.Recall, f.F1, c.Scores.AveragePrecision, c.Scores.Pearson, measured(c.LogLoss, 2), measured(c.ValueError, 4),
+			f.Support)
 	}
+	b.WriteString("\nLog-loss is in nats a firing token, value error a share of the maximum: low is good.")
 	return b.String()
 }
 

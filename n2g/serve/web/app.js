@@ -59,10 +59,13 @@
     return text.replace(/\\(?:([ntrabfv\\"])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))/g,
       (all, name, x, u, long) => name ? named[name] : x ? all : String.fromCodePoint(parseInt(u || long, 16)));
   };
+  // What a label says of a graph that rests on few firings stands first, where no line cuts it.
   const labelled = (text) => {
-    const parts = (text || "").split("`");
-    if (parts.length % 2 === 0) return [text];
-    return parts.map((part, i) => i % 2 ? make("code", {}, ...glyphs(unquote(part))) : part).filter((p) => p !== "");
+    const [, label, few] = /^(.*?)(?: \(few: ([0-9]+ firings?)\))?$/s.exec(text || "");
+    const badge = few ? [make("span", { class: "kind few", title: "the graph rests on few firing tokens: " + few }, "few: " + few), " "] : [];
+    const parts = label.split("`");
+    if (parts.length % 2 === 0) return [...badge, label];
+    return badge.concat(parts.map((part, i) => i % 2 ? make("code", {}, ...glyphs(unquote(part))) : part).filter((p) => p !== ""));
   };
 
   /* ---- the table of neurons ---- */
