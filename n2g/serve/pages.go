@@ -30,7 +30,8 @@ import (
 var web embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"visible": visible, "label": labelHTML, "short": shortLabel, "row": rowLabel, "weight": func(v float64) string { return leadText(&v) },
+	"visible": visible, "label": labelHTML, "short": shortLabel, "row": rowLabel,
+	"weight": func(v float64) string { return leadText(&v) },
 	"number": number, "percent": percent, "score": score, "lead": leadText,
 }).ParseFS(web, "web/*.html"))
 

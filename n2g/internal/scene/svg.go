@@ -86,8 +86,8 @@ func Themed(class string) string {
 // Style returns the rules of inline SVGs, which follow the reader's theme; all of them are within the class n2g-scene.
 func Style() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s.n2g-scene{font:%dpx %s;fill:none}.n2g-scene .mono{font-family:%s}.n2g-scene .mid{text-anchor:middle}",
-		style, LabelSize, sansFamily, monoFamily)
+	fmt.Fprintf(&b, "%s.n2g-scene{font:%dpx %s;fill:none}.n2g-scene .mono{font-family:%s}"+
+		".n2g-scene .mid{text-anchor:middle}", style, LabelSize, sansFamily, monoFamily)
 	for _, class := range sizeClasses {
 		fmt.Fprintf(&b, ".n2g-scene .%s{font-size:%spx}", class.name, pixels(class.value))
 	}
