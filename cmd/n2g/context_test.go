@@ -115,3 +115,36 @@ func TestWriteContext(t *testing.T) {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
+
+// Both graphs of a store's neurons are exported, as pictures and in Graphviz's language.
+func TestExportContext(t *testing.T) {
+	folder := t.TempDir()
+	db := filepath.Join(folder, "run.db")
+	if status, _, stderr := call(t, "", "run", "-layers", "1", "-neurons", "254", "-masked", "none", "-ask", "0",
+		"-effects", "0", "-index", "../../models/tiny/index.n2g", "-store", db); status != 0 {
+		t.Fatal(stderr)
+	}
+	for graph, want := range map[string]string{"published": "importance", "context": "predicted activation"} {
+		to := filepath.Join(folder, graph)
+		status, _, stderr := call(t, "", "export", "-store", db, "-graph", graph, "-svg", to, "-dot", to)
+		if status != 0 {
+			t.Fatal(stderr)
+		}
+		svg, err := os.ReadFile(filepath.Join(to, "1_254.svg"))
+		if err != nil || !strings.Contains(string(svg), want) {
+			t.Errorf("the %s graph has no %q, error %v", graph, want, err)
+		}
+		dot, err := os.ReadFile(filepath.Join(to, "1_254.dot"))
+		if err != nil || !strings.HasPrefix(string(dot), "digraph {") {
+			t.Errorf("%s %v", dot, err)
+		}
+	}
+	for want, args := range map[string][]string{
+		`"both"`: {"-graph", "both", "-svg", folder}, "has a context graph": {"-graph", "context", "-svg", folder, "-layers", "0"},
+	} {
+		status, _, stderr := call(t, "", append([]string{"export", "-store", db}, args...)...)
+		if status != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %d %q", args, status, stderr)
+		}
+	}
+}

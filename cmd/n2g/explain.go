@@ -323,7 +323,7 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 		return write(path, func(w io.Writer) error {
 			o := graphviz.OptionsFor(explanations[0].Options)
 			o.Title = name(explanations[0])
-			if *f.graph == "context" && draws != nil {
+			if *f.graph == "context" {
 				g := explanations[0].Context
 				if g == nil {
 					return errors.New("there is no context graph to draw: it is learned from an index (-index), unless " +
@@ -359,7 +359,9 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 		drawing(*f.png, graphviz.PNG, graphviz.Diagram.PNG),
 		drawing(*f.dot, func(_ context.Context, g *n2g.Graph, o graphviz.Options) ([]byte, error) {
 			return []byte(graphviz.DOT(g, o)), nil
-		}, nil),
+		}, func(d graphviz.Diagram, _ context.Context, o graphviz.Options) ([]byte, error) {
+			return []byte(d.DOT(o)), nil
+		}),
 	)
 	if asked || err != nil {
 		return err

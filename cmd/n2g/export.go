@@ -18,18 +18,20 @@ import (
 type exportFlags struct {
 	store                          *string
 	stats, neuronStore, jsonl, csv *string
-	dot, svg                       *string
+	dot, svg, graph                *string
 	layers, neurons                *string
 }
 
 func (a *app) export() *command {
 	c := newCommand("export", "write what a store holds in other formats")
 	c.long = `-stats and -neuron-store write the published program's files: scikit-learn's report of each neuron, and the neurons of each token. -dot
-and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of those that -layers and -neurons choose.`
+and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of those that -layers and -neurons choose. -jsonl has
+both graphs and all scores of every neuron.`
 	c.examples = []string{
 		`-stats stats.json -neuron-store neuron_store.json`,
 		`-jsonl explanations.jsonl -csv scores.csv`,
 		`-svg graphs -layers 2 -neurons 100-149`,
+		`-svg graphs -graph context -layers 2`,
 	}
 	f := &exportFlags{
 		store:       storeFlag(c),
@@ -39,6 +41,7 @@ and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of t
 		csv:         c.path(replaces, "csv", "", "`FILE` to write a table of scores to"),
 		dot:         c.path(writesInto, "dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
 		svg:         c.path(writesInto, "svg", "", "`FOLDER` to write graphs to as SVG"),
+		graph:       c.flags.String("graph", "published", "`GRAPH` that -dot and -svg draw: published or context"),
 		layers:      c.flags.String("layers", "", "`LIST` layers whose graphs are written, such as 0,2-5 (default all)"),
 		neurons: c.flags.String("neurons", "",
 			"`LIST` neurons of each layer whose graphs are written, such as 0-99,512 (default all)"),
@@ -50,6 +53,9 @@ and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of t
 func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.dot+*f.svg == "" {
 		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -dot or -svg")
+	}
+	if *f.graph != "published" && *f.graph != "context" {
+		return fmt.Errorf("-graph is %q: it is published or context", *f.graph)
 	}
 	chosen, err := chosenBy(*f.layers, *f.neurons)
 	if err != nil {
@@ -114,6 +120,7 @@ func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, 
 	}
 	progress := a.progress(len(all))
 	defer progress.end()
+	drawn := 0
 	for i, n := range all {
 		if !chosen(n) {
 			continue
@@ -123,27 +130,40 @@ func (a *app) exportGraphs(ctx context.Context, s *store.Store, f *exportFlags, 
 		if err != nil {
 			return err
 		}
-		if e.Graph == nil {
+		if e.Graph == nil && *f.graph == "published" || e.Context == nil && *f.graph == "context" {
 			continue
 		}
+		drawn++
 		o := graphviz.OptionsFor(e.Options)
 		o.Title = name(e)
+		var diagram graphviz.Diagram
+		dot := func() string { return graphviz.DOT(e.Graph, o) }
+		if *f.graph == "context" {
+			o.Title += ": " + e.Context.Label
+			diagram = graphviz.OfContext(e.Context, o)
+			dot = func() string { return diagram.DOT(o) }
+		} else {
+			diagram = graphviz.Of(e.Graph, o)
+		}
 		if *f.dot != "" {
 			path := filepath.Join(*f.dot, n.PublishedName()+".dot")
-			if err := a.writeBytes(ctx, path, []byte(graphviz.DOT(e.Graph, o))); err != nil {
+			if err := a.writeBytes(ctx, path, []byte(dot())); err != nil {
 				return err
 			}
 		}
 		if *f.svg == "" {
 			continue
 		}
-		picture, err := graphviz.SVG(ctx, e.Graph, o)
+		picture, err := diagram.SVG(ctx, o)
 		if err != nil {
 			return fmt.Errorf("layer %d neuron %d: %w", n.Layer, n.Index, err)
 		}
 		if err := a.writeBytes(ctx, filepath.Join(*f.svg, n.PublishedName()+".svg"), picture); err != nil {
 			return err
 		}
+	}
+	if drawn == 0 && *f.graph == "context" {
+		return errors.New("none of the chosen neurons has a context graph to draw: n2g run -index learns them")
 	}
 	return nil
 }

@@ -9,16 +9,25 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// mostLines of a context graph are drawn: the leaves that account for most firing.
-const mostLines = 24
+// mostLines of a context graph are drawn: the leaves that account for most firing. Of a leaf that fires in sequences of
+// tokens alone mostSequences are, the highest.
+const (
+	mostLines     = 24
+	mostSequences = 6
+)
+
+// few is the number of firing tokens below which a graph rests on few.
+const few = 10
 
 // OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
 // the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
-// distance on the arrow, and crossed out what it must not hold. Lines that begin alike share their beginning. Lines
-// that would take more than o.MaxNodes nodes are left out, and counted.
+// distance on the arrow, and crossed out what it must not hold. A leaf that predicts firing for sequences of tokens
+// alone has a line for each. Lines that begin alike share their beginning. Lines that would take more than o.MaxNodes
+// nodes are left out, and counted.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
 		name:  "context graph",
+		ends:  true,
 		Notes: []string{"← context", "crossed out: must not be there"},
 		Legend: []Scale{
 			{"predicted activation", "0", "1", Red},
@@ -28,15 +37,16 @@ func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	if g == nil {
 		return d
 	}
-	lines := contextLines(g)
-	if len(lines) > mostLines {
-		d.more = len(lines) - mostLines
-		lines = lines[:mostLines]
+	if s := g.Support; s.BuildTokens > 0 && s.BuildFiring < few {
+		d.Notes = append(d.Notes, fmt.Sprintf("few: it rests on %d firing tokens", s.BuildFiring))
 	}
+	lines := contextLines(g)
+	more := max(0, len(lines)-mostLines)
+	lines = lines[:len(lines)-more]
 	known := map[string]int{}
 	for i, line := range lines {
 		if len(d.Nodes) > 0 && o.MaxNodes > 0 && len(d.Nodes)+len(line) > o.MaxNodes {
-			d.more += len(lines) - i
+			more += len(lines) - i
 			break
 		}
 		key, at := "", -1
@@ -56,6 +66,9 @@ func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 			at = i
 		}
 		d.Nodes[at].Bold = true
+	}
+	if more > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("%d more lines are not drawn", more))
 	}
 	return d
 }
@@ -83,29 +96,56 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 		line   []contextStep
 	}
 	var leaves []leaf
-	var walk func(n *n2g.ContextNode, path []contextStep, tokens []n2g.TokenValue)
-	walk = func(n *n2g.ContextNode, path []contextStep, tokens []n2g.TokenValue) {
+	var walk func(n *n2g.ContextNode, path []contextStep, tokens []string)
+	walk = func(n *n2g.ContextNode, path []contextStep, tokens []string) {
 		if n == nil {
 			return
 		}
 		if n.Test != nil {
 			if n.Test.Kind == n2g.TestToken && n.Test.Distance == 0 {
-				named := make([]n2g.TokenValue, len(n.Test.Tokens))
-				for i, token := range n.Test.Tokens {
-					named[i] = n2g.TokenValue{Token: token, Value: -1}
+				yes := []string{}
+				for _, token := range n.Test.Tokens {
+					if tokens == nil || slices.Contains(tokens, token) {
+						yes = append(yes, token)
+					}
 				}
-				walk(n.Yes, path, named)
-				walk(n.No, path, tokens)
+				var no []string // nil: any
+				if tokens != nil {
+					no = slices.DeleteFunc(slices.Clone(tokens), func(token string) bool {
+						return slices.Contains(n.Test.Tokens, token)
+					})
+				}
+				walk(n.Yes, path, yes)
+				walk(n.No, path, no)
 				return
 			}
 			walk(n.Yes, append(slices.Clip(path), contextStepOf(n.Test, false)), tokens)
 			walk(n.No, append(slices.Clip(path), contextStepOf(n.Test, true)), tokens)
 			return
 		}
-		if first, ok := activating(n, tokens, g.FireThreshold); ok {
-			context := slices.Clone(path)
+		add := func(first contextStep, more ...contextStep) {
+			context := append(more, path...)
 			slices.SortStableFunc(context, func(a, b contextStep) int { return cmp.Compare(a.order, b.order) })
 			leaves = append(leaves, leaf{n.Firing, append([]contextStep{first}, context...)})
+		}
+		first, ok := activating(n, tokens, g.FireThreshold)
+		if ok {
+			add(first)
+			return
+		}
+		for _, s := range n.Sequences[:min(len(n.Sequences), mostSequences)] {
+			if s.Value < g.FireThreshold || s.Value <= 0 {
+				break
+			}
+			last := len(s.Tokens) - 1
+			end := first
+			end.node.Chips = []Chip{{Token: s.Tokens[last], Color: Red, Share: min(1, s.Value)}}
+			var before []contextStep
+			for distance := 1; distance <= last; distance++ {
+				before = append(before, contextStepOf(&n2g.ContextTest{Kind: n2g.TestToken, Distance: distance,
+					Tokens: []string{s.Tokens[last-distance]}}, false))
+			}
+			add(end, before...)
 		}
 	}
 	walk(g.Root, nil, nil)
@@ -117,8 +157,9 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 	return lines
 }
 
-// activating is the node of the tokens on which a leaf predicts firing; false if there are none.
-func activating(n *n2g.ContextNode, tokens []n2g.TokenValue, fire float64) (contextStep, bool) {
+// activating is the node of the tokens, of those that come to a leaf (nil: any), on which it predicts firing; false if
+// there are none.
+func activating(n *n2g.ContextNode, tokens []string, fire float64) (contextStep, bool) {
 	step := contextStep{node: Node{Title: fmt.Sprintf("predicts %.3f; %d of %.0f tokens that come here fire", n.Value,
 		n.Firing, n.Tokens)}}
 	table := map[string]float64{}
@@ -140,11 +181,11 @@ func activating(n *n2g.ContextNode, tokens []n2g.TokenValue, fire float64) (cont
 		return step, len(step.node.Chips) > 0
 	}
 	for _, token := range tokens {
-		value, ok := table[token.Token]
+		value, ok := table[token]
 		if !ok {
 			value = n.Value
 		}
-		add(token.Token, value)
+		add(token, value)
 	}
 	slices.SortStableFunc(step.node.Chips, func(a, b Chip) int { return cmp.Compare(b.Share, a.Share) })
 	return step, len(step.node.Chips) > 0

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/graph/formats/dot"
+
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 )
@@ -76,6 +78,13 @@ func TestOfContext(t *testing.T) {
 	if svg, err := d.SVG(t.Context(), graphviz.Options{}); err != nil || !strings.Contains(string(svg), `aria-label="context graph"`) {
 		t.Errorf("a screen reader is not told that this is a context graph: %v", err)
 	}
+	file, err := dot.ParseString(d.DOT(graphviz.Options{Title: `a "title"`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := nodesOf(file.Graphs[0].Stmts); n != len(d.Nodes) {
+		t.Errorf("%d nodes in DOT, want %d", n, len(d.Nodes))
+	}
 	if empty := graphviz.OfContext(nil, graphviz.Options{}); len(empty.Nodes) != 0 {
 		t.Error("no graph has nodes")
 	}
@@ -97,6 +106,11 @@ func FuzzContext(f *testing.F) {
 		if err != nil {
 			return // too large
 		}
+		// The parser takes U+FFFD for a broken file.
+		text := strings.ReplaceAll(graphviz.OfContext(e.Context, graphviz.Options{}).DOT(graphviz.Options{}), "\ufffd", "?")
+		if _, err := dot.ParseString(text); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
 		for d := xml.NewDecoder(bytes.NewReader(svg)); ; {
 			if _, err := d.Token(); err == io.EOF {
 				break
@@ -105,4 +119,39 @@ func FuzzContext(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is drawn of a leaf: the tokens that all tests of the current token leave, and where only sequences fire, these.
+func TestOfContextLeaves(t *testing.T) {
+	token := func(distance int, tokens ...string) *n2g.ContextTest {
+		return &n2g.ContextTest{Kind: n2g.TestToken, Distance: distance, Tokens: tokens}
+	}
+	d := graphviz.OfContext(&n2g.ContextGraph{FireThreshold: .5, Support: n2g.Support{BuildTokens: 50, BuildFiring: 9},
+		Root: &n2g.ContextNode{
+			Test: token(0, "a", "b", "c", "d"),
+			Yes: &n2g.ContextNode{
+				Test: token(0, "c", "x", "b"),
+				Yes:  &n2g.ContextNode{Test: token(0, "c"), Yes: &n2g.ContextNode{}, No: &n2g.ContextNode{Value: .75, Firing: 9}},
+				No:   &n2g.ContextNode{Value: .5, Firing: 8},
+			},
+			No: &n2g.ContextNode{Test: token(2, "far"), No: &n2g.ContextNode{},
+				Yes: &n2g.ContextNode{Firing: 1, Sequences: []n2g.SequenceValue{
+					{Tokens: []string{"w", "v", "u"}, Value: .75}, {Tokens: []string{"z", "u"}, Value: .75},
+					{Tokens: []string{"z", "q"}, Value: .25}}}},
+		}}, graphviz.Options{})
+	var nodes []string
+	for _, n := range d.Nodes {
+		text := ""
+		for _, c := range n.Chips {
+			text += c.Token
+		}
+		nodes = append(nodes, text)
+	}
+	// The lines of the sequences share their first node.
+	if want := []string{"b", "ad", "u", "v", "w", "far", "z", "far"}; !slices.Equal(nodes, want) {
+		t.Errorf("nodes %q, want %q", nodes, want)
+	}
+	if !slices.Contains(d.Notes, "few: it rests on 9 firing tokens") {
+		t.Errorf("%q does not say on how little it rests", d.Notes)
+	}
 }

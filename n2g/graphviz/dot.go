@@ -6,6 +6,7 @@ import (
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/scene"
 )
 
 // DOT returns the graph in Graphviz's language, to be drawn by its program dot. Node 1, 2, 3 … are those of g in order.
@@ -20,6 +21,78 @@ func DOT(g *n2g.Graph, o Options) string {
 	w.heading()
 	w.printf(0, "}")
 	return w.String()
+}
+
+// DOT returns the diagram in Graphviz's language, as [DOT] does a neuron graph. A node's tokens stand in rows, below
+// "not" where it must not be there.
+func (d Diagram) DOT(o Options) string {
+	w := &writer{options: o, palette: o.palette()}
+	w.printf(0, "digraph {")
+	w.head()
+	w.printf(1, "node [fixedsize=false shape=box fontsize=20 style=filled fillcolor=%q fontcolor=%q]", w.palette.ground,
+		w.palette.text)
+	w.printf(1, "edge [dir=back penwidth=2 fontname=%q fontcolor=%q]", family, w.palette.text)
+	for i, n := range d.Nodes {
+		w.printf(1, `%d [label="%s"%s tooltip=%s]`, i+1, n.rows(), n.dotStyle(), quoteTooltip(n.title()))
+	}
+	for _, e := range d.Edges {
+		w.printf(1, "%d -> %d [label=%s]", e.From+1, e.To+1, quote(scene.Label(e.Label)))
+	}
+	if o.Title != "" {
+		w.printf(1, "graph [labelloc=t labeljust=l fontsize=25 label=%s]", quote(scene.Label(o.Title)))
+	}
+	w.printf(0, "}")
+	return w.String()
+}
+
+// rows are a node's tokens as a DOT string without its quotes.
+func (n Node) rows() string {
+	const row = 6 // tokens
+	var b strings.Builder
+	if n.Absent {
+		b.WriteString(`not\n`)
+	}
+	for i, c := range n.Chips[:min(len(n.Chips), mostChips)] {
+		text, _ := scene.Fit(c.visible(), longestLabel)
+		switch {
+		case i > 0 && i%row == 0:
+			b.WriteString(`\n`)
+		case i > 0:
+			b.WriteString("  ")
+		}
+		b.WriteString(escape.Replace(text))
+	}
+	if more := len(n.Chips) - mostChips; more > 0 {
+		fmt.Fprintf(&b, `\n%d more`, more)
+	}
+	return b.String()
+}
+
+// dotStyle are a node's border and colours: that of its strongest token.
+func (n Node) dotStyle() string {
+	style := " penwidth=2"
+	if n.Bold {
+		style = " penwidth=5"
+	}
+	if n.Absent {
+		return style + ` style="filled,dashed"`
+	}
+	share, color := 0.0, Plain
+	for _, c := range n.Chips {
+		if c.Color != Plain && c.Share >= share {
+			share, color = c.Share, c.Color
+		}
+	}
+	faded := 255 - int(255*share)
+	switch {
+	case color == Red:
+		return style + fmt.Sprintf(` fillcolor="#ff%02x%02x" fontcolor=black`, faded, faded)
+	case color == Blue && faded < darkBlue:
+		return style + fmt.Sprintf(` fillcolor="#%02x%02xff" fontcolor=white`, faded, faded)
+	case color == Blue:
+		return style + fmt.Sprintf(` fillcolor="#%02x%02xff" fontcolor=black`, faded, faded)
+	}
+	return style
 }
 
 // writer writes one graph.

@@ -45,7 +45,6 @@ var allowed = map[string]string{
 	"n2g/cluster.Job.Stages":    "a job's folder read by a program of one's own",
 
 	"n2g/heatmap.HeatMap.SVG": "a heat map as SVG, where no PNG is wanted",
-	"n2g/graphviz.Of":         "a graph's Diagram, to be drawn otherwise",
 
 	"models.Cache.Hooks":           "the hook points of a Cache, for notebooks",
 	"models.Causal.HookPoints":     "which hook points a model has, for notebooks",
