@@ -58,34 +58,48 @@ func Complete(ctx context.Context, model n2g.LanguageModel, e *n2g.Explanation, 
 // graph, or else of its published one. Examples whose input is not finite, or all zeros, are left out. The result does
 // not depend on the order of the examples.
 func Find(ctx context.Context, model Model, e *n2g.Explanation, examples []Example) (*n2g.Behaviours, error) {
-	sound, vectors, err := embed(ctx, model, e.Site, examples)
+	g, err := group(ctx, model, e.Site, examples)
 	if err != nil {
 		return nil, err
 	}
-	found := &n2g.Behaviours{Examples: len(sound), List: []n2g.Behaviour{}}
-	if len(sound) < fewest {
+	found := &n2g.Behaviours{Examples: len(g.examples), List: []n2g.Behaviour{}, Separation: g.separation,
+		Chance: g.chance}
+	if len(g.examples) < fewest {
 		return found, nil
 	}
-	similarity := cosines(vectors)
-	groups := groupsOf(similarity)
-	if len(groups) > 1 {
-		found.Separation = silhouette(similarity, groups)
-		found.Chance = chance(vectors, len(groups))
-		if found.Separation <= found.Chance {
-			groups = [][]int{slices.Concat(groups...)}
-			found.Separation, found.Chance = 0, 0
-		}
-	}
-	grouped := 0
-	for _, g := range groups {
-		grouped += len(g)
-	}
-	found.Stray = len(sound) - grouped
-	n := newNamer(model, e, sound, similarity, groups)
-	for i := range groups {
+	found.Stray = len(g.examples)
+	n := newNamer(model, e, g)
+	for i, members := range g.groups {
+		found.Stray -= len(members)
 		found.List = append(found.List, n.behaviour(i))
 	}
 	return found, nil
+}
+
+// grouping is examples that can be compared, and which of them belong together.
+type grouping struct {
+	examples           []Example
+	similarity         [][]float64
+	groups             [][]int // largest first
+	separation, chance float64 // where there is more than one
+}
+
+// group finds which examples are alike.
+func group(ctx context.Context, model Model, s n2g.Site, examples []Example) (*grouping, error) {
+	sound, vectors, err := embed(ctx, model, s, examples)
+	if err != nil || len(sound) < fewest {
+		return &grouping{examples: sound}, err
+	}
+	similarity := cosines(vectors)
+	g := &grouping{examples: sound, similarity: similarity, groups: groupsOf(similarity)}
+	if len(g.groups) < 2 {
+		return g, nil
+	}
+	g.separation, g.chance = silhouette(similarity, g.groups), chance(vectors, len(g.groups))
+	if g.separation <= g.chance {
+		g.groups, g.separation, g.chance = [][]int{slices.Concat(g.groups...)}, 0, 0
+	}
+	return g, nil
 }
 
 // embed asks for the input terms of all examples, and returns those that can be compared with their vectors, of length

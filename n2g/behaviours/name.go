@@ -13,11 +13,9 @@ import (
 // namer describes groups of examples.
 type namer struct {
 	graph      *n2g.ContextGraph // nil: none
-	examples   []Example
-	tokens     [][]string // of each example, BOS first where the model has one
-	first      int        // where a text begins in them
-	similarity [][]float64
-	groups     [][]int
+	*grouping
+	tokens [][]string // of each example, BOS first where the model has one
+	first  int        // where a text begins in them
 
 	ways   []way // of each example
 	owners map[way]int
@@ -29,13 +27,12 @@ type way struct {
 	token string
 }
 
-func newNamer(model n2g.LanguageModel, e *n2g.Explanation, examples []Example, similarity [][]float64,
-	groups [][]int) *namer {
-	n := &namer{graph: e.Context, examples: examples, similarity: similarity, groups: groups, owners: map[way]int{}}
+func newNamer(model n2g.LanguageModel, e *n2g.Explanation, g *grouping) *namer {
+	n := &namer{graph: e.Context, grouping: g, owners: map[way]int{}}
 	if model.BOS() >= 0 {
 		n.first = 1
 	}
-	for _, x := range examples {
+	for _, x := range g.examples {
 		tokens := make([]string, len(x.IDs))
 		for i, id := range x.IDs {
 			tokens[i] = model.TokenString(id)
@@ -48,12 +45,12 @@ func newNamer(model n2g.LanguageModel, e *n2g.Explanation, examples []Example, s
 		n.ways = append(n.ways, w)
 	}
 	counts := map[way][]int{}
-	for g, members := range groups {
+	for k, members := range g.groups {
 		for _, i := range members {
 			if counts[n.ways[i]] == nil {
-				counts[n.ways[i]] = make([]int, len(groups))
+				counts[n.ways[i]] = make([]int, len(g.groups))
 			}
-			counts[n.ways[i]][g]++
+			counts[n.ways[i]][k]++
 		}
 	}
 	for w, of := range counts {
