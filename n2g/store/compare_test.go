@@ -499,12 +499,15 @@ func TestFind(t *testing.T) {
 	for i, lines := range [][]n2g.Line{
 		{chain("a", "b", "a"), chain("c", "d")}, // one of two repeats
 		{chain("a", "x", "y", "a")},             // all
-		{chain("a", "b"), chain("b", "a")},      // two meanings, no repetition within a line
+		{chain("a", "b"), chain("b", "a")},      // two tokens, no repetition within a line
 		{chain("a", "b"), chain("b", "c"), chain("d")},
 		{},
 	} {
 		e := madeUp(newRandom(1), at(0, i), vocabulary(9), 0)
 		e.Trie, e.Graph = n2g.BuildTrie(lines), n2g.NewGraph(lines)
+		if n := []int{2, 1, 0, 3, -1}[i]; n >= 0 { // of the last they were not looked for
+			addBehaviours(e, n)
+		}
 		if err := s.Put(ctx, e); err != nil {
 			t.Fatal(err)
 		}
@@ -524,9 +527,18 @@ func TestFind(t *testing.T) {
 	rows, err = s.Induction(ctx, 2)
 	check("induction of two tokens", rows, err, "")
 	rows, err = s.Polysemantic(ctx, 0)
-	check("polysemantic", rows, err, "302")
+	check("polysemantic", rows, err, "30")
 	rows, err = s.Polysemantic(ctx, 3)
 	check("polysemantic of three", rows, err, "3")
+	all, err := s.Rows(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range all {
+		if want := []int{2, 1, 0, 3, -1}[i]; (r.Behaviours == nil) != (want < 0) || want >= 0 && *r.Behaviours != want {
+			t.Errorf("%v has %v behaviours, want %d", r.Site, r.Behaviours, want)
+		}
+	}
 }
 
 // TestContextTokens compares the nearest by context graphs with the Jaccard similarity of any two neurons' sets.

@@ -17,12 +17,11 @@ func (s *Store) Induction(ctx context.Context, atLeast int) ([]Hit, error) {
 	})
 }
 
-// Polysemantic returns the neurons whose graph falls into at least the given number of separate sub-graphs, as those of
-// neurons with several meanings do; most sub-graphs first, then by layer and index.
+// Polysemantic returns the neurons with at least the given number of behaviours ([n2g.Behaviours]), two at least; those
+// with most first, then by layer and index. Neurons whose behaviours were not looked for are not among them.
 func (s *Store) Polysemantic(ctx context.Context, atLeast int) ([]Hit, error) {
-	return s.allHits(ctx, func(h Hit) bool { return h.Components >= max(atLeast, 2) }, func(a, b Hit) int {
-		return cmp.Compare(b.Components, a.Components)
-	})
+	several := func(h Hit) bool { return h.Behaviours != nil && *h.Behaviours >= max(atLeast, 2) }
+	return s.allHits(ctx, several, func(a, b Hit) int { return cmp.Compare(*b.Behaviours, *a.Behaviours) })
 }
 
 // allHits returns the neurons that are wanted in the given order, then by layer and index. All rows are read, since a
@@ -31,7 +30,14 @@ func (s *Store) allHits(ctx context.Context, wanted func(Hit) bool, order func(a
 	hits := []Hit{}
 	err := s.reading(ctx, func(tx *sql.Tx) error {
 		rows, err := soundNeurons(ctx, tx, everyNeuron)
+		if err != nil {
+			return err
+		}
+		behaviours, err := soundBehaviours(ctx, tx)
 		for _, r := range rows {
+			if n, known := behaviours[r.id]; known {
+				r.Behaviours = &n
+			}
 			if h := r.hit(); wanted(h) {
 				hits = append(hits, h)
 			}

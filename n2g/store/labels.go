@@ -41,12 +41,15 @@ func (r *labelRow) checksum() int64 {
 // sound tells whether the row is what was written.
 func (r *labelRow) sound() bool { return r.id != 0 && r.checksum() == r.sum }
 
-// insertContext writes what there is in columns of a neuron's label and context graph.
+// insertContext writes what there is in columns of a neuron's label, context graph and behaviours.
 func insertContext(ctx context.Context, tx *sql.Tx, id int64, e *n2g.Explanation) error {
 	if err := insertLabel(ctx, tx, id, e); err != nil {
 		return err
 	}
 	if err := insertContextTokens(ctx, tx, id, e.Site, e.Context.Tokens()); err != nil {
+		return err
+	}
+	if err := insertBehaviours(ctx, tx, id, e); err != nil {
 		return err
 	}
 	return insertComparisons(ctx, tx, id, e.Site, e.Comparisons)

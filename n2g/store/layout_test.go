@@ -26,7 +26,19 @@ func kept(version int) []*n2g.Explanation {
 	if version > 1 {
 		addContext(random, list[1])
 	}
+	if version > 4 {
+		addBehaviours(list[1], 2)
+	}
 	return list
+}
+
+// addBehaviours gives an explanation so many made-up behaviours.
+func addBehaviours(e *n2g.Explanation, n int) {
+	e.Behaviours = &n2g.Behaviours{Examples: 4*n + 1, Stray: 1, List: []n2g.Behaviour{}}
+	for i := range n {
+		e.Behaviours.List = append(e.Behaviours.List, n2g.Behaviour{Label: fmt.Sprintf("`%d`", i), Examples: 4,
+			Share: 4 / float64(4*n+1), Within: .5, Branches: []n2g.Branch{}, Shown: []n2g.BehaviourExample{}})
+	}
 }
 
 // addContext gives an explanation a made-up context graph, with scores.
@@ -132,7 +144,7 @@ func readLabels(t *testing.T, s *Store) map[n2g.Site]string {
 // TestOldLayoutReadOnly: opened for reading only, a store of an older layout answers all that it answers once it is
 // brought up to date, and what is lost of it is missed.
 func TestOldLayoutReadOnly(t *testing.T) {
-	for _, name := range []string{"testdata/v2.db", "testdata/v3.db"} {
+	for _, name := range []string{"testdata/v2.db", "testdata/v3.db", "testdata/v4.db"} {
 		t.Run(filepath.Base(name), func(t *testing.T) { testOldLayoutReadOnly(t, name) })
 	}
 }
@@ -293,10 +305,10 @@ func TestOldEffectsReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the third and the fourth layout added goes.
-	if _, err := db.Exec("DROP TABLE context_tokens; DROP TABLE context_vocabulary; DROP TABLE comparisons; DROP TABLE " +
+	// What the third, the fourth and the fifth layout added goes.
+	if _, err := db.Exec("DROP TABLE behaviours; DROP TABLE context_tokens; DROP TABLE context_vocabulary; DROP TABLE comparisons; DROP TABLE " +
 		"labels; DELETE FROM totals WHERE name IN ('comparisons', " +
-		"'labels'); PRAGMA user_version = 2"); err != nil {
+		"'labels', 'behaviours'); PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -173,6 +173,19 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 	if err != nil {
 		return nil, err
 	}
+	there, err := hasBehaviours(ctx, tx, "source")
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		err = fillBehaviours(ctx, tx, "SELECT id, digest FROM main.neurons WHERE id > ?", before)
+	} else {
+		_, err = tx.ExecContext(ctx, "INSERT INTO main.behaviours SELECT m.id, x.behaviours, x.examples, x.checksum FROM "+
+			"source.behaviours x"+of, before)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if theirs.effects != nil {
 		if m.Effects, err = s.copyEffects(ctx, tx, theirs.effects); err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ type Row struct {
 	Density       *float64 // nil: unknown
 
 	Nodes, Edges int // of the graph
-	Components   int // separate sub-graphs
+	Components   int // sub-graphs without a common edge
 	Activating   int // tokens of the kind
 	Important    int
 	Repeated     int // activating tokens that recur in their own context; see [Store.Induction]
@@ -32,6 +32,7 @@ type Row struct {
 	Scores             *n2g.Scores // nil: not tested
 	TokenLookup, NGram *n2g.Scores // the baselines', nil likewise
 
+	Behaviours   *int     // how many it has ([n2g.Behaviours]), nil where they were not looked for
 	Kurtosis     *float64 // of its effects on the tokens, nil where they are not stored
 	Faithfulness *float64 // n2g.Faithfulness.Graph, nil where it was not measured
 }

@@ -154,8 +154,8 @@ func openReadOnly(path, absolute string) (*Store, error) {
 			return nil, err
 		}
 	}
-	if old == 3 && s != nil {
-		s.unindexed = true
+	if old >= 3 && s != nil { // which lacks tables that can be done without
+		s.unindexed = old == 3
 		return s, nil
 	}
 	if old == 0 {

@@ -193,11 +193,18 @@ func (s *Store) Rows(ctx context.Context) ([]Row, error) {
 		if err != nil {
 			return err
 		}
+		behaviours, err := soundBehaviours(ctx, tx)
+		if err != nil {
+			return err
+		}
 		effects, err := soundEffects(ctx, tx)
 		list = make([]Row, len(rows))
 		for i, r := range rows {
 			if e := effects[r.WithoutHook()]; e != nil {
 				r.Kurtosis, r.Faithfulness = &e.kurtosis, e.graph
+			}
+			if n, known := behaviours[r.id]; known {
+				r.Behaviours = &n
 			}
 			list[i] = r.Row
 		}

@@ -23,6 +23,9 @@ func migrations() []migration {
 		{statements: schema3, fill: fillComparisons},
 		{statements: schema4, fill: func(ctx context.Context, tx *sql.Tx) error {
 			return fillContextTokens(ctx, tx, allDigests)
+		}},
+		{statements: schema5, fill: func(ctx context.Context, tx *sql.Tx) error {
+			return fillBehaviours(ctx, tx, allDigests)
 		}}}
 }
 
@@ -216,6 +219,18 @@ CREATE TRIGGER labels_tokens_out AFTER DELETE ON labels BEGIN
 END;
 `
 
+// schema5 adds how many behaviours neurons have.
+var schema5 = `
+CREATE TABLE behaviours (
+	neuron_id  INTEGER PRIMARY KEY REFERENCES neurons (id) ON DELETE CASCADE,
+	behaviours INTEGER NOT NULL,
+	examples   INTEGER NOT NULL,
+	checksum   INTEGER NOT NULL
+);
+
+INSERT OR REPLACE INTO totals VALUES ('behaviours', 0, 0);
+` + counting([]string{"behaviours"})
+
 // fillComparisons fills comparisons from the explanations that are what was written; labels come with schema4.
 func fillComparisons(ctx context.Context, tx *sql.Tx) error {
 	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
@@ -234,6 +249,13 @@ func fillContextTokens(ctx context.Context, tx *sql.Tx, query string, values ...
 			return err
 		}
 		return insertContextTokens(ctx, tx, id, e.Site, e.Context.Tokens())
+	}, query, values...)
+}
+
+// fillBehaviours fills the table of schema5.
+func fillBehaviours(ctx context.Context, tx *sql.Tx, query string, values ...any) error {
+	return eachSoundExplanation(ctx, tx, func(id int64, e *n2g.Explanation) error {
+		return insertBehaviours(ctx, tx, id, e)
 	}, query, values...)
 }
 
@@ -275,10 +297,13 @@ func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *
 func countedTables() []string { return countedIn(len(migrations())) }
 
 func countedIn(version int) []string {
-	if version < 3 {
+	switch {
+	case version < 3:
 		return countedBefore3()
+	case version < 5:
+		return append(countedBefore3(), countedFrom3()...)
 	}
-	return append(countedBefore3(), countedFrom3()...)
+	return append(append(countedBefore3(), countedFrom3()...), "behaviours")
 }
 
 func countedBefore3() []string {

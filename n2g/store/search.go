@@ -53,9 +53,9 @@ func behind(token string) string {
 // Hit is a neuron that was found, with what tells whether it is worth a look.
 type Hit struct {
 	n2g.Site   `json:"-"`
-	F1         *float64 `json:"firing_f1,omitempty"` // nil: not tested
-	Nodes      int      `json:"nodes"`               // of the graph
-	Components int      `json:"components"`          // separate sub-graphs
+	F1         *float64 `json:"firing_f1,omitempty"`  // nil: not tested
+	Nodes      int      `json:"nodes"`                // of the graph
+	Behaviours *int     `json:"behaviours,omitempty"` // nil: not looked for; some searches do not tell
 	Activating int      `json:"activating_tokens"`
 	Important  int      `json:"important_tokens"`
 	Repeated   int      `json:"repeated_tokens"` // activating tokens that recur in their own context
@@ -100,7 +100,7 @@ func (m mention) found() (list []Found) {
 }
 
 func (r *neuronRow) hit() Hit {
-	h := Hit{Site: r.Site, Nodes: r.Nodes, Components: r.Components, Activating: r.Activating, Important: r.Important,
+	h := Hit{Site: r.Site, Nodes: r.Nodes, Behaviours: r.Behaviours, Activating: r.Activating, Important: r.Important,
 		Repeated: r.Repeated}
 	if r.Scores != nil {
 		h.F1 = &r.Scores.Firing.F1

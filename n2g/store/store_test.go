@@ -103,6 +103,9 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 		if i%3 == 1 {
 			addContext(random, e)
 		}
+		if i%3 > 0 {
+			addBehaviours(e, i%4)
+		}
 		if i%6 == 1 { // with a test of a window and one of the line as well, the first of which must fail
 			e.Context.Root = &n2g.ContextNode{
 				Test: &n2g.ContextTest{Kind: n2g.TestWithin, Window: 8, Tokens: []string{words[random.IntN(40)], "absent"}},

@@ -68,7 +68,7 @@ func (s *Store) verify(ctx context.Context) (v *verdict, err error) {
 func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool, indexed bool) (*verdict, error) {
 	v := &verdict{sound: map[n2g.Site]*neuronRow{}, damaged: map[int64]n2g.Site{}}
 	rows := map[int64]*neuronRow{}
-	var all, baselines, comparisons, labels, tokens, contextTokens tally
+	var all, baselines, comparisons, labels, behaviours, tokens, contextTokens tally
 	err := eachNeuron(ctx, tx, func(r *neuronRow, sum int64, sound bool) error {
 		all.add(sum)
 		if asked != nil && !asked(r.Site.WithoutHook()) {
@@ -97,6 +97,14 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool, inde
 	err = eachComparison(ctx, tx, func(r *comparisonRow) error {
 		comparisons.add(r.sum)
 		v.note(rows, r.id, r.sound)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = eachBehaviours(ctx, tx, func(r *behavioursRow) error {
+		behaviours.add(r.sum)
+		v.note(rows, r.id, r.sound())
 		return nil
 	})
 	if err != nil {
@@ -172,6 +180,13 @@ func verifyRows(ctx context.Context, tx *sql.Tx, asked func(n2g.Site) bool, inde
 			v.sound[r.Site.WithoutHook()] = r
 		}
 	}
+	there, err := hasBehaviours(ctx, tx, "main")
+	if err == nil && there {
+		err = v.agrees(behaviours.agrees(ctx, tx, "behaviours"))
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, err := range []error{all.agrees(ctx, tx, "neurons"), baselines.agrees(ctx, tx, "baselines"),
 		comparisons.agrees(ctx, tx, "comparisons"), labels.agrees(ctx, tx, "labels"),
 		tokens.agreesWithVocabulary(ctx, tx, "vocabulary", "", nil)} {
@@ -237,6 +252,7 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 			"DELETE FROM baselines WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM comparisons WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM labels WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			"DELETE FROM behaviours WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM context_tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM explanations WHERE neuron_id NOT IN (SELECT id FROM neurons)",
