@@ -66,8 +66,8 @@ func graphOf(root *Node) *Graph {
 	return g
 }
 
-// Components returns the separate sub-graphs, each as ascending indices of Nodes, ordered by their first node. More
-// than one shows a neuron that fires for unrelated reasons (polysemantic).
+// Components returns the separate sub-graphs, each as ascending indices of Nodes, ordered by their first node. Two of
+// them may stand for one behaviour: see [Behaviours].
 func (g *Graph) Components() [][]int {
 	parent := make([]int, len(g.Nodes))
 	for i := range parent {

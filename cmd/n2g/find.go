@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
@@ -12,11 +14,26 @@ func (a *app) find() *command {
 		a.findKind("induction", "find neurons whose activating tokens recur in their own context",
 			`Lists the neurons that fire on what they have seen before, by the share of their activating tokens that do so, as induction
 heads make them.`, 1, (*store.Store).Induction),
-		a.findKind("polysemantic", "find neurons whose graph falls into separate sub-graphs",
-			`Lists the neurons whose graphs have no edge between some of their parts: most separate parts first. A neuron that merely fires
-on several tokens is among them, as one with unrelated meanings is.`, 2, (*store.Store).Polysemantic),
+		a.findKind("polysemantic", "find neurons with two behaviours or more",
+			`Lists the neurons that fire for unrelated reasons, those with most behaviours first. Where a neuron fires, its input tells what makes it: places of like input
+are one behaviour, whatever the token, and the branches of a graph are told apart by that alone. n2g explain prints a neuron's behaviours with
+examples, n2g run stores how many there are.`, 2, polysemantic),
 	}
 	return c
+}
+
+// polysemantic finds neurons with several behaviours, in a store that knows any.
+func polysemantic(s *store.Store, ctx context.Context, atLeast int) ([]store.Hit, error) {
+	hits, err := s.Polysemantic(ctx, atLeast)
+	if err != nil || len(hits) > 0 {
+		return hits, err
+	}
+	rows, err := s.Rows(ctx)
+	if err == nil && len(rows) > 0 && !slices.ContainsFunc(rows, func(r store.Row) bool { return r.Behaviours != nil }) {
+		err = fmt.Errorf("%s does not know the behaviours of any neuron: n2g run tells them of those it explains, unless "+
+			"-behaviours is 0", s.Path())
+	}
+	return hits, err
 }
 
 func (a *app) findKind(kind, short, long string, least int,
@@ -25,7 +42,7 @@ func (a *app) findKind(kind, short, long string, least int,
 	c.long = long
 	c.examples = []string{``, `-min 3 -store solu.db`, `-n 0 -json`}
 	f := listFlagsOf(c)
-	atLeast := c.flags.Int("min", least, "`NUMBER` of such tokens or parts, at least")
+	atLeast := c.flags.Int("min", least, "`NUMBER` of such tokens or behaviours, at least")
 	c.run = func(ctx context.Context) error {
 		return withStore(*f.store, func(s *store.Store) error {
 			hits, err := query(s, ctx, *atLeast)

@@ -192,10 +192,14 @@ func askOfStore(t *testing.T, store string) string {
 	if found := succeed(t, "search", "-store", store, "-n", "0", "--", word); !strings.Contains(found, name) {
 		t.Errorf("search %s: %s, want %s", word, found, name)
 	}
-	parts := len(first.Graph.Components())
-	found := succeed(t, "find", "polysemantic", "-store", store, "-n", "0")
-	if strings.Contains(found, name) != (parts > 1) {
-		t.Errorf("find: %s, and %s has %d parts", found, name, parts)
+	status, found, message := call(t, "", "find", "polysemantic", "-store", store, "-n", "0")
+	switch b := first.Behaviours; {
+	case b == nil: // nothing of the kind has any
+		if status != 1 || !strings.Contains(message, "does not know the behaviours") {
+			t.Errorf("find: %d %s %s", status, found, message)
+		}
+	case status != 0 || strings.Contains(found, name) != (len(b.List) > 1):
+		t.Errorf("find: %s, and %s has %s", found, name, b.Summary())
 	}
 	pictures, err := filepath.Glob(file("svg/*.svg"))
 	if err != nil || len(pictures) != len(lines) {

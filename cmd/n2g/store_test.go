@@ -127,7 +127,7 @@ func TestStoreCommands(t *testing.T) {
 	contains(t, "pairs", ok(t, "similar", "-all", "-threshold", "0.01", "-kind", "activating", "-store", all),
 		[]string{"similar and", "subset pairs"})
 	contains(t, "induction", ok(t, "find", "induction", "-store", all), []string{"NEURON", "REPEATED"})
-	contains(t, "polysemantic", ok(t, "find", "polysemantic", "-store", all, "-json"), []string{`"components":`})
+	contains(t, "polysemantic", ok(t, "find", "polysemantic", "-store", all), []string{"BEHAVIOURS"})
 }
 
 // TestRunFailures: neurons that fail are listed, and tried again when asked.

@@ -90,9 +90,11 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 	return a.print(func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		searched := len(hits) > 0 && hits[0].Found != nil
-		head := "NEURON\tF1\tNODES\tSUB-GRAPHS\tACTIVATING\tREPEATED\tIMPORTANT"
+		head := "NEURON\tF1\tNODES\tACTIVATING\tREPEATED\tIMPORTANT"
 		if searched {
 			head += "\tFOUND IN"
+		} else {
+			head += "\tBEHAVIOURS"
 		}
 		fmt.Fprintln(table, head)
 		for _, h := range hits {
@@ -100,12 +102,14 @@ func (a *app) writeHits(hits []store.Hit, asJSON bool, limit int) error {
 			if h.F1 != nil {
 				f1 = fmt.Sprintf("%.3f", *h.F1)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d", written(h.Site), f1, h.Nodes, h.Components, h.Activating,
-				h.Repeated, h.Important)
+			last := "-"
 			if searched {
-				fmt.Fprint(table, "\t", foundIn(h.Found))
+				last = foundIn(h.Found)
+			} else if h.Behaviours != nil {
+				last = strconv.Itoa(*h.Behaviours)
 			}
-			fmt.Fprintln(table)
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", written(h.Site), f1, h.Nodes, h.Activating, h.Repeated,
+				h.Important, last)
 		}
 		if err := table.Flush(); err != nil {
 			return err
