@@ -12,7 +12,7 @@ import (
 
 // namer describes groups of examples.
 type namer struct {
-	graph      *n2g.ContextGraph // nil: none
+	graph *n2g.ContextGraph // nil: none
 	*grouping
 	tokens [][]string // of each example, BOS first where the model has one
 	first  int        // where a text begins in them
