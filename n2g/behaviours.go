@@ -76,6 +76,15 @@ func (b *Behaviours) Summary() string {
 	return text
 }
 
+// Facts says in one line how much of the firing a behaviour is, and how alike its examples are.
+func (b *Behaviour) Facts() string {
+	text := fmt.Sprintf("%.0f %% of its firing, %d examples, alike %.2f", 100*b.Share, b.Examples, b.Within)
+	if b.Between != nil {
+		text += fmt.Sprintf(", to the nearest other %.2f", *b.Between)
+	}
+	return text
+}
+
 // check says what is wrong with behaviours that were read.
 func (b *Behaviours) check() error {
 	if b == nil {

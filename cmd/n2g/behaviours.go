@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/behaviours"
@@ -64,19 +63,11 @@ func behavioursIdentity(n int) string {
 // writeBehaviours prints what was found.
 func writeBehaviours(w io.Writer, b *n2g.Behaviours) {
 	fmt.Fprintf(w, "\nbehaviours: %s\n", b.Summary())
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, one := range b.List {
-		between := ""
-		if one.Between != nil {
-			between = fmt.Sprintf(", to the others %.2f", *one.Between)
+		fmt.Fprintf(w, "  %d  %s: %s\n", i+1, printable(one.Label), one.Facts())
+		if len(b.List) < 2 {
+			return
 		}
-		fmt.Fprintf(table, "  %d\t%.0f %%\t%s\talike %.2f%s\n", i+1, 100*one.Share, printable(one.Label), one.Within, between)
-	}
-	table.Flush() // w reports its error when it is flushed
-	if len(b.List) < 2 {
-		return
-	}
-	for i, one := range b.List {
 		for _, e := range one.Shown {
 			text := ""
 			for k, token := range e.Tokens {
@@ -85,7 +76,7 @@ func writeBehaviours(w io.Writer, b *n2g.Behaviours) {
 				}
 				text += token
 			}
-			fmt.Fprintf(w, "  %d  %q\n", i+1, text)
+			fmt.Fprintf(w, "       %q\n", text)
 		}
 	}
 }

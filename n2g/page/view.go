@@ -29,6 +29,7 @@ type neuron struct {
 	Few                           bool // firings that the context graph rests on
 	Context                       template.HTML
 	Comparisons                   []comparison
+	Behaviours                    *behaviours
 	Does                          *does
 	Scores                        []scoreRow
 	FireThreshold                 string
@@ -43,6 +44,32 @@ type neuron struct {
 
 // fact is a number of the headline.
 type fact struct{ Name, Value, Title string }
+
+// behaviours are the things that make the neuron fire.
+type behaviours struct {
+	Summary string
+	List    []behaviour
+}
+
+type behaviour struct {
+	Label, Facts string
+	Maps         []template.HTML
+}
+
+func newBehaviours(b *n2g.Behaviours) *behaviours {
+	if b == nil {
+		return nil
+	}
+	out := &behaviours{Summary: b.Summary()}
+	for _, one := range b.List {
+		shown := behaviour{Label: text(one.Label), Facts: one.Facts()}
+		for _, e := range one.Shown {
+			shown.Maps = append(shown.Maps, template.HTML(heatmap.FromBehaviour(e).Body()))
+		}
+		out.List = append(out.List, shown)
+	}
+	return out
+}
 
 // does is what the neuron does to the next token.
 type does struct {
@@ -181,6 +208,7 @@ func newNeuron(i int, entry Entry) (neuron, error) {
 	n.addTests(e, *resolved.FireThreshold)
 	n.Scores = scores(e)
 	n.Facts = facts(e)
+	n.Behaviours = newBehaviours(e.Behaviours)
 	n.Does = newDoes(e.Effects)
 	return n, nil
 }

@@ -32,7 +32,7 @@ type Row struct {
 	ContextF1   *float64 `json:"context_f1,omitempty"`
 	ContextLead *float64 `json:"context_lead,omitempty"`
 	Nodes       int      `json:"nodes"`
-	Parts       int      `json:"parts"` // separate sub-graphs
+	Behaviours  *int     `json:"behaviours,omitempty"` // nil: not looked for
 	Reason      string   `json:"reason,omitempty"`
 }
 
@@ -175,7 +175,7 @@ func (c *catalog) load(ctx context.Context) (*snapshot, error) {
 // row is what the store knows of a neuron.
 func (c *catalog) row(r store.Row) Row {
 	row := Row{Layer: r.Layer, Neuron: r.Index, State: "explained", Maximum: r.MaxActivation, Density: r.Density,
-		Nodes: r.Nodes, Parts: r.Components}
+		Nodes: r.Nodes, Behaviours: r.Behaviours}
 	if r.Scores != nil && r.Scores.Firing.Support > 0 {
 		row.F1 = &r.Scores.Firing.F1
 		if r.TokenLookup != nil {
@@ -292,8 +292,13 @@ func column(name string) (func(*Row) float64, bool) {
 		return func(r *Row) float64 { return pointer(r.ContextLead) }, true
 	case "nodes":
 		return func(r *Row) float64 { return float64(r.Nodes) }, true
-	case "parts":
-		return func(r *Row) float64 { return float64(r.Parts) }, true
+	case "behaviours":
+		return func(r *Row) float64 {
+			if r.Behaviours == nil {
+				return pointer(nil)
+			}
+			return float64(*r.Behaviours)
+		}, true
 	}
 	return nil, false
 }

@@ -118,6 +118,17 @@ func (s *Server) modelFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// behaviours are the things that make a neuron fire.
+type behaviours struct {
+	Summary string
+	List    []behaviour
+}
+
+type behaviour struct {
+	Label, Facts string
+	Maps         []template.HTML // of its examples
+}
+
 // view is what a page's template shows.
 type view struct {
 	Page, Title string
@@ -150,6 +161,7 @@ type view struct {
 	Histogram     template.HTML
 	Alike         []Like
 	Promoted      *Promoted
+	Behaviours    *behaviours
 	Connects      bool // whether neurons connected with it can be asked about
 	Sample, Cell  string
 
@@ -267,7 +279,7 @@ var columns = []columnHead{
 		Help: "of the neuron graph's predictions on test examples, for tokens that fire"},
 	{Name: "lead", Sort: "lead", Number: true, Help: "neuron graph's F1 less that of the table of tokens"},
 	{Name: "nodes", Sort: "nodes", Number: true, Help: "of the graph"},
-	{Name: "parts", Sort: "parts", Number: true, Help: "sub-graphs without a common edge: meanings"},
+	{Name: "behaviours", Sort: "behaviours", Number: true, Help: "unrelated things that make it fire"},
 }
 
 func (s *Server) explorerPage(ctx context.Context, r *http.Request) (*view, error) {
@@ -439,7 +451,9 @@ func facts(r *Row) []fact {
 	}
 	if r.State == "explained" {
 		add("nodes", strconv.Itoa(r.Nodes), "of the neuron graph")
-		add("parts", strconv.Itoa(r.Parts), "sub-graphs without a common edge")
+		if r.Behaviours != nil {
+			add("behaviours", strconv.Itoa(*r.Behaviours), "unrelated things that make it fire")
+		}
 	}
 	return list
 }
@@ -478,6 +492,7 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 				"must not.",
 			template.HTML(svg)}}, v.Graphs...)
 	}
+	v.behaviours(e.Behaviours, lean)
 	v.Fire = strconv.FormatFloat(*o.FireThreshold, 'g', -1, 64)
 	v.scores(e)
 	seen := map[string]bool{}
@@ -511,6 +526,26 @@ func (v *view) explained(ctx context.Context, e *n2g.Explanation, lean bool) err
 		v.Promoted = &Promoted{weighted(e.Effects.Promoted), weighted(e.Effects.Suppressed)}
 	}
 	return nil
+}
+
+// behaviours shows what there is of them, with examples where there are several, one each on a lean page.
+func (v *view) behaviours(b *n2g.Behaviours, lean bool) {
+	if b == nil {
+		return
+	}
+	v.Behaviours = &behaviours{Summary: b.Summary()}
+	for _, one := range b.List {
+		shown := behaviour{Label: one.Label, Facts: one.Facts()}
+		for k, e := range one.Shown {
+			if len(b.List) < 2 || lean && k > 0 {
+				break
+			}
+			h := heatmap.FromBehaviour(e)
+			h.Lean = true
+			shown.Maps = append(shown.Maps, template.HTML(h.Body()))
+		}
+		v.Behaviours.List = append(v.Behaviours.List, shown)
+	}
 }
 
 // measuredMap is a pruned text's activations over its importances.

@@ -42,8 +42,8 @@ func hasBehaviours(ctx context.Context, tx *sql.Tx, database string) (there bool
 	if err := tx.QueryRowContext(ctx, "PRAGMA "+database+".user_version").Scan(&version); err != nil || version > 4 {
 		return version > 4, err
 	}
-	err = tx.QueryRowContext(ctx, fmt.Sprintf("SELECT (SELECT count(*) FROM %[1]s.sqlite_schema WHERE name = 'behaviours') "+
-		"+ (SELECT count(*) FROM %[1]s.totals WHERE name = 'behaviours') > 0", database)).Scan(&there)
+	err = tx.QueryRowContext(ctx, fmt.Sprintf("SELECT (SELECT count(*) FROM %[1]s.sqlite_schema WHERE name = "+
+		"'behaviours') + (SELECT count(*) FROM %[1]s.totals WHERE name = 'behaviours') > 0", database)).Scan(&there)
 	return there, err
 }
 

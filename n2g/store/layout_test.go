@@ -306,9 +306,9 @@ func TestOldEffectsReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What the third, the fourth and the fifth layout added goes.
-	if _, err := db.Exec("DROP TABLE behaviours; DROP TABLE context_tokens; DROP TABLE context_vocabulary; DROP TABLE comparisons; DROP TABLE " +
-		"labels; DELETE FROM totals WHERE name IN ('comparisons', " +
-		"'labels', 'behaviours'); PRAGMA user_version = 2"); err != nil {
+	if _, err := db.Exec("DROP TABLE behaviours; DROP TABLE context_tokens; DROP TABLE context_vocabulary; DROP TABLE " +
+		"comparisons; DROP TABLE labels; DELETE FROM totals WHERE name IN ('comparisons', 'labels', 'behaviours'); " +
+		"PRAGMA user_version = 2"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/behaviours"
 	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus/files"
@@ -120,8 +121,8 @@ func (l *Lab) Explain(layer, neuron int, options ...n2g.Options) *n2g.Explanatio
 	return Must(n2g.Explain(context.Background(), l.Model, l.Masked, l.Examples(layer, neuron), o))
 }
 
-// Context is Explain with the context graph of the embedded index beside the published graph, and both scored on its
-// test documents. The model is asked on as many tokens as the published graph has cost.
+// Context is Explain with the context graph of the embedded index beside the published graph, both scored on its test
+// documents, and the neuron's behaviours. The model is asked on as many tokens as the published graph has cost.
 func (l *Lab) Context(layer, neuron int) *n2g.Explanation {
 	e := l.Explain(layer, neuron)
 	explainer := contexttree.NewExplainer(l.Index(), l.Model.TokenString, contexttree.Options{})
@@ -129,7 +130,22 @@ func (l *Lab) Context(layer, neuron int) *n2g.Explanation {
 		contexttree.Asker{Model: l.Model, Rows: e.Work.Rows}); err != nil {
 		Must(e, err)
 	}
+	l.Behaviours(e)
 	return e
+}
+
+// Behaviours tells the behaviours of an explanation's neuron apart, by places of the index at which it fires: they are
+// in the explanation too. A site that has none, such as a coordinate of the residual stream, gets a note there instead.
+func (l *Lab) Behaviours(e *n2g.Explanation) *n2g.Behaviours {
+	x := l.found
+	if x == nil {
+		x = l.Index()
+	}
+	examples := Must(behaviours.OfIndex(x, e.Site, behaviours.DefaultExamples))
+	if err := behaviours.Complete(context.Background(), l.Model, e, examples); err != nil {
+		Must(e, err)
+	}
+	return e.Behaviours
 }
 
 // Activations are heat maps of a neuron on texts, one each, on a common scale: full colour is amax, or the highest

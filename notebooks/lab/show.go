@@ -71,6 +71,8 @@ func outputs(value any) []output {
 		return outputs(heatmap.FromTest(v, *n2g.Options{}.Resolved().FireThreshold))
 	case *n2g.Graph:
 		return []output{graph(v, graphviz.Options{})}
+	case *n2g.Behaviours:
+		return behaviourList(v)
 	case *n2g.ContextGraph:
 		return []output{contextGraph(v)}
 	case *n2g.Explanation:
@@ -180,6 +182,24 @@ func explanation(e *n2g.Explanation) []output {
 		all = append(all, output{markdown: "context graph: " + label(e.Context.Label)}, contextGraph(e.Context))
 		if len(e.Comparisons) > 0 {
 			all = append(all, output{markdown: comparisons(e.Comparisons)})
+		}
+	}
+	if e.Behaviours != nil {
+		all = append(all, behaviourList(e.Behaviours)...)
+	}
+	return all
+}
+
+// behaviourList has behaviours, with examples where there are several.
+func behaviourList(b *n2g.Behaviours) []output {
+	all := []output{{markdown: "behaviours: " + b.Summary()}}
+	for i, one := range b.List {
+		all = append(all, output{markdown: fmt.Sprintf("**%d.** %s · %s", i+1, label(one.Label), one.Facts())})
+		if len(b.List) < 2 {
+			continue
+		}
+		for _, e := range one.Shown {
+			all = append(all, heatMap(heatmap.FromBehaviour(e)))
 		}
 	}
 	return all

@@ -166,7 +166,7 @@
         make("td", {}, r.kind ? make("span", { class: "kind " + r.kind }, r.kind) : ""),
         make("td", { class: "num" }, short(r.maximum)), make("td", { class: "num" }, percent(r.density)),
         f1(r.context_f1, " context"), make("td", { class: "num context" }, lead(r.context_lead)), f1(r.f1, ""), make("td", { class: "num" }, lead(r.lead)), make("td", { class: "num" }, r.nodes ? String(r.nodes) : ""),
-        make("td", { class: "num" }, r.parts ? String(r.parts) : ""));
+        make("td", { class: "num" }, r.behaviours != null ? String(r.behaviours) : ""));
       tr.dataset.at = at;
       return tr;
     };
