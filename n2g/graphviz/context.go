@@ -9,8 +9,8 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g"
 )
 
-// mostLines of a context graph are drawn: the leaves that account for most firing. Of a leaf that fires in sequences of
-// tokens alone mostSequences are, the highest.
+// mostLines of a context graph are drawn: the leaves that account for most firing. Where leaves fire in sequences of
+// tokens alone, mostSequences of each are, the highest.
 const (
 	mostLines     = 24
 	mostSequences = 6
@@ -21,9 +21,9 @@ const few = 10
 
 // OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
 // the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
-// distance on the arrow, and crossed out what it must not hold. A leaf that predicts firing for sequences of tokens
-// alone has a line for each. Lines that begin alike share their beginning. Lines that would take more than o.MaxNodes
-// nodes are left out, and counted.
+// distance on the arrow, and crossed out what it must not hold. Where leaves predict firing for sequences of tokens
+// alone, each of these is a line. Lines that begin alike share their beginning. Lines that would take more than
+// o.MaxNodes nodes are left out, and counted.
 func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	d := Diagram{
 		name:  "context graph",
@@ -95,7 +95,7 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 		firing int
 		line   []contextStep
 	}
-	var leaves []leaf
+	var leaves, sequences []leaf
 	var walk func(n *n2g.ContextNode, path []contextStep, tokens []string)
 	walk = func(n *n2g.ContextNode, path []contextStep, tokens []string) {
 		if n == nil {
@@ -123,14 +123,14 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 			walk(n.No, append(slices.Clip(path), contextStepOf(n.Test, true)), tokens)
 			return
 		}
-		add := func(first contextStep, more ...contextStep) {
+		line := func(first contextStep, more ...contextStep) leaf {
 			context := append(more, path...)
 			slices.SortStableFunc(context, func(a, b contextStep) int { return cmp.Compare(a.order, b.order) })
-			leaves = append(leaves, leaf{n.Firing, append([]contextStep{first}, context...)})
+			return leaf{n.Firing, append([]contextStep{first}, context...)}
 		}
 		first, ok := activating(n, tokens, g.FireThreshold)
 		if ok {
-			add(first)
+			leaves = append(leaves, line(first))
 			return
 		}
 		for _, s := range n.Sequences[:min(len(n.Sequences), mostSequences)] {
@@ -145,10 +145,13 @@ func contextLines(g *n2g.ContextGraph) [][]contextStep {
 				before = append(before, contextStepOf(&n2g.ContextTest{Kind: n2g.TestToken, Distance: distance,
 					Tokens: []string{s.Tokens[last-distance]}}, false))
 			}
-			add(end, before...)
+			sequences = append(sequences, line(end, before...))
 		}
 	}
 	walk(g.Root, nil, nil)
+	if len(leaves) == 0 {
+		leaves = sequences
+	}
 	slices.SortStableFunc(leaves, func(a, b leaf) int { return cmp.Compare(b.firing, a.firing) })
 	lines := make([][]contextStep, len(leaves))
 	for i, l := range leaves {

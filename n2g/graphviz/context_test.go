@@ -126,6 +126,19 @@ func TestOfContextLeaves(t *testing.T) {
 	token := func(distance int, tokens ...string) *n2g.ContextTest {
 		return &n2g.ContextTest{Kind: n2g.TestToken, Distance: distance, Tokens: tokens}
 	}
+	sequences := &n2g.ContextNode{Test: token(2, "far"), No: &n2g.ContextNode{},
+		Yes: &n2g.ContextNode{Firing: 1, Sequences: []n2g.SequenceValue{{Tokens: []string{"w", "v", "u"}, Value: .9},
+			{Tokens: []string{"z", "u"}, Value: .85}, {Tokens: []string{"z", "q"}, Value: .25}}}}
+	nodes := func(d graphviz.Diagram) (nodes []string) {
+		for _, n := range d.Nodes {
+			text := ""
+			for _, c := range n.Chips {
+				text += c.Token
+			}
+			nodes = append(nodes, text)
+		}
+		return nodes
+	}
 	d := graphviz.OfContext(&n2g.ContextGraph{FireThreshold: .5, Support: n2g.Support{BuildTokens: 50, BuildFiring: 9},
 		Root: &n2g.ContextNode{
 			Test: token(0, "a", "b", "c", "d"),
@@ -134,24 +147,17 @@ func TestOfContextLeaves(t *testing.T) {
 				Yes:  &n2g.ContextNode{Test: token(0, "c"), Yes: &n2g.ContextNode{}, No: &n2g.ContextNode{Value: .75, Firing: 9}},
 				No:   &n2g.ContextNode{Value: .5, Firing: 8},
 			},
-			No: &n2g.ContextNode{Test: token(2, "far"), No: &n2g.ContextNode{},
-				Yes: &n2g.ContextNode{Firing: 1, Sequences: []n2g.SequenceValue{
-					{Tokens: []string{"w", "v", "u"}, Value: .75}, {Tokens: []string{"z", "u"}, Value: .75},
-					{Tokens: []string{"z", "q"}, Value: .25}}}},
+			No: sequences,
 		}}, graphviz.Options{})
-	var nodes []string
-	for _, n := range d.Nodes {
-		text := ""
-		for _, c := range n.Chips {
-			text += c.Token
-		}
-		nodes = append(nodes, text)
-	}
-	// The lines of the sequences share their first node.
-	if want := []string{"b", "ad", "u", "v", "w", "far", "z", "far"}; !slices.Equal(nodes, want) {
-		t.Errorf("nodes %q, want %q", nodes, want)
+	if want := []string{"b", "ad"}; !slices.Equal(nodes(d), want) {
+		t.Errorf("nodes %q, want %q", nodes(d), want)
 	}
 	if !slices.Contains(d.Notes, "few: it rests on 9 firing tokens") {
 		t.Errorf("%q does not say on how little it rests", d.Notes)
+	}
+	d = graphviz.OfContext(&n2g.ContextGraph{FireThreshold: .8, Root: sequences}, graphviz.Options{})
+	// The lines of the sequences share their first node.
+	if want := []string{"u", "v", "w", "far", "z", "far"}; !slices.Equal(nodes(d), want) {
+		t.Errorf("nodes %q, want %q", nodes(d), want)
 	}
 }

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
+// longest is the number of characters from which a token is cut: a line of dashes, or a number in base64, says no more.
+const longest = 24
+
 // Tokens lists the first so many tokens, each escaped as in Go and between backticks, and how many more there are. A
-// backtick of a token's own is escaped too, as \x60, so that a label can be taken apart.
+// backtick of a token's own is escaped too, as \x60, so that a label can be taken apart. Of a long token the beginning
+// stands there, and "…".
 func Tokens(tokens []string, most int) string {
 	var b strings.Builder
 	for i, t := range tokens {
@@ -18,6 +22,9 @@ func Tokens(tokens []string, most int) string {
 		}
 		if i > 0 {
 			b.WriteString("/")
+		}
+		if runes := []rune(t); len(runes) > longest {
+			t = string(runes[:longest-1]) + "…"
 		}
 		quoted := strconv.Quote(t)
 		b.WriteString("`" + strings.ReplaceAll(quoted[1:len(quoted)-1], "`", `\x60`) + "`")

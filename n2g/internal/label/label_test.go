@@ -1,6 +1,7 @@
 package label_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
@@ -15,6 +16,8 @@ func TestTokens(t *testing.T) {
 		{nil, 3, ""},
 		{[]string{" if", "\n\t"}, 3, "` if`/`\\n\\t`"},
 		{[]string{"a", "b", "c"}, 2, "`a`/`b` and 1 more"},
+		{[]string{strings.Repeat("é", 24), strings.Repeat("é", 25)}, 2,
+			"`" + strings.Repeat("é", 24) + "`/`" + strings.Repeat("é", 23) + "…`"},
 		{[]string{"```", "`x\""}, 2, "`\\x60\\x60\\x60`/`\\x60x\\\"`"},
 	} {
 		if got := label.Tokens(c.tokens, c.most); got != c.want {
