@@ -27,7 +27,7 @@ type explainFlags struct {
 	site                      *string
 	text                      textFlags
 	examples, corpus, field   *string
-	index                     *string
+	index, store              *string
 	preset                    *string
 	html, json, svg, png, dot *string
 	graph                     *string
@@ -47,7 +47,8 @@ texts kept apart. -text or -file explains the neuron's activation on one text, a
 graph.
 
 -examples reads one JSON object {"layer", "neuron", "max_activation", "prompts"} or many as JSON Lines; -json then writes
-one line each. Without an output flag a summary is printed, with the graph as a tree.`
+one line each. Without an output flag a summary is printed, with both graphs as trees and the scores of all predictors on all texts.
+-store shows a neuron that n2g run has explained, in the same ways, without a model.`
 	c.examples = []string{
 		`-layer 2 -neuron 500`,
 		`-layer 2 -neuron 500 -corpus ~/src -html neuron.html`,
@@ -56,6 +57,7 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		`-site 'blocks.7.hook_resid_post[sae:17]' -sae sae-folder -model smollm2 -corpus books`,
 		`-model solu -masked distilbert -examples neurons.jsonl -json explanations.jsonl`,
 		`-exec 'python3 model.py' -corpus books -site 'blocks.0.mlp.hook_post[0]'`,
+		`-store run.db -layer 2 -neuron 500`,
 		`-examples neuron.json -importance-threshold 0.5 -svg neuron.svg -dot neuron.dot`,
 	}
 	f := &explainFlags{
@@ -67,7 +69,9 @@ one line each. Without an output flag a summary is printed, with the graph as a 
 		text:   textFlagsOf(c, "one text to explain the neuron on"),
 		examples: c.path(reads, "examples", "",
 			"`FILE` the neuron's examples as JSON, or those of many as JSON Lines; - is standard input"),
-		index:     c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neuron's examples from"),
+		index: c.path(reads, "index", "", "`FILE` the index, made by n2g mine, to take the neuron's examples from"),
+		store: c.path(asks, "store", "", "`FILE` the store that n2g run made, to show a neuron of it, in place of "+
+			"explaining one"),
 		corpus:    c.path(reads, "corpus", "", corpusUsage+", to find the neuron's examples in (default sample)"),
 		field:     c.flags.String("field", "text", fieldUsage),
 		casings:   c.path(reads, "casings", "", "`FILE` how a corpus spells words: JSON {\"word\": [[\"Word\", count], …]}"),
@@ -125,15 +129,18 @@ func (f *explainFlags) options(a *app) (n2g.Options, error) {
 }
 
 func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
+	if err := checkGraph(*f.graph); err != nil {
+		return err
+	}
+	if *f.store != "" {
+		return a.explainStored(ctx, f)
+	}
 	options, err := f.options(a)
 	if err != nil {
 		return err
 	}
 	if err := checkBehaviours(*f.behaviours); err != nil {
 		return err
-	}
-	if *f.graph != "published" && *f.graph != "context" {
-		return fmt.Errorf("-graph is %q: it is published or context", *f.graph)
 	}
 	draws := *f.svg != "" || *f.png != "" || *f.dot != ""
 	if draws && options.NoGraph {
@@ -210,7 +217,18 @@ func (a *app) runExplain(ctx context.Context, f *explainFlags) error {
 		}
 		writeWork(a.stderr, len(explanations), work, time.Since(began), model, masked)
 	}
-	return errors.Join(f.output(ctx, a, explanations), failure)
+	noContext := ""
+	if f.context.wanted() {
+		noContext = "it is learned from all of a corpus: name an index with -index FILE (n2g mine makes one)"
+	}
+	return errors.Join(f.output(ctx, a, explanations, noContext), failure)
+}
+
+func checkGraph(graph string) error {
+	if graph != "published" && graph != "context" {
+		return fmt.Errorf("-graph is %q: it is published or context", graph)
+	}
+	return nil
 }
 
 // contexts makes context graphs where the examples come from an index, which is returned beside it; nil where they do
@@ -308,8 +326,8 @@ func (a *app) explainAll(ctx context.Context, model n2g.LanguageModel, masked n2
 	return explanations, nil
 }
 
-// output writes what the flags ask for.
-func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.Explanation) error {
+// output writes what the flags ask for; noContext says how a context graph is had, where there is none.
+func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.Explanation, noContext string) error {
 	asked := false
 	write := func(path string, content func(io.Writer) error) error {
 		if path == "" {
@@ -365,10 +383,6 @@ func (f *explainFlags) output(ctx context.Context, a *app, explanations []*n2g.E
 	)
 	if asked || err != nil {
 		return err
-	}
-	noContext := ""
-	if f.context.wanted() {
-		noContext = "it is learned from all of a corpus: name an index with -index FILE (n2g mine makes one)"
 	}
 	return a.print(func(w io.Writer) error {
 		for _, e := range explanations {

@@ -18,18 +18,21 @@ import (
 type exportFlags struct {
 	store                          *string
 	stats, neuronStore, jsonl, csv *string
-	dot, svg, graph                *string
+	comparisons, dot, svg, graph   *string
 	layers, neurons                *string
 }
 
 func (a *app) export() *command {
 	c := newCommand("export", "write what a store holds in other formats")
 	c.long = `-stats and -neuron-store write the published program's files: scikit-learn's report of each neuron, and the neurons of each token. -dot
-and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of those that -layers and -neurons choose. -jsonl has
-both graphs and all scores of every neuron.`
+and -svg write a graph a file, LAYER_NEURON.dot and .svg, of all neurons or of those that -layers and -neurons choose.
+
+-csv has a line for each neuron: the published graph's scores, its baselines', the label. -comparisons has a line for each neuron, text and predictor: how well
+context graph, published graph and tables predict test documents, hard negatives, top examples and other text. -jsonl has both graphs and all scores of every neuron.`
 	c.examples = []string{
 		`-stats stats.json -neuron-store neuron_store.json`,
 		`-jsonl explanations.jsonl -csv scores.csv`,
+		`-comparisons comparisons.csv`,
 		`-svg graphs -layers 2 -neurons 100-149`,
 		`-svg graphs -graph context -layers 2`,
 	}
@@ -39,6 +42,7 @@ both graphs and all scores of every neuron.`
 		neuronStore: c.path(replaces, "neuron-store", "", "`FILE` to write tokens to as the published neuron_store.json"),
 		jsonl:       c.path(replaces, "jsonl", "", "`FILE` to write the explanations to as JSON Lines; - is standard output"),
 		csv:         c.path(replaces, "csv", "", "`FILE` to write a table of scores to"),
+		comparisons: c.path(replaces, "comparisons", "", "`FILE` to write a table of the scores of context graphs to"),
 		dot:         c.path(writesInto, "dot", "", "`FOLDER` to write graphs to in Graphviz's language"),
 		svg:         c.path(writesInto, "svg", "", "`FOLDER` to write graphs to as SVG"),
 		graph:       c.flags.String("graph", "published", "`GRAPH` that -dot and -svg draw: published or context"),
@@ -51,11 +55,11 @@ both graphs and all scores of every neuron.`
 }
 
 func (a *app) runExport(ctx context.Context, f *exportFlags) error {
-	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.dot+*f.svg == "" {
-		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -dot or -svg")
+	if *f.stats+*f.neuronStore+*f.jsonl+*f.csv+*f.comparisons+*f.dot+*f.svg == "" {
+		return errors.New("say what to write: -stats, -neuron-store, -jsonl, -csv, -comparisons, -dot or -svg")
 	}
-	if *f.graph != "published" && *f.graph != "context" {
-		return fmt.Errorf("-graph is %q: it is published or context", *f.graph)
+	if err := checkGraph(*f.graph); err != nil {
+		return err
 	}
 	chosen, err := chosenBy(*f.layers, *f.neurons)
 	if err != nil {
@@ -68,6 +72,7 @@ func (a *app) runExport(ctx context.Context, f *exportFlags) error {
 		}{
 			{*f.stats, s.ExportStats}, {*f.neuronStore, s.ExportNeuronStore}, {*f.jsonl, s.ExportJSONLines},
 			{*f.csv, s.ExportCSV},
+			{*f.comparisons, s.ExportComparisons},
 		} {
 			if output.path == "" {
 				continue

@@ -64,8 +64,8 @@ predictions (a share for each token).`
 		switch {
 		case !source.given():
 			return errors.New("give a text, with -text TEXT or -file FILE")
-		case *graph != "" && *graph != "context" && *graph != "published":
-			return fmt.Errorf("-graph is %q: it is context or published", *graph)
+		case *graph != "" && checkGraph(*graph) != nil:
+			return checkGraph(*graph)
 		case *explanation == "" && (*layer < 0 || *neuron < 0):
 			return errors.New("name a neuron of the store with -layer NUMBER and -neuron NUMBER, or an explanation with " +
 				"-explanation FILE")

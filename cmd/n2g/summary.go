@@ -55,10 +55,10 @@ func summarize(w io.Writer, e *n2g.Explanation, noContext string) {
 	}
 	if e.Scores != nil {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "\nFIRING TOKENS\tPRECISION\tRECALL\tF1\tSUPPORT")
+		fmt.Fprintln(table, "\nTEST EXAMPLES\tPRECISION\tRECALL\tF1\tAVG PRECISION\tPEARSON\tFIRING")
 		row := func(name string, s n2g.Scores) {
-			fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%d\n", name, s.Firing.Precision, s.Firing.Recall, s.Firing.F1,
-				s.Firing.Support)
+			fmt.Fprintf(table, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n", name, s.Firing.Precision, s.Firing.Recall,
+				s.Firing.F1, s.AveragePrecision, s.Pearson, s.Firing.Support)
 		}
 		row("graph", *e.Scores)
 		if e.Baselines != nil {

@@ -135,9 +135,14 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// ExportCSV writes a line for each neuron: the columns of the table neurons but its id, then the baselines' scores.
+// ExportCSV writes a line for each neuron: the columns of the table neurons but its id, the baselines' scores, and its
+// label.
 func (s *Store) ExportCSV(ctx context.Context, w io.Writer) error {
 	rows, err := s.Rows(ctx)
+	if err != nil {
+		return err
+	}
+	labels, err := s.Labels(ctx)
 	if err != nil {
 		return err
 	}
@@ -154,16 +159,57 @@ func (s *Store) ExportCSV(ctx context.Context, w io.Writer) error {
 			record = append(record, strconv.Itoa(n))
 		}
 		for _, scores := range []*n2g.Scores{r.Scores, r.TokenLookup, r.NGram} {
-			for _, v := range scoreValues(scores) {
-				if v == nil {
-					record = append(record, "")
-				} else {
-					record = append(record, fmt.Sprint(v))
-				}
-			}
+			record = append(record, csvCells(scoreValues(scores))...)
 		}
-		if err := out.Write(record); err != nil {
+		if err := out.Write(append(record, labels[r.WithoutHook()])); err != nil {
 			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// csvCells writes values, nil and what is not measured as nothing.
+func csvCells(values []any) []string {
+	cells := make([]string, len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case nil:
+		case *float64:
+			if v != nil {
+				cells[i] = number(*v)
+			}
+		default:
+			cells[i] = fmt.Sprint(v)
+		}
+	}
+	return cells
+}
+
+// ExportComparisons writes a line for each neuron with a context graph, text and predictor: the columns of the table
+// comparisons, with the neuron, its maximum and label before them.
+func (s *Store) ExportComparisons(ctx context.Context, w io.Writer) error {
+	list, err := s.Comparisons(ctx)
+	if err != nil {
+		return err
+	}
+	labels, err := s.Labels(ctx)
+	if err != nil {
+		return err
+	}
+	out := csv.NewWriter(w)
+	if err := out.Write(comparisonHead()); err != nil {
+		return err
+	}
+	for _, n := range list {
+		of := []string{strconv.Itoa(n.Layer), strconv.Itoa(n.Index), n.Hook, number(n.MaxActivation),
+			labels[n.WithoutHook()]}
+		for i := range n.Comparisons {
+			values := comparisonValues(n.Site, i, &n.Comparisons[i])
+			values = values[1 : len(values)-1] // without the number and the checksum
+			if err := out.Write(slices.Concat(of, csvCells(values))); err != nil {
+				return err
+			}
 		}
 	}
 	out.Flush()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -152,7 +153,50 @@ func TestExport(t *testing.T) {
 	}
 	table, err := csv.NewReader(&out).ReadAll()
 	if err != nil || len(table) != len(all)+1 || table[0][0] != "layer" ||
-		table[0][len(table[0])-1] != "ngram_average_precision" {
-		t.Errorf("%d lines of CSV, %v, head %v", len(table), err, table[0])
+		table[0][len(table[0])-1] != "label" {
+		t.Fatalf("%d lines of CSV, %v, head %v", len(table), err, table[0])
 	}
+	for _, line := range table[1:] {
+		if want := all[line[0]+"_"+line[1]].Label(); line[len(line)-1] != want {
+			t.Errorf("%s/%s: label %q, want %q", line[0], line[1], line[len(line)-1], want)
+		}
+	}
+
+	out.Reset()
+	if err := s.ExportComparisons(ctx, &out); err != nil {
+		t.Fatal(err)
+	}
+	if table, err = csv.NewReader(&out).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	column := map[string]int{}
+	for i, name := range table[0] {
+		column[name] = i
+	}
+	lines := map[string]int{} // of each neuron
+	for _, line := range table[1:] {
+		name := line[column["layer"]] + "_" + line[column["neuron"]]
+		c := all[name].Comparisons[lines[name]]
+		lines[name]++
+		for name, want := range map[string]string{"text": c.Text, "predictor": c.Predictor, "label": all[name].Label(),
+			"firing_f1": number(c.Scores.Firing.F1), "firing_support": strconv.Itoa(c.Scores.Firing.Support),
+			"pearson": number(c.Scores.Pearson), "fire_threshold": number(c.FireThreshold),
+			"log_loss": optional(c.LogLoss), "value_error": optional(c.ValueError)} {
+			if got := line[column[name]]; got != want {
+				t.Errorf("%s of %s: %q, want %q", name, line, got, want)
+			}
+		}
+	}
+	for name, e := range all {
+		if lines[name] != len(e.Comparisons) {
+			t.Errorf("%s has %d lines of %d comparisons", name, lines[name], len(e.Comparisons))
+		}
+	}
+}
+
+func optional(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return number(*v)
 }

@@ -25,7 +25,13 @@ func csvHead() []string {
 			head = append(head, baseline+column)
 		}
 	}
-	return head
+	return append(head, "label")
+}
+
+// comparisonHead names the columns of ExportComparisons.
+func comparisonHead() []string {
+	columns := strings.TrimSuffix(strings.TrimPrefix(comparisonColumns, "number, "), ", checksum")
+	return append([]string{"layer", "neuron", "hook", "max_activation", "label"}, strings.Split(columns, ", ")...)
 }
 
 // prefixed is ", table.column" for each of scoreColumns.

@@ -102,6 +102,7 @@ func fill(t testing.TB, s *Store, seed uint64, neurons int) map[string]*n2g.Expl
 		e := madeUp(random, n, words, random.IntN(5))
 		if i%3 == 1 {
 			addContext(random, e)
+			e.Comparisons[1].LogLoss, e.Comparisons[1].ValueError = new(random.Float64()), new(random.Float64())
 		}
 		if i%3 > 0 {
 			addBehaviours(e, i%4)
