@@ -39,6 +39,7 @@ type Corpus struct {
 	first  [splits][]int32 // of each symbol in places, and the end of the last
 
 	bigrams func() *bigrams
+	classes func() []int32 // of each symbol, and of the place before a text
 }
 
 // Window is a stretch of a document as the model read it.
@@ -86,6 +87,7 @@ func NewCorpus(windows []Window, tokenString func(id int) string) (*Corpus, erro
 	}
 	c.sort()
 	c.bigrams = sync.OnceValue(c.findBigrams)
+	c.classes = sync.OnceValue(func() []int32 { return c.findClasses(classCount) })
 	return c, nil
 }
 

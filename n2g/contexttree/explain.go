@@ -45,6 +45,7 @@ func (x *Explainer) CompareOn(name string, text *index.Index) {
 // Prepare reads what Complete needs of the index for any neuron, which can be done while the explanation is made.
 func (x *Explainer) Prepare() {
 	if c, err := x.corpus(); err == nil {
+		c.classes()
 		c.bigrams()
 	}
 }

@@ -14,8 +14,10 @@ const DefaultSplits = 10
 
 // Options of learning. The zero value is the default.
 type Options struct {
-	Splits   int `json:"splits"`   // most tests of a graph; 0: DefaultSplits; 100 is as much as pays
-	Entries  int `json:"entries"`  // most entries of the leaves' tables together; 0: 1000; negative: none
+	Splits int `json:"splits"` // most tests of a graph; 0: DefaultSplits; 100 is as much as pays
+	// Entries is the most entries of the leaves' tables with a posted token behind them, of which there may be four for
+	// each of one without. 0: 1000; negative: none.
+	Entries  int `json:"entries"`
 	Distance int `json:"distance"` // furthest distance of a test for one place; 0: 8
 }
 
@@ -59,8 +61,8 @@ func NewLearner(c *Corpus, o Options) *Learner {
 	l := &Learner{learner{corpus: c, options: o.Resolved()}}
 	v := len(c.tokens) + 1 // the last stands for a place before the text
 	l.posted, l.drawn, l.stamps = make([]int32, v), make([]int32, v), make([]int32, v)
-	l.count, l.sum = make([]float64, v), make([]float64, v)
-	l.byFold = make([][folds]tally, v)
+	l.classes = c.classes()
+	l.bySymbol, l.byClass = make([]byPart, v), make([]byPart, classCount+1)
 	l.byWindow = make([][len(windows)]tally, v)
 	l.quietOf, l.named = make([]float64, v), make([][]int32, v)
 	return l
@@ -86,18 +88,20 @@ type learner struct {
 	observations          []observation
 	posted, drawn, stamps []int32
 	stamp                 int32
-	count, sum            []float64
-	byFold                [][folds]tally
+	bySymbol              []byPart
+	byClass               []byPart // by class
 	byWindow              [][len(windows)]tally
 	touched               []int32
 	quietOf               []float64
 	named                 [][]int32
+	classes               []int32
 
 	// Of the leaves' tables.
 	cells  []cell
 	at     []int32 // of each position its leaf
 	single []int32
 	longer hashes
+	moved  []move
 }
 
 // tally is a weight of observations and the sum of their weighted values.
@@ -116,6 +120,23 @@ func (t tally) explained() float64 { return t.sum * t.sum / t.n }
 
 // shrunk is the mean with a prior that counts for so many tokens.
 func (t tally) shrunk(prior, weight float64) float64 { return (t.sum + weight*prior) / (t.n + weight) }
+
+// byPart are the tallies of each fold of build documents, and behind them that of all, which is what validation
+// documents are predicted by.
+type byPart [parts]tally
+
+func (t *byPart) add(fold uint8, weight, value float64) {
+	t[fold].add(weight, value)
+	t[validation].add(weight, value)
+}
+
+// without is the tally that a part is predicted by.
+func (t *byPart) without(part int) tally {
+	if part == validation {
+		return t[validation]
+	}
+	return t[validation].less(t[part])
+}
 
 // leaf is a node while the graph grows.
 type leaf struct {
@@ -142,25 +163,9 @@ func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 }
 
 func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph, error) {
-	l.activations, l.quiet = a, a.quiet(l.corpus)
-	for symbol := range l.corpus.tokens {
-		l.quietOf[symbol] = l.quiet.of(int32(symbol))
-	}
-	l.gather(&l.build, l.observe(Build))
-	l.gather(&l.validate, l.observe(Validate))
-	root := &leaf{build: count(len(l.build.observations)), validate: count(len(l.validate.observations))}
-	l.settle(root, 0)
-	leaves := []*leaf{root}
-	for range l.options.Splits {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		best := slices.MaxFunc(leaves, func(a, b *leaf) int { return cmp.Compare(a.gain, b.gain) })
-		if best.test == nil {
-			break
-		}
-		yes, no := l.divide(best)
-		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
+	root, leaves, err := l.grow(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	seen := l.tables(root, leaves)
 	root.sumUp()
@@ -178,6 +183,31 @@ func (l *learner) learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 	g.FireThreshold, g.Chances = bestThreshold(seen), chances(seen)
 	g.Label = Label(g)
 	return g, nil
+}
+
+// grow divides the build tokens by tests; leaves are those of the tree below root.
+func (l *learner) grow(ctx context.Context, a *Activations) (root *leaf, leaves []*leaf, err error) {
+	l.activations, l.quiet = a, a.quiet(l.corpus)
+	for symbol := range l.corpus.tokens {
+		l.quietOf[symbol] = l.quiet.of(int32(symbol))
+	}
+	l.gather(&l.build, l.observe(Build))
+	l.gather(&l.validate, l.observe(Validate))
+	root = &leaf{build: count(len(l.build.observations)), validate: count(len(l.validate.observations))}
+	l.settle(root, 0)
+	leaves = []*leaf{root}
+	for range l.options.Splits {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		best := slices.MaxFunc(leaves, func(a, b *leaf) int { return cmp.Compare(a.gain, b.gain) })
+		if best.test == nil {
+			break
+		}
+		yes, no := l.divide(best)
+		leaves = append(slices.DeleteFunc(leaves, func(x *leaf) bool { return x == best }), yes, no)
+	}
+	return root, leaves, nil
 }
 
 func count(n int) []int32 {
@@ -266,19 +296,3 @@ func (l *learner) helps(x *leaf, q *question) bool {
 
 // round keeps the digits that mean something.
 func round(v float64) float64 { return math.Round(v*1e5) / 1e5 }
-
-// tallySymbols tallies the values of observations by the symbol at a place, in l.count and l.sum; it returns the
-// symbols in order of appearance. The caller clears what it has read.
-func (l *learner) tallySymbols(e *evidence, of []int32, place int) []int32 {
-	l.touched = l.touched[:0]
-	for _, i := range of {
-		o := &e.observations[i]
-		symbol := e.backOf(i, place)
-		if l.count[symbol] == 0 {
-			l.touched = append(l.touched, symbol)
-		}
-		l.count[symbol] += o.weight
-		l.sum[symbol] += o.weight * o.value
-	}
-	return l.touched
-}

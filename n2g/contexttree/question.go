@@ -14,15 +14,21 @@ type question struct {
 	place    int     // as evidence.backOf counts; or window
 	distance int     // as n2g.ContextTest counts; or window
 	set      []int32 // highest mean first
-	in       []bool  // by symbol, the last standing for a place before the text
+	in       []uint8 // by symbol, the last standing for a place before the text: for which parts it is in the set
 	gain     float64
 	number   int // among the tests of windows of a tree
 }
 
+// allParts is where a symbol is in a set whichever fold of build documents is left out. Where the set would have it, or
+// lack it, without one fold, it is in the set for that fold accordingly; validation stands for the set of the graph.
+const allParts = 1<<parts - 1
+
+func (q *question) has(symbol int32, part uint8) bool { return q.in[symbol]>>part&1 == 1 }
+
 func (q *question) holds(e *evidence, i int32) bool {
 	switch q.kind {
 	case n2g.TestToken, n2g.TestLine:
-		return q.in[e.backOf(i, q.place)]
+		return q.has(e.backOf(i, q.place), validation)
 	case n2g.TestRepeated:
 		return e.repeated[i] > 0 && int(e.repeated[i]) <= q.distance
 	default:
@@ -30,7 +36,7 @@ func (q *question) holds(e *evidence, i int32) bool {
 			if int(near&(1<<nearBits-1)) >= q.distance {
 				return false
 			}
-			if q.in[near>>nearBits] {
+			if q.has(int32(near>>nearBits), validation) {
 				return true
 			}
 		}
@@ -75,10 +81,10 @@ func (l *learner) choose(x *leaf) {
 	found = append(found, l.bestWithin(x)...)
 	found = append(found, l.bestRepeated(x)...)
 	for _, q := range found {
-		if q.set != nil {
-			q.in = make([]bool, len(l.corpus.tokens)+1)
+		if q.kind == n2g.TestWithin {
+			q.in = make([]uint8, len(l.corpus.tokens)+1)
 			for _, symbol := range q.set {
-				q.in[symbol] = true
+				q.in[symbol] = allParts
 			}
 		}
 		q.gain *= l.causal(x, q)
@@ -134,7 +140,7 @@ func (q *question) importance(c *Corpus, position int32, list []float64) (highes
 	for d := max(from, 0); d <= to && d < len(list); d++ {
 		before := c.symbols[position-int32(d)]
 		answers := q.kind == n2g.TestToken || q.kind == n2g.TestLine || q.kind == n2g.TestRepeated && before == symbol ||
-			q.kind == n2g.TestWithin && q.in[before]
+			q.kind == n2g.TestWithin && q.has(before, validation)
 		if answers && !math.IsNaN(list[d]) {
 			highest, known = max(highest, list[d]), true
 		}
@@ -179,23 +185,23 @@ const (
 )
 
 // bestSet finds the best set of symbols at a distance: those whose mean response exceeds a level (Breiman and others
-// 1984: for squared error the best of all sets is one of these). An observation counts as in the set if its symbol
-// would be without the documents of its own fold, so that the gain is one on documents that did not choose the set.
+// 1984: for squared error the best of all sets is one of these). Means of rare symbols lean on those of their class. An
+// observation counts as in the set if its symbol would be without the documents of its own fold, so that the gain is
+// one on documents that did not choose the set.
 func (l *learner) bestSet(x *leaf, place int) *question {
-	symbols := l.tallySymbols(&l.build, x.build, place)
-	for _, i := range x.build {
-		o := &l.build.observations[i]
-		l.byFold[l.build.backOf(i, place)][o.fold].add(o.weight, o.value)
-	}
+	symbols := l.tallySymbols(x.build, place)
 	defer func() {
 		for _, symbol := range symbols {
-			l.count[symbol], l.sum[symbol], l.byFold[symbol] = 0, 0, [folds]tally{}
+			l.bySymbol[symbol], l.byClass[l.classes[symbol]] = byPart{}, byPart{}
 		}
 	}()
 	mean, top := x.total.mean(), 0.0
-	all := func(symbol int32) tally { return tally{l.count[symbol], l.sum[symbol]} }
+	expected := func(symbol int32, part int) float64 {
+		class := l.byClass[l.classes[symbol]].without(part).shrunk(mean, setWeight)
+		return l.bySymbol[symbol].without(part).shrunk(class, setWeight)
+	}
 	for _, symbol := range symbols {
-		top = max(top, all(symbol).shrunk(mean, setWeight))
+		top = max(top, expected(symbol, validation))
 	}
 	if len(symbols) < 2 || top <= mean {
 		return nil
@@ -212,10 +218,10 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	var at [setLevels]tally
 	var sizes [setLevels]int
 	for _, symbol := range symbols {
-		sizes[level(all(symbol).shrunk(mean, setWeight))]++
-		for _, fold := range l.byFold[symbol] {
+		sizes[level(expected(symbol, validation))]++
+		for f, fold := range l.bySymbol[symbol][:folds] {
 			if fold.n > 0 {
-				k := level(all(symbol).less(fold).shrunk(mean, setWeight))
+				k := level(expected(symbol, f))
 				at[k].n += fold.n
 				at[k].sum += fold.sum
 			}
@@ -228,7 +234,7 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 		q.kind, q.distance, far = n2g.TestLine, place-l.options.Distance-1, lineFar
 	}
 	var yes tally
-	best, bestGain, size := -1, 0.0, 0
+	best, size := -1, 0
 	for k := setLevels - 1; k > 0; k-- {
 		yes.n += at[k].n
 		yes.sum += at[k].sum
@@ -238,23 +244,57 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 			continue
 		}
 		cost := basic + float64(min(size, len(symbols)-size))
-		if gain := l.net(x, yes, cost) / (1 + farther*far); gain > bestGain {
-			best, bestGain = k, gain
+		if gain := l.net(x, yes, cost) / (1 + farther*far); gain > q.gain {
+			best, q.gain = k, gain
 		}
 	}
 	if best < 0 {
 		return nil
 	}
-	q.gain = bestGain
+	q.in = make([]uint8, len(l.classes))
 	means := map[int32]float64{}
-	for _, symbol := range symbols {
-		if m := all(symbol).shrunk(mean, setWeight); level(m) >= best {
-			q.set = append(q.set, symbol)
-			means[symbol] = m
+	for symbol := range int32(len(l.classes)) {
+		seen := l.bySymbol[symbol][validation].n > 0
+		m := expected(symbol, validation)
+		if level(m) >= best && (seen || m > mean) {
+			q.set, means[symbol] = append(q.set, symbol), m
+			q.in[symbol] = allParts
+		}
+		if !seen {
+			continue
+		}
+		for f, fold := range l.bySymbol[symbol][:folds] {
+			switch {
+			case fold.n == 0:
+			case level(expected(symbol, f)) >= best:
+				q.in[symbol] |= 1 << f
+			default:
+				q.in[symbol] &^= 1 << f
+			}
 		}
 	}
-	slices.SortFunc(q.set, func(a, b int32) int { return cmp.Or(cmp.Compare(means[b], means[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(q.set, func(a, b int32) int {
+		seen := func(symbol int32) bool { return l.bySymbol[symbol][validation].n > 0 }
+		return cmp.Or(is(seen(b))-is(seen(a)), cmp.Compare(means[b], means[a]), cmp.Compare(a, b))
+	})
 	return q
+}
+
+// tallySymbols tallies the values of build observations by the symbol at a place, and by its class; it returns the
+// symbols in order of appearance. The caller clears what it has read.
+func (l *learner) tallySymbols(of []int32, place int) []int32 {
+	symbols := l.touched[:0]
+	for _, i := range of {
+		o := &l.build.observations[i]
+		symbol := l.build.backOf(i, place)
+		if l.bySymbol[symbol][validation].n == 0 {
+			symbols = append(symbols, symbol)
+		}
+		l.bySymbol[symbol].add(o.fold, o.weight, o.value)
+		l.byClass[l.classes[symbol]].add(o.fold, o.weight, o.value)
+	}
+	l.touched = symbols
+	return symbols
 }
 
 // mostWithin is the most tokens of a test for tokens within a window: it is to be read as a list.

@@ -178,6 +178,7 @@ type question struct {
 	kind             string
 	distance, window int
 	set              []string
+	without          map[string][4]bool // whether tokens would be in the set without a fold
 	gain             float64
 }
 
@@ -267,7 +268,8 @@ func (r *reference) best(x *node) *question {
 					s += o.weight * o.value
 				}
 			}
-			return (s + 2*mean) / (n + 2)
+			// A class by itself, as there are fewer than 256 tokens.
+			return (s + 2*(s+2*mean)/(n+2)) / (n + 2)
 		}
 		responses := map[string][5]float64{} // without each fold, and with all
 		top := math.Inf(-1)
@@ -300,6 +302,7 @@ func (r *reference) best(x *node) *question {
 			return v >= levels[level]-rounding*math.Abs(levels[level])
 		}
 		var bestSet []string
+		var bestWithout map[string][4]bool
 		for level := 39; level > 0; level-- {
 			var set []string
 			for token, v := range responses {
@@ -322,14 +325,21 @@ func (r *reference) best(x *node) *question {
 			}
 			members := min(len(set), len(responses)-len(set))
 			if gain := net(n1, s1, basic+float64(members)) / (1 + .2*far); gain > q.gain*(1+1e-9) {
-				q.gain, bestSet = gain, set
+				q.gain, bestSet, bestWithout = gain, set, map[string][4]bool{}
+				for token, v := range responses {
+					var in [4]bool
+					for fold := range in {
+						in[fold] = exceeds(v[fold], level)
+					}
+					bestWithout[token] = in
+				}
 			}
 		}
 		if bestSet != nil {
 			slices.SortFunc(bestSet, func(a, b string) int {
 				return cmp.Or(cmp.Compare(responses[b][4], responses[a][4]), cmp.Compare(r.order(a), r.order(b)))
 			})
-			q.set = bestSet
+			q.set, q.without = bestSet, bestWithout
 			found = append(found, q)
 		}
 	}
@@ -440,9 +450,18 @@ func (r *reference) grow() *node {
 	return root
 }
 
-func (r *reference) leaf(x *node, p at) *node {
+func (r *reference) leaf(x *node, p at) *node { return r.leafWithout(x, p, 4) }
+
+// leafWithout is the leaf that a token comes to where a fold has no say in the sets; 4 is none.
+func (r *reference) leafWithout(x *node, p at, without int) *node {
 	for x.yes != nil {
-		if r.answers(*x.question, p) {
+		q := *x.question
+		in, known := q.without[r.place(q.kind, q.distance, p)]
+		answer := r.answers(q, p)
+		if known && without < 4 {
+			answer = in[without]
+		}
+		if answer {
 			x = x.yes
 		} else {
 			x = x.no
@@ -510,7 +529,7 @@ func (r *reference) tables(root *node, most int) tables {
 			continue
 		}
 		parts := strings.Count(e.suffix, "|")
-		if counts[e].after || parts > 1 && counts[shorter(e)].after {
+		if counts[e].after || parts == 1 || counts[shorter(e)].after {
 			order = append(order, e)
 		}
 	}
@@ -555,14 +574,21 @@ func (r *reference) tables(root *node, most int) tables {
 		t[e] = &values
 	}
 	slices.SortFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.gain, a.gain) })
-	for _, c := range candidates[min(most, len(candidates)):] {
-		delete(t, c.entry)
+	taken := map[bool]int{} // with a posted token behind them, and without
+	for _, c := range candidates {
+		after, allowed := counts[c.entry].after, most
+		if !after {
+			allowed = most / 4
+		}
+		if taken[after]++; taken[after] > allowed {
+			delete(t, c.entry)
+		}
 	}
 	return t
 }
 
 func (r *reference) predict(root *node, t tables, p at, without int) float64 {
-	leaf := r.leaf(root, p)
+	leaf := r.leafWithout(root, p, without)
 	for k := 3; ; k-- {
 		if suffix, ok := r.suffix(p, k); ok && t[entry{leaf, suffix}] != nil {
 			return math.Round(t[entry{leaf, suffix}][without]*1e5) / 1e5

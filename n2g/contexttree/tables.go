@@ -11,6 +11,10 @@ import (
 // longest is the most tokens of an entry in a leaf's tables: the current one and those before it.
 const longest = 3
 
+// quietShare is how many entries with a posted token behind them there may be for each of one without: these only tell
+// how weakly the neuron answers.
+const quietShare = 4
+
 // visible is what an entry must differ by from what is predicted without it.
 const visible = .001
 
@@ -74,11 +78,60 @@ func (l *learner) tables(root *leaf, leaves []*leaf) []group {
 		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.cell, b.cell))
 	})
 	chosen := make([]bool, len(cells))
-	for _, e := range entries[:min(len(entries), l.options.Entries)] {
-		chosen[e.cell] = true
+	budget, quietBudget := l.options.Entries, l.options.Entries/quietShare
+	for _, e := range entries {
+		left := &budget
+		if !cells[e.cell].posted {
+			left = &quietBudget
+		}
+		if *left > 0 {
+			chosen[e.cell] = true
+			*left--
+		}
 	}
 	l.describeEntries(leaves, chosen, values)
+	l.move()
 	return l.heldOut(chosen, values)
+}
+
+// move is a position that comes to another leaf where its own fold has no say in the tests.
+type move struct{ position, leaf int32 }
+
+// move counts the positions of moved in the leaves that they come to without their own fold. The values stay.
+func (l *learner) move() {
+	a := l.activations
+	for _, m := range l.moved {
+		part := l.corpus.part(m.position)
+		k, posted := slices.BinarySearch(a.Positions, m.position)
+		fires := posted && float64(a.Values[k])/a.Maximum >= firing
+		add := func(leaf, sign int32) {
+			for at := l.longestCell(m.position, leaf); at >= 0; at = l.cells[at].parent {
+				l.cells[at].n[part] += sign
+				if fires {
+					l.cells[at].firing[part] += sign
+				}
+			}
+		}
+		add(l.at[m.position], -1)
+		add(m.leaf, 1)
+	}
+}
+
+// longestCell is a leaf's cell for the longest suffix that ends at a position, the leaf's own where it has none.
+func (l *learner) longestCell(p, leaf int32) int32 {
+	c := l.corpus
+	at := l.single[int(leaf)*len(c.tokens)+int(c.symbols[p])]
+	if at == 0 {
+		return leaf
+	}
+	for k := int32(1); k < longest && p-k >= c.starts[c.window[p]] && l.cells[at].posted; k++ {
+		next := *l.longer.find(uint64(at)<<32 | uint64(c.symbols[p-k]))
+		if next == 0 {
+			break
+		}
+		at = next
+	}
+	return at
 }
 
 func (x *cell) buildFiring() (n int) {
@@ -98,7 +151,13 @@ func (l *learner) fillCells(root *leaf, leaves []*leaf) {
 		l.cells = append(l.cells, cell{parent: -1, leaf: int32(number)})
 	}
 	l.at = slices.Grow(l.at[:0], len(c.symbols))[:len(c.symbols)]
-	l.eachLeaf(root, func(p, _ int32, x *leaf) { l.at[p] = x.number })
+	l.moved = l.moved[:0]
+	l.eachLeaf(root, func(p int32, x, without *leaf) {
+		l.at[p] = x.number
+		if without != x {
+			l.moved = append(l.moved, move{p, without.number})
+		}
+	})
 	v := len(c.tokens)
 	single := slices.Grow(l.single[:0], len(leaves)*v)[:len(leaves)*v] // cells of one token, by leaf and symbol
 	clear(single)
@@ -146,8 +205,13 @@ func (l *learner) countSplit(split Split, single []int32, child func(parent, sym
 		for p := c.starts[w]; p < c.starts[w+1]; p++ {
 			symbol := c.symbols[p]
 			at := l.at[p]
-			if number := single[int(at)*len(c.tokens)+int(symbol)]; number > 0 {
-				at = number
+			number := &single[int(at)*len(c.tokens)+int(symbol)]
+			if *number == 0 && split == Build {
+				*number = int32(len(l.cells))
+				l.cells = append(l.cells, cell{parent: at, symbol: symbol, leaf: at, order: 1})
+			}
+			if *number > 0 {
+				at = *number
 				for k := int32(1); k < longest && p-k >= c.starts[w] && l.cells[at].posted; k++ {
 					next := child(at, c.symbols[p-k], split == Build)
 					if next == 0 {

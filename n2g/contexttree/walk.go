@@ -3,8 +3,9 @@ package contexttree
 import "github.com/neuron2graph/neuron2graph/n2g"
 
 // eachLeaf tells, for every position of build and validation documents in order, the leaf of a grown tree that it comes
-// to. It is what [n2g.ContextPredictor] does, on symbols.
-func (l *learner) eachLeaf(root *leaf, visit func(position, start int32, leaf *leaf)) {
+// to, and the one that it comes to where its own fold of build documents has no say in the tests' sets. It is what
+// [n2g.ContextPredictor] does, on symbols.
+func (l *learner) eachLeaf(root *leaf, visit func(position int32, leaf, without *leaf)) {
 	c := l.corpus
 	var within []*question // numbered
 	repeats := false
@@ -48,33 +49,42 @@ func (l *learner) eachLeaf(root *leaf, visit func(position, start int32, leaf *l
 		}
 		for p := start; p < end; p++ {
 			symbol := c.symbols[p]
-			x := root
-			for x.yes != nil {
-				q := x.test
-				var holds bool
-				switch q.kind {
-				case n2g.TestToken, n2g.TestLine:
-					at := p - int32(q.distance)
-					if q.kind == n2g.TestLine {
-						at = line + int32(q.distance)
+			find := func(part uint8) (x *leaf, alike bool) {
+				alike = true
+				for x = root; x.yes != nil; {
+					q := x.test
+					var holds bool
+					switch q.kind {
+					case n2g.TestToken, n2g.TestLine:
+						at := p - int32(q.distance)
+						if q.kind == n2g.TestLine {
+							at = line + int32(q.distance)
+						}
+						before := int32(len(c.tokens))
+						if at >= start && at <= p {
+							before = c.symbols[at]
+						}
+						holds = q.has(before, part)
+						alike = alike && (q.in[before] == 0 || q.in[before] == allParts)
+					case n2g.TestWithin:
+						holds = p-last[q.number] <= int32(q.distance)
+					case n2g.TestRepeated:
+						holds = seen[symbol] >= start && p-seen[symbol] <= int32(q.distance)
 					}
-					before := int32(len(c.tokens))
-					if at >= start && at <= p {
-						before = c.symbols[at]
+					if holds {
+						x = x.yes
+					} else {
+						x = x.no
 					}
-					holds = q.in[before]
-				case n2g.TestWithin:
-					holds = p-last[q.number] <= int32(q.distance)
-				case n2g.TestRepeated:
-					holds = seen[symbol] >= start && p-seen[symbol] <= int32(q.distance)
 				}
-				if holds {
-					x = x.yes
-				} else {
-					x = x.no
-				}
+				return x, alike
 			}
-			visit(p, start, x)
+			x, alike := find(validation)
+			without := x
+			if part := c.windowPart(int32(w)); !alike && part != validation {
+				without, _ = find(part)
+			}
+			visit(p, x, without)
 			for _, number := range l.named[symbol] {
 				last[number] = p
 			}
