@@ -989,7 +989,7 @@ func randomCorpus(random *rand.Rand) ([]contexttree.Window, *contexttree.Activat
 		w := contexttree.Window{Document: document, Split: split}
 		var text []string
 		for i := range 1 + random.IntN(40) {
-			w.IDs = append(w.IDs, int32(random.IntN(kinds)))
+			w.IDs = append(w.IDs, int32(random.IntN(1+random.IntN(1+random.IntN(kinds))))) // some are rare
 			text = append(text, referenceToken(int(w.IDs[i])))
 			v := noise * random.Float64() * random.Float64()
 			if text[i] == first && slices.Contains(text[max(0, i-within):i], second) {
