@@ -100,12 +100,12 @@ const (
 
 // ContextTest is what a node asks of a token's context.
 type ContextTest struct {
-	Kind     string   `json:"kind"`
-	Distance int      `json:"distance,omitempty"` // back from the current token, which is at 0; from the line's start
-	Window   int      `json:"window,omitempty"`   // tokens before the current one
+	Kind     string `json:"kind"`
+	Distance int    `json:"distance,omitempty"` // back from the current token, which is at 0; from the line's start
+	Window   int    `json:"window,omitempty"`   // tokens before the current one
 	// Tokens are those that build documents have there, highest mean response first, then others of their classes.
 	Tokens []string `json:"tokens,omitempty"`
-	Start    bool     `json:"start,omitempty"`    // with TestToken, TestLine: a place before the text answers yes
+	Start  bool     `json:"start,omitempty"` // with TestToken, TestLine: a place before the text answers yes
 	// Widened counts the last Tokens, which the corpus did not show: neighbours of the others in the model's embedding,
 	// each found to excite the neuron.
 	Widened int `json:"widened,omitempty"`
