@@ -492,7 +492,7 @@ func (r *reference) suffix(p at, tokens int) (string, bool) {
 type tables map[entry]*[5]float64
 
 // tables is the rest of section 14.
-func (r *reference) tables(root *node, most int) tables {
+func (r *reference) tables(root *node, most int) (tables, bool) {
 	type tally struct {
 		n, s  [4]float64
 		after bool // a posted token of build documents ends so
@@ -574,17 +574,21 @@ func (r *reference) tables(root *node, most int) tables {
 		t[e] = &values
 	}
 	slices.SortFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.gain, a.gain) })
-	taken := map[bool]int{} // with a posted token behind them, and without
+	taken, lowest := map[bool]int{}, map[bool]float64{} // with a posted token behind them, and without
+	tied := false                                       // whether chance says which of two is taken
 	for _, c := range candidates {
 		after, allowed := counts[c.entry].after, most
 		if !after {
 			allowed = most / 4
 		}
-		if taken[after]++; taken[after] > allowed {
-			delete(t, c.entry)
+		if taken[after]++; taken[after] <= allowed {
+			lowest[after] = c.gain
+			continue
 		}
+		tied = tied || allowed > 0 && c.gain >= lowest[after]*(1-1e-9)
+		delete(t, c.entry)
 	}
-	return t
+	return t, tied
 }
 
 func (r *reference) predict(root *node, t tables, p at, without int) float64 {
@@ -851,7 +855,10 @@ func testReference(t *testing.T, seed uint64) {
 			t.Errorf("%s is %v, want %v", what, got, want)
 		}
 	}
-	tables := r.tables(root, entries)
+	tables, tied := r.tables(root, entries)
+	if tied {
+		return
+	}
 	predict := func(p at) float64 { return r.predict(root, tables, p, 4) }
 	test := r.of(contexttree.Test)
 	for w, window := range windows {
