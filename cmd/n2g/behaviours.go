@@ -39,6 +39,18 @@ func addBehaviours(ctx context.Context, model n2g.LanguageModel, from *index.Ind
 	return behaviours.Complete(ctx, model, e, examples)
 }
 
+// addBehaviours is addBehaviours by where the examples of an explanation come from.
+func (s *exampleSource) addBehaviours(ctx context.Context, model n2g.LanguageModel, e *n2g.Explanation,
+	limit int) error {
+	return addBehaviours(ctx, model, s.index, e, func() ([]string, error) {
+		examples, err := s.examples(e.Site)
+		if err != nil {
+			return nil, err
+		}
+		return examples.Prompts, nil
+	}, limit)
+}
+
 func hasSite(x *index.Index, s n2g.Site) bool {
 	_, err := x.Meta().Number(s.Layer, s.Hook, s.Index)
 	return err == nil

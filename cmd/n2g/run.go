@@ -146,14 +146,7 @@ func (a *app) runRun(ctx context.Context, f *runFlags) (err error) {
 				return err
 			}
 		}
-		prompts := func() ([]string, error) {
-			examples, err := source.examples(e.Site)
-			if err != nil {
-				return nil, err
-			}
-			return examples.Prompts, nil
-		}
-		if err := addBehaviours(ctx, model, source.index, e, prompts, *f.behaviours); err != nil {
+		if err := source.addBehaviours(ctx, model, e, *f.behaviours); err != nil {
 			return err
 		}
 		if err := attribute.complete(ctx, e); err != nil || !attribute.faithful {

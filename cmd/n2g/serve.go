@@ -17,6 +17,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/behaviours"
 	"github.com/neuron2graph/neuron2graph/n2g/corpus"
 	"github.com/neuron2graph/neuron2graph/n2g/effects"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
@@ -233,7 +234,12 @@ func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string,
 	source *exampleSource) (*serve.Source, error) {
 	s := &serve.Source{Examples: source.examples, ExamplesName: source.identity, Index: source.index}
 	attribute := &attributor{model: model, tokens: effects.DefaultTokens}
-	s.Complete = attribute.complete
+	s.Complete = func(ctx context.Context, e *n2g.Explanation) error {
+		if err := source.addBehaviours(ctx, model, e, behaviours.DefaultExamples); err != nil {
+			return err
+		}
+		return attribute.complete(ctx, e)
+	}
 	if source.index != nil && f.context.wanted() {
 		s.ExamplesName += f.context.identity() // as n2g run has it, so that its stores can be gone on with
 		// What it opens serves as long as the server does.
@@ -241,11 +247,12 @@ func (a *app) sourceOf(f *serveFlags, model *models.Causal, hook string,
 		if err != nil {
 			return nil, err
 		}
+		after := s.Complete
 		s.Complete = func(ctx context.Context, e *n2g.Explanation) error {
 			if err := explainer.Complete(ctx, e, f.context.asker(model, e)); err != nil {
 				return err
 			}
-			return attribute.complete(ctx, e)
+			return after(ctx, e)
 		}
 	}
 	if beside := model.Beside(hook); beside != "" {

@@ -5,7 +5,7 @@
 //     positive and negative variants of it, and the graph predicts it better than a table of tokens does;
 //   - token: fires on one token whatever stands before it, and the graph of that single node predicts it well;
 //   - context: the graph, in one part, predicts it much better than a table of tokens does, because context decides;
-//   - polysemantic: its graph falls into parts whose activating tokens begin with different letters, and predicts well.
+//   - polysemantic: it has two behaviours or more, and its graph predicts it well.
 //
 // Left out are neurons of which most examples prune to the same text, since the licence at the head of every file
 // excites many, and teaches nothing; and quiet neurons, whose highest activation in the sample is below 0.01: a variant
@@ -27,7 +27,6 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/neuron2graph/neuron2graph/models"
 	"github.com/neuron2graph/neuron2graph/models/tiny"
@@ -123,7 +122,7 @@ var criteria = []struct {
 		return e.Scores.Firing.F1 - e.Baselines.TokenLookup.Scores.Firing.F1
 	}},
 	{"polysemantic", func(e *n2g.Explanation) float64 {
-		if strongParts(e.Graph) < 2 || len(e.Graph.Nodes) > 25 {
+		if e.Behaviours == nil || len(e.Behaviours.List) < 2 || len(e.Graph.Nodes) > 25 {
 			return 0
 		}
 		return e.Scores.Firing.F1
@@ -200,37 +199,6 @@ func depth(g *n2g.Graph) int {
 	return deepest
 }
 
-// strongParts counts the separate parts of a graph in which an activating token is near the neuron's maximum, or 0 if
-// two such tokens of different parts begin with the same letter, as forms of one word do.
-func strongParts(g *n2g.Graph) int {
-	strong := 0
-	partOf := map[string]int{} // by first letter
-	for part, nodes := range g.Components() {
-		counted := false
-		for _, i := range nodes {
-			if g.Nodes[i].Depth > 0 || g.Nodes[i].Activation < 0.7 {
-				continue
-			}
-			letter := firstLetter(g.Nodes[i].Token)
-			if other, seen := partOf[letter]; seen && other != part {
-				return 0
-			}
-			partOf[letter] = part
-			counted = true
-		}
-		if counted {
-			strong++
-		}
-	}
-	return strong
-}
-
-func firstLetter(token string) string {
-	token = strings.ToLower(strings.TrimSpace(token))
-	_, size := utf8.DecodeRuneInString(token)
-	return token[:size]
-}
-
 func describe(e *n2g.Explanation) string {
 	var activating []string
 	for _, node := range e.Graph.Nodes {
@@ -238,8 +206,12 @@ func describe(e *n2g.Explanation) string {
 			activating = append(activating, fmt.Sprintf("%q", node.Token))
 		}
 	}
-	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  fires on "+
+	behaviours := "behaviours unknown"
+	if e.Behaviours != nil {
+		behaviours = fmt.Sprintf("%d behaviours", len(e.Behaviours.List))
+	}
+	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  %s  fires on "+
 		"%s  pruned to %.80q",
 		e.Site.Layer, e.Site.Index, e.MaxActivation, e.Scores.Firing.F1, e.Baselines.TokenLookup.Scores.Firing.F1,
-		len(e.Graph.Nodes), len(e.Graph.Components()), strings.Join(activating, " "), e.Prunes[0].Text)
+		len(e.Graph.Nodes), len(e.Graph.Components()), behaviours, strings.Join(activating, " "), e.Prunes[0].Text)
 }
