@@ -210,8 +210,8 @@ func describe(e *n2g.Explanation) string {
 	if e.Behaviours != nil {
 		behaviours = fmt.Sprintf("%d behaviours", len(e.Behaviours.List))
 	}
-	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  %s  fires on "+
-		"%s  pruned to %.80q",
+	return fmt.Sprintf("layer %d neuron %3d  highest %.3g  F1 %.2f (token lookup %.2f)  %2d nodes in %d parts  %s  "+
+		"fires on %s  pruned to %.80q",
 		e.Site.Layer, e.Site.Index, e.MaxActivation, e.Scores.Firing.F1, e.Baselines.TokenLookup.Scores.Firing.F1,
 		len(e.Graph.Nodes), len(e.Graph.Components()), behaviours, strings.Join(activating, " "), e.Prunes[0].Text)
 }
