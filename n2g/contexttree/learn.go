@@ -42,6 +42,9 @@ const (
 	meanWeight  = 1
 	entryWeight = 1
 	setWeight   = 2
+	// classFiring is the number of firing build tokens of a leaf from which on the classes of its tokens have a say. Below
+	// it they would tell of weak activations, which are many, and lose those that fire.
+	classFiring = 20
 	// farther is by how much more a test must gain for each token that it looks further back.
 	farther = 0.2
 	// lineFar is the distance for which the beginning of a line counts.

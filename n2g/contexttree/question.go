@@ -189,7 +189,7 @@ const (
 // observation counts as in the set if its symbol would be without the documents of its own fold, so that the gain is
 // one on documents that did not choose the set.
 func (l *learner) bestSet(x *leaf, place int) *question {
-	symbols := l.tallySymbols(x.build, place)
+	symbols := l.tallySymbols(x, place)
 	defer func() {
 		for _, symbol := range symbols {
 			l.bySymbol[symbol], l.byClass[l.classes[symbol]] = byPart{}, byPart{}
@@ -280,18 +280,20 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	return q
 }
 
-// tallySymbols tallies the values of build observations by the symbol at a place, and by its class; it returns the
-// symbols in order of appearance. The caller clears what it has read.
-func (l *learner) tallySymbols(of []int32, place int) []int32 {
+// tallySymbols tallies the values of a leaf's build observations by the symbol at a place, and where enough fires by its
+// class; it returns the symbols in order of appearance. The caller clears what it has read.
+func (l *learner) tallySymbols(x *leaf, place int) []int32 {
 	symbols := l.touched[:0]
-	for _, i := range of {
+	for _, i := range x.build {
 		o := &l.build.observations[i]
 		symbol := l.build.backOf(i, place)
 		if l.bySymbol[symbol][validation].n == 0 {
 			symbols = append(symbols, symbol)
 		}
 		l.bySymbol[symbol].add(o.fold, o.weight, o.value)
-		l.byClass[l.classes[symbol]].add(o.fold, o.weight, o.value)
+		if x.node.Firing >= classFiring {
+			l.byClass[l.classes[symbol]].add(o.fold, o.weight, o.value)
+		}
 	}
 	l.touched = symbols
 	return symbols

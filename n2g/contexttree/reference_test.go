@@ -268,8 +268,11 @@ func (r *reference) best(x *node) *question {
 					s += o.weight * o.value
 				}
 			}
-			// A class by itself, as there are fewer than 256 tokens.
-			return (s + 2*(s+2*mean)/(n+2)) / (n + 2)
+			class := mean
+			if firing(x.build) >= 20 {
+				class = (s + 2*mean) / (n + 2) // a class by itself, as there are fewer than 256 tokens
+			}
+			return (s + 2*class) / (n + 2)
 		}
 		responses := map[string][5]float64{} // without each fold, and with all
 		top := math.Inf(-1)
