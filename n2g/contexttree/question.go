@@ -280,8 +280,8 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	return q
 }
 
-// tallySymbols tallies the values of a leaf's build observations by the symbol at a place, and by its class where enough
-// fires; it returns the symbols in order of appearance. The caller clears what it has read.
+// tallySymbols tallies the values of a leaf's build observations by the symbol at a place, and by its class where
+// enough tokens fire; it returns the symbols in order of appearance. The caller clears what it has read.
 func (l *learner) tallySymbols(x *leaf, place int) []int32 {
 	symbols := l.touched[:0]
 	for _, i := range x.build {
