@@ -20,9 +20,9 @@ import (
 // Report says how a training ended.
 type Report struct {
 	Steps       int     `json:"train_steps"`
-	Tokens      int     `json:"train_tokens"` // seen, repetitions included
-	Loss        float64 `json:"train_loss"`   // of the last steps, nats a predicted token
-	HeldOutLoss float64 `json:"heldout_loss"` // nats a predicted token, of the half-precision weights as written
+	Tokens      int     `json:"train_tokens"`        // seen, repetitions included
+	Loss        float64 `json:"train_loss,omitzero"` // of the last steps, nats a predicted token; 0: there were none
+	HeldOutLoss float64 `json:"heldout_loss"`        // nats a predicted token, of the half-precision weights as written
 	// HeldOutTop1 is how often the most probable entry is the right one; causal: the next token, masked: the masked one.
 	HeldOutTop1   float64 `json:"heldout_top1"`
 	HeldOutTokens int     `json:"heldout_tokens"` // predicted for the two figures

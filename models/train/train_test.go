@@ -247,6 +247,10 @@ func TestRandomWeights(t *testing.T) {
 	if uniform := math.Log(300); report.Steps != 0 || report.HeldOutLoss < 0.95*uniform {
 		t.Errorf("%+v, the uniform loss is %.2f", report, uniform)
 	}
+	if config, err := os.ReadFile(filepath.Join(opts.Out, "config.json")); err != nil ||
+		bytes.Contains(config, []byte("train_loss")) || !bytes.Contains(config, []byte("heldout_loss")) {
+		t.Errorf("a loss of no steps is told: %s, %v", config, err)
+	}
 	if _, err := models.Open(opts.Out, models.Options{Backend: "go"}); err != nil {
 		t.Error(err)
 	}

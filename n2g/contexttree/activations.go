@@ -55,8 +55,23 @@ func (a *Activations) check(c *Corpus) error {
 // thin says whether some firing tokens are not posted.
 func (a *Activations) thin() bool { return a.Level > firing*a.Maximum }
 
-// incomplete says whether some firing tokens are not posted and no sample tells how many, as may be of little text.
-func (a *Activations) incomplete() bool { return a.thin() && len(a.Sampled) == 0 }
+// incomplete says whether some firing tokens are not posted and, in a part of the corpus, no sample tells how many, as
+// may be of little text.
+func (a *Activations) incomplete(c *Corpus) bool {
+	if !a.thin() {
+		return false
+	}
+	var sampled [splits]bool
+	for _, w := range a.Sampled {
+		sampled[c.splits[w]] = true
+	}
+	for s := range splits {
+		if !sampled[s] && c.Tokens(s) > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // posted says whether a position is.
 func (a *Activations) posted(position int32) bool {

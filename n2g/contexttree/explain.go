@@ -67,7 +67,8 @@ func (x *Explainer) Complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	}
 	if errors.Is(err, errThin) {
 		e.Notes = append(e.Notes, "there is no context graph: this index keeps only the strongest of the tokens that the "+
-			"neuron fires on; mine the corpus, and name that index")
+			"neuron fires on, and no sample of the others, or too small a one; mine the corpus, or more text, and name that "+
+			"index")
 		return nil
 	}
 	if err != nil {
@@ -88,12 +89,12 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	if err != nil {
 		return err
 	}
-	if a.incomplete() {
-		return errThin
-	}
 	c, err := x.corpus()
 	if err != nil {
 		return err
+	}
+	if a.incomplete(c) {
+		return errThin
 	}
 	l, ok := x.learners.Get().(*Learner)
 	if !ok {
@@ -125,7 +126,7 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		if err != nil {
 			return err
 		}
-		if there.incomplete() {
+		if there.incomplete(o.corpus) {
 			e.Notes = append(e.Notes, o.text+": nothing is compared there: its index keeps only the strongest of the tokens "+
 				"that the neuron fires on, and no sample of the others; mine more text")
 			continue

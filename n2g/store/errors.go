@@ -25,6 +25,13 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("%s is being written by %s: wait for it to end, or write to another file", e.Path, who)
 }
 
+// OtherError says that a store holds explanations of another model, or with other options, than are to be written.
+type OtherError struct{ reason string }
+
+func (e *OtherError) Error() string { return e.reason + ": write to another file" }
+
+func otherf(format string, values ...any) error { return &OtherError{fmt.Sprintf(format, values...)} }
+
 // explained turns what SQLite says into a sentence that tells what to do. doing is what was tried, such as "writing".
 func (s *Store) explained(doing string, err error) error {
 	return explained(s.path, doing, err)

@@ -102,8 +102,8 @@ func (i Identity) differs(other Identity) error {
 		{"examples", i.Examples, other.Examples},
 	} {
 		if part.there != part.asked {
-			return fmt.Errorf("it holds explanations with %s %s, and these have %s: write to another file", part.what,
-				shown(part.there), shown(part.asked))
+			return otherf("it holds explanations with %s %s, and these have %s", part.what, shown(part.there),
+				shown(part.asked))
 		}
 	}
 	there, asked := reflect.ValueOf(i.Options.Resolved()), reflect.ValueOf(other.Options.Resolved())
@@ -113,8 +113,7 @@ func (i Identity) differs(other Identity) error {
 			continue
 		}
 		if a, b := jsonText(there.Field(k).Interface()), jsonText(asked.Field(k).Interface()); a != b {
-			return fmt.Errorf("it holds explanations with other options: %s is %s, and now %s: write to another file",
-				name, a, b)
+			return otherf("it holds explanations with other options: %s is %s, and now %s", name, a, b)
 		}
 	}
 	for _, of := range []struct{ model, there, asked string }{
@@ -122,9 +121,8 @@ func (i Identity) differs(other Identity) error {
 		{"masked", i.MaskedFingerprint, other.MaskedFingerprint},
 	} {
 		if of.there != of.asked && of.there != "" && of.asked != "" {
-			return fmt.Errorf("it holds explanations by a %s model of the same name with other weights or another tokenizer "+
-				"(fingerprint %s, and now %s): write to another file",
-				of.model, of.there, of.asked)
+			return otherf("it holds explanations by a %s model of the same name with other weights or another tokenizer "+
+				"(fingerprint %s, and now %s)", of.model, of.there, of.asked)
 		}
 	}
 	return nil

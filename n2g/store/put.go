@@ -45,8 +45,8 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 	doing := fmt.Sprintf("writing layer %d neuron %d to", e.Site.Layer, e.Site.Index)
 	return s.change(ctx, doing, func(tx *sql.Tx) error {
 		if i := s.identity; i != nil && (i.Model != e.Model || i.Hook != e.Site.Hook) {
-			return fmt.Errorf("it holds explanations of %s at %s, and this one is of %s at %s: write to another file", i.Model,
-				i.Hook, e.Model, e.Site.Hook)
+			return otherf("it holds explanations of %s at %s, and this one is of %s at %s", i.Model, i.Hook, e.Model,
+				e.Site.Hook)
 		}
 		id, err := insertNeuron(ctx, tx, &row)
 		if err != nil {

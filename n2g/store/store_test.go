@@ -243,7 +243,7 @@ func TestIdentity(t *testing.T) {
 	} {
 		identity := testIdentity()
 		other(&identity)
-		if err := s.Begin(ctx, identity); err == nil || !strings.Contains(err.Error(), what) {
+		if err := s.Begin(ctx, identity); !errors.As(err, new(*OtherError)) || !strings.Contains(err.Error(), what) {
 			t.Errorf("another %s: %v", what, err)
 		}
 	}
@@ -254,7 +254,7 @@ func TestIdentity(t *testing.T) {
 	}
 	e := madeUp(rand.New(rand.NewPCG(3, 0)), at(0, 1), vocabulary(20), 1)
 	e.Model = "other"
-	if err := s.Put(ctx, e); err == nil || !strings.Contains(err.Error(), "other") {
+	if err := s.Put(ctx, e); !errors.As(err, new(*OtherError)) || !strings.Contains(err.Error(), "other") {
 		t.Errorf("an explanation of another model: %v", err)
 	}
 }
