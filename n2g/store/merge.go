@@ -122,6 +122,7 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 	// of joins a table of the source with the added neuron that its rows belong to.
 	const of = " JOIN source.neurons s ON s.id = x.neuron_id JOIN main.neurons m ON m.layer = s.layer AND m.neuron = " +
 		"s.neuron WHERE m.id > ?"
+	own, _ := s.jsonKinds()
 	for _, step := range []struct {
 		count *int
 		query string
@@ -139,8 +140,8 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			"x.activating, x.important, x.checksum FROM source.labels x" + of, []any{before}},
 		{nil, "INSERT INTO main.tokens (token, kind, neuron_id, weight, checksum) SELECT x.token, x.kind, m.id, x.weight, " +
 			"x.checksum FROM source.tokens x" + of, []any{before}},
-		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of,
-			[]any{before}},
+		{nil, "INSERT INTO main.explanations (neuron_id, json) SELECT m.id, x.json FROM source.explanations x" + of +
+			" AND typeof(x.json) = ?", []any{before, own}},
 		{nil, "INSERT OR IGNORE INTO main.planned (layer, neuron, checksum) SELECT layer, neuron, checksum FROM " +
 			"source.planned", nil},
 		{nil, "INSERT OR IGNORE INTO main.shards (number, of, checksum) SELECT number, of, checksum FROM source.shards", nil},
@@ -161,7 +162,7 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 			*step.count = int(n)
 		}
 	}
-	if err := s.convert(ctx, tx, before); err != nil {
+	if err := s.convert(ctx, tx, of, before); err != nil {
 		return nil, err
 	}
 	if unindexed {
@@ -194,21 +195,28 @@ func (s *Store) mergeAttached(ctx context.Context, conn *sql.Conn, theirs *verdi
 	return m, tx.Commit()
 }
 
-// convert brings the JSON of neurons whose ids are above one to the form in which the store keeps it.
-func (s *Store) convert(ctx context.Context, tx *sql.Tx, before int64) error {
-	other := "text"
+// kinds of the column of JSON, as SQLite names them: as the store keeps it, and the other.
+func (s *Store) jsonKinds() (own, other string) {
 	if s.plain {
-		other = "blob"
+		return "text", "blob"
 	}
-	var id int64
-	var ids []int64
-	if err := each(ctx, tx, []any{&id}, func() error { ids = append(ids, id); return nil },
-		"SELECT neuron_id FROM main.explanations WHERE neuron_id > ? AND typeof(json) = ?", before, other); err != nil {
+	return "blob", "text"
+}
+
+// convert adds the explanations that the source keeps in the other form. of joins them with the neurons that are
+// added, whose ids are above before.
+func (s *Store) convert(ctx context.Context, tx *sql.Tx, of string, before int64) error {
+	_, other := s.jsonKinds()
+	var id, there int64
+	var ids [][2]int64
+	note := func() error { ids = append(ids, [2]int64{id, there}); return nil }
+	if err := each(ctx, tx, []any{&id, &there}, note, "SELECT m.id, x.neuron_id FROM source.explanations x"+of+
+		" AND typeof(x.json) = ?", before, other); err != nil {
 		return err
 	}
-	for _, id := range ids {
+	for _, one := range ids {
 		var raw any
-		row := tx.QueryRowContext(ctx, "SELECT json FROM main.explanations WHERE neuron_id = ?", id)
+		row := tx.QueryRowContext(ctx, "SELECT json FROM source.explanations WHERE neuron_id = ?", one[1])
 		if err := row.Scan(&raw); err != nil {
 			return err
 		}
@@ -220,8 +228,8 @@ func (s *Store) convert(ctx context.Context, tx *sql.Tx, before int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE main.explanations SET json = ? WHERE neuron_id = ?", stored,
-			id); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO main.explanations (neuron_id, json) VALUES (?, ?)", one[0],
+			stored); err != nil {
 			return err
 		}
 	}
