@@ -16,9 +16,6 @@ const (
 	mostSequences = 6
 )
 
-// few is the number of firing tokens below which a graph rests on few.
-const few = 10
-
 // OfContext returns the diagram of a context graph. Each leaf that predicts firing is a line, as in a neuron graph: at
 // the right the tokens on which it fires, to the left what its context must hold, further away further left, with the
 // distance on the arrow, and crossed out what it must not hold. Where leaves predict firing for sequences of tokens
@@ -37,7 +34,7 @@ func OfContext(g *n2g.ContextGraph, o Options) Diagram {
 	if g == nil {
 		return d
 	}
-	if s := g.Support; s.BuildTokens > 0 && s.BuildFiring < few {
+	if s := g.Support; s.BuildTokens > 0 && s.Few() {
 		d.Notes = append(d.Notes, fmt.Sprintf("few: it rests on %d firing tokens", s.BuildFiring))
 	}
 	lines := contextLines(g)
