@@ -65,7 +65,10 @@ func NewLearner(c *Corpus, o Options) *Learner {
 	v := len(c.tokens) + 1 // the last stands for a place before the text
 	l.posted, l.drawn, l.stamps = make([]int32, v), make([]int32, v), make([]int32, v)
 	l.classes = c.classes()
-	l.bySymbol, l.byClass = make([]byPart, v), make([]byPart, classCount+1)
+	l.bySymbol, l.byClass, l.members = make([]byPart, v), make([]byPart, classCount+1), make([][]int32, classCount+1)
+	for symbol, class := range l.classes {
+		l.members[class] = append(l.members[class], int32(symbol))
+	}
 	l.byWindow = make([][len(windows)]tally, v)
 	l.quietOf, l.named = make([]float64, v), make([][]int32, v)
 	return l
@@ -97,7 +100,8 @@ type learner struct {
 	touched               []int32
 	quietOf               []float64
 	named                 [][]int32
-	classes               []int32
+	classes               []int32   // of each symbol
+	members               [][]int32 // of each class
 
 	// Of the leaves' tables.
 	cells  []cell

@@ -253,15 +253,12 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	}
 	q.in = make([]uint8, len(l.classes))
 	means := map[int32]float64{}
-	for symbol := range int32(len(l.classes)) {
-		seen := l.bySymbol[symbol][validation].n > 0
-		m := expected(symbol, validation)
-		if level(m) >= best && (seen || m > mean) {
-			q.set, means[symbol] = append(q.set, symbol), m
-			q.in[symbol] = allParts
-		}
-		if !seen {
-			continue
+	add := func(symbol int32, m float64) {
+		q.set, means[symbol], q.in[symbol] = append(q.set, symbol), m, allParts
+	}
+	for _, symbol := range symbols {
+		if m := expected(symbol, validation); level(m) >= best {
+			add(symbol, m)
 		}
 		for f, fold := range l.bySymbol[symbol][:folds] {
 			switch {
@@ -273,9 +270,18 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 			}
 		}
 	}
+	unseen := func(symbol int32) bool { return l.bySymbol[symbol][validation].n == 0 }
+	for class, t := range l.byClass {
+		if m := t[validation].shrunk(mean, setWeight); t[validation].n > 0 && m > mean && level(m) >= best {
+			for _, symbol := range l.members[class] {
+				if unseen(symbol) {
+					add(symbol, m)
+				}
+			}
+		}
+	}
 	slices.SortFunc(q.set, func(a, b int32) int {
-		seen := func(symbol int32) bool { return l.bySymbol[symbol][validation].n > 0 }
-		return cmp.Or(is(seen(b))-is(seen(a)), cmp.Compare(means[b], means[a]), cmp.Compare(a, b))
+		return cmp.Or(is(unseen(a))-is(unseen(b)), cmp.Compare(means[b], means[a]), cmp.Compare(a, b))
 	})
 	return q
 }
