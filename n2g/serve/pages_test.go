@@ -5,20 +5,25 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/serve"
+	"github.com/neuron2graph/neuron2graph/n2g/store"
 )
 
 // TestBrowser opens every page in a browser: nothing complains, no request leaves the origin, and what scripts add
@@ -250,6 +255,62 @@ func agree(t *testing.T, b *browser, o serve.Options, layer, neuron int, text st
 }
 
 // TestSite writes the explorer as files, and opens them from disk.
+// siteSearch asks a site for tokens, and compares with the store's answers.
+func siteSearch(t *testing.T, b *browser, s *store.Store) {
+	t.Helper()
+	tokens := map[string]bool{}
+	for e, err := range s.Explanations(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, token := range e.Context.Tokens() {
+			tokens[token.Token] = true
+		}
+		for _, token := range n2g.NewTokenSets(e.Trie).Important {
+			tokens[token] = true
+		}
+	}
+	words := slices.DeleteFunc(slices.Sorted(maps.Keys(tokens)), func(token string) bool {
+		return strings.ContainsFunc(token, unicode.IsSpace) || strings.ContainsAny(token, `:*\`)
+	})
+	if len(words) < 20 {
+		t.Fatalf("only %d tokens", len(words))
+	}
+	random, differ := rand.New(rand.NewPCG(2, 2)), map[int]bool{}
+	for range 12 {
+		word := words[random.IntN(len(words))]
+		question := []string{word, word + ":activating", word + ":important", word[:1] + "*", word + " " +
+			words[random.IntN(len(words))]}[random.IntN(5)]
+		if word[0] >= 0x80 {
+			continue // its first byte is no character
+		}
+		var terms []store.Term
+		for one := range strings.FieldsSeq(question) {
+			term, err := store.ParseTerm(one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			terms = append(terms, term)
+		}
+		hits, err := s.Search(t.Context(), terms...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differ[len(hits)] = true
+		input, err := json.Marshal(question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.text(`(() => { const i = document.querySelector("#token"); i.value = ` + string(input) +
+			`; i.dispatchEvent(new Event("input", {bubbles: true})); return ""; })()`)
+		b.wait(fmt.Sprintf("%d neurons for %q", len(hits), question),
+			fmt.Sprintf(`document.querySelector("#count").textContent.split(" ")[0] === "%d"`, len(hits)))
+	}
+	if len(differ) < 3 {
+		t.Errorf("all questions have like answers: %v", differ)
+	}
+}
+
 func TestSite(t *testing.T) {
 	_, o := open(t, func(o *serve.Options) { o.Neurons = 24 }) // and those that are stored
 	folder := filepath.Join(t.TempDir(), "site")
@@ -308,6 +369,7 @@ func TestSite(t *testing.T) {
 	b.do("a filter", chromedp.SendKeys("#token", word(t, o.Store)))
 	b.wait("fewer rows", `document.querySelector("#count").textContent.includes(" of ")`)
 	b.shot("site")
+	siteSearch(t, b, o.Store)
 	b.do("neuron", chromedp.Click("#neurons tbody tr[data-at] a"), chromedp.WaitReady("article.neuron"))
 	b.shot("site-neuron")
 	if links := b.text(

@@ -2,15 +2,18 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -22,11 +25,76 @@ type Written struct {
 	Bytes int64
 }
 
-// siteRow is a row of a site's table, with the tokens that are searched.
+// siteRow is a row of a site's table, with the tokens that are searched: those of both graphs by their numbers in the
+// shard's words, and those that the neuron promotes.
 type siteRow struct {
 	Row
-	Tokens   string `json:"tokens,omitempty"`
-	Promotes string `json:"promotes,omitempty"`
+	Activating string `json:"activating,omitempty"`
+	Important  string `json:"important,omitempty"`
+	Promotes   string `json:"promotes,omitempty"`
+
+	sets n2g.TokenSets
+}
+
+// number36 gives words their numbers, the commonest first, and writes each row's in the shortest way: ascending, each as
+// what it is more than the one before, to the base 36.
+func number36(rows []siteRow) (words []string) {
+	uses := map[string]int{}
+	for _, r := range rows {
+		for _, token := range slices.Concat(r.sets.Activating, r.sets.Important) {
+			uses[token]++
+		}
+	}
+	words = slices.SortedFunc(maps.Keys(uses), func(a, b string) int {
+		return cmp.Or(cmp.Compare(uses[b], uses[a]), cmp.Compare(a, b))
+	})
+	numbers := map[string]int{}
+	for i, word := range words {
+		numbers[word] = i
+	}
+	for i := range rows {
+		r := &rows[i]
+		for _, kind := range []struct {
+			into   *string
+			tokens []string
+		}{{&r.Activating, r.sets.Activating}, {&r.Important, r.sets.Important}} {
+			list := make([]int, len(kind.tokens))
+			for k, token := range kind.tokens {
+				list[k] = numbers[token]
+			}
+			slices.Sort(list)
+			var b strings.Builder
+			before := 0
+			for k, n := range list {
+				if k > 0 {
+					b.WriteByte(' ')
+				}
+				b.WriteString(strconv.FormatInt(int64(n-before), 36))
+				before = n
+			}
+			*kind.into = b.String()
+		}
+	}
+	return words
+}
+
+// rounded is a value of the table to five digits, which is more than is shown.
+func rounded(v float64) float64 {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 5, 64), 64)
+	if err != nil {
+		return v
+	}
+	return short
+}
+
+// round rounds the values of a row.
+func (r *Row) round() {
+	r.Maximum = rounded(r.Maximum)
+	for _, v := range []**float64{&r.Density, &r.F1, &r.Lead, &r.ContextF1, &r.ContextLead} {
+		if *v != nil {
+			*v = new(rounded(**v))
+		}
+	}
 }
 
 // shardRows is how many rows of the table one file has.
@@ -63,13 +131,18 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 	var rows []siteRow
 	shards := 0
 	flush := func() error {
+		words, err := json.Marshal(number36(rows))
+		if err != nil {
+			return fmt.Errorf("writing the table: %w", err)
+		}
 		text, err := json.Marshal(rows)
 		if err != nil {
 			return fmt.Errorf("writing the table: %w", err)
 		}
 		rows = rows[:0]
 		shards++
-		return w.write(fmt.Sprintf("data/rows-%d.js", shards-1), slices.Concat([]byte("n2gRows("), text, []byte(")")))
+		return w.write(fmt.Sprintf("data/rows-%d.js", shards-1),
+			slices.Concat([]byte("n2gRows("), text, []byte(","), words, []byte(")")))
 	}
 	for i, r := range table.rows {
 		if err := ctx.Err(); err != nil {
@@ -80,12 +153,13 @@ func WriteSite(ctx context.Context, o Options, folder string, progress func(done
 			return nil, err
 		}
 		row := siteRow{Row: r}
+		row.round()
 		if r.State == "explained" {
 			e, err := s.stored(ctx, n2g.Site{Layer: r.Layer, Index: r.Neuron})
 			if err != nil {
 				return nil, err
 			}
-			row.Tokens = tokensOf(e.Explanation)
+			row.sets = tokensOf(e.Explanation)
 			if e.Effects != nil {
 				var words []string
 				for _, t := range e.Effects.Promoted {
@@ -152,20 +226,16 @@ func (s *Server) siteFrame(ctx context.Context, w *siteWriter, info *Info, shard
 	return w.write("index.html", index)
 }
 
-// tokensOf are the tokens of an explanation's graph, each once.
-func tokensOf(e *n2g.Explanation) string {
-	if e.Graph == nil {
-		return ""
+// tokensOf are the tokens of both graphs of an explanation, each once, as a store is searched for them.
+func tokensOf(e *n2g.Explanation) n2g.TokenSets {
+	sets, inContext := n2g.NewTokenSets(e.Trie), e.Context.TokenSets()
+	either := func(a, b []string) []string {
+		all := slices.Concat(a, b)
+		slices.Sort(all)
+		return slices.Compact(all)
 	}
-	seen := map[string]bool{}
-	var list []string
-	for _, n := range e.Graph.Nodes {
-		if word := visible(strings.TrimSpace(n.Token)); word != "" && !seen[word] {
-			seen[word] = true
-			list = append(list, word)
-		}
-	}
-	return strings.Join(list, " ")
+	return n2g.TokenSets{Activating: either(sets.Activating, inContext.Activating),
+		Important: either(sets.Important, inContext.Important)}
 }
 
 // siteWriter writes files below a folder.

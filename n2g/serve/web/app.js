@@ -79,7 +79,7 @@
     const info = window.n2gSite, all = [];
     let ready;
     const load = () => ready ||= (async () => {
-      window.n2gRows = (rows) => { for (const r of rows) all.push(r); };
+      window.n2gRows = (rows, words) => { for (const r of rows) { r.words = words; all.push(r); } };
       for (let i = 0; i < info.shards; i++)
         await new Promise((done, failed) => document.head.append(Object.assign(make("script"), { src: `${root}data/rows-${i}.js`, onload: done, onerror: failed })));
       for (const r of all) r.key = r.layer * 1e7 + r.neuron;
@@ -87,13 +87,48 @@
     })();
     const columns = ["maximum", "density", "f1", "lead", "context_f1", "context_lead"];
     const number = (q, name) => q.get(name) ? Number(q.get(name)) : null;
+    // A question for tokens, as n2g search reads it: TOKEN, TOKEN:activating, TOKEN:important, BEGINNING*.
+    const read = (word) => {
+      const [, body, kind] = /^(.+?)(?::(activating|important|any))?$/.exec(word);
+      const star = /^(?:[^]*[^\\])?(?:\\\\)*\*$/.test(body), named = { n: "\n", t: "\t", r: "\r" };
+      const token = (star ? body.slice(0, -1) : body).replace(/\\([ntr*\\])/g, (all, c) => named[c] || c);
+      return { token: normal(token), prefix: star, kinds: kind === "activating" || kind === "important" ? [kind] : ["activating", "important"] };
+    };
+    // Spellings that graphs do not tell apart: title case is lower case, and words have no blanks around them.
+    const normal = (token) => {
+      if ([...token].length < 2) return token;
+      let title = false, cased = false;
+      for (const c of token) {
+        const upper = /[\p{Lu}\p{Lt}]/u.test(c), lower = /\p{Ll}/u.test(c);
+        if (upper && cased || lower && !cased) { title = false; break; }
+        title ||= upper; cased = upper || lower;
+      }
+      if (title) token = token.toLowerCase();
+      return /\p{L}/u.test(token) ? token.trim() : token;
+    };
+    const has = (term) => {
+      const numbers = new Map(); // of the words that are meant, by the list of words
+      return (r) => {
+        if (!numbers.has(r.words)) {
+          const meant = new Set();
+          (r.words || []).forEach((w, i) => { if (term.prefix ? w.startsWith(term.token) : w === term.token) meant.add(i); });
+          numbers.set(r.words, meant);
+        }
+        const meant = numbers.get(r.words);
+        return meant.size > 0 && term.kinds.some((kind) => {
+          let at = 0;
+          return r[kind] && r[kind].split(" ").some((step) => meant.has(at += parseInt(step, 36)));
+        });
+      };
+    };
     const chosen = (q) => {
       const promotes = (q.get("promotes") || "").trim().toLowerCase();
-      const token = (q.get("token") || "").trim().toLowerCase(), label = (q.get("label") || "").toLowerCase();
+      const terms = (q.get("token") || "").split(/\s+/).filter(Boolean).map((word) => has(read(word)));
+      const label = (q.get("label") || "").toLowerCase();
       const ranges = columns.map((c) => [c, number(q, "min_" + c), number(q, "max_" + c)]).filter((r) => r[1] !== null || r[2] !== null);
       return all.filter((r) => (!q.get("layer") || r.layer === Number(q.get("layer"))) && (!q.get("kind") || r.kind === q.get("kind")) &&
         (!q.get("state") || r.state === q.get("state")) && (!label || (r.label || "").toLowerCase().includes(label)) &&
-        (!token || (r.tokens || "").toLowerCase().includes(token)) &&
+        terms.every((term) => term(r)) &&
         (!promotes || (r.promotes || "").toLowerCase().split(" ").some((t) => t.replace(/^·/, "") === promotes)) &&
         ranges.every(([c, low, high]) => r[c] != null && (low === null || r[c] >= low) && (high === null || r[c] <= high)));
     };
