@@ -36,8 +36,8 @@ type siteRow struct {
 	sets n2g.TokenSets
 }
 
-// number36 gives words their numbers, the commonest first, and writes each row's in the shortest way: ascending, each as
-// what it is more than the one before, to the base 36.
+// number36 gives words their numbers, the commonest first, and writes each row's in the shortest way: ascending, each
+// as what it is more than the one before, to the base 36.
 func number36(rows []siteRow) (words []string) {
 	uses := map[string]int{}
 	for _, r := range rows {

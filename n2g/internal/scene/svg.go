@@ -94,8 +94,13 @@ func Style() string {
 	for _, class := range penClasses {
 		fmt.Fprintf(&b, ".n2g-scene .%s{stroke-width:%s}", class.name, pixels(class.value))
 	}
+	for tenths := 1; tenths < 10; tenths++ {
+		fmt.Fprintf(&b, ".n2g-scene .%s{fill-opacity:%s}", opacityClass(tenths), short(float64(tenths)/10))
+	}
 	return b.String()
 }
+
+func opacityClass(tenths int) string { return "o" + strconv.Itoa(tenths) }
 
 // classes of what inline SVGs have most of: the sizes of tokens, and pens.
 type class struct {
@@ -180,7 +185,11 @@ func (w *svgWriter) paints(fill, stroke Paint, classes ...string) {
 			c := w.palette.color(p)
 			fmt.Fprintf(w, ` %s="#%02x%02x%02x"`, name, c[0], c[1], c[2])
 		}
-		if p.Opacity < 1 {
+		switch tenths := int(math.Round(10 * p.Opacity)); {
+		case p.Opacity >= 1:
+		case w.inline && name == "fill" && tenths > 0 && tenths < 10:
+			classes = append(classes, opacityClass(tenths))
+		default:
 			w.number(name+"-opacity", p.Opacity)
 		}
 		if w.classes && p.Role != Fixed {
