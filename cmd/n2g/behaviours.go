@@ -58,8 +58,9 @@ func hasSite(x *index.Index, s n2g.Site) bool {
 
 // checkBehaviours refuses a number of examples that cannot be.
 func checkBehaviours(n int) error {
-	if n < 0 {
-		return fmt.Errorf("-behaviours is %d: it is 0 or more", n)
+	if n != 0 && (n < behaviours.MinExamples || n > behaviours.MaxExamples) {
+		return fmt.Errorf("-behaviours is %d: it is %d to %d, or 0 to leave them out", n, behaviours.MinExamples,
+			behaviours.MaxExamples)
 	}
 	return nil
 }

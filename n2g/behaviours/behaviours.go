@@ -22,7 +22,6 @@ type Model interface {
 
 // Constants of the rule.
 const (
-	fewest   = 6   // examples that are compared at least
 	least    = 3   // examples of a behaviour
 	alike    = 0.3 // mean cosine from which two groups of examples are one
 	shuffles = 19  // so that chance reaches what is found once in 20 times
@@ -64,7 +63,7 @@ func Find(ctx context.Context, model Model, e *n2g.Explanation, examples []Examp
 	}
 	found := &n2g.Behaviours{Examples: len(g.examples), List: []n2g.Behaviour{}, Separation: g.separation,
 		Chance: g.chance}
-	if len(g.examples) < fewest {
+	if len(g.examples) < MinExamples {
 		return found, nil
 	}
 	found.Stray = len(g.examples)
@@ -87,7 +86,7 @@ type grouping struct {
 // group finds which examples are alike.
 func group(ctx context.Context, model Model, s n2g.Site, examples []Example) (*grouping, error) {
 	sound, vectors, err := embed(ctx, model, s, examples)
-	if err != nil || len(sound) < fewest {
+	if err != nil || len(sound) < MinExamples {
 		return &grouping{examples: sound}, err
 	}
 	similarity := cosines(vectors)

@@ -179,14 +179,14 @@ func TestFewExamples(t *testing.T) {
 	model := &reads{Model: m, terms: func(token string, seed int) []float32 {
 		return feature(seed, 0+len(token), 20+len(token), .1)
 	}}
-	for _, n := range []int{0, 1, fewest - 1} {
+	for _, n := range []int{0, 1, MinExamples - 1} {
 		b := find(t, model, &n2g.Explanation{}, texts(t, m, n, " if"))
 		if b.Examples != n || len(b.List) != 0 || b.Stray != 0 || !strings.Contains(b.Summary(), "too few") {
 			t.Errorf("%d: %+v: %s", n, b, b.Summary())
 		}
 	}
-	if b := find(t, model, &n2g.Explanation{}, texts(t, m, fewest, " if")); len(b.List) != 1 {
-		t.Errorf("%d examples: %+v", fewest, b)
+	if b := find(t, model, &n2g.Explanation{}, texts(t, m, MinExamples, " if")); len(b.List) != 1 {
+		t.Errorf("%d examples: %+v", MinExamples, b)
 	}
 }
 

@@ -9,8 +9,13 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/index"
 )
 
-// DefaultExamples is how many firing examples are compared unless others are asked for.
-const DefaultExamples = 24
+// How many firing examples are compared: unless others are asked for, at least, and at most, since each is compared
+// with each.
+const (
+	DefaultExamples = 24
+	MinExamples     = 6
+	MaxExamples     = 500
+)
 
 // Example is a place where a neuron fires.
 type Example struct {
