@@ -71,6 +71,8 @@ func cause(t *n2g.ContextTest) string {
 	switch {
 	case !known:
 		return ""
+	case *t.Moves < 0:
+		return fmt.Sprintf(" (goes with it: masking adds %.0f %%)", -100**t.Moves)
 	case needed:
 		return fmt.Sprintf(" (needed: masking takes %.0f %%)", 100**t.Moves)
 	}

@@ -227,7 +227,11 @@ func contextStepOf(t *n2g.ContextTest, absent bool) contextStep {
 			s.node.Chips = append(s.node.Chips, Chip{Token: "start of text", Words: true, Color: color, Share: 0.25})
 		}
 	}
-	if t.Moves != nil {
+	switch {
+	case t.Moves == nil:
+	case *t.Moves < 0:
+		s.node.Title = fmt.Sprintf("masking it adds %.0f %% to the activation", -100**t.Moves)
+	default:
 		s.node.Title = fmt.Sprintf("masking it takes %.0f %% of the activation", 100**t.Moves)
 	}
 	return s
