@@ -186,8 +186,8 @@ func (s *Server) promoting(ctx context.Context, f *Filter) (map[n2g.Site]bool, e
 		return nil, nil
 	}
 	if there, err := s.o.Store.WithEffects(ctx); err != nil || len(there) == 0 {
-		return nil, cmp.Or(err, refuse(http.StatusNotFound,
-			"the store knows nothing of what neurons promote: n2g effects -store fills that in"))
+		const why = "the store knows nothing of what neurons promote: n2g effects -store fills that in"
+		return nil, cmp.Or(err, refuse(http.StatusNotFound, why))
 	}
 	hits, err := s.o.Store.SearchEffects(ctx, terms...)
 	if err != nil {
@@ -486,8 +486,8 @@ func (s *Server) prompt(text string) ([]int, []string, error) {
 		return nil, nil, err
 	}
 	if len(text) > s.o.Limits.Text {
-		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "the text has %d bytes; up to %d are read", len(text),
-			s.o.Limits.Text)
+		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "the text has %d bytes; up to %d are read",
+			len(text), s.o.Limits.Text)
 	}
 	ids, err := n2g.CutPrompt(m, text, m.ContextLength())
 	if err != nil {
@@ -552,8 +552,8 @@ type Activations struct {
 // checkPrompts bounds a request.
 func (s *Server) checkPrompts(prompts [][]int) error {
 	if len(prompts) > s.o.Limits.Prompts {
-		return refuse(http.StatusRequestEntityTooLarge, "%d prompts are asked; up to %d are answered at a time", len(prompts),
-			s.o.Limits.Prompts)
+		return refuse(http.StatusRequestEntityTooLarge, "%d prompts are asked; up to %d are answered at a time",
+			len(prompts), s.o.Limits.Prompts)
 	}
 	return nil
 }

@@ -420,9 +420,11 @@ func (s *Server) fill(ctx context.Context, v *view, n n2g.Site, lean bool) error
 		}
 	}
 	if known := s.catalog.stats(n.Layer, n.Index); known != nil && !known.Dead() {
-		if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram,
-			index.FireShare*known.Maximum()); err == nil && !lean {
-			v.Histogram = template.HTML(c.Inline())
+		if !lean {
+			fires := index.FireShare * known.Maximum()
+			if c, err := chart.Histogram("Activations above 0 on the corpus", &known.Histogram, fires); err == nil {
+				v.Histogram = template.HTML(c.Inline())
+			}
 		}
 		if v.Corpus, err = s.corpusBands(n, known, lean); err != nil {
 			return err
@@ -616,8 +618,8 @@ func (v *view) bands(e *n2g.Explanation, fire float64, lean bool) {
 			continue
 		}
 		at, value := peak(t)
-		h := heatmap.FromTest(n2g.Test{Tokens: t.Tokens[1:], Activations: t.Activations[1:], Predictions: t.Predictions[1:]},
-			fire)
+		behind := n2g.Test{Tokens: t.Tokens[1:], Activations: t.Activations[1:], Predictions: t.Predictions[1:]} // BOS
+		h := heatmap.FromTest(behind, fire)
 		h.NoLegend, h.Lean = true, lean
 		if lean {
 			h = around(h, at-1)
@@ -707,9 +709,8 @@ func (s *Server) corpusBands(n n2g.Site, known *index.Stats, lean bool) ([]band,
 			return nil, err
 		}
 	}
-	err = add("Corpus: the same tokens, quiet", "Places where a token stands on which the neuron fires elsewhere.",
-		negatives)
-	return list, err
+	return list, add("Corpus: the same tokens, quiet",
+		"Places where a token stands on which the neuron fires elsewhere.", negatives)
 }
 
 func number3(v float32) string { return number(float64(v)) }

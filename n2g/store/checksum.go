@@ -233,8 +233,8 @@ func eachPosting(ctx context.Context, tx *sql.Tx, do func(*posting) error, rest 
 	return each(ctx, tx, targets, func() error {
 		p.id, p.of = id.Int64, n2g.Site{Layer: int(layer.Int64), Index: int(index.Int64)}
 		return do(&p)
-	}, "SELECT token, kind, weight, t.checksum, id, layer, neuron FROM tokens t LEFT JOIN neurons ON id = neuron_id "+rest,
-		values...)
+	}, "SELECT token, kind, weight, t.checksum, id, layer, neuron FROM tokens t LEFT JOIN neurons ON "+
+		"id = neuron_id "+rest, values...)
 }
 
 // damagedToken says that a row of tokens is not what was written.

@@ -14,8 +14,8 @@ import (
 func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 	var id int64
 	var ids []int64
-	if err := each(ctx, tx, []any{&id}, func() error { ids = append(ids, id); return nil },
-		"SELECT neuron_id FROM explanations"); err != nil {
+	note := func() error { ids = append(ids, id); return nil }
+	if err := each(ctx, tx, []any{&id}, note, "SELECT neuron_id FROM explanations"); err != nil {
 		return err
 	}
 	lost := map[string]*tally{} // rows that should be there
@@ -27,8 +27,8 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 	for _, id := range ids {
 		var sum string
 		var raw any
-		if err := tx.QueryRowContext(ctx, "SELECT digest, json FROM explanations WHERE neuron_id = ?", id).Scan(&sum,
-			&raw); err != nil {
+		row := tx.QueryRowContext(ctx, "SELECT digest, json FROM explanations WHERE neuron_id = ?", id)
+		if err := row.Scan(&sum, &raw); err != nil {
 			return err
 		}
 		text, err := jsonOf(raw)
@@ -83,8 +83,8 @@ func fillChecksums(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, table := range countedBefore3() {
-		statement := fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*) + ?, coalesce(sum(checksum), 0) + ? FROM %[1]s",
-			table)
+		statement := fmt.Sprintf("INSERT INTO totals SELECT '%[1]s', count(*) + ?, coalesce(sum(checksum), 0) + ? "+
+			"FROM %[1]s", table)
 		if _, err := tx.ExecContext(ctx, statement, lost[table].rows, lost[table].sum); err != nil {
 			return err
 		}

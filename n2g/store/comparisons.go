@@ -15,8 +15,8 @@ const comparisonColumns = "number, text, predictor, fire_threshold, log_loss, va
 
 // comparisonValues are the values of comparisonColumns.
 func comparisonValues(n n2g.Site, number int, c *n2g.Comparison) []any {
-	values := append([]any{number, c.Text, c.Predictor, c.FireThreshold, c.LogLoss, c.ValueError},
-		scoreValues(&c.Scores)...)
+	values := []any{number, c.Text, c.Predictor, c.FireThreshold, c.LogLoss, c.ValueError}
+	values = append(values, scoreValues(&c.Scores)...)
 	return append(values, checksum(append([]any{n.Layer, n.Index}, values...)...))
 }
 
@@ -48,9 +48,9 @@ func eachComparison(ctx context.Context, tx *sql.Tx, do func(*comparisonRow) err
 	var r comparisonRow
 	var loss, valueError sql.NullFloat64
 	var scores nullableScores
-	targets := append([]any{&id, &layer, &index, &number, &r.Text, &r.Predictor, &r.FireThreshold, &loss, &valueError},
-		scores.targets()...)
-	return each(ctx, tx, append(targets, &r.sum), func() error {
+	targets := []any{&id, &layer, &index, &number, &r.Text, &r.Predictor, &r.FireThreshold, &loss, &valueError}
+	targets = append(append(targets, scores.targets()...), &r.sum)
+	return each(ctx, tx, targets, func() error {
 		row := r
 		row.id, row.of = id.Int64, n2g.Site{Layer: int(layer.Int64), Index: int(index.Int64)}
 		if loss.Valid {

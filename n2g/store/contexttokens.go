@@ -36,8 +36,8 @@ func insertContextTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, 
 	}
 	defer insert.Close()
 	for _, t := range tokens {
-		if _, err := insert.ExecContext(ctx, t.Token, id, int(t.Activating), int(t.Important),
-			contextTokenChecksum(n, t)); err != nil {
+		sum := contextTokenChecksum(n, t)
+		if _, err := insert.ExecContext(ctx, t.Token, id, int(t.Activating), int(t.Important), sum); err != nil {
 			return err
 		}
 	}

@@ -191,7 +191,7 @@ func TestDamagedV1(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "v1.db")
 		if strings.Contains(test.name, " ") {
-			alterV1(t, path, test.name)
+			alter(t, "testdata/v1.db", path, test.name)
 		} else {
 			path = damagedCopy(t, test.name)
 		}
@@ -213,10 +213,10 @@ func TestDamagedV1(t *testing.T) {
 	}
 }
 
-// alterV1 makes a copy of the kept store of the first layout, with a change.
-func alterV1(t *testing.T, path, statement string) {
+// alter makes a copy of a kept store of an old layout, with a change.
+func alter(t *testing.T, kept, path, statement string) {
 	t.Helper()
-	content, err := os.ReadFile("testdata/v1.db")
+	content, err := os.ReadFile(kept)
 	if err != nil {
 		t.Fatal(err)
 	}

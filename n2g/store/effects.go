@@ -78,8 +78,8 @@ func (s *Store) putEffectsOf(ctx context.Context, tx *sql.Tx, e *n2g.Explanation
 func (of EffectsOf) same(there EffectsOf) error {
 	switch {
 	case of.Model != there.Model:
-		return fmt.Errorf("it is of the model %s, and these effects are of %s: write to another file", shown(there.Model),
-			shown(of.Model))
+		return fmt.Errorf("it is of the model %s, and these effects are of %s: write to another file",
+			shown(there.Model), shown(of.Model))
 	case of.Fingerprint != there.Fingerprint && of.Fingerprint != "" && there.Fingerprint != "":
 		return fmt.Errorf("it is of a model of the same name with other weights or another tokenizer (fingerprint %s, and "+
 			"now %s): write to another file", there.Fingerprint, of.Fingerprint)

@@ -74,17 +74,9 @@ func ensureEffects(ctx context.Context, tx *sql.Tx) error {
 
 // makeEffects makes the tables.
 func makeEffects(ctx context.Context, tx *sql.Tx) error {
-	text := effectsSchema
+	text := effectsSchema + counting(effectsTotals())
 	for _, table := range effectsTotals() {
-		text += fmt.Sprintf(`
-CREATE TRIGGER %[1]s_in AFTER INSERT ON %[1]s BEGIN
-	UPDATE totals SET rows = rows + 1, checksum = checksum + NEW.checksum WHERE name = '%[1]s';
-END;
-CREATE TRIGGER %[1]s_out AFTER DELETE ON %[1]s BEGIN
-	UPDATE totals SET rows = rows - 1, checksum = checksum - OLD.checksum WHERE name = '%[1]s';
-END;
-INSERT OR REPLACE INTO totals VALUES ('%[1]s', 0, 0);
-`, table)
+		text += fmt.Sprintf("INSERT OR REPLACE INTO totals VALUES ('%s', 0, 0);", table)
 	}
 	_, err := tx.ExecContext(ctx, text+fmt.Sprintf("INSERT INTO effects_meta VALUES ('layout', '%d')", effectsLayout))
 	return err

@@ -63,8 +63,7 @@ func repairEffects(ctx context.Context, tx *sql.Tx) (found bool, err error) {
 	}
 	for n, ok := range sound {
 		if !ok {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM effects WHERE layer = ? AND neuron = ?", n.Layer,
-				n.Index); err != nil {
+			if err := deleteAt(ctx, tx, "effects", n); err != nil {
 				return false, err
 			}
 		}
@@ -119,8 +118,7 @@ func (s *Store) copyEffects(ctx context.Context, tx *sql.Tx, sound map[n2g.Site]
 	}
 	for n, ok := range sound {
 		if !ok {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM wanted WHERE layer = ? AND neuron = ?", n.Layer,
-				n.Index); err != nil {
+			if err := deleteAt(ctx, tx, "wanted", n); err != nil {
 				return 0, err
 			}
 		}

@@ -57,9 +57,8 @@ func explained(path, doing string, err error) error {
 	case sqlite3.SQLITE_IOERR:
 		return fmt.Errorf("%s %s: the disk fails or is full; what was written before is safe: %w", doing, path, err)
 	case sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf(
-			"%s %s: it is no SQLite database, or its beginning is damaged: name the file that n2g run wrote: %w", doing, path,
-			errors.Join(ErrDamaged, err))
+		return fmt.Errorf("%s %s: it is no SQLite database, or its beginning is damaged: name the file that n2g run "+
+			"wrote: %w", doing, path, errors.Join(ErrDamaged, err))
 	case sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%s %s: %w: restore a copy, or make it anew", doing, path, errors.Join(ErrDamaged, err))
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

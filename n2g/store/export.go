@@ -147,9 +147,7 @@ func (s *Store) ExportCSV(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	out := csv.NewWriter(w)
-	if err := out.Write(csvHead()); err != nil {
-		return err
-	}
+	out.Write(csvHead()) // errors stay with the writer, and Error returns them
 	for _, r := range rows {
 		record := []string{strconv.Itoa(r.Layer), strconv.Itoa(r.Index), r.Hook, number(r.MaxActivation), ""}
 		if r.Density != nil {
@@ -161,9 +159,7 @@ func (s *Store) ExportCSV(ctx context.Context, w io.Writer) error {
 		for _, scores := range []*n2g.Scores{r.Scores, r.TokenLookup, r.NGram} {
 			record = append(record, csvCells(scoreValues(scores))...)
 		}
-		if err := out.Write(append(record, labels[r.WithoutHook()])); err != nil {
-			return err
-		}
+		out.Write(append(record, labels[r.WithoutHook()]))
 	}
 	out.Flush()
 	return out.Error()
@@ -198,18 +194,14 @@ func (s *Store) ExportComparisons(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	out := csv.NewWriter(w)
-	if err := out.Write(comparisonHead()); err != nil {
-		return err
-	}
+	out.Write(comparisonHead()) // as above
 	for _, n := range list {
 		of := []string{strconv.Itoa(n.Layer), strconv.Itoa(n.Index), n.Hook, number(n.MaxActivation),
 			labels[n.WithoutHook()]}
 		for i := range n.Comparisons {
 			values := comparisonValues(n.Site, i, &n.Comparisons[i])
 			values = values[1 : len(values)-1] // without the number and the checksum
-			if err := out.Write(slices.Concat(of, csvCells(values))); err != nil {
-				return err
-			}
+			out.Write(slices.Concat(of, csvCells(values)))
 		}
 	}
 	out.Flush()

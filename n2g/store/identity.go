@@ -76,8 +76,9 @@ func (s *Store) Begin(ctx context.Context, identity Identity) error {
 			return err
 		}
 		for _, v := range values {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)", v[0], v[1],
-				checksum(v[0], v[1])); err != nil {
+			sum := checksum(v[0], v[1])
+			if _, err := tx.ExecContext(ctx, "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)",
+				v[0], v[1], sum); err != nil {
 				return err
 			}
 		}
@@ -102,8 +103,8 @@ func (i Identity) differs(other Identity) error {
 		{"examples", i.Examples, other.Examples},
 	} {
 		if part.there != part.asked {
-			return otherf("it holds explanations with %s %s, and these have %s", part.what, shown(part.there),
-				shown(part.asked))
+			return otherf("it holds explanations with %s %s, and these have %s",
+				part.what, shown(part.there), shown(part.asked))
 		}
 	}
 	there, asked := reflect.ValueOf(i.Options.Resolved()), reflect.ValueOf(other.Options.Resolved())

@@ -206,19 +206,7 @@ func testOldLayoutReadOnly(t *testing.T, name string) {
 		"UPDATE explanations SET json = replace(json, 'toy', 'joy') WHERE neuron_id = 2":                  "jsonl",
 		"DROP TRIGGER baselines_out; DELETE FROM baselines WHERE neuron_id = 2 AND name = 'token_lookup'": "rows",
 	} {
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		db, err := sql.Open("sqlite", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+		alter(t, name, path, statement)
 		s, err := Open(path, Options{ReadOnly: true})
 		if err != nil {
 			t.Fatal(err)

@@ -228,8 +228,8 @@ func (s *Store) convert(ctx context.Context, tx *sql.Tx, of string, before int64
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO main.explanations (neuron_id, json) VALUES (?, ?)", one[0],
-			stored); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO main.explanations (neuron_id, json) VALUES (?, ?)",
+			one[0], stored); err != nil {
 			return err
 		}
 	}

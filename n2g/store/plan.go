@@ -54,11 +54,16 @@ func planned(ctx context.Context, tx *sql.Tx) ([]n2g.Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	return list, hooked(ctx, tx, list, func(n *n2g.Site) *n2g.Site { return n })
+}
+
+// hooked gives sites the hook of the store.
+func hooked[T any](ctx context.Context, tx *sql.Tx, list []T, site func(*T) *n2g.Site) error {
 	hook, err := hookOf(ctx, tx)
 	for i := range list {
-		list[i].Hook = hook
+		site(&list[i]).Hook = hook
 	}
-	return list, err
+	return err
 }
 
 // whole reads all rows of a table, each of which must be what was written. row returns targets of the columns, and what
@@ -72,8 +77,8 @@ func whole[T any](ctx context.Context, tx *sql.Tx, table string, row func(*T) ([
 	targets, want := row(&one)
 	err := each(ctx, tx, append(targets, &sum), func() error {
 		if want() != sum {
-			return fmt.Errorf("%w: row %d of its table %s is not what was written: %s", ErrDamaged, len(list)+1, table,
-				remedyFor(table))
+			return fmt.Errorf("%w: row %d of its table %s is not what was written: %s",
+				ErrDamaged, len(list)+1, table, remedyFor(table))
 		}
 		all.add(sum)
 		list = append(list, one)
@@ -148,11 +153,7 @@ func failures(ctx context.Context, tx *sql.Tx) ([]Failure, error) {
 	if err != nil {
 		return nil, err
 	}
-	hook, err := hookOf(ctx, tx)
-	for i := range list {
-		list[i].Hook = hook
-	}
-	return list, err
+	return list, hooked(ctx, tx, list, func(f *Failure) *n2g.Site { return &f.Site })
 }
 
 // Shards returns the shards whose results the store holds, at least in part.

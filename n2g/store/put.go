@@ -45,8 +45,8 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 	doing := fmt.Sprintf("writing layer %d neuron %d to", e.Site.Layer, e.Site.Index)
 	return s.change(ctx, doing, func(tx *sql.Tx) error {
 		if i := s.identity; i != nil && (i.Model != e.Model || i.Hook != e.Site.Hook) {
-			return otherf("it holds explanations of %s at %s, and this one is of %s at %s", i.Model, i.Hook, e.Model,
-				e.Site.Hook)
+			return otherf("it holds explanations of %s at %s, and this one is of %s at %s",
+				i.Model, i.Hook, e.Model, e.Site.Hook)
 		}
 		id, err := insertNeuron(ctx, tx, &row)
 		if err != nil {
@@ -69,8 +69,7 @@ func (s *Store) Put(ctx context.Context, e *n2g.Explanation) error {
 // PutFailure records why a neuron could not be explained. A neuron that was explained before stays so.
 func (s *Store) PutFailure(ctx context.Context, n n2g.Site, reason string) error {
 	return s.change(ctx, "writing to", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM failures WHERE layer = ? AND neuron = ?", n.Layer,
-			n.Index); err != nil {
+		if err := deleteAt(ctx, tx, "failures", n); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO failures (layer, neuron, reason, checksum)
@@ -120,8 +119,7 @@ const (
 // insertNeuron writes a neuron with its baselines in place of what was there, and returns its id.
 func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err error) {
 	for _, table := range [2]string{"neurons", "failures"} { // what belongs to a neuron goes with it
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE layer = ? AND neuron = ?", r.Layer,
-			r.Index); err != nil {
+		if err := deleteAt(ctx, tx, table, r.Site); err != nil {
 			return 0, err
 		}
 	}
@@ -145,21 +143,27 @@ func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err 
 	return id, nil
 }
 
+// deleteAt removes a neuron's rows from a table.
+func deleteAt(ctx context.Context, tx *sql.Tx, table string, n n2g.Site) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE layer = ? AND neuron = ?", n.Layer, n.Index)
+	return err
+}
+
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 func insertTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, tokens []weightedToken) error {
 	if len(tokens) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx,
-		"INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES (?, ?, ?, ?, ?)")
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO tokens (token, kind, neuron_id, weight, checksum) VALUES "+
+		"(?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	for _, t := range tokens {
-		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight,
-			tokenChecksum(n, t.token, t.kind, t.weight)); err != nil {
+		sum := tokenChecksum(n, t.token, t.kind, t.weight)
+		if _, err := insert.ExecContext(ctx, t.token, t.kind, id, t.weight, sum); err != nil {
 			return err
 		}
 	}

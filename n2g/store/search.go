@@ -141,8 +141,8 @@ func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 		}
 		// The ids lead, and the order is made here: with IN and ORDER BY, SQLite would first put them into a table of its
 		// own and then sort whole rows, which takes as long again.
-		rows, err := soundNeurons(ctx, tx, "json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value",
-			string(list))
+		rows, err := soundNeurons(ctx, tx,
+			"json_each(?) AS wanted CROSS JOIN neurons ON neurons.id = wanted.value", string(list))
 		for _, r := range rows {
 			h := r.hit()
 			if at, asked := slices.BinarySearch(ids, r.id); asked {

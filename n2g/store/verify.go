@@ -334,6 +334,6 @@ func recount(ctx context.Context, tx *sql.Tx) error {
 
 // countAnew makes the totals of a table what its rows add up to.
 func countAnew(table string) string {
-	return fmt.Sprintf("INSERT OR REPLACE INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) FROM %[1]s",
-		table)
+	return fmt.Sprintf("INSERT OR REPLACE INTO totals SELECT '%[1]s', count(*), coalesce(sum(checksum), 0) "+
+		"FROM %[1]s", table)
 }
