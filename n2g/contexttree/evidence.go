@@ -75,6 +75,7 @@ func (l *learner) observe(split Split) []observation {
 		symbol := c.symbols[observations[i].position]
 		observations[i].weight = float64(c.counts[split][symbol]-posted[symbol]) / float64(drawn[symbol])
 	}
+	clear(posted) // which tests of a window count in
 	for i := range observations {
 		observations[i].fold = c.part(observations[i].position)
 	}
