@@ -105,6 +105,9 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 		e.Context, err = l.Learn(ctx, a)
 	} else {
 		asker.Site = e.Site
+		if asker.Prunes, err = x.prunes(e, number, asker.Model.BOS() >= 0); err != nil {
+			return err
+		}
 		e.Context, err = l.Ask(ctx, a, asker)
 	}
 	if err != nil {
@@ -135,6 +138,26 @@ func (x *Explainer) complete(ctx context.Context, e *n2g.Explanation, asker Aske
 	}
 	e.Comparisons = rows
 	return nil
+}
+
+// prunes are the explanation's, with their positions in the corpus.
+func (x *Explainer) prunes(e *n2g.Explanation, number int, bos bool) ([]Pruned, error) {
+	top, _, err := x.index.Examples(number)
+	if err != nil {
+		return nil, err
+	}
+	var prunes []Pruned
+	for _, p := range e.Prunes {
+		if p.PromptIndex >= len(top) {
+			continue // the examples were not the index's
+		}
+		position := top[p.PromptIndex].Window.First + p.Position
+		if bos {
+			position--
+		}
+		prunes = append(prunes, Pruned{position, p})
+	}
+	return prunes, nil
 }
 
 // taught are the windows that the explanation's published graph was made from: of build documents, unless there were

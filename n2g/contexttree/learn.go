@@ -89,6 +89,7 @@ type learner struct {
 	// importances of the tokens at distance 0, 1, … before some firing positions, where the model was asked; NaN:
 	// unknown.
 	importances map[int32][]float64
+	replies     replies // of the current token; nil where the model was not asked
 
 	// Scratch memory, by symbol.
 	observations          []observation
@@ -165,7 +166,7 @@ func (l *Learner) Learn(ctx context.Context, a *Activations) (*n2g.ContextGraph,
 	if err := a.check(l.corpus); err != nil {
 		return nil, err
 	}
-	l.importances = nil
+	l.importances, l.replies = nil, nil
 	return l.learn(ctx, a)
 }
 

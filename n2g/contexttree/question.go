@@ -185,9 +185,10 @@ const (
 )
 
 // bestSet finds the best set of symbols at a distance: those whose mean response exceeds a level (Breiman and others
-// 1984: for squared error the best of all sets is one of these). Means of rare symbols lean on those of their class. An
-// observation counts as in the set if its symbol would be without the documents of its own fold, so that the gain is
-// one on documents that did not choose the set.
+// 1984: for squared error the best of all sets is one of these). Means of rare symbols lean on those of their class,
+// and of the current token on what its reply adds, where there is one. An observation counts as in the set if its
+// symbol would be without the documents of its own fold, so that the gain is one on documents that did not choose the
+// set.
 func (l *learner) bestSet(x *leaf, place int) *question {
 	symbols := l.tallySymbols(x, place)
 	defer func() {
@@ -196,9 +197,21 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 		}
 	}()
 	mean, top := x.total.mean(), 0.0
+	var asked replies
+	if place == 0 {
+		asked = l.replies
+	}
+	ofOthers := func(symbol int32, part int) float64 { // of its class
+		class := l.byClass[l.classes[symbol]].without(part)
+		return class.less(l.bySymbol[symbol].without(part)).shrunk(mean, setWeight)
+	}
+	calibrations := l.calibrate(symbols, asked, ofOthers)
 	expected := func(symbol int32, part int) float64 {
-		class := l.byClass[l.classes[symbol]].without(part).shrunk(mean, setWeight)
-		return l.bySymbol[symbol].without(part).shrunk(class, setWeight)
+		prior := l.byClass[l.classes[symbol]].without(part).shrunk(mean, setWeight)
+		if reply, ok := asked[symbol]; ok {
+			prior = calibrations[part].expect(reply.mean(), ofOthers(symbol, part))
+		}
+		return l.bySymbol[symbol].without(part).shrunk(prior, setWeight)
 	}
 	for _, symbol := range symbols {
 		top = max(top, expected(symbol, validation))
