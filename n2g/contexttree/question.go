@@ -201,15 +201,11 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	if place == 0 {
 		asked = l.replies
 	}
-	ofOthers := func(symbol int32, part int) float64 { // of its class
-		class := l.byClass[l.classes[symbol]].without(part)
-		return class.less(l.bySymbol[symbol].without(part)).shrunk(mean, setWeight)
-	}
-	calibrations := l.calibrate(symbols, asked, ofOthers)
+	calibrations := l.calibrate(symbols, asked, mean)
 	expected := func(symbol int32, part int) float64 {
 		prior := l.byClass[l.classes[symbol]].without(part).shrunk(mean, setWeight)
 		if reply, ok := asked[symbol]; ok {
-			prior = calibrations[part].expect(reply.mean(), ofOthers(symbol, part))
+			prior = calibrations[part].expect(reply.mean(), l.othersMean(symbol, part, mean))
 		}
 		return l.bySymbol[symbol].without(part).shrunk(prior, setWeight)
 	}

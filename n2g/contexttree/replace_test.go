@@ -150,6 +150,23 @@ func TestGainOfKnowing(t *testing.T) {
 	}
 }
 
+func TestOthersOfAClass(t *testing.T) {
+	l := learner{bySymbol: make([]byPart, 3), byClass: make([]byPart, 1), classes: make([]int32, 3)}
+	l.bySymbol[0].add(1, 2, .5)
+	if got := l.othersMean(0, validation, .125); got != .125 { // 2 tokens of it, and classes have no say
+		t.Errorf("%g, not the leaf's mean", got)
+	}
+	l.byClass[0].add(1, 2, .5)
+	l.byClass[0].add(2, 2, 1)
+	for part, want := range []float64{0: (2 + 2*.125) / 4, 2: .125, validation: (2 + 2*.125) / 4} {
+		if want > 0 {
+			if got := l.othersMean(0, part, .125); got != want {
+				t.Errorf("without part %d: %g, not %g", part, got, want)
+			}
+		}
+	}
+}
+
 func TestGainsOrder(t *testing.T) {
 	w, model := rareWorld(t)
 	model.alike = map[int][]int{2: {4}} // e is like c

@@ -38,13 +38,22 @@ func (c *calibration) expect(reply, expected float64) float64 {
 	return max(0, expected+y+slope*(reply-x))
 }
 
+// othersMean is what the other symbols of a symbol's class let expect of it: the leaf's mean where there are none, or
+// where classes have no say.
+func (l *learner) othersMean(symbol int32, part int, mean float64) float64 {
+	others := l.byClass[l.classes[symbol]].without(part).less(l.bySymbol[symbol].without(part))
+	if others.n <= 0 {
+		return mean
+	}
+	return others.shrunk(mean, setWeight)
+}
+
 // calibrate fits the calibrations of a leaf whose tokens are tallied by symbol, without each fold and with all.
-func (l *learner) calibrate(symbols []int32, replies replies, expected func(symbol int32, part int) float64) (
-	c [parts]calibration) {
+func (l *learner) calibrate(symbols []int32, replies replies, mean float64) (c [parts]calibration) {
 	for _, symbol := range symbols {
 		if reply, asked := replies[symbol]; asked {
 			for part := range c {
-				c[part].add(l.bySymbol[symbol].without(part), expected(symbol, part), reply.mean())
+				c[part].add(l.bySymbol[symbol].without(part), l.othersMean(symbol, part, mean), reply.mean())
 			}
 		}
 	}
