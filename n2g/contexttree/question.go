@@ -283,10 +283,15 @@ func (l *learner) bestSet(x *leaf, place int) *question {
 	for class, t := range l.byClass {
 		if m := t[validation].shrunk(mean, setWeight); t[validation].n > 0 && m > mean && level(m) >= best {
 			for _, symbol := range l.members[class] {
-				if unseen(symbol) {
+				if _, ok := asked[symbol]; unseen(symbol) && !ok {
 					add(symbol, m)
 				}
 			}
+		}
+	}
+	for symbol := range asked {
+		if m := expected(symbol, validation); unseen(symbol) && m > mean && level(m) >= best {
+			add(symbol, m)
 		}
 	}
 	slices.SortFunc(q.set, func(a, b int32) int {
