@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
+	"github.com/neuron2graph/neuron2graph/n2g/contexttree"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
 )
 
 // view is what the template shows: all of it text that the template escapes, but for maps and graphs, which are markup
@@ -25,7 +27,8 @@ type neuron struct {
 	ID, Name, Model, Masked, Hook string
 	Facts                         []fact
 	Graph                         template.HTML
-	Label, Support                string
+	Label                         template.HTML
+	Support                       string
 	Few                           bool // firings that the context graph rests on
 	Context                       template.HTML
 	Comparisons                   []comparison
@@ -52,8 +55,9 @@ type behaviours struct {
 }
 
 type behaviour struct {
-	Label, Facts string
-	Maps         []template.HTML
+	Label template.HTML
+	Facts string
+	Maps  []template.HTML
 }
 
 func newBehaviours(b *n2g.Behaviours) *behaviours {
@@ -62,7 +66,7 @@ func newBehaviours(b *n2g.Behaviours) *behaviours {
 	}
 	out := &behaviours{Summary: b.Summary()}
 	for _, one := range b.List {
-		shown := behaviour{Label: text(one.Label), Facts: one.Facts()}
+		shown := behaviour{Label: labelHTML(one.Label), Facts: one.Facts()}
 		for _, e := range one.Shown {
 			shown.Maps = append(shown.Maps, template.HTML(heatmap.FromBehaviour(e).Body()))
 		}
@@ -118,7 +122,7 @@ func (n *neuron) compare(e *n2g.Explanation) {
 		return
 	}
 	s := e.Context.Support
-	n.Label = text(e.Context.Label)
+	n.Label = labelHTML(e.Context.Label)
 	n.Support = fmt.Sprintf("%d of %d tokens fire", s.BuildFiring, s.BuildTokens)
 	n.Few = s.Few()
 	if s.Asked > 0 {
@@ -140,6 +144,11 @@ func (n *neuron) compare(e *n2g.Explanation) {
 			})
 		}
 	}
+}
+
+// labelHTML shows the tokens of a label as tokens.
+func labelHTML(text string) template.HTML {
+	return template.HTML(label.HTML(contexttree.LabelParts(text)))
 }
 
 // measured is a value to some decimals; older programs did not measure all.

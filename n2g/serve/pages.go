@@ -23,6 +23,7 @@ import (
 	"github.com/neuron2graph/neuron2graph/n2g/graphviz"
 	"github.com/neuron2graph/neuron2graph/n2g/heatmap"
 	"github.com/neuron2graph/neuron2graph/n2g/index"
+	"github.com/neuron2graph/neuron2graph/n2g/internal/label"
 	"github.com/neuron2graph/neuron2graph/n2g/store/chart"
 )
 
@@ -915,16 +916,8 @@ func fewHTML(firings string) template.HTML {
 		firings + "</span> ")
 }
 
-func tokensHTML(label string) template.HTML {
-	var b strings.Builder
-	for part, token := range contexttree.LabelParts(label) {
-		if token {
-			b.WriteString("<code>" + template.HTMLEscapeString(visible(part)) + "</code>")
-		} else {
-			b.WriteString(template.HTMLEscapeString(part))
-		}
-	}
-	return template.HTML(b.String())
+func tokensHTML(text string) template.HTML {
+	return template.HTML(label.HTML(contexttree.LabelParts(text)))
 }
 
 // shortLabel is a label for a line of a list: its first tests.

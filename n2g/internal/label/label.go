@@ -3,8 +3,12 @@ package label
 
 import (
 	"fmt"
+	"html"
+	"iter"
 	"strconv"
 	"strings"
+
+	"github.com/neuron2graph/neuron2graph/n2g/internal/glyph"
 )
 
 // longest is the number of characters from which a token is cut: a line of dashes, or a number in base64, says no more.
@@ -28,6 +32,19 @@ func Tokens(tokens []string, most int) string {
 		}
 		quoted := strconv.Quote(t)
 		b.WriteString("`" + strings.ReplaceAll(quoted[1:len(quoted)-1], "`", `\x60`) + "`")
+	}
+	return b.String()
+}
+
+// HTML shows the parts of a label, words and tokens, as contexttree.LabelParts tells them apart.
+func HTML(parts iter.Seq2[string, bool]) string {
+	var b strings.Builder
+	for part, token := range parts {
+		if token {
+			b.WriteString("<code>" + html.EscapeString(glyph.Visible(part)) + "</code>")
+		} else {
+			b.WriteString(html.EscapeString(part))
+		}
 	}
 	return b.String()
 }

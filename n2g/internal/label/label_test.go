@@ -25,3 +25,13 @@ func TestTokens(t *testing.T) {
 		}
 	}
 }
+
+func TestHTML(t *testing.T) {
+	parts := func(yield func(string, bool) bool) {
+		_ = yield("a & ", false) && yield("</script>\n", true) && yield(" 3 back", false)
+	}
+	const want = "a &amp; <code>&lt;/script&gt;↵</code> 3 back"
+	if got := label.HTML(parts); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
