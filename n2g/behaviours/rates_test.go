@@ -194,3 +194,26 @@ func twoOf(t *testing.T, m *models.Causal, layer int, reads [][]float32, a, b *f
 	}
 	return ofA && ofB
 }
+
+// BenchmarkNeuron is what one neuron of tiny costs, on all processors.
+func BenchmarkNeuron(b *testing.B) {
+	m, err := models.Open(tiny.Name, models.Options{Backend: "go"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	x, err := index.Read(tiny.Index())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop(); i++ {
+		site := n2g.Site{Layer: 2, Hook: m.DefaultHook(), Index: i % 512}
+		examples, err := OfIndex(x, site, DefaultExamples)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Find(context.Background(), m, &n2g.Explanation{Site: site}, examples); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
