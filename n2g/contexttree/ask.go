@@ -46,7 +46,7 @@ func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.Co
 	}
 	defer func() { l.importances, l.replies = nil, nil }()
 	l.importances, l.replies, l.activations = nil, nil, a
-	q := &asking{learner: &l.learner, Asker: asker, activations: a, known: map[int][]int{}}
+	q := &asking{learner: &l.learner, Asker: asker, known: map[int][]int{}}
 	if asker.Rows > 0 {
 		l.importances, l.replies = map[int32][]float64{}, replies{}
 		if err := q.published(); err != nil {
@@ -78,9 +78,8 @@ func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.Co
 type asking struct {
 	*learner
 	Asker
-	activations *Activations
-	rows        int
-	known       map[int][]int // alike
+	rows  int
+	known map[int][]int // alike
 }
 
 // strongest are the build positions at which the neuron fires, strongest first, no two in one window unless there are

@@ -78,8 +78,7 @@ func TestCausesAndCompany(t *testing.T) {
 	// A test that every firing text passes, though the neuron does not look at it.
 	company := &n2g.ContextTest{Kind: n2g.TestWithin, Window: 32, Tokens: strings.Split("abefghijklmnopqrst", "")}
 	g.Root = &n2g.ContextNode{Test: company, Yes: g.Root, No: &n2g.ContextNode{Tokens: 1}}
-	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, activations: w.activations(.1, 7),
-		known: map[int][]int{}}
+	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, known: map[int][]int{}}
 	delete(model.alike, 3)
 	g.Nodes(func(n *n2g.ContextNode, _ int) {
 		if n.Test != nil && n.Test.Distance == 1 {

@@ -33,8 +33,10 @@ func (q *asking) published() error {
 		if before < 0 || peak < 0 || peak >= len(ids) || !q.stands(ids[:peak+1], int32(p.Position)) {
 			continue // the prune's maximum is on another token
 		}
-		list := make([]float64, q.options.Distance+1)
-		for d := 0; d <= min(peak, q.options.Distance); d++ {
+		// No further than the window: there is nothing before it.
+		back := min(q.options.Distance, p.Position-int(c.starts[c.window[p.Position]]))
+		list := make([]float64, back+1)
+		for d := range min(peak, back) + 1 {
 			list[d] = max(0, min(1, p.Measured.Importances[p.Measured.Peak-d]))
 		}
 		q.importances[int32(p.Position)] = list

@@ -90,8 +90,7 @@ func TestReplaceStaysWithinTheRows(t *testing.T) {
 	l.activations = w.activations(.1, 7)
 	for _, rows := range []int{0, 1, 40, 60, 100, 1000} {
 		l.importances, l.replies = map[int32][]float64{}, replies{}
-		q := &asking{learner: &l.learner, Asker: Asker{Model: prefixModel{model}}, activations: l.activations,
-			known: map[int][]int{}}
+		q := &asking{learner: &l.learner, Asker: Asker{Model: prefixModel{model}}, known: map[int][]int{}}
 		if err := q.replace(context.Background(), rows); err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +171,7 @@ func TestGainsOrder(t *testing.T) {
 	model.alike = map[int][]int{2: {4}} // e is like c
 	l := NewLearner(w.corpus, Options{})
 	l.activations = w.activations(.1, 7)
-	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, activations: l.activations, known: map[int][]int{}}
+	q := &asking{learner: &l.learner, Asker: Asker{Model: model}, known: map[int][]int{}}
 	gains := q.gains()
 	of := func(token string) float64 { return gains[w.corpus.numbers[token]] }
 	for _, pair := range []string{
@@ -191,7 +190,7 @@ func TestPublishedMeasurementsAreTakenOver(t *testing.T) {
 	l := NewLearner(w.corpus, Options{})
 	l.activations = w.activations(.1, 7)
 	l.importances, l.replies = map[int32][]float64{}, replies{}
-	q := &asking{learner: &l.learner, activations: l.activations}
+	q := &asking{learner: &l.learner}
 	p := q.strongest(1)[0]
 	text := ""
 	for _, symbol := range w.corpus.symbols[p-2 : p+1] {
@@ -230,4 +229,58 @@ func (spellingModel) Tokenize(text string) (ids []int, err error) {
 		ids = append(ids, int(r-'a'))
 	}
 	return ids, nil
+}
+
+// A prune may stand where its window begins, and the tests of its leaf look further back: nothing of another window is
+// looked at, nor before the first.
+func TestPrunesWhereWindowsBegin(t *testing.T) {
+	rule := func(text []string) float64 {
+		if back(text, 0) == "c" && (back(text, 1) == "d" || back(text, 1) == "") {
+			return 2
+		}
+		return 0
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	w := &world{}
+	var windows []Window
+	for document := range 60 {
+		ids := make([]int32, 20)
+		text := make([]string, len(ids))
+		for i := range ids {
+			if ids[i] = int32(random.IntN(8)); i == 0 {
+				ids[i] = 2 // c
+			}
+			text[i] = letter(int(ids[i]))
+			w.dense = append(w.dense, rule(text[:i+1]))
+		}
+		windows = append(windows, Window{Document: document, Split: Build, IDs: ids})
+	}
+	var err error
+	if w.corpus, err = NewCorpus(windows, letter); err != nil {
+		t.Fatal(err)
+	}
+	l := NewLearner(w.corpus, Options{})
+	l.activations, l.importances, l.replies = w.activations(.1, 7), map[int32][]float64{}, replies{}
+	var prunes []Pruned
+	for _, p := range []int{0, 20} {
+		prunes = append(prunes, Pruned{p, n2g.Prune{Text: "c", Variants: []n2g.Variant{{Text: "c", Activation: 2}},
+			Measured: &n2g.Measured{Tokens: []string{"BOS", "c"}, Peak: 1, Maximum: 2, Importances: []float64{0, 1}}}})
+	}
+	q := &asking{learner: &l.learner, Asker: Asker{Model: spellingModel{letterModel{rule: rule}}, Prunes: prunes},
+		known: map[int][]int{}}
+	if err := q.published(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []int32{0, 20} {
+		if len(l.importances[p]) != 1 {
+			t.Errorf("at %d: %v", p, l.importances[p])
+		}
+	}
+	g, err := l.Ask(t.Context(), l.activations, Asker{Model: q.Model, Rows: 100, Prunes: prunes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := g.Predict([]string{"c", "b", "c"}); got[0] < g.FireThreshold || got[2] >= g.FireThreshold {
+		t.Errorf("%v from %g on", got, g.FireThreshold)
+	}
 }
