@@ -1,9 +1,13 @@
 package contexttree
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/neuron2graph/neuron2graph/n2g"
@@ -67,6 +71,127 @@ func TestClasses(t *testing.T) {
 	if again := c.findClasses(6); !slices.Equal(class, again) {
 		t.Error("not repeatable")
 	}
+}
+
+// Classes are those of a plain implementation that keeps the sums of all features and classes, to the bit.
+func TestClassesPlain(t *testing.T) {
+	small, _ := sentences(t)
+	world := newWorld(t, 100, 20, func([]string) float64 { return 0 }).corpus
+	corpora := []*Corpus{small, world}
+	for _, ids := range [][]int32{nil, {7}} { // no neighbours, no spelling that is shared
+		c, err := NewCorpus([]Window{{IDs: ids}}, func(int) string { return "x" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		corpora = append(corpora, c)
+	}
+	for _, c := range corpora {
+		for _, most := range []int{1, 6, 20, classCount} {
+			if got, want := c.findClasses(most), plainClasses(c, most); !slices.Equal(got, want) {
+				t.Errorf("%d classes of %d symbols: %v, want %v", most, len(c.tokens), got, want)
+			}
+		}
+	}
+}
+
+// plainClasses is findClasses for at most so many symbols as can be told apart as neighbours.
+func plainClasses(c *Corpus, most int) []int32 {
+	v := int32(len(c.tokens))
+	frequent := count(int(v))
+	slices.SortStableFunc(frequent, func(a, b int32) int { return int(c.learnable(b) - c.learnable(a)) })
+	type feature struct {
+		side, of int32 // a neighbour's symbol on side 0 or 1; the first symbol spelt so on side 2 or 3
+	}
+	spellings := []func(string) string{func(s string) string { return strings.ToLower(strings.TrimSpace(s)) }, form}
+	vectors := make([][]feature, v) // in order of appearance
+	values := make([]map[feature]float32, v)
+	total := float64(c.Tokens(Build) + c.Tokens(Validate))
+	for symbol := range vectors {
+		times := map[feature]float64{}
+		see := func(f feature) {
+			if times[f]++; times[f] == 1 {
+				vectors[symbol] = append(vectors[symbol], f)
+			}
+		}
+		for _, split := range []Split{Build, Validate} {
+			for p, s := range c.symbols {
+				if w := c.window[p]; s == int32(symbol) && c.splits[w] == split {
+					if int32(p) > c.starts[w] {
+						see(feature{0, c.symbols[p-1]})
+					}
+					if int32(p)+1 < c.starts[w+1] {
+						see(feature{1, c.symbols[p+1]})
+					}
+				}
+			}
+		}
+		values[symbol] = map[feature]float32{}
+		squares := 1.0
+		for _, f := range vectors[symbol] {
+			x := math.Log1p(times[f]) * max(.1, math.Log(total/float64(1+c.learnable(f.of))))
+			squares += x * x
+			values[symbol][f] = float32(x)
+		}
+		for _, f := range vectors[symbol] {
+			values[symbol][f] /= float32(math.Sqrt(squares))
+		}
+		for kind, spell := range spellings {
+			var alike []int32
+			for other, token := range c.tokens {
+				if spell(token) == spell(c.tokens[symbol]) {
+					alike = append(alike, int32(other))
+				}
+			}
+			if f := (feature{int32(2 + kind), alike[0]}); len(alike) > 1 {
+				vectors[symbol], values[symbol][f] = append(vectors[symbol], f), spelling
+			}
+		}
+	}
+	class := slices.Repeat([]int32{-1}, int(v)+1)
+	k := min(most, int(v))
+	for i, symbol := range frequent[:k] {
+		class[symbol] = int32(i)
+	}
+	for range classRounds {
+		sums := map[feature][]float32{}
+		for symbol, vector := range vectors {
+			for _, f := range vector {
+				if sums[f] == nil {
+					sums[f] = make([]float32, k)
+				}
+				if class[symbol] >= 0 {
+					sums[f][class[symbol]] += float32(math.Sqrt(float64(c.learnable(int32(symbol))))) * values[symbol][f]
+				}
+			}
+		}
+		scale := make([]float32, k)
+		rank := func(f feature) int {
+			if f.side > 1 {
+				return int(f.of)
+			}
+			return slices.Index(frequent, f.of)
+		}
+		for _, f := range slices.SortedFunc(maps.Keys(sums),
+			func(a, b feature) int { return cmp.Or(cmp.Compare(a.side, b.side), rank(a)-rank(b)) }) {
+			for i, x := range sums[f] {
+				scale[i] += x * x
+			}
+		}
+		for symbol, vector := range vectors {
+			scores := make([]float32, k)
+			for _, f := range vector {
+				for i, x := range sums[f] {
+					scores[i] += values[symbol][f] * x
+				}
+			}
+			for i, x := range scale {
+				scores[i] *= 1 / float32(math.Sqrt(float64(x)+1e-9))
+			}
+			class[symbol] = int32(slices.Index(scores, slices.Max(scores)))
+		}
+	}
+	class[v] = int32(k)
+	return class
 }
 
 // What test documents hold does not change the classes.
