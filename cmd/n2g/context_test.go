@@ -12,7 +12,7 @@ import (
 // An explanation from an index has both graphs, and the scores of all predictors on each text.
 func TestExplainContext(t *testing.T) {
 	svg := filepath.Join(t.TempDir(), "context.svg")
-	status, stdout, stderr := call(t, "", "explain", "-layer", "1", "-neuron", "254", "-masked", "none", "-json", "-",
+	status, stdout, stderr := call(t, "", "explain", "-layer", "2", "-neuron", "500", "-masked", "none", "-json", "-",
 		"-stages=false", "-graph", "context", "-svg", svg, "-other", "../../models/tiny/index.n2g")
 	if status != 0 {
 		t.Fatal(stderr)
