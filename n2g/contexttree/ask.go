@@ -12,7 +12,7 @@ import (
 
 // Asker asks a model about one neuron. The model may also have Neighbours(id, k int) ([]int, []float64, error), the
 // tokens of most alike embeddings, and n2g.RowCounter; without them no neighbours are tried, and every token of a
-// prompt counts as a row.
+// prompt counts as a row, so that less is asked within the rows.
 type Asker struct {
 	Model n2g.LanguageModel
 	Site  n2g.Site
@@ -118,6 +118,14 @@ func (q *asking) text(p int32, most int) []int {
 	return ids
 }
 
+// prompt is a text behind BOS, where the model has one.
+func (q *asking) prompt(ids []int) []int {
+	if bos := q.Model.BOS(); bos >= 0 {
+		return append([]int{bos}, ids...)
+	}
+	return ids
+}
+
 // run asks for the activation on the last token of each text, as a share of the maximum.
 func (q *asking) run(ctx context.Context, texts [][]int) ([]float64, error) {
 	if len(texts) == 0 {
@@ -125,10 +133,7 @@ func (q *asking) run(ctx context.Context, texts [][]int) ([]float64, error) {
 	}
 	prompts, positions := make([][]int, len(texts)), make([][]int, len(texts))
 	for i, ids := range texts {
-		if bos := q.Model.BOS(); bos >= 0 {
-			prompts[i] = append(prompts[i], bos)
-		}
-		prompts[i] = append(prompts[i], ids...)
+		prompts[i] = q.prompt(ids)
 		positions[i] = []int{len(prompts[i]) - 1}
 	}
 	q.rows += q.count(prompts, positions)
@@ -159,6 +164,14 @@ func (q *asking) count(prompts, positions [][]int) int {
 		n += len(p)
 	}
 	return n
+}
+
+// further is how many rows a text takes beside another of its length that it begins like. Where the model runs what
+// texts share once, these are the rows behind that.
+func (q *asking) further(text, changed []int) int {
+	prompts := [][]int{q.prompt(text), q.prompt(changed)}
+	last := []int{len(prompts[0]) - 1}
+	return q.count(prompts, [][]int{last, last}) - q.count(prompts[:1], [][]int{last})
 }
 
 // alike are the tokens of most like embedding, none where the model cannot tell.

@@ -106,7 +106,7 @@ func TestAskingHelpsARareNeuron(t *testing.T) {
 	a := w.activations(.1, 7)
 	score := func(rows int) (float64, *n2g.ContextGraph) {
 		g, err := NewLearner(w.corpus, Options{}).Ask(context.Background(), a,
-			Asker{Model: letterModel{rule: rule}, Rows: rows})
+			Asker{Model: prefixModel{letterModel{rule: rule}}, Rows: rows})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,10 +31,14 @@ func (q *asking) profile(ctx context.Context, rows int) (spent int, err error) {
 	}
 	for i, p := range places {
 		ids := texts[originals[i]]
-		for d := 0; d <= q.options.Distance && d < len(ids) && spent+d+1 <= rows; d++ {
-			spent += d + 1 // what lies before the masked token is shared
+		for d := 0; d <= q.options.Distance && d < len(ids); d++ {
 			masked := slices.Clone(ids)
 			masked[len(ids)-1-d] = q.Model.MaskID()
+			cost := q.further(ids, masked)
+			if spent+cost > rows {
+				break
+			}
+			spent += cost
 			trials = append(trials, trial{p, d, originals[i]})
 			texts = append(texts, masked)
 		}

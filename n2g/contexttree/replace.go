@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// trial is a symbol to be put in place of a firing text's last token. It costs one row: what lies before is shared.
+// trial is a symbol to be put in place of a firing text's last token.
 type trial struct {
 	text   int
 	symbol int32
@@ -24,15 +24,23 @@ func (q *asking) replace(ctx context.Context, rows int) error {
 			texts = append(texts, ids)
 		}
 	}
-	if len(texts) == 0 || rows <= 0 {
+	if len(texts) == 0 {
 		return nil
 	}
 	trials := q.trials(texts)
-	trials = trials[:min(rows, len(trials))]
 	asked := slices.Clone(texts)
-	for _, t := range trials {
+	costs := make([]int, len(texts)) // of a trial of each: one row where the model shares what lies before
+	for i, t := range trials {
 		changed := slices.Clone(texts[t.text])
 		changed[len(changed)-1] = int(q.corpus.example[t.symbol])
+		cost := &costs[t.text]
+		if *cost == 0 {
+			*cost = q.further(texts[t.text], changed)
+		}
+		if rows -= *cost; rows < 0 {
+			trials = trials[:i]
+			break
+		}
 		asked = append(asked, changed)
 	}
 	values, err := q.run(ctx, asked)

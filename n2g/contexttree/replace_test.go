@@ -57,7 +57,8 @@ func TestRepliesFindMembers(t *testing.T) {
 	w, model := rareWorld(t)
 	a := w.activations(.1, 7)
 	fires := func(rows int, text ...string) bool {
-		g, err := NewLearner(w.corpus, Options{}).Ask(context.Background(), a, Asker{Model: model, Rows: rows})
+		g, err := NewLearner(w.corpus, Options{}).Ask(context.Background(), a,
+			Asker{Model: prefixModel{model}, Rows: rows})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,14 +89,27 @@ func TestReplaceStaysWithinTheRows(t *testing.T) {
 	w, model := rareWorld(t)
 	l := NewLearner(w.corpus, Options{})
 	l.activations = w.activations(.1, 7)
-	for _, rows := range []int{0, 1, 40, 60, 100, 1000} {
+	for _, test := range []struct {
+		model n2g.LanguageModel
+		rows  int
+	}{
+		{prefixModel{model}, 0}, {prefixModel{model}, 1}, {prefixModel{model}, 40}, {prefixModel{model}, 60},
+		{prefixModel{model}, 100}, {prefixModel{model}, 1000}, {model, 1}, {model, 60}, {model, 1000}, {model, 9000},
+	} {
 		l.importances, l.replies = map[int32][]float64{}, replies{}
-		q := &asking{learner: &l.learner, Asker: Asker{Model: prefixModel{model}}, known: map[int][]int{}}
-		if err := q.replace(context.Background(), rows); err != nil {
+		q := &asking{learner: &l.learner, Asker: Asker{Model: test.model}, known: map[int][]int{}}
+		if _, err := q.profile(t.Context(), test.rows); err != nil {
 			t.Fatal(err)
 		}
-		if q.rows > rows || rows == 1000 && q.rows < 100 {
-			t.Errorf("%d rows for %d", q.rows, rows)
+		if test.rows >= 1000 && len(l.importances) == 0 || q.rows > test.rows {
+			t.Errorf("%d rows of importances for %d, model %T", q.rows, test.rows, test.model)
+		}
+		q.rows = 0
+		if err := q.replace(t.Context(), test.rows); err != nil {
+			t.Fatal(err)
+		}
+		if q.rows > test.rows || test.rows >= 1000 && q.rows < 100 {
+			t.Errorf("%d rows for %d, model %T", q.rows, test.rows, test.model)
 		}
 		for symbol, reply := range l.replies {
 			if token := w.corpus.tokens[symbol]; reply.mean() != 0 && !strings.Contains("cs", token) {
