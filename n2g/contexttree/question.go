@@ -319,11 +319,8 @@ func (l *learner) tallySymbols(x *leaf, place int) []int32 {
 	return symbols
 }
 
-// mostWithin is the most tokens of a test for tokens within a window: it is to be read as a list.
-const mostWithin = 8
-
-// bestWithin finds the best tokens to look for within each window, both such as raise the response and such as lower
-// it.
+// bestWithin finds the best token to look for within each window, both one that raises the response and one that lowers
+// it. Of several tokens together the best few are too well chosen for the documents that chose them.
 func (l *learner) bestWithin(x *leaf) []*question {
 	symbols := l.touched[:0]
 	for _, i := range x.build {
@@ -340,80 +337,35 @@ func (l *learner) bestWithin(x *leaf) []*question {
 		}
 	}
 	l.touched = symbols
-	basic := l.basicCost(x)
-	each := math.Log(float64(len(symbols) + 1))
+	cost := l.basicCost(x) + math.Log(float64(len(symbols)+1))
 	var found []*question
 	for k, window := range windows {
-		for _, raises := range []bool{true, false} {
-			var list []candidate
-			for _, symbol := range symbols {
-				t := l.byWindow[symbol][k]
-				if t.n == 0 || (t.mean() > x.total.mean()) != raises {
-					continue
-				}
-				if gain := l.net(x, t, basic+each); gain > 0 {
-					list = append(list, candidate{symbol, gain})
-				}
-			}
-			if len(list) == 0 {
+		raises := &question{kind: n2g.TestWithin, distance: window}
+		lowers := &question{kind: n2g.TestWithin, distance: window}
+		for _, symbol := range symbols {
+			t := l.byWindow[symbol][k]
+			if t.n == 0 {
 				continue
 			}
-			slices.SortFunc(list,
-				func(a, b candidate) int { return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.symbol, b.symbol)) })
-			list = list[:min(len(list), mostWithin)]
-			found = append(found, l.union(x, window, list, basic, each))
+			q := lowers
+			if t.mean() > x.total.mean() {
+				q = raises
+			}
+			gain := l.net(x, t, cost)
+			if gain > q.gain || gain > 0 && gain == q.gain && symbol < q.set[0] {
+				q.set, q.gain = []int32{symbol}, gain
+			}
+		}
+		for _, q := range []*question{raises, lowers} {
+			if q.set != nil {
+				found = append(found, q)
+			}
 		}
 	}
 	for _, symbol := range symbols {
 		l.byWindow[symbol] = [len(windows)]tally{}
 	}
 	return found
-}
-
-type candidate struct {
-	symbol int32
-	gain   float64
-}
-
-// union is the best test for one of the first so many candidates within a window.
-func (l *learner) union(x *leaf, window int, list []candidate, basic, each float64) *question {
-	q := &question{kind: n2g.TestWithin, distance: window, set: []int32{list[0].symbol}, gain: list[0].gain}
-	if len(list) == 1 {
-		return q
-	}
-	for rank, c := range list {
-		l.posted[c.symbol] = int32(rank) + 1
-	}
-	var at [mostWithin]tally
-	for _, i := range x.build {
-		best := int32(mostWithin + 1)
-		for _, near := range l.build.nearOf(i) {
-			if int(near&(1<<nearBits-1)) >= window {
-				break
-			}
-			if rank := l.posted[near>>nearBits]; rank > 0 {
-				best = min(best, rank)
-			}
-		}
-		if best <= mostWithin {
-			o := &l.build.observations[i]
-			at[best-1].add(o.weight, o.value)
-		}
-	}
-	var yes tally
-	for rank, c := range list {
-		l.posted[c.symbol] = 0
-		yes.n += at[rank].n
-		yes.sum += at[rank].sum
-		if gain := l.net(x, yes, basic+float64(rank+1)*each); gain > q.gain {
-			q.gain = gain
-			q.set = q.set[:0]
-			for _, c := range list[:rank+1] {
-				q.set = append(q.set, c.symbol)
-			}
-		}
-	}
-	return q
 }
 
 // bestRepeated asks within which window the current token stood before.

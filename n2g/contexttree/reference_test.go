@@ -368,28 +368,15 @@ func (r *reference) best(x *node) *question {
 	}
 	for _, window := range []int{8, 16, 32} {
 		for _, raises := range []bool{true, false} {
-			type single struct {
-				token string
-				gain  float64
-			}
-			var singles []single
+			q := question{kind: n2g.TestWithin, window: window}
 			for _, token := range tokens {
-				n1, s1 := yesOf(question{kind: n2g.TestWithin, window: window, set: []string{token}})
+				one := question{kind: n2g.TestWithin, window: window, set: []string{token}}
+				n1, s1 := yesOf(one)
 				if n1 == 0 || (s1/n1 > mean) != raises {
 					continue
 				}
-				if gain := net(n1, s1, basic+each); gain > 0 {
-					singles = append(singles, single{token, gain})
-				}
-			}
-			slices.SortStableFunc(singles, func(a, b single) int { return cmp.Compare(b.gain, a.gain) })
-			q := question{kind: n2g.TestWithin, window: window}
-			var set []string
-			for _, x := range singles[:min(8, len(singles))] {
-				set = append(set, x.token)
-				n1, s1 := yesOf(question{kind: n2g.TestWithin, window: window, set: set})
-				if gain := net(n1, s1, basic+float64(len(set))*each); gain > q.gain*(1+1e-9) {
-					q.gain, q.set = gain, slices.Clone(set)
+				if one.gain = net(n1, s1, basic+each); one.gain > q.gain {
+					q = one
 				}
 			}
 			if q.set != nil {
