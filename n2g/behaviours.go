@@ -90,11 +90,18 @@ func (b *Behaviours) check() error {
 	if b == nil {
 		return nil
 	}
-	total := b.Stray
+	if b.Stray < 0 || b.Stray > b.Examples || !isCosine(b.Separation) || !isCosine(b.Chance) {
+		return fmt.Errorf("%d of %d examples are stray, the separation is %g and that of chance %g", b.Stray, b.Examples,
+			b.Separation, b.Chance)
+	}
+	left := b.Examples - b.Stray
 	for i, one := range b.List {
-		total += one.Examples
-		if one.Examples < 1 {
-			return fmt.Errorf("behaviour %d has %d examples", i+1, one.Examples)
+		if one.Examples < 1 || one.Examples > left {
+			return fmt.Errorf("behaviour %d has %d examples, and %d are left", i+1, one.Examples, left)
+		}
+		left -= one.Examples
+		if !isCosine(one.Within) || one.Between != nil && !isCosine(*one.Between) {
+			return fmt.Errorf("behaviour %d: its cosines are outside -1 to 1", i+1)
 		}
 		for _, share := range [...]float64{one.Share, one.ToldApart} {
 			if !(share >= 0 && share <= 1) {
@@ -108,8 +115,11 @@ func (b *Behaviours) check() error {
 			}
 		}
 	}
-	if b.Stray < 0 || len(b.List) > 0 && total != b.Examples || total > b.Examples {
-		return fmt.Errorf("there are %d examples in all, and %d of them", b.Examples, total)
+	if len(b.List) > 0 && left > 0 {
+		return fmt.Errorf("%d of %d examples are of no behaviour, and not stray", left, b.Examples)
 	}
 	return nil
 }
+
+// isCosine tells whether a cosine, or a silhouette, can be so; products of rounded vectors may be a little above 1.
+func isCosine(v float64) bool { return v >= -1.001 && v <= 1.001 }

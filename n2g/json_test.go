@@ -130,9 +130,14 @@ func TestReadExplanationRefuses(t *testing.T) {
 		"behaviours of no examples": {`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":0}]}}`,
 			"behaviour 1 has 0 examples"},
 		"behaviours of more examples": {`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":7}]}}`,
-			"6 examples in all, and 7"},
+			"7 examples, and 6 are left"},
 		"behaviour of all and more": {
 			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":6,"share":1.5}]}}`, "1.5 is no share"},
+		"a cosine of behaviours": {
+			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":6,"within":1e300}]}}`, "outside -1 to 1"},
+		"counts of behaviours that overflow": {
+			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":9223372036854775807},` +
+				`{"examples":9223372036854775807},{"examples":8}]}}`, "6 are left"},
 		"behaviour's peak": {
 			`{"format":"n2g-explanation/2","behaviours":{"examples":6,"list":[{"examples":6,"shown":[{"tokens":["a"],"activations":[1],"peak":1}]}]}}`,
 			"its peak at 1"},

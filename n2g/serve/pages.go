@@ -912,6 +912,7 @@ func fewHTML(firings string) template.HTML {
 	if firings == "" {
 		return ""
 	}
+	firings = template.HTMLEscapeString(firings)
 	return template.HTML(` <span class="kind few" title="the graph rests on few firing tokens: ` + firings + `">few: ` +
 		firings + "</span> ")
 }

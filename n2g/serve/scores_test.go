@@ -47,11 +47,14 @@ func TestScoreLines(t *testing.T) {
 // TestFewFirings: a label of a graph that rests on few firings says so first where a line may be cut.
 func TestFewFirings(t *testing.T) {
 	const badge = ` <span class="kind few" title="the graph rests on few firing tokens: 6 firings">few: 6 firings</span> `
+	const hostile = ` <span class="kind few" title="the graph rests on few firing tokens: &lt;/script&gt;&#34;&lt;b&gt;">` +
+		`few: &lt;/script&gt;&#34;&lt;b&gt;</span> `
 	for label, want := range map[string][2]string{
 		"`x`, after `y` (few: 6 firings)": {"<code>x</code>, after <code>y</code>" + badge,
 			badge + "<code>x</code>, after <code>y</code>"},
-		"`x (few: 6 firings)`": {"<code>x·(few:·6·firings)</code>", "<code>x·(few:·6·firings)</code>"},
-		"":                     {"", ""},
+		"`x (few: 6 firings)`":    {"<code>x·(few:·6·firings)</code>", "<code>x·(few:·6·firings)</code>"},
+		"":                        {"", ""},
+		"x (few: </script>\"<b>)": {"x" + hostile, hostile + "x"},
 	} {
 		if got := [2]string{string(labelHTML(label)), string(rowLabel(label))}; got != want {
 			t.Errorf("%q: %q, want %q", label, got, want)

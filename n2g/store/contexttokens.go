@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,6 +43,19 @@ func insertContextTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, 
 		}
 	}
 	return nil
+}
+
+// leavesLoose tells whether a neuron's rows of context_tokens stay when it is removed, since its label, which says which
+// they are, is damaged.
+func leavesLoose(ctx context.Context, tx *sql.Tx, n n2g.Site) (bool, error) {
+	r := labelRow{of: n}
+	err := tx.QueryRowContext(ctx, "SELECT id, coalesce(label, ''), coalesce(activating, ''), coalesce(important, ''), "+
+		"coalesce(l.checksum, 0) FROM neurons LEFT JOIN labels l ON neuron_id = id WHERE layer = ? AND neuron = ?", n.Layer,
+		n.Index).Scan(&r.id, &r.label, &r.activating, &r.important, &r.sum)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return !r.sound(), err
 }
 
 // eachContextPosting calls do for rows of context_tokens, which is told once more what it was told of the row. rest

@@ -359,6 +359,36 @@ func TestMergeDamaged(t *testing.T) {
 	}
 }
 
+// TestDamagedLabel: a neuron whose label is damaged leaves no tokens of its context graph to the one that comes in its
+// place, by Put or by a merge.
+func TestDamagedLabel(t *testing.T) {
+	good := testStore(t)
+	all := fill(t, good, 74, 8)
+	last := all["7_7"] // whose id is the next one's again
+	plain := *last
+	plain.Context = nil
+	for name, replace := range map[string]func(s *Store) error{
+		"put":        func(s *Store) error { return s.Put(ctx, last) },
+		"put others": func(s *Store) error { return errors.Join(s.Put(ctx, &plain), s.Put(ctx, last)) },
+		"merge":      func(s *Store) error { _, err := s.Merge(ctx, good.Path()); return err },
+	} {
+		s := testStore(t)
+		fill(t, s, 74, 8)
+		if _, err := s.db.Exec("UPDATE labels SET activating = 'x' WHERE neuron_id = 8"); err != nil {
+			t.Fatal(err)
+		}
+		if err := replace(s); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if v, err := s.verify(ctx); err != nil || len(v.damaged) > 0 || v.loose {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+		if got, err := s.Explanation(ctx, last.Site); err != nil || !reflect.DeepEqual(got, last) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestMergeV1: a store of the first layout, damaged in one neuron, merges like any other.
 func TestMergeV1(t *testing.T) {
 	path := damagedCopy(t, "json-damaged")
@@ -430,8 +460,20 @@ func TestPackedBomb(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jsonOf(b.Bytes()); err == nil || !strings.Contains(err.Error(), "64 MiB") {
+	if _, err := jsonOf(b.Bytes()); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "64 MiB") {
 		t.Errorf("a bomb: %v", err)
+	}
+	s := testStore(t)
+	fill(t, s, 77, 2)
+	if _, err := s.db.Exec("UPDATE explanations SET json = ? WHERE neuron_id = 2", b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := testStore(t).Merge(ctx, s.Path()); err != nil || m.Added != 1 || !slices.Equal(m.Damaged,
+		[]n2g.Site{at(1, 1)}) {
+		t.Errorf("merging a bomb: %+v, %v", m, err)
+	}
+	if r, err := s.Repair(ctx); err != nil || !slices.Equal(r.Removed, []n2g.Site{at(1, 1)}) {
+		t.Errorf("removing a bomb: %+v, %v", r, err)
 	}
 	if _, err := jsonOf("[" + strings.Repeat("{},", 2<<20) + "{}]"); err == nil ||
 		!strings.Contains(err.Error(), "objects") {

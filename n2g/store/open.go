@@ -154,11 +154,11 @@ func openReadOnly(path, absolute string) (*Store, error) {
 			return nil, err
 		}
 	}
-	if old >= 3 && s != nil { // which lacks tables that can be done without
-		s.unindexed = old == 3
-		return s, nil
+	if old >= 3 && s == nil {
+		return nil, err
 	}
-	if old == 0 {
+	if old == 0 || old >= 3 { // the older lack tables that can be done without
+		s.unindexed = old == 3
 		return s, nil
 	}
 	if s != nil {

@@ -118,8 +118,17 @@ const (
 
 // insertNeuron writes a neuron with its baselines in place of what was there, and returns its id.
 func insertNeuron(ctx context.Context, tx *sql.Tx, r *neuronRow) (id int64, err error) {
+	loose, err := leavesLoose(ctx, tx, r.Site)
+	if err != nil {
+		return 0, err
+	}
 	for _, table := range [2]string{"neurons", "failures"} { // what belongs to a neuron goes with it
 		if err := deleteAt(ctx, tx, table, r.Site); err != nil {
+			return 0, err
+		}
+	}
+	if loose {
+		if _, err := tx.ExecContext(ctx, looseContextTokens); err != nil {
 			return 0, err
 		}
 	}

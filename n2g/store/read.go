@@ -144,7 +144,7 @@ func soundText(ctx context.Context, read *sql.Stmt, r *neuronRow) ([]byte, error
 func jsonOf(raw any) ([]byte, error) {
 	switch raw := raw.(type) {
 	case string:
-		return []byte(raw), n2g.CheckSize([]byte(raw))
+		return checked([]byte(raw))
 	case []byte:
 		z, err := gzip.NewReader(bytes.NewReader(raw))
 		if err != nil {
@@ -154,9 +154,17 @@ func jsonOf(raw any) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: unpacking an explanation: %w", ErrDamaged, err)
 		}
-		return text, n2g.CheckSize(text)
+		return checked(text)
 	}
 	return nil, fmt.Errorf("%w: an explanation is a %T", ErrDamaged, raw)
+}
+
+// checked is the JSON of an explanation unless it is larger than what [Store.Put] writes.
+func checked(text []byte) ([]byte, error) {
+	if err := n2g.CheckSize(text); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return text, nil
 }
 
 // Rows returns what the tables of neurons and baselines hold, by layer and index.

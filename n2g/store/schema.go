@@ -279,11 +279,14 @@ func eachSoundExplanation(ctx context.Context, tx *sql.Tx, do func(id int64, e *
 	defer read.Close()
 	for _, id := range slices.Sorted(maps.Keys(digests)) {
 		text, err := soundText(ctx, read, &neuronRow{id: id, digest: digests[id]})
-		e := new(n2g.Explanation)
-		if err == nil {
-			err = e.UnmarshalJSON(text)
+		if errors.Is(err, ErrDamaged) {
+			continue
 		}
 		if err != nil {
+			return err
+		}
+		e := new(n2g.Explanation)
+		if e.UnmarshalJSON(text) != nil {
 			continue
 		}
 		if err := do(id, e); err != nil {

@@ -223,8 +223,15 @@ func (v *verdict) remove(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	return nil
+	if len(v.damaged) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, looseContextTokens)
+	return err
 }
+
+// looseContextTokens deletes the rows that damaged labels leave behind, before other neurons get the ids that they name.
+const looseContextTokens = "DELETE FROM main.context_tokens WHERE neuron_id NOT IN (SELECT id FROM main.neurons)"
 
 // Repaired is what [Store.Repair] did.
 type Repaired struct {
@@ -254,7 +261,7 @@ func (s *Store) Repair(ctx context.Context) (*Repaired, error) {
 			"DELETE FROM labels WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM behaviours WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 			"DELETE FROM tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
-			"DELETE FROM context_tokens WHERE neuron_id NOT IN (SELECT id FROM neurons)",
+			looseContextTokens,
 			"DELETE FROM explanations WHERE neuron_id NOT IN (SELECT id FROM neurons)",
 		} {
 			if _, err := tx.ExecContext(ctx, statement); err != nil {
