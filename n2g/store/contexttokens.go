@@ -50,8 +50,8 @@ func insertContextTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, 
 func leavesLoose(ctx context.Context, tx *sql.Tx, n n2g.Site) (bool, error) {
 	r := labelRow{of: n}
 	err := tx.QueryRowContext(ctx, "SELECT id, coalesce(label, ''), coalesce(activating, ''), coalesce(important, ''), "+
-		"coalesce(l.checksum, 0) FROM neurons LEFT JOIN labels l ON neuron_id = id WHERE layer = ? AND neuron = ?", n.Layer,
-		n.Index).Scan(&r.id, &r.label, &r.activating, &r.important, &r.sum)
+		"coalesce(l.checksum, 0) FROM neurons LEFT JOIN labels l ON neuron_id = id WHERE layer = ? AND neuron = ?",
+		n.Layer, n.Index).Scan(&r.id, &r.label, &r.activating, &r.important, &r.sum)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

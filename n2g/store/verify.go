@@ -230,7 +230,7 @@ func (v *verdict) remove(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// looseContextTokens deletes the rows that damaged labels leave behind, before other neurons get the ids that they name.
+// looseContextTokens deletes the rows that damaged labels leave behind, before other neurons get the ids in them.
 const looseContextTokens = "DELETE FROM main.context_tokens WHERE neuron_id NOT IN (SELECT id FROM main.neurons)"
 
 // Repaired is what [Store.Repair] did.
