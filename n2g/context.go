@@ -123,7 +123,7 @@ func (t *ContextTest) Needed() (needed, known bool) {
 	return t.Moves != nil && *t.Moves >= movesEnough, t.Moves != nil
 }
 
-// MaxContextDepth bounds a context graph's depth, MaxContextWindow a test's distance and window.
+// maxContextDepth bounds a context graph's depth, maxContextWindow a test's distance and window.
 const (
 	maxContextDepth  = 1000
 	maxContextWindow = 1 << 16

@@ -39,7 +39,7 @@ const (
 // taken; and what is left of the activation where other tokens stand in place of firing ones, which says what to expect
 // of tokens that the corpus shows seldom. What the published method has measured of the kind is taken over. After it:
 // whether the graph's tests are causes, and whether tokens that the corpus does not show belong to its sets. These two
-// take a few hundred rows and are not part of the budget.
+// take some hundreds of rows, up to well over a thousand, and are not part of the budget.
 func (l *Learner) Ask(ctx context.Context, a *Activations, asker Asker) (*n2g.ContextGraph, error) {
 	if err := a.check(l.corpus); err != nil {
 		return nil, err
