@@ -45,8 +45,8 @@ func insertContextTokens(ctx context.Context, tx *sql.Tx, id int64, n n2g.Site, 
 	return nil
 }
 
-// leavesLoose tells whether a neuron's rows of context_tokens stay when it is removed, since its label, which says which
-// they are, is damaged.
+// leavesLoose tells whether a neuron's rows of context_tokens stay when it is removed, since its label, which says
+// which they are, is damaged.
 func leavesLoose(ctx context.Context, tx *sql.Tx, n n2g.Site) (bool, error) {
 	r := labelRow{of: n}
 	err := tx.QueryRowContext(ctx, "SELECT id, coalesce(label, ''), coalesce(activating, ''), coalesce(important, ''), "+
