@@ -267,14 +267,7 @@ func (m *Causal) DefaultHook() string { return m.config.DefaultHook() }
 // not depend on what else is asked with it or beside it, to the last bit on the pure Go backend.
 func (m *Causal) Activations(ctx context.Context, layer int, hook string, index int, prompts,
 	positions [][]int) ([][]float32, error) {
-	r, err := m.reading(layer, hook)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.checkIndex(layer, index); err != nil {
-		return nil, err
-	}
-	requests, place, err := m.config.requests(index, prompts, positions)
+	r, requests, place, err := m.asked(layer, hook, index, prompts, positions)
 	if err != nil {
 		return nil, err
 	}
@@ -304,6 +297,20 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 		r.sign(values[k])
 	}
 	return result, nil
+}
+
+// asked checks what one number of a hook point is asked for, and says how it is read and in which requests; place is as in
+// [Config.requests].
+func (m *Causal) asked(layer int, hook string, index int, prompts, positions [][]int) (r reading,
+	requests []engine.Request, place []int, err error) {
+	if r, err = m.reading(layer, hook); err != nil {
+		return reading{}, nil, nil, err
+	}
+	if err = r.checkIndex(layer, index); err != nil {
+		return reading{}, nil, nil, err
+	}
+	requests, place, err = m.config.requests(index, prompts, positions)
+	return r, requests, place, err
 }
 
 // Rows is how many tokens [Causal.Activations] runs through the model for such a call: the positions that matter to an

@@ -43,14 +43,7 @@ func (m *Causal) hasInputTerms(r reading) error {
 // Negative sides have the terms times -1.
 func (m *Causal) InputTerms(ctx context.Context, layer int, hook string, index int, prompts,
 	positions [][]int) ([][][]float32, error) {
-	r, err := m.reading(layer, hook)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.checkIndex(layer, index); err != nil {
-		return nil, err
-	}
-	requests, place, err := m.config.requests(index, prompts, positions)
+	r, requests, place, err := m.asked(layer, hook, index, prompts, positions)
 	if err != nil {
 		return nil, err
 	}

@@ -6,31 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neuron2graph/neuron2graph/models"
-	"github.com/neuron2graph/neuron2graph/models/tiny"
 	"github.com/neuron2graph/neuron2graph/n2g"
 	"github.com/neuron2graph/neuron2graph/n2g/behaviours"
-	"github.com/neuron2graph/neuron2graph/n2g/index"
 	"github.com/neuron2graph/neuron2graph/n2g/n2gtest"
 )
 
-func openTiny(t testing.TB) (*models.Causal, *index.Index) {
-	t.Helper()
-	m, err := models.Open(tiny.Name, models.Options{Backend: "go"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Close() })
-	x, err := index.Read(tiny.Index())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, x
-}
-
 // The examples of an index are places where the neuron fires, each token in turn, and stand for all of them.
 func TestOfIndex(t *testing.T) {
-	m, x := openTiny(t)
+	m, x := behaviours.OpenTiny(t)
 	for _, s := range []n2g.Site{{Layer: 1, Index: 427}, {Layer: 2, Index: 120}, {Layer: 0, Index: 17}} {
 		number, err := x.Meta().Number(s.Layer, s.Hook, s.Index)
 		if err != nil {

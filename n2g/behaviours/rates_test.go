@@ -39,7 +39,7 @@ func (r rate) share() float64 { return float64(r.right) / float64(max(r.all, 1))
 // output that both neurons' inputs are added up to, has two at the places where either of them fires, and a neuron that
 // fires on spellings of one word has one.
 func TestRates(t *testing.T) {
-	m, x := tinyAndIndex(t)
+	m, x := OpenTiny(t)
 	first := 1 // the first layer of tiny sees positions more than words; docs/findings.md
 	if *ratesModel != tiny.Name || *ratesIndex != "" {
 		first = 0
@@ -100,7 +100,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func tinyAndIndex(t *testing.T) (*models.Causal, *index.Index) {
+// OpenTiny opens what is part of the program, for the external tests too.
+func OpenTiny(t testing.TB) (*models.Causal, *index.Index) {
 	t.Helper()
 	m, err := models.Open(tiny.Name, models.Options{Backend: "go"})
 	if err != nil {

@@ -190,6 +190,19 @@ func TestParseTerm(t *testing.T) {
 	}
 }
 
+func TestSearchForNoToken(t *testing.T) {
+	s, err := Open(t.TempDir()+"/run.db", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, term := range []Term{{}, {Prefix: true}} {
+		if hits, err := s.Search(t.Context(), Term{Token: "a"}, term); err == nil {
+			t.Errorf("%+v finds %v", term, hits)
+		}
+	}
+}
+
 func FuzzParseTerm(f *testing.F) {
 	f.Add("cat*:activating")
 	f.Add("\\*\xff")

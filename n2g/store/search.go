@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,6 +114,9 @@ func (r *neuronRow) hit() Hit {
 func (s *Store) Search(ctx context.Context, terms ...Term) ([]Hit, error) {
 	if len(terms) == 0 {
 		return s.allHits(ctx, func(Hit) bool { return true }, func(a, b Hit) int { return 0 })
+	}
+	if slices.ContainsFunc(terms, func(t Term) bool { return t.Token == "" }) {
+		return nil, errors.New("store: a term asks for no token")
 	}
 	hits := []Hit{}
 	err := s.reading(ctx, func(tx *sql.Tx) error {

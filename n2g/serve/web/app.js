@@ -111,7 +111,7 @@
       return (r) => {
         if (!numbers.has(r.words)) {
           const meant = new Set();
-          (r.words || []).forEach((w, i) => { if (term.prefix ? w.startsWith(term.token) : w === term.token) meant.add(i); });
+          (r.words || []).forEach((w, i) => { if (term.token && (term.prefix ? w.startsWith(term.token) : w === term.token)) meant.add(i); });
           numbers.set(r.words, meant);
         }
         const meant = numbers.get(r.words);
