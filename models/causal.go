@@ -299,8 +299,8 @@ func (m *Causal) Activations(ctx context.Context, layer int, hook string, index 
 	return result, nil
 }
 
-// asked checks what one number of a hook point is asked for, and says how it is read and in which requests; place is as in
-// [Config.requests].
+// asked checks what one number of a hook point is asked for, and says how it is read and in which requests; place is as
+// in Config.requests.
 func (m *Causal) asked(layer int, hook string, index int, prompts, positions [][]int) (r reading,
 	requests []engine.Request, place []int, err error) {
 	if r, err = m.reading(layer, hook); err != nil {
